@@ -1,0 +1,90 @@
+"""The errors a person meets, and how they are worded (floor 0).
+
+One clear sentence each: the thing, what was expected, what came, and what to do. The command line
+prints the sentence alone and exits with 2; in Python they are ordinary exceptions, each also an
+instance of the built-in one that PyTorch or NumPy would raise, so existing `except` clauses work.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+__all__ = [
+    "ChainruleError",
+    "DataError",
+    "GradientError",
+    "MissingExtraError",
+    "OptionError",
+    "ShapeError",
+    "did_you_mean",
+    "require",
+]
+
+
+class ChainruleError(Exception):
+    """What every error of this library is: a sentence for a person, never a surprise from inside."""
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Shapes that do not fit together. `where` is the path of the module it happened in."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.module: object | None = None
+        self.where = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class DataError(ChainruleError, ValueError):
+    """A file or an array from outside that is not what it should be."""
+
+
+class OptionError(ChainruleError, ValueError):
+    """An option or argument outside what is allowed."""
+
+
+class GradientError(ChainruleError, RuntimeError):
+    """A gradient that cannot be computed, or one that does not stand up to a check."""
+
+
+class MissingExtraError(ChainruleError, ImportError):
+    """A library that this feature needs and that is not installed."""
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return `"; did you mean 'x'?"` for the nearest of `choices`, or nothing.
+
+    Examples:
+        >>> did_you_mean("lable", ["label", "pixel0"])
+        "; did you mean 'label'?"
+        >>> did_you_mean("zzz", ["label"])
+        ''
+    """
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def require(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import `module` where it is used, or say in one sentence what to install.
+
+    Args:
+        module: dotted name, `"PIL.Image"`.
+        extra: the extra of this package that brings it, `"images"`.
+        purpose: what needs it, for the sentence: `"reading image files"`.
+
+    Raises:
+        MissingExtraError: the module is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{purpose} needs {module.partition('.')[0]}, which is not installed; "
+            f"install it with: pip install 'chainrule[{extra}]'"
+        ) from error
