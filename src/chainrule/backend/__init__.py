@@ -1,0 +1,1 @@
+"""What lies under the mathematics: number formats and processor threads (floor 0)."""

@@ -1,0 +1,111 @@
+"""How many processor threads the matrix products may use (floor 0).
+
+NumPy's BLAS starts a thread on every core for all but the smallest products, and on a busy machine
+its threads wait for one another longer than they work. Inside `policy` products are given threads
+by the size of their work: one below `SMALL` operations, all that are allowed above. Outside of it,
+and after it, NumPy's own setting is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from chainrule.errors import OptionError
+
+__all__ = ["fit_to_work", "get_num_threads", "policy", "set_num_threads"]
+
+# Below this many operations a product gains less from a second thread than it can lose by it.
+SMALL = 50_000_000
+
+_allowed: int | None = None
+_in_policy = False
+_current = 0
+_natural = 1
+_setters: list[Callable[[int], object]] = []
+
+
+def _available() -> int:
+    """How many threads this process has cores for, or fewer where the BLAS was told so."""
+    if _setters:
+        return _natural
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def get_num_threads() -> int:
+    """Return how many threads large products may use: as set, or as many as there are cores."""
+    return _allowed or _available()
+
+
+def set_num_threads(n: int) -> None:
+    """Let large matrix products use `n` threads, in this process, from now on.
+
+    Args:
+        n: at least 1.
+
+    Raises:
+        OptionError: `n` is below 1.
+
+    Examples:
+        >>> set_num_threads(1)
+        >>> get_num_threads()
+        1
+    """
+    global _allowed
+    if n < 1:
+        raise OptionError(f"the number of threads must be at least 1, got {n}")
+    _allowed = int(n)
+    _set(_allowed)
+
+
+def _blas_setters() -> list[Callable[[int], object]]:
+    # Looking the libraries up costs milliseconds, so it is done once; threadpoolctl is imported
+    # only by a process that comes here.
+    global _natural
+    if not _setters:
+        from threadpoolctl import ThreadpoolController
+
+        cores = _available()
+        found = ThreadpoolController().select(user_api="blas").lib_controllers
+        _natural = min([cores, *(library.num_threads for library in found)])
+        _setters.extend(library.set_num_threads for library in found)
+    return _setters
+
+
+def _set(n: int) -> None:
+    global _current
+    if n != _current:
+        for setter in _blas_setters():
+            setter(n)
+        _current = n
+
+
+def fit_to_work(operations: int) -> None:
+    """Give the product about to run, of so many operations, the threads that it is worth."""
+    if _in_policy:
+        _set(1 if operations < SMALL else get_num_threads())
+
+
+@contextmanager
+def policy(n: int | None = None) -> Iterator[None]:
+    """Give products threads by the size of their work inside the block.
+
+    Args:
+        n: the most threads a product gets; as set before if `None`.
+
+    Examples:
+        >>> with policy(1):
+        ...     pass
+    """
+    global _in_policy, _allowed
+    before = _in_policy, _allowed
+    _in_policy, _allowed = True, n or _allowed
+    try:
+        yield
+    finally:
+        _in_policy, _allowed = before
+        if not _in_policy:
+            _set(get_num_threads())

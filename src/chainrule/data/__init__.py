@@ -1,0 +1,1 @@
+"""Data: from files, folders, published sets and toys to arrays and batches (floor 3)."""

@@ -1,0 +1,114 @@
+"""Data by name: one function from what a person types to `Examples` (floor 3).
+
+`digits`, `mnist` and the toys by their names, a CSV file or a folder of images by its path. What is
+known wins over what lies in the working folder: `./digits` is the folder. This file knows the names
+and which option belongs to which kind of data; all the reading is done elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from chainrule.data.digits import digits
+from chainrule.data.examples import Examples
+from chainrule.data.images import Size, image_folder
+from chainrule.data.mnist import mnist
+from chainrule.data.table import table
+from chainrule.data.toys import blobs, circles, moons, rectangles, ring, spiral, xor
+from chainrule.errors import DataError, OptionError, did_you_mean
+
+__all__ = ["KNOWN", "load"]
+
+TABLES = frozenset({".csv", ".tsv", ".txt"})
+TOYS: Mapping[str, Callable[..., Examples]] = MappingProxyType(
+    {
+        "moons": moons,
+        "circles": circles,
+        "ring": ring,
+        "spiral": spiral,
+        "xor": xor,
+        "blobs": blobs,
+        "rectangles": rectangles,
+    }
+)
+# The data sets that have a name, in the order in which they are listed to a person.
+KNOWN: Mapping[str, Callable[..., Examples]] = MappingProxyType(
+    {"digits": digits, "mnist": mnist, **TOYS}
+)
+# Which options the data sets with a name have, and what an option belongs to.
+BY_NAME = {"mnist": ("data_dir",)}
+OWNERS = {
+    "data_dir": "mnist",
+    "target": "a CSV file",
+    "size": "a folder of images",
+    "grey": "a folder of images",
+}
+
+
+def load(
+    name: str | Path,
+    *,
+    data_dir: Path | str | None = None,
+    target: str | None = None,
+    size: Size | None = None,
+    grey: bool | None = None,
+    seed: int = 0,
+) -> Examples:
+    """Load a data set by its name, a CSV file or a folder of images by its path.
+
+    Args:
+        name: one of `KNOWN`, or a path.
+        data_dir: of `mnist` only: a folder to look for its files in.
+        target: of a CSV file only: the name of its target column.
+        size: of a folder of images only: height and width to bring them to.
+        grey: of a folder of images only: whether to keep one channel or three.
+        seed: of the toys, which are drawn; nothing else has any use for it.
+
+    Returns:
+        What was found, as `Examples`.
+
+    Raises:
+        DataError: nothing has that name, or what has it is not what it should be.
+        OptionError: an option that this kind of data does not have.
+
+    Examples:
+        >>> load("moons")
+        Examples('moons': 1,000 rows of 2 numbers, 2 classes)
+        >>> load("digits", target="label")
+        Traceback (most recent call last):
+        ...
+        chainrule.errors.OptionError: target does not apply to 'digits', only to a CSV file; leave \
+it out
+    """
+    options = {"data_dir": data_dir, "target": target, "size": size, "grey": grey}
+    if isinstance(name, str) and name in KNOWN:
+        applying = _applying(name, options, *BY_NAME.get(name, ()))
+        return TOYS[name](seed=seed, **applying) if name in TOYS else KNOWN[name](**applying)
+    path = Path(os.path.expanduser(name))
+    if os.path.isdir(path) and str(name):  # an empty name is not the working folder
+        return image_folder(path, **_applying(name, options, "size", "grey"))
+    if os.path.isfile(path):
+        if path.suffix.lower() not in TABLES:
+            raise DataError(
+                f"{path} is not a kind of file to learn from; a table "
+                f"({', '.join(sorted(TABLES))}) or a folder of images is due"
+            )
+        return table(path, **_applying(name, options, "target"))
+    raise DataError(
+        f"{str(name)!r} is neither a file or folder nor one of the data sets {', '.join(KNOWN)}"
+        f"{did_you_mean(str(name).lower(), KNOWN)}"
+    )
+
+
+def _applying(name: str | Path, options: dict[str, Any], *allowed: str) -> dict[str, Any]:
+    """Return the options in `allowed`; any other that was given is an error."""
+    for option, value in options.items():
+        if value is not None and option not in allowed:
+            raise OptionError(
+                f"{option} does not apply to {str(name)!r}, only to {OWNERS[option]}; leave it out"
+            )
+    return {option: options[option] for option in allowed}

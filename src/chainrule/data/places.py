@@ -1,0 +1,57 @@
+"""Where data sets are looked for, in which order (floor 3).
+
+A folder the person gives, then the one in the environment variable CHAINRULE_DATA, then the user's
+cache folder; in the first two also their subfolder named after the data set. This file knows
+folders and names; it reads no data.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["VARIABLE", "cache_folder", "places"]
+
+VARIABLE = "CHAINRULE_DATA"
+
+
+def cache_folder() -> Path:
+    """Return the folder of this package in the user's cache; it need not exist.
+
+    XDG_CACHE_HOME where it is set (and absolute, as its specification asks), else the local
+    application data on Windows, else `~/.cache`.
+
+    Examples:
+        >>> cache_folder().name
+        'chainrule'
+    """
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(xdg):
+        return Path(xdg, "chainrule")
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        if local:
+            return Path(local, "chainrule")
+    return Path(os.path.expanduser("~"), ".cache", "chainrule")
+
+
+def places(name: str, data_dir: Path | str | None = None) -> list[Path]:
+    """Return the folders in which the data set `name` is looked for, the first first.
+
+    The last one is the cache: where it is downloaded to when none has it.
+
+    Args:
+        name: the data set, `"mnist"`.
+        data_dir: a folder the person gave.
+
+    Examples:
+        >>> [folder.as_posix() for folder in places("mnist", "my")][:2]
+        ['my', 'my/mnist']
+    """
+    cache = cache_folder() / name
+    roots = [
+        Path(os.path.expanduser(given)) for given in (data_dir, os.environ.get(VARIABLE)) if given
+    ]
+    folders = [folder for root in roots for folder in (root, root / name)]
+    return [folder for folder in dict.fromkeys(folders) if folder != cache] + [cache]

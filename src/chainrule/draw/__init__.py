@@ -1,0 +1,43 @@
+"""Pictures without a plotting library: SVG and PNG from NumPy and the standard library (floor 0).
+
+Charts (`line_chart`, `scatter_chart`, `region_chart`, `matrix_chart`) return an `Svg`, which a
+notebook shows, `save` writes, and `inline` sets into a page. Images (`to_pixels`, `diverging`,
+`image_grid`) are arrays of pixels that `encode_png` and `data_uri` turn into files and addresses.
+`element` is what the pictures, and any page that shows them, are written with.
+"""
+
+from chainrule.draw.axis import format_value
+from chainrule.draw.chart import line_chart
+from chainrule.draw.files import replace_text
+from chainrule.draw.markup import Markup, element, escape, join
+from chainrule.draw.matrix import matrix_chart
+from chainrule.draw.palette import FAULT, GOOD, SERIES, STYLESHEET
+from chainrule.draw.pixels import diverging, image_grid, shrink, to_pixels
+from chainrule.draw.png import data_uri, encode_png
+from chainrule.draw.regions import region_chart
+from chainrule.draw.scatter import scatter_chart
+from chainrule.draw.svg import Svg
+
+__all__ = [
+    "FAULT",
+    "GOOD",
+    "SERIES",
+    "STYLESHEET",
+    "Markup",
+    "Svg",
+    "data_uri",
+    "diverging",
+    "element",
+    "encode_png",
+    "escape",
+    "format_value",
+    "image_grid",
+    "join",
+    "line_chart",
+    "matrix_chart",
+    "region_chart",
+    "replace_text",
+    "scatter_chart",
+    "shrink",
+    "to_pixels",
+]

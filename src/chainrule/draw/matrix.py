@@ -1,0 +1,269 @@
+"""A confusion matrix: which class was taken for which, and how often (floor 0).
+
+Rows are the truth, columns the prediction. What was right is drawn in one hue and what was wrong
+in another, whose strength grows with the root of the share, so that one mistake in a hundred is
+already seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule.draw.markup import Markup, element, join
+from chainrule.draw.palette import FAULT, GOOD, rgb
+from chainrule.draw.png import data_uri, encode_png
+from chainrule.draw.svg import Svg, group, label
+from chainrule.draw.text import shorten, text_width
+from chainrule.errors import DataError, ShapeError
+
+__all__ = ["matrix_chart"]
+
+_WIDE = 420  # the matrix takes about this many pixels while its cells can still hold numbers
+_CELL, _LARGEST_CELL = 24, 88  # the least that holds a number, and the most that looks well
+_MOST_NUMBERED = 30  # classes; beyond, cells are too small for numbers
+_MOST_CELLS = 60  # classes; beyond, the cells are the pixels of a picture
+_LONGEST_NAME = 130  # pixels
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """The counts, and where their cells lie on the paper."""
+
+    counts: NDArray[Any]  # (K, K), a row for each true class
+    names: tuple[str, ...]
+    left: float
+    top: float
+    side: float  # of a cell
+
+    @property
+    def shares(self) -> NDArray[Any]:
+        """Of the rows of each true class, the share in each cell; 0 where a class has no row."""
+        totals = self.counts.sum(axis=1, keepdims=True)
+        return np.asarray(self.counts / np.where(totals > 0, totals, 1))
+
+    @property
+    def numbered(self) -> bool:
+        return len(self.names) <= _MOST_NUMBERED
+
+
+def matrix_chart(
+    counts: ArrayLike, labels: Sequence[str], *, title: str = "Confusion matrix"
+) -> Svg:
+    """Draw a confusion matrix.
+
+    Args:
+        counts: shape `(K, K)`; `counts[t, p]` rows of class `t` were taken for class `p`.
+        labels: the names of the K classes.
+        title: what the picture is; not drawn, but told to screen readers.
+
+    Returns:
+        The picture, its size growing with K. Up to 30 classes each cell holds its number; beyond
+        that cells shrink and only every so many classes are named.
+
+    Raises:
+        ShapeError: `counts` is not square, or `labels` are not K.
+        DataError: a count is negative or not finite.
+
+    Examples:
+        >>> chart = matrix_chart([[48, 2], [5, 45]], ["cat", "dog"])
+        >>> chart.description
+        '93 of 100 right; most often cat was given for dog: 5 of 50'
+    """
+    matrix = _laid_out(_checked(counts, labels), tuple(labels))
+    reach = len(matrix.names) * matrix.side
+    cells = _cells(matrix) if len(matrix.names) <= _MOST_CELLS else _picture(matrix)
+    return Svg(
+        math.ceil(matrix.left + reach + _overhang(matrix)),
+        math.ceil(matrix.top + reach + 2),
+        title,
+        _in_words(matrix),
+        join([_headings(matrix), cells]),
+    )
+
+
+def _checked(counts: ArrayLike, labels: Sequence[str]) -> NDArray[Any]:
+    array: NDArray[Any] = np.asarray(counts)
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
+        raise ShapeError(f"confusion matrix: expected shape (K, K), got {array.shape}")
+    if len(labels) != len(array):
+        raise ShapeError(
+            f"confusion matrix of {len(array)} classes with {len(labels)} labels; give one each"
+        )
+    if not np.all(np.isfinite(array)) or np.any(array < 0):
+        raise DataError("confusion matrix: expected counts of 0 or more, got a negative or NaN")
+    return array
+
+
+def _laid_out(counts: NDArray[Any], names: tuple[str, ...]) -> _Matrix:
+    k = len(names)
+    least = _CELL if k <= _MOST_NUMBERED else min(_CELL, _MOST_NUMBERED * _CELL / k)
+    side = min(max(_WIDE / k, least), _LARGEST_CELL)
+    longest = min(max(text_width(name) for name in names), _LONGEST_NAME)
+    upright = longest > side - 4
+    rise = (longest + 16) * math.sqrt(0.5) if upright else 16
+    return _Matrix(counts, names, left=max(longest, 40) + 12, top=22 + rise, side=side)
+
+
+def _slanted(matrix: _Matrix) -> bool:
+    """Whether the names above the columns are too long to lie level."""
+    return max(text_width(name) for name in matrix.names) > matrix.side - 4
+
+
+def _overhang(matrix: _Matrix) -> float:
+    """How far a slanted name of the last columns reaches beyond the matrix."""
+    if not _slanted(matrix):
+        return 2
+    slope = math.sqrt(0.5)
+    return (
+        max(
+            min(text_width(name), _LONGEST_NAME) * slope - (i + 0.5) * matrix.side
+            for i, name in enumerate(reversed(matrix.names))
+        )
+        + 8
+    )
+
+
+def _headings(matrix: _Matrix) -> Markup:
+    """The names of the classes, at the left for the truth and above for the prediction."""
+    named = list(enumerate(matrix.names))
+    beside = named[:: math.ceil(14 / matrix.side)]
+    above = named[:: math.ceil((19 if _slanted(matrix) else 14) / matrix.side)]
+    return join(
+        [
+            label("predicted", matrix.left, 12, class_="soft"),
+            label("truth", matrix.left - 10, matrix.top - 8, class_="soft", text_anchor="end"),
+            *(_row_name(matrix, i, name) for i, name in beside),
+            *(_column_name(matrix, i, name) for i, name in above),
+        ]
+    )
+
+
+def _row_name(matrix: _Matrix, i: int, name: str) -> Markup:
+    y = matrix.top + (i + 0.5) * matrix.side + 4
+    return _name(name, {"x": matrix.left - 10, "y": y, "text_anchor": "end"})
+
+
+def _column_name(matrix: _Matrix, i: int, name: str) -> Markup:
+    x, y = matrix.left + (i + 0.5) * matrix.side, matrix.top - 8
+    if _slanted(matrix):
+        turned = f"translate({x + 3:.1f} {y:.1f}) rotate(-45)"
+        return _name(name, {"transform": turned})
+    return _name(name, {"x": x, "y": y, "text_anchor": "middle"})
+
+
+def _name(name: str, place: dict[str, str | float]) -> Markup:
+    """A class name; one that had to be shortened is told whole by the resting mouse."""
+    short = shorten(name, _LONGEST_NAME)
+    whole = element("title", name) if short != name else None
+    return element("text", whole, short, **place)
+
+
+def _cells(matrix: _Matrix) -> Markup:
+    k = len(matrix.names)
+    return group(_cell(matrix, row, column) for row in range(k) for column in range(k))
+
+
+def _cell(matrix: _Matrix, row: int, column: int) -> Markup:
+    count, share = matrix.counts[row, column].item(), float(matrix.shares[row, column])
+    x, y = matrix.left + column * matrix.side, matrix.top + row * matrix.side
+    gap = 1 if matrix.side > 10 else 0.5
+    strength = _strength(share, row == column)
+    box = element(
+        "rect",
+        x=x + gap,
+        y=y + gap,
+        width=matrix.side - 2 * gap,
+        height=matrix.side - 2 * gap,
+        rx=min(3, matrix.side / 10),
+        fill=(GOOD if row == column else FAULT) if count else "currentColor",
+        fill_opacity=strength if count else 0.045,
+    )
+    if not count:
+        return box
+    told = element("title", _cell_in_words(matrix, row, column))
+    return group([told, box, _count(matrix, count, (x, y), strength) if matrix.numbered else None])
+
+
+def _count(
+    matrix: _Matrix, count: float, corner: tuple[float, float], strength: float
+) -> Markup | None:
+    text = _brief(count)
+    size = min(15.0, max(10.0, 0.3 * matrix.side))
+    if text_width(text, size) > matrix.side + 2:
+        size *= matrix.side / text_width(text, size)
+    half = matrix.side / 2
+    return label(
+        text,
+        corner[0] + half,
+        corner[1] + half + 0.36 * size,
+        font_size=size,
+        text_anchor="middle",
+        class_="bright" if strength > 0.6 else None,
+    )
+
+
+def _picture(matrix: _Matrix) -> Markup:
+    """The cells as pixels: for hundreds of classes, tens of thousands of elements are too many."""
+    shares = matrix.shares
+    k = len(shares)
+    pixels = np.zeros((k, k, 4), dtype=np.uint8)
+    pixels[..., :3] = rgb(FAULT)
+    pixels[range(k), range(k), :3] = rgb(GOOD)
+    wrong, right = _strengths(shares)
+    strength = np.where(np.eye(k, dtype=bool), right, wrong)
+    pixels[..., 3] = np.where(matrix.counts > 0, 255 * strength, 12)
+    return element(
+        "image",
+        href=data_uri(encode_png(pixels)),
+        x=matrix.left,
+        y=matrix.top,
+        width=k * matrix.side,
+        height=k * matrix.side,
+        style="image-rendering: pixelated",
+    )
+
+
+def _strengths(share: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """How opaque a mistake and a right answer are, by their share of their row."""
+    return np.minimum(0.09 + 1.7 * np.sqrt(share), 0.92), 0.1 + 0.62 * share
+
+
+def _strength(share: float, right: bool) -> float:
+    return float(_strengths(np.array(share))[right])
+
+
+def _brief(count: float) -> str:
+    """A count in few characters: 12k for 12,300."""
+    if count >= 1e6:
+        return f"{count / 1e6:.3g}M"
+    if count >= 10_000:
+        return f"{count / 1e3:.3g}k"
+    return f"{count:.4g}"
+
+
+def _cell_in_words(matrix: _Matrix, row: int, column: int) -> str:
+    truth, given = matrix.names[row], matrix.names[column]
+    of = f"{matrix.counts[row, column]:,} of {matrix.counts[row].sum():,}"
+    percent = f"({100 * matrix.shares[row, column]:.1f} %)"
+    if row == column:
+        return f"{truth}: {of} right {percent}"
+    return f"{given} given for {truth}: {of} {percent}"
+
+
+def _in_words(matrix: _Matrix) -> str:
+    counts = matrix.counts
+    right = f"{np.trace(counts):,} of {counts.sum():,} right"
+    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    if not wrong.any():
+        return right
+    row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    return (
+        f"{right}; most often {matrix.names[column]} was given for {matrix.names[row]}: "
+        f"{counts[row, column]:,} of {counts[row].sum():,}"
+    )

@@ -1,0 +1,384 @@
+"""The operation record, the registry and the one door (floor 1; knows NumPy and nothing above).
+
+An `Op` is a record of facts about one primitive: how to compute it on plain arrays, its derivative
+rules, the shape it gives, what it costs. Calling an op goes through `run`, and only there:
+
+- an argument that is not a plain array (a tape's tensor, a symbol) belongs to a *reader*, which
+  registered its type in `READERS` and decides what the call means;
+- a *watcher* (counter of work, profiler, tracer of NaN) sees every call on plain arrays;
+- otherwise the forward body runs, and an error from inside NumPy becomes a sentence about shapes.
+
+Derivative rules are written with ops themselves, so every reader gets every order of derivative.
+
+What a rule reads is in its signature: a parameter whose name begins with an underscore is only
+asked for its shape and dtype, and a reader that keeps values for later may keep a `Ghost` instead.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from chainrule.errors import ChainruleError, ShapeError
+
+__all__ = [
+    "COMPOSITES",
+    "REGISTRY",
+    "Array",
+    "Cost",
+    "Ghost",
+    "Op",
+    "Shape",
+    "composite",
+    "primitive",
+    "quiet",
+    "run",
+    "watch",
+]
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Shape: TypeAlias = tuple[int, ...]
+Kind: TypeAlias = Literal["elementwise", "reduce", "contract", "view", "gather", "update", "random"]
+# A rule sees arrays, tensors or symbols, whichever reader runs it.
+Value: TypeAlias = Any
+Rule: TypeAlias = Callable[..., Value]
+Reader: TypeAlias = Callable[["Op", Sequence[Value], Mapping[str, Any]], Value]
+Watcher: TypeAlias = Callable[["Op", Sequence[Value], Mapping[str, Any], Value], None]
+
+REGISTRY: dict[str, Op] = {}
+COMPOSITES: dict[str, Callable[..., Value]] = {}
+READERS: dict[type, Reader] = {}
+WATCHERS: list[Watcher] = []
+
+# Division by zero, overflow and the like give IEEE's infinities and NaN without a warning, as in
+# PyTorch. Used as a decorator on the forward bodies that can meet them.
+quiet = np.errstate(all="ignore")
+
+
+class Cost(NamedTuple):
+    """Work of one call: floating-point operations, and elements read and written."""
+
+    flops: int
+    moved: int
+
+
+class Ghost:
+    """The shape and dtype of a value that no rule will read: what is kept in its place."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+class Op:
+    """One primitive operation.
+
+    Args:
+        name: unique in the registry; the word used in graphs, programs and errors.
+        forward: `(*arrays, **attrs) -> array`, the specification, in plain NumPy.
+        kind: what compilers and predictors look at: elementwise, reduce, contract, view, gather,
+            update or random.
+        shape: `(*shapes, **attrs) -> shape`, or a `ShapeError` that a person can act on.
+        vjp: a rule per array argument, `(g, y, *xs, **attrs)` giving the gradient of that argument
+            (`None`: not differentiable in it); or, for any number of arguments, one function
+            `(i, g, y, *xs, **attrs)`; or `None` where nothing is differentiable.
+        local: for elementwise ops, the formulas dy/dx per argument that `vjp` was derived from.
+        cost: `(*shapes, **attrs) -> Cost`; derived from `kind`, `flops` and `shape` if not given.
+        flops: operations per element for elementwise and reduce kinds.
+        arity: how many leading parameters are arrays; further positional arguments are attributes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        *,
+        kind: Kind,
+        shape: Callable[..., Shape],
+        vjp: Sequence[Rule | None] | Rule | None = None,
+        local: Sequence[Rule | float | None] = (),
+        cost: Callable[..., Cost] | None = None,
+        flops: float = 1,
+        arity: int | None = None,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.kind = kind
+        self.shape = shape
+        self.vjp = tuple(vjp) if isinstance(vjp, Sequence) else vjp
+        self.local = tuple(local)
+        self.flops = flops
+        self.cost = cost or self._cost_by_kind
+        self.differentiable = vjp is not None
+        parameters = list(inspect.signature(forward).parameters.values())
+        variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        if arity is None:
+            arity = sum(p.default is p.empty for p in parameters)
+        self.arity = 1 << 30 if variadic else arity
+        self.attributes = tuple(p.name for p in parameters[arity:])
+        self._saved: dict[int, tuple[bool, tuple[bool, ...]]] = {}
+        self.__name__ = self.__qualname__ = name
+        self.__module__ = forward.__module__
+        self.__doc__ = forward.__doc__
+        self.__wrapped__ = forward
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __call__(self, *args: Value, **attrs: Any) -> Value:
+        if len(args) > self.arity:
+            attrs = {**dict(zip(self.attributes, args[self.arity :])), **attrs}
+            args = args[: self.arity]
+        return run(self, args, attrs)
+
+    def rule(self, i: int) -> Rule | None:
+        """Return the vector-Jacobian product for array argument `i`."""
+        if self.vjp is None or isinstance(self.vjp, tuple):
+            return self.vjp[i] if self.vjp is not None else None
+        many = self.vjp
+        return lambda g, y, *xs, **attrs: many(i, g, y, *xs, **attrs)
+
+    def saved(self, wanted: int, count: int) -> tuple[bool, tuple[bool, ...]]:
+        """Say which values the rules for the arguments in the bit mask `wanted` will read.
+
+        Returns:
+            Whether the output is read, and for each of `count` arguments whether it is.
+        """
+        key = wanted * 64 + count if count < 64 else -1
+        found = self._saved.get(key)
+        if found is None:
+            found = self._read_by_rules(wanted, count)
+            if key >= 0:
+                self._saved[key] = found
+        return found
+
+    def _read_by_rules(self, wanted: int, count: int) -> tuple[bool, tuple[bool, ...]]:
+        if not isinstance(self.vjp, tuple):
+            assert self.vjp is not None
+            output, inputs = _reads(self.vjp, skip=2, count=count)
+            return output, inputs
+        output, inputs = False, [False] * count
+        for i in range(count):
+            rule = self.vjp[i] if wanted >> i & 1 else None
+            if rule is not None:
+                reads_output, reads = _reads(rule, skip=1, count=count)
+                output |= reads_output
+                inputs = [a or b for a, b in zip(inputs, reads)]
+        return output, tuple(inputs)
+
+    def _cost_by_kind(self, *shapes: Shape, **attrs: Any) -> Cost:
+        if self.kind == "view":
+            return Cost(0, 0)
+        sizes = [math.prod(s) for s in shapes]
+        out = math.prod(self.shape(*shapes, **attrs))
+        work = {"elementwise": out, "reduce": sum(sizes), "random": out, "update": sum(sizes)}
+        return Cost(round(self.flops * work.get(self.kind, 0)), sum(sizes) + out)
+
+
+def _reads(rule: Rule, *, skip: int, count: int) -> tuple[bool, tuple[bool, ...]]:
+    """Read a rule's signature: after `skip` parameters come the output and the arguments.
+
+    A rule derived from a local formula reads what the formula reads.
+    """
+    formula = getattr(rule, "formula", None)
+    if formula is not None:
+        rule, skip = formula, 0
+    positional = [
+        p for p in inspect.signature(rule).parameters.values() if p.kind <= p.VAR_POSITIONAL
+    ]
+    names: list[str] = []
+    for p in positional[skip:]:
+        repeats = count + 1 - len(names) if p.kind == p.VAR_POSITIONAL else 1
+        names.extend([p.name] * repeats)
+    reads = [not name.startswith("_") for name in names[: count + 1]]
+    return reads[0], tuple(reads[1:])
+
+
+def run(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
+    """Perform one operation: the one door that every call of every op goes through."""
+    for a in args:
+        reader = READERS.get(type(a))
+        if reader is not None:
+            return reader(op, args, attrs)
+    try:
+        y = op.forward(*args, **attrs)
+    except (ValueError, IndexError, TypeError) as error:
+        raise _explained(op, args, attrs, error) from None
+    if type(y) is not np.ndarray:
+        y = _as_number(args, y)
+    if WATCHERS:
+        for watcher in WATCHERS:
+            watcher(op, args, attrs, y)
+    return y
+
+
+def _as_number(args: Sequence[Value], y: Value) -> Value:
+    # A Python number takes part in any dtype and a NumPy scalar imposes its own, so what is
+    # computed from Python numbers alone has to stay one.
+    if isinstance(y, np.generic) and all(type(a) in (float, int, bool) for a in args):
+        return y.item()
+    return y
+
+
+def _explained(
+    op: Op, args: Sequence[Value], attrs: Mapping[str, Any], error: Exception
+) -> Exception:
+    """Turn an error from inside NumPy into what the op's shape rule says about it."""
+    if isinstance(error, ChainruleError):
+        return error
+    try:
+        op.shape(*(np.shape(a) for a in args), **attrs)
+    except ChainruleError as better:
+        return better
+    except Exception:  # the shape rule has no better word for it
+        return error
+    return error
+
+
+@contextmanager
+def watch(watcher: Watcher) -> Iterator[None]:
+    """Let `watcher(op, args, attrs, y)` see every operation on plain arrays inside the block.
+
+    Examples:
+        >>> import numpy as np
+        >>> from chainrule import ops
+        >>> seen = []
+        >>> with ops.watch(lambda op, args, attrs, y: seen.append(op.name)):
+        ...     _ = ops.add(np.ones(2), np.ones(2))
+        >>> seen
+        ['add']
+    """
+    WATCHERS.append(watcher)
+    try:
+        yield
+    finally:
+        WATCHERS.remove(watcher)
+
+
+def register(op: Op) -> Op:
+    """Enter `op` into the registry under its name."""
+    if op.name in REGISTRY:
+        raise ValueError(f"an op named {op.name!r} is registered already")
+    REGISTRY[op.name] = op
+    return op
+
+
+def primitive(
+    *,
+    kind: Kind,
+    shape: Callable[..., Shape],
+    vjp: Sequence[Rule | None] | Rule | None = None,
+    cost: Callable[..., Cost] | None = None,
+    flops: float = 1,
+    arity: int | None = None,
+) -> Callable[[Callable[..., Any]], Op]:
+    """Decorate a forward body to make it a registered `Op`. The arguments are those of `Op`."""
+
+    def made(forward: Callable[..., Any]) -> Op:
+        return register(
+            Op(
+                forward.__name__,
+                forward,
+                kind=kind,
+                shape=shape,
+                vjp=vjp,
+                cost=cost,
+                flops=flops,
+                arity=arity,
+            )
+        )
+
+    return made
+
+
+def composite(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Register a function that is written with ops and has no derivative rule of its own."""
+    name = function.__name__
+    if name in COMPOSITES or name in REGISTRY:
+        raise ValueError(f"an operation named {name!r} is registered already")
+    COMPOSITES[name] = function
+    return function
+
+
+def same_shape(*shapes: Shape, **_attrs: Any) -> Shape:
+    """Shape rule of ops that keep the shape of their first argument."""
+    return shapes[0]
+
+
+def broadcast_shape(*shapes: Shape, **_attrs: Any) -> Shape:
+    """Shape rule of broadcasting: sizes agree from the right, or one of them is 1.
+
+    Raises:
+        ShapeError: they do not; names both shapes and the dimension.
+
+    Examples:
+        >>> broadcast_shape((3, 1), (4,))
+        (3, 4)
+    """
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        shown = " and ".join(str(tuple(s)) for s in shapes)
+        where = _first_clash(shapes)
+        raise ShapeError(
+            f"shapes {shown} do not broadcast: {where}; "
+            "sizes must be equal, or one of them 1, counted from the right"
+        ) from None
+
+
+def _first_clash(shapes: Sequence[Shape]) -> str:
+    deepest = max(len(s) for s in shapes)
+    for back in range(1, deepest + 1):
+        sizes = {s[-back] for s in shapes if len(s) >= back and s[-back] != 1}
+        if len(sizes) > 1:
+            return f"dimension -{back} is " + " against ".join(str(n) for n in sorted(sizes))
+    return "their sizes differ"
+
+
+def normal_dim(dim: int, ndim: int, extra: int = 0) -> int:
+    """Return `dim` counted from the front.
+
+    Args:
+        dim: dimension, negative counts from the end.
+        ndim: how many there are.
+        extra: 1 where the dimension after the last may be named too, as in `stack`.
+
+    Raises:
+        ShapeError: there is no such dimension.
+    """
+    count = ndim + extra
+    if not -max(count, 1) <= dim < max(count, 1):
+        raise ShapeError(
+            f"dim {dim} is out of range for {ndim} dimensions; "
+            f"use {-max(count, 1)} to {max(count, 1) - 1}"
+        )
+    return dim % count if count else 0
+
+
+def normal_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """Return the dimensions named by `dim` (`None`: all) counted from the front, in order."""
+    if dim is None:
+        return tuple(range(ndim))
+    if isinstance(dim, (int, np.integer)):
+        return (normal_dim(int(dim), ndim),)
+    dims = tuple(normal_dim(int(d), ndim) for d in dim)
+    if len(set(dims)) != len(dims):
+        raise ShapeError(f"dim {tuple(dim)} names a dimension twice")
+    return dims

@@ -1,0 +1,419 @@
+"""Losses, with PyTorch's names and meanings, made of ops (floor 1, composites).
+
+`reduction` is "mean" (the default), "sum" or "none". A prediction and a target whose shapes differ
+are an error here, not a broadcast: (N, 1) against (N,) would silently compare all with all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import DataError, OptionError, ShapeError, did_you_mean
+from chainrule.ops.activation import log_sigmoid, log_softmax
+from chainrule.ops.core import Array, Value, composite
+from chainrule.ops.elementwise import (
+    abs,
+    add,
+    cast,
+    clip,
+    div,
+    eq,
+    exp,
+    gt,
+    log,
+    lt,
+    mul,
+    ne,
+    neg,
+    relu,
+    square,
+    sub,
+    where,
+)
+from chainrule.ops.reduce import mean, sum
+from chainrule.ops.shape import index_select, permute, reshape, take_along, unsqueeze
+
+
+def _reduced(loss: Value, reduction: str) -> Value:
+    if reduction == "mean":
+        return mean(loss)
+    if reduction == "sum":
+        return sum(loss)
+    if reduction == "none":
+        return loss
+    choices = ("mean", "sum", "none")
+    raise OptionError(
+        f"reduction {reduction!r} is not known; use one of {', '.join(choices)}"
+        + did_you_mean(str(reduction), choices)
+    )
+
+
+def _same(prediction: Value, target: Value) -> None:
+    if tuple(prediction.shape) != tuple(target.shape):
+        p, t = tuple(prediction.shape), tuple(target.shape)
+        raise ShapeError(
+            f"the prediction has shape {p} and the target {t}; they must be equal, because "
+            f"broadcasting would compare wrong pairs; reshape one, for example target.view{p}"
+        )
+
+
+# --- of numbers ---------------------------------------------------------------------------------
+
+
+@composite
+def mse_loss(x: Value, target: Value, reduction: str = "mean") -> Value:
+    """The mean of (x - target)^2.
+
+    Examples:
+        >>> mse_loss(np.array([1.0]), np.array([3.0]))
+        np.float64(4.0)
+    """
+    _same(x, target)
+    return _reduced(square(sub(x, target)), reduction)
+
+
+@composite
+def l1_loss(x: Value, target: Value, reduction: str = "mean") -> Value:
+    """The mean of |x - target|.
+
+    Examples:
+        >>> l1_loss(np.array([1.0]), np.array([3.0]))
+        np.float64(2.0)
+    """
+    _same(x, target)
+    return _reduced(abs(sub(x, target)), reduction)
+
+
+@composite
+def huber_loss(x: Value, target: Value, reduction: str = "mean", delta: float = 1.0) -> Value:
+    """d^2 / 2 for |d| <= delta, delta (|d| - delta / 2) beyond, d = x - target; averaged.
+
+    P. J. Huber, "Robust estimation of a location parameter", 1964.
+
+    Examples:
+        >>> huber_loss(np.array([1.0]), np.array([3.0]))
+        np.float64(1.5)
+    """
+    _same(x, target)
+    if delta <= 0:
+        raise OptionError(f"delta must be above 0, got {delta}")
+    size = abs(sub(x, target))
+    near = mul(square(size), 0.5)
+    return _reduced(where(lt(size, delta), near, mul(sub(size, delta / 2), delta)), reduction)
+
+
+@composite
+def smooth_l1_loss(x: Value, target: Value, reduction: str = "mean", beta: float = 1.0) -> Value:
+    """The Huber loss divided by its delta, here beta; the abs error for beta = 0.
+
+    Examples:
+        >>> smooth_l1_loss(np.array([1.0]), np.array([3.0]), beta=0.5)
+        np.float64(1.75)
+    """
+    if beta == 0:
+        return l1_loss(x, target, reduction)
+    return div(huber_loss(x, target, reduction, delta=beta), beta)
+
+
+# --- of classes ---------------------------------------------------------------------------------
+
+
+def _checked_labels(target: Value, classes: int, ignore_index: int) -> None:
+    labels = np.asarray(target)
+    if labels.dtype.kind not in "iu":
+        raise DataError(
+            f"class labels must be integers from 0 to {classes - 1}, got {labels.dtype}; "
+            "convert them with .long(), or pass probabilities of the same shape as the input"
+        )
+    wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        where_ = at[0] if len(at) == 1 else at
+        raise DataError(
+            f"label {labels[at]} at index {where_} is outside the {classes} classes "
+            f"0 to {classes - 1}"
+        )
+
+
+def _classes_last(x: Value) -> Value:
+    """Scores (N, C, ...) as (N, ..., C)."""
+    ndim = len(x.shape)
+    return x if ndim < 3 else permute(x, dims=(0, *range(2, ndim), 1))
+
+
+def _picked(scores: Value, target: Value, weight: Value, ignore_index: int) -> tuple[Value, Any]:
+    """-scores at the labels, weighted, and the weights (1 where there are none)."""
+    kept = ne(target, ignore_index)
+    safe = where(kept, target, 0)
+    chosen = take_along(scores, unsqueeze(safe, -1), dim=-1)
+    loss = neg(reshape(chosen, shape=tuple(target.shape)))
+    factor = cast(kept, dtype=scores.dtype)
+    if weight is not None:
+        flat = reshape(safe, shape=(-1,))
+        factor = mul(factor, reshape(index_select(weight, 0, flat), shape=tuple(target.shape)))
+    return mul(loss, factor), factor
+
+
+def _nll(scores: Value, target: Value, weight: Value, reduction: str, ignore_index: int) -> Value:
+    """Negative log likelihood of `target` under log-probabilities `scores` (..., C)."""
+    if tuple(target.shape) != tuple(scores.shape[:-1]):
+        raise ShapeError(
+            f"labels of shape {tuple(target.shape)} do not go with scores of shape "
+            f"{tuple(scores.shape)}: one label a row is expected, shape {tuple(scores.shape[:-1])}"
+        )
+    _checked_labels(target, scores.shape[-1], ignore_index)
+    if weight is None and ignore_index < 0 and not _has(target, ignore_index):
+        chosen = take_along(scores, unsqueeze(target, -1), dim=-1)
+        return _reduced(neg(reshape(chosen, shape=tuple(target.shape))), reduction)
+    loss, factor = _picked(scores, target, weight, ignore_index)
+    return div(sum(loss), sum(factor)) if reduction == "mean" else _reduced(loss, reduction)
+
+
+def _has(target: Value, ignore_index: int) -> bool:
+    labels = np.asarray(target)
+    return bool(labels.size and labels.min() <= ignore_index)
+
+
+@composite
+def nll_loss(
+    x: Value,
+    target: Value,
+    weight: Value = None,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> Value:
+    """The mean of -x at each label, x being log-probabilities.
+
+    Args:
+        x: log-probabilities (N, C), (N, C, ...) or (C,).
+        target: class numbers (N,), (N, ...) or a single one.
+        weight: of each class, (C,); the mean is then over the weights.
+        reduction: "mean", "sum" or "none".
+        ignore_index: a label that does not count.
+
+    Raises:
+        DataError: a label outside the classes.
+        ShapeError: the shapes do not go together.
+
+    Examples:
+        >>> nll_loss(np.log(np.array([[0.25, 0.75]])), np.array([1])).round(4)
+        np.float64(0.2877)
+    """
+    return _nll(_classes_last(x), target, weight, reduction, ignore_index)
+
+
+@composite
+def cross_entropy(
+    x: Value,
+    target: Value,
+    weight: Value = None,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> Value:
+    """-ln softmax(x) at each label, averaged; safe for scores of any size.
+
+    With `label_smoothing` s the target is 1 - s at the label plus s / C everywhere (C. Szegedy et
+    al., "Rethinking the inception architecture for computer vision", CVPR 2016).
+
+    Args:
+        x: scores before any softmax, (N, C), (N, C, ...) or (C,).
+        target: class numbers (N,), (N, ...), or probabilities of x's shape.
+        weight: of each class, (C,); the mean is then over the weights.
+        reduction: "mean", "sum" or "none".
+        ignore_index: a label that does not count.
+        label_smoothing: 0 to 1.
+
+    Raises:
+        DataError: a label outside the classes.
+        ShapeError: the shapes do not go together.
+
+    Examples:
+        >>> cross_entropy(np.array([[0.0, 1000.0]]), np.array([1]))
+        np.float64(0.0)
+    """
+    if not 0 <= label_smoothing <= 1:
+        raise OptionError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
+    scores = log_softmax(_classes_last(x), dim=-1)
+    if tuple(target.shape) == tuple(x.shape) and np.dtype(target.dtype).kind == "f":
+        soft = _smoothed(_classes_last(target), label_smoothing)
+        return _soft_cross_entropy(scores, soft, weight, reduction)
+    hard = _nll(scores, target, weight, reduction, ignore_index)
+    if not label_smoothing:
+        return hard
+    return add(
+        mul(hard, 1 - label_smoothing),
+        mul(_uniform_part(scores, target, weight, reduction, ignore_index), label_smoothing),
+    )
+
+
+def _smoothed(target: Value, s: float) -> Value:
+    return add(mul(target, 1 - s), s / target.shape[-1]) if s else target
+
+
+def _soft_cross_entropy(scores: Value, target: Value, weight: Value, reduction: str) -> Value:
+    weighted = scores if weight is None else mul(scores, weight)
+    loss = neg(sum(mul(weighted, target), dim=-1))
+    return _reduced(loss, reduction)
+
+
+def _uniform_part(
+    scores: Value, target: Value, weight: Value, reduction: str, ignore_index: int
+) -> Value:
+    """What smoothing adds: the cross-entropy against equal probabilities."""
+    kept = cast(ne(target, ignore_index), dtype=scores.dtype)
+    weighted = scores if weight is None else mul(scores, weight)
+    loss = mul(mul(sum(weighted, dim=-1), -1 / scores.shape[-1]), kept)
+    if reduction != "mean":
+        return _reduced(loss, reduction)
+    _, factor = _picked(scores, target, weight, ignore_index)
+    return div(sum(loss), sum(factor))
+
+
+@composite
+def multi_margin_loss(
+    x: Value,
+    target: Value,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Value = None,
+    reduction: str = "mean",
+) -> Value:
+    """The hinge loss of several classes: sum over j of max(0, margin - x_label + x_j)^p / C.
+
+    Args:
+        x: scores (N, C).
+        target: class numbers (N,).
+        p: 1 or 2.
+        margin: by how much the right class should lead.
+        weight: of each class, (C,).
+        reduction: "mean", "sum" or "none".
+
+    Examples:
+        >>> multi_margin_loss(np.array([[0.5, 1.0]]), np.array([1]))
+        np.float64(0.25)
+    """
+    _checked_labels(target, x.shape[-1], -1)
+    at_label = take_along(x, unsqueeze(target, -1), dim=-1)
+    short = relu(add(sub(x, at_label), margin))
+    if p == 2:
+        short = square(short)
+    if weight is not None:
+        short = mul(short, unsqueeze(index_select(weight, 0, target), -1))
+    others = ne(unsqueeze(target, -1), np.arange(x.shape[-1]))
+    return _reduced(mul(sum(mul(short, others), dim=-1), 1 / x.shape[-1]), reduction)
+
+
+@composite
+def hinge_embedding_loss(
+    x: Value, target: Value, margin: float = 1.0, reduction: str = "mean"
+) -> Value:
+    """x where the target is 1, max(0, margin - x) where it is -1.
+
+    Examples:
+        >>> hinge_embedding_loss(np.array([0.5, 0.25]), np.array([1.0, -1.0]))
+        np.float64(0.625)
+    """
+    _same(x, target)
+    alike = where(eq(target, 1), x, 0.0)
+    unlike = where(eq(target, -1), relu(sub(margin, x)), 0.0)
+    return _reduced(add(alike, unlike), reduction)
+
+
+@composite
+def soft_margin_loss(x: Value, target: Value, reduction: str = "mean") -> Value:
+    """ln(1 + e^(-target x)), the target being 1 or -1.
+
+    Examples:
+        >>> soft_margin_loss(np.array([0.0]), np.array([1.0])).round(4)
+        np.float64(0.6931)
+    """
+    _same(x, target)
+    return _reduced(neg(log_sigmoid(mul(x, target))), reduction)
+
+
+# --- of probabilities ---------------------------------------------------------------------------
+
+
+@composite
+def binary_cross_entropy(
+    x: Value, target: Value, weight: Value = None, reduction: str = "mean"
+) -> Value:
+    """-(t ln x + (1 - t) ln(1 - x)), x being probabilities; each logarithm is at least -100.
+
+    Raises:
+        DataError: an x outside 0 to 1.
+
+    Examples:
+        >>> binary_cross_entropy(np.array([0.5]), np.array([1.0])).round(4)
+        np.float64(0.6931)
+    """
+    _same(x, target)
+    _probabilities(np.asarray(x))
+    yes, no = clip(log(x), min=-100.0), clip(log(sub(1.0, x)), min=-100.0)
+    loss = neg(add(mul(target, yes), mul(sub(1.0, target), no)))
+    return _reduced(loss if weight is None else mul(loss, weight), reduction)
+
+
+def _probabilities(x: Array) -> None:
+    if x.size and (x.min() < 0 or x.max() > 1):
+        raise DataError(
+            f"binary_cross_entropy takes probabilities from 0 to 1, got {x.min():.4g} to "
+            f"{x.max():.4g}; use binary_cross_entropy_with_logits for scores"
+        )
+
+
+@composite
+def binary_cross_entropy_with_logits(
+    x: Value,
+    target: Value,
+    weight: Value = None,
+    reduction: str = "mean",
+    pos_weight: Value = None,
+) -> Value:
+    """Binary cross-entropy of sigmoid(x), safe for scores of any size.
+
+    Args:
+        x: scores, any shape.
+        target: probabilities of the same shape.
+        weight: of each element, broadcast.
+        reduction: "mean", "sum" or "none".
+        pos_weight: factor of the positive part, broadcast.
+
+    Examples:
+        >>> binary_cross_entropy_with_logits(np.array([-1000.0]), np.array([0.0]))
+        np.float64(0.0)
+    """
+    _same(x, target)
+    yes, no = log_sigmoid(x), log_sigmoid(neg(x))
+    positive = mul(target, yes)
+    if pos_weight is not None:
+        positive = mul(positive, pos_weight)
+    loss = neg(add(positive, mul(sub(1.0, target), no)))
+    return _reduced(loss if weight is None else mul(loss, weight), reduction)
+
+
+@composite
+def kl_div(x: Value, target: Value, reduction: str = "mean", log_target: bool = False) -> Value:
+    """target (ln target - x), x being log-probabilities: how far the target is from e^x.
+
+    `reduction` may also be "batchmean", the sum divided by the batch, which is the divergence.
+
+    Examples:
+        >>> p = np.array([[0.5, 0.5]])
+        >>> kl_div(np.log(p), p)
+        np.float64(0.0)
+    """
+    _same(x, target)
+    if log_target:
+        loss = mul(exp(target), sub(target, x))
+    else:
+        # t ln t is 0 at t = 0.
+        some = gt(target, 0)
+        entropy = mul(target, log(where(some, target, 1.0)))
+        loss = sub(entropy, mul(target, x))
+    if reduction == "batchmean":
+        return div(sum(loss), x.shape[0])
+    return _reduced(loss, reduction)

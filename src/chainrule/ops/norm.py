@@ -1,0 +1,128 @@
+"""Normalisation over the batch or over the features, made of ops (floor 1, composites)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from chainrule.errors import ShapeError
+from chainrule.ops.core import Value, composite
+from chainrule.ops.elementwise import add, mul, rsqrt, square, sub
+from chainrule.ops.reduce import mean
+from chainrule.ops.shape import reshape
+
+
+def _per_channel(v: Value, ndim: int) -> Value:
+    """v of shape (C,) as (1, C, 1, ...), to go with (N, C, ...)."""
+    return reshape(v, shape=(1, -1, *([1] * (ndim - 2))))
+
+
+def moments(x: Value, dims: Sequence[int]) -> tuple[Value, Value]:
+    """Return mean and (population) variance of x over `dims`, kept with size 1."""
+    centre = mean(x, dim=tuple(dims), keepdim=True)
+    return centre, mean(square(sub(x, centre)), dim=tuple(dims), keepdim=True)
+
+
+@composite
+def batch_norm_train(
+    x: Value, weight: Value = None, bias: Value = None, eps: float = 1e-5
+) -> tuple[Value, Value, Value]:
+    """Each channel of the batch with mean 0 and variance 1, times weight, plus bias.
+
+    y = (x - mean) / sqrt(variance + eps) weight + bias, mean and (population) variance of each
+    channel over the batch and all positions. S. Ioffe and C. Szegedy, "Batch normalization:
+    accelerating deep network training by reducing internal covariate shift", ICML 2015.
+
+    Args:
+        x: (N, C) or (N, C, ...).
+        weight: (C,), or left out.
+        bias: (C,), or left out.
+        eps: keeps the root away from 0.
+
+    Returns:
+        y of x's shape, and mean and variance of shape (1, C, 1, ...).
+
+    Raises:
+        ShapeError: there is only one value a channel, whose variance would be 0.
+
+    Examples:
+        >>> import numpy as np
+        >>> y, mean, variance = batch_norm_train(np.array([[1.0], [3.0]]))
+        >>> y.round(3), mean, variance
+        (array([[-1.],
+               [ 1.]]), array([[2.]]), array([[1.]]))
+    """
+    count = math.prod(x.shape) // x.shape[1]
+    if count < 2:
+        raise ShapeError(
+            f"batch norm in training needs more than one value a channel, got shape "
+            f"{tuple(x.shape)}; use a larger batch, or call .eval()"
+        )
+    centre, spread = moments(x, [d for d in range(len(x.shape)) if d != 1])
+    y = mul(sub(x, centre), rsqrt(add(spread, eps)))
+    return _scaled(y, weight, bias), centre, spread
+
+
+def _scaled(y: Value, weight: Value, bias: Value) -> Value:
+    ndim = len(y.shape)
+    if weight is not None:
+        y = mul(y, _per_channel(weight, ndim))
+    return y if bias is None else add(y, _per_channel(bias, ndim))
+
+
+@composite
+def batch_norm_eval(
+    x: Value,
+    running_mean: Value,
+    running_var: Value,
+    weight: Value = None,
+    bias: Value = None,
+    eps: float = 1e-5,
+) -> Value:
+    """`batch_norm_train` with a known mean and variance, both (C,), for use after training.
+
+    Examples:
+        >>> import numpy as np
+        >>> batch_norm_eval(np.array([[3.0]]), np.array([1.0]), np.array([4.0]), eps=0.0)
+        array([[1.]])
+    """
+    ndim = len(x.shape)
+    scale = rsqrt(add(_per_channel(running_var, ndim), eps))
+    return _scaled(mul(sub(x, _per_channel(running_mean, ndim)), scale), weight, bias)
+
+
+@composite
+def layer_norm(
+    x: Value,
+    normalized_shape: Sequence[int],
+    weight: Value = None,
+    bias: Value = None,
+    eps: float = 1e-5,
+) -> Value:
+    """The last dimensions with mean 0 and variance 1, times weight, plus bias.
+
+    J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016.
+
+    Args:
+        x: (..., *normalized_shape).
+        normalized_shape: the sizes of the dimensions normalised together.
+        weight: of that shape, or left out.
+        bias: of that shape, or left out.
+        eps: keeps the root away from 0.
+
+    Raises:
+        ShapeError: x does not end in `normalized_shape`.
+
+    Examples:
+        >>> import numpy as np
+        >>> layer_norm(np.array([[1.0, 3.0]]), (2,)).round(3)
+        array([[-1.,  1.]])
+    """
+    last = tuple(normalized_shape)
+    if tuple(x.shape[len(x.shape) - len(last) :]) != last:
+        raise ShapeError(f"expected the last dimensions to be {last}, got shape {tuple(x.shape)}")
+    centre, spread = moments(x, range(-len(last), 0))
+    y = mul(sub(x, centre), rsqrt(add(spread, eps)))
+    if weight is not None:
+        y = mul(y, weight)
+    return y if bias is None else add(y, bias)

@@ -1,0 +1,677 @@
+"""Operations that move elements without computing: views, joins, indexing (floor 1).
+
+They come in adjoint pairs (what one takes apart the other's gradient puts together), so the set is
+closed under differentiation: broadcast_to and sum_to, slice and unslice, index and unindex, take_along and
+add_along, pad and slice. Of several sources written to one place by `put_along`, the last wins.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ShapeError
+from chainrule.ops.core import (
+    Array,
+    Shape,
+    Value,
+    broadcast_shape,
+    composite,
+    normal_dim,
+    normal_dims,
+    primitive,
+)
+
+# --- views --------------------------------------------------------------------------------------
+
+
+def _reshaped(old: Shape, *, shape: Sequence[int]) -> Shape:
+    new = tuple(int(n) for n in shape)
+    count = math.prod(old)
+    free = [d for d, n in enumerate(new) if n == -1]
+    known = math.prod(n for n in new if n != -1)
+    fits = count % known == 0 if free and known else count == known
+    if len(free) > 1 or any(n < -1 for n in new) or not fits:
+        raise ShapeError(
+            f"shape {old} has {count} elements and cannot become {new}"
+            + ("; only one size may be -1" if len(free) > 1 else "")
+        )
+    return tuple(count // known if n == -1 else n for n in new) if free and known else new
+
+
+@primitive(
+    kind="view",
+    shape=_reshaped,
+    vjp=[lambda g, _y, _x, *, shape: reshape(g, shape=_x.shape)],
+    arity=1,
+)
+def reshape(x: Array, shape: Shape) -> Array:
+    """The same elements in the same order, in another shape; one size may be -1.
+
+    Examples:
+        >>> reshape(np.arange(4.0), shape=(2, -1))
+        array([[0., 1.],
+               [2., 3.]])
+    """
+    return np.reshape(x, shape)
+
+
+def _permuted(shape: Shape, *, dims: Sequence[int]) -> Shape:
+    order = normal_dims(dims, len(shape))
+    if len(order) != len(shape):
+        raise ShapeError(f"permute of shape {shape} needs {len(shape)} dimensions, got {dims}")
+    return tuple(shape[d] for d in order)
+
+
+def _inverse(dims: Sequence[int]) -> tuple[int, ...]:
+    inverse = [0] * len(dims)
+    for i, d in enumerate(dims):
+        inverse[d % len(dims)] = i
+    return tuple(inverse)
+
+
+@primitive(
+    kind="view",
+    shape=_permuted,
+    vjp=[lambda g, _y, _x, *, dims: permute(g, dims=_inverse(dims))],
+    arity=1,
+)
+def permute(x: Array, dims: Sequence[int]) -> Array:
+    """The dimensions of x in another order.
+
+    Examples:
+        >>> permute(np.zeros((2, 3, 4)), dims=(2, 0, 1)).shape
+        (4, 2, 3)
+    """
+    return np.transpose(x, dims)
+
+
+@primitive(
+    kind="view",
+    shape=lambda old, *, shape: _broadcast_to_shape(old, shape),
+    vjp=[lambda g, _y, _x, *, shape: sum_to(g, shape=_x.shape)],
+    arity=1,
+)
+def broadcast_to(x: Array, shape: Shape) -> Array:
+    """x repeated, without copying, along new dimensions and those of size 1.
+
+    Examples:
+        >>> broadcast_to(np.array([1.0, 2.0]), shape=(2, 2))
+        array([[1., 2.],
+               [1., 2.]])
+    """
+    if np.shape(x) == tuple(shape):
+        return np.asarray(x)
+    return np.broadcast_to(x, shape)
+
+
+def _broadcast_to_shape(old: Shape, shape: Sequence[int]) -> Shape:
+    target = tuple(shape)
+    if broadcast_shape(old, target) != target:
+        raise ShapeError(f"shape {old} cannot be broadcast to {target}: it would have to shrink")
+    return target
+
+
+def _sum_to_shape(old: Shape, *, shape: Sequence[int]) -> Shape:
+    _broadcast_to_shape(tuple(shape), old)
+    return tuple(shape)
+
+
+@primitive(
+    kind="reduce",
+    shape=_sum_to_shape,
+    vjp=[lambda g, _y, _x, *, shape: broadcast_to(g, shape=_x.shape)],
+    arity=1,
+)
+def sum_to(x: Array, shape: Shape) -> Array:
+    """x summed down to `shape`: the reverse of broadcasting `shape` to that of x.
+
+    Examples:
+        >>> sum_to(np.ones((3, 2)), shape=(1, 2))
+        array([[3., 3.]])
+    """
+    lead = x.ndim - len(shape)
+    dims = (*range(lead), *(lead + d for d, n in enumerate(shape) if n != x.shape[lead + d]))
+    return np.add.reduce(x, axis=dims, keepdims=True).reshape(shape)
+
+
+@primitive(
+    kind="view",
+    shape=lambda shape, *, dim: (normal_dims(dim, len(shape)), shape)[1],
+    vjp=[lambda g, _y, _x, *, dim: flip(g, dim=dim)],
+    arity=1,
+)
+def flip(x: Array, dim: int | Sequence[int]) -> Array:
+    """x in reverse order along `dim`.
+
+    Examples:
+        >>> flip(np.array([1.0, 2.0, 3.0]), dim=0)
+        array([3., 2., 1.])
+    """
+    return np.flip(x, dim if isinstance(dim, int) else tuple(dim))
+
+
+@composite
+def transpose(x: Value, dim0: int = 0, dim1: int = 1) -> Value:
+    """x with two dimensions exchanged.
+
+    Examples:
+        >>> transpose(np.zeros((2, 3, 4)), 1, 2).shape
+        (2, 4, 3)
+    """
+    ndim = len(x.shape)
+    order = list(range(ndim))
+    a, b = normal_dim(dim0, ndim), normal_dim(dim1, ndim)
+    order[a], order[b] = b, a
+    return permute(x, dims=tuple(order))
+
+
+def matrix_transpose(x: Value) -> Value:
+    """x with its last two dimensions exchanged."""
+    return transpose(x, -2, -1)
+
+
+@composite
+def unsqueeze(x: Value, dim: int) -> Value:
+    """x with a new dimension of size 1 at `dim`.
+
+    Examples:
+        >>> unsqueeze(np.zeros((2, 3)), -1).shape
+        (2, 3, 1)
+    """
+    d = normal_dim(dim, len(x.shape), extra=1)
+    return reshape(x, shape=(*x.shape[:d], 1, *x.shape[d:]))
+
+
+@composite
+def squeeze(x: Value, dim: int | Sequence[int] | None = None) -> Value:
+    """x without the dimensions of size 1 (those in `dim`, or all).
+
+    Examples:
+        >>> squeeze(np.zeros((1, 3, 1))).shape
+        (3,)
+    """
+    dims = normal_dims(dim, len(x.shape))
+    return reshape(x, shape=tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in dims))
+
+
+@composite
+def flatten(x: Value, start_dim: int = 0, end_dim: int = -1) -> Value:
+    """x with the dimensions from `start_dim` to `end_dim` joined into one.
+
+    Examples:
+        >>> flatten(np.zeros((2, 3, 4)), 1).shape
+        (2, 12)
+    """
+    ndim = len(x.shape)
+    if not ndim:
+        return reshape(x, shape=(1,))
+    a, b = normal_dim(start_dim, ndim), normal_dim(end_dim, ndim)
+    if a > b:
+        raise ShapeError(f"flatten from dim {start_dim} to {end_dim}: the start is after the end")
+    joined = math.prod(x.shape[a : b + 1])
+    return reshape(x, shape=(*x.shape[:a], joined, *x.shape[b + 1 :]))
+
+
+# --- joining and padding ------------------------------------------------------------------------
+
+
+def _joined(*shapes: Shape, dim: int = 0) -> Shape:
+    if not shapes:
+        raise ShapeError("cat needs at least one array")
+    d = normal_dim(dim, len(shapes[0]))
+    rest = [(*s[:d], *s[d + 1 :]) for s in shapes]
+    if any(len(s) != len(shapes[0]) for s in shapes) or len(set(rest)) > 1:
+        raise ShapeError(
+            f"cat along dim {dim} needs equal sizes elsewhere, got shapes "
+            + ", ".join(str(s) for s in shapes)
+        )
+    total = builtins.sum(s[d] for s in shapes)
+    return (*shapes[0][:d], total, *shapes[0][d + 1 :])
+
+
+def _concatenate_vjp(i: int, g: Value, _y: Value, *_xs: Value, dim: int = 0) -> Value:
+    start = builtins.sum(x.shape[dim] for x in _xs[:i])
+    return narrow(g, dim, start, _xs[i].shape[dim])
+
+
+@primitive(kind="gather", shape=_joined, vjp=_concatenate_vjp)
+def concatenate(*xs: Array, dim: int = 0) -> Array:
+    """The arrays one after another along `dim`.
+
+    Examples:
+        >>> concatenate(np.array([1.0]), np.array([2.0, 3.0]))
+        array([1., 2., 3.])
+    """
+    return np.concatenate(xs, axis=dim)
+
+
+@composite
+def cat(xs: Sequence[Value], dim: int = 0) -> Value:
+    """The arrays in a list, one after another along `dim`.
+
+    Examples:
+        >>> cat([np.array([1.0]), np.array([2.0, 3.0])])
+        array([1., 2., 3.])
+    """
+    return concatenate(*xs, dim=dim)
+
+
+@composite
+def stack(xs: Sequence[Value], dim: int = 0) -> Value:
+    """Arrays of one shape side by side along a new dimension.
+
+    Examples:
+        >>> stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], dim=1)
+        array([[1., 3.],
+               [2., 4.]])
+    """
+    shapes = {tuple(x.shape) for x in xs}
+    if len(shapes) != 1:
+        shown = ", ".join(str(s) for s in sorted(shapes)) or "none"
+        raise ShapeError(f"stack needs arrays of one shape, got {shown}")
+    return concatenate(*(unsqueeze(x, dim) for x in xs), dim=dim)
+
+
+@composite
+def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Value, ...]:
+    """Pieces of x along `dim`: of `size` each (the last may be smaller), or of the listed sizes.
+
+    Examples:
+        >>> split(np.arange(5.0), 2)
+        (array([0., 1.]), array([2., 3.]), array([4.]))
+    """
+    d = normal_dim(dim, len(x.shape))
+    n = x.shape[d]
+    if isinstance(size, int):
+        if size < 1:
+            raise ShapeError(f"split into pieces of {size}; a piece has at least 1 element")
+        sizes = [builtins.min(size, n - i) for i in range(0, builtins.max(n, 1), size)]
+    else:
+        sizes = list(size)
+        if builtins.sum(sizes) != n:
+            raise ShapeError(f"split sizes {sizes} add up to {builtins.sum(sizes)}, not {n}")
+    starts = [builtins.sum(sizes[:i]) for i in range(len(sizes))]
+    return tuple(narrow(x, d, start, length) for start, length in zip(starts, sizes))
+
+
+@composite
+def chunk(x: Value, chunks: int, dim: int = 0) -> tuple[Value, ...]:
+    """x in at most `chunks` pieces of equal size along `dim` (the last may be smaller).
+
+    Examples:
+        >>> chunk(np.arange(5.0), 2)
+        (array([0., 1., 2.]), array([3., 4.]))
+    """
+    n = x.shape[normal_dim(dim, len(x.shape))]
+    return split(x, builtins.max(-(-n // chunks), 1), dim)  # type: ignore[no-any-return]
+
+
+def _padded(shape: Shape, *, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Shape:
+    if len(widths) != len(shape) or any(a < 0 or b < 0 for a, b in widths):
+        raise ShapeError(f"padding {tuple(widths)} does not fit shape {shape}")
+    return tuple(n + a + b for n, (a, b) in zip(shape, widths))
+
+
+def _pad_vjp(
+    g: Value, _y: Value, _x: Value, *, widths: Sequence[tuple[int, int]], value: float = 0.0
+) -> Value:
+    return slice(g, key=tuple(builtins.slice(a, a + n) for n, (a, _) in zip(_x.shape, widths)))
+
+
+@primitive(kind="gather", shape=_padded, vjp=[_pad_vjp], arity=1)
+def pad_constant(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
+    """x with `value` added around: a pair (before, after) for each dimension.
+
+    Examples:
+        >>> pad_constant(np.array([1.0, 2.0]), widths=((1, 0),))
+        array([0., 1., 2.])
+    """
+    y = np.full(_padded(np.shape(x), widths=widths), value, dtype=x.dtype)
+    y[tuple(builtins.slice(a, a + n) for n, (a, _) in zip(x.shape, widths))] = x
+    return y
+
+
+@composite
+def pad(x: Value, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Value:
+    """x with `value` added around, by PyTorch's list: last dimension first, (before, after) pairs.
+
+    Raises:
+        ShapeError: an odd number of widths, or more pairs than dimensions.
+
+    Examples:
+        >>> pad(np.ones((1, 2)), (1, 0))
+        array([[0., 1., 1.]])
+    """
+    if mode != "constant":
+        raise ShapeError(f"padding mode {mode!r} is not known; use 'constant'")
+    pairs = [(int(a), int(b)) for a, b in zip(pad[::2], pad[1::2])][::-1]
+    if len(pad) % 2 or len(pairs) > len(x.shape):
+        raise ShapeError(f"padding {tuple(pad)} does not fit shape {tuple(x.shape)}")
+    widths = [(0, 0)] * (len(x.shape) - len(pairs)) + pairs
+    return pad_constant(x, widths=tuple(widths), value=value)
+
+
+# --- slicing and indexing -----------------------------------------------------------------------
+
+# Stands in a key for the next positional array of `index`.
+ARRAY = "array"
+
+
+def _sliced(shape: Shape, *, key: Any) -> Shape:
+    try:
+        return np.broadcast_to(np.zeros(()), shape)[key].shape
+    except IndexError as error:
+        raise ShapeError(f"index {_shown(key)} does not fit shape {shape}: {error}") from None
+
+
+def _shown(key: Any) -> str:
+    parts = key if isinstance(key, tuple) else (key,)
+    return "[" + ", ".join(_shown_part(k) for k in parts) + "]"
+
+
+def _shown_part(k: Any) -> str:
+    if isinstance(k, builtins.slice):
+        ends = [("" if v is None else str(v)) for v in (k.start, k.stop)]
+        return ":".join(ends) + (f":{k.step}" if k.step is not None else "")
+    return "..." if k is Ellipsis else str(k)
+
+
+@primitive(
+    kind="view",
+    shape=_sliced,
+    vjp=[lambda g, _y, _x, *, key: unslice(g, key=key, shape=_x.shape)],
+    arity=1,
+)
+def slice(x: Array, key: Any) -> Array:
+    """x[key] for a key of integers, slices, `None` and `...`: a view.
+
+    Examples:
+        >>> slice(np.arange(4.0), key=(np.s_[1:3],))
+        array([1., 2.])
+    """
+    return x[key]
+
+
+@primitive(
+    kind="gather",
+    shape=lambda _shape, *, key, shape: tuple(shape),
+    vjp=[lambda g, _y, _x, *, key, shape: slice(g, key=key)],
+    arity=1,
+)
+def unslice(x: Array, key: Any, shape: Shape) -> Array:
+    """Zeros of `shape` with x at `key`: the gradient of `slice`.
+
+    Examples:
+        >>> unslice(np.array([5.0]), key=(np.s_[1:2],), shape=(3,))
+        array([0., 5., 0.])
+    """
+    y = np.zeros(shape, dtype=x.dtype)
+    y[key] = x
+    return y
+
+
+def narrow(x: Value, dim: int, start: int, length: int) -> Value:
+    """`length` elements of x along `dim`, from `start` on."""
+    d = normal_dim(dim, len(x.shape))
+    return slice(x, key=(*([builtins.slice(None)] * d), builtins.slice(start, start + length)))
+
+
+def _filled(key: Sequence[Any], indices: Sequence[Array]) -> tuple[Any, ...]:
+    following = iter(indices)
+    return tuple(next(following) if isinstance(k, str) else k for k in key)
+
+
+def _indexed(shape: Shape, *indices: Shape, key: Sequence[Any]) -> Shape:
+    probes = [np.zeros(s, dtype=np.intp) for s in indices]
+    return _sliced(shape, key=_filled(key, probes))
+
+
+@primitive(
+    kind="gather",
+    shape=_indexed,
+    vjp=lambda i, g, _y, _x, *indices, key: (
+        unindex(g, *indices, key=key, shape=_x.shape) if i == 0 else None
+    ),
+)
+def index(x: Array, *indices: Array, key: Sequence[Any]) -> Array:
+    """x[key] where each `ARRAY` in the key stands for the next of the index arrays or masks.
+
+    Examples:
+        >>> index(np.array([5.0, 6.0, 7.0]), np.array([2, 0, 2]), key=(ARRAY,))
+        array([7., 5., 7.])
+    """
+    return x[_filled(key, indices)]
+
+
+@primitive(
+    kind="gather",
+    shape=lambda _shape, *_indices, key, shape: tuple(shape),
+    vjp=lambda i, g, _y, _x, *indices, key, shape: index(g, *indices, key=key) if i == 0 else None,
+)
+def unindex(x: Array, *indices: Array, key: Sequence[Any], shape: Shape) -> Array:
+    """Zeros of `shape` with x added at `key`, repeated places adding up: the gradient of `index`.
+
+    Examples:
+        >>> unindex(np.ones(3), np.array([2, 0, 2]), key=(ARRAY,), shape=(3,))
+        array([1., 0., 2.])
+    """
+    y = np.zeros(shape, dtype=x.dtype)
+    np.add.at(y, _filled(key, indices), x)
+    return y
+
+
+def _is_index_array(k: Any) -> bool:
+    return isinstance(k, (list, np.ndarray)) or hasattr(k, "__array__")
+
+
+def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """Separate what `x[key]` is given into a static key and the arrays in it."""
+    parts = key if isinstance(key, tuple) else (key,)
+    arrays = [np.asarray(k) if isinstance(k, list) else k for k in parts if _is_index_array(k)]
+    static = tuple(
+        ARRAY if _is_index_array(k) else int(k) if isinstance(k, np.integer) else k for k in parts
+    )
+    return static, [a.astype(np.intp) if np.size(a) == 0 else a for a in arrays]
+
+
+def getitem(x: Value, key: Any) -> Value:
+    """x[key] in every form NumPy knows: integers, slices, `None`, `...`, masks, index arrays."""
+    static, arrays = split_key(key)
+    return index(x, *arrays, key=static) if arrays else slice(x, key=static)
+
+
+def _index_put_vjp(
+    i: int, g: Value, _y: Value, _x: Value, _v: Value, *indices: Value, key: Any
+) -> Value:
+    from chainrule.ops.elementwise import unbroadcast
+
+    if i == 0:
+        hole = np.zeros((), dtype=_x.dtype)
+        return index_put(g, hole, *indices, key=key)
+    if i == 1:
+        taken = index(g, *indices, key=key) if indices else slice(g, key=key)
+        return unbroadcast(taken, _v.shape)
+    return None
+
+
+@primitive(kind="gather", shape=lambda shape, *_shapes, key: shape, vjp=_index_put_vjp)
+def index_put(x: Array, v: Array, *indices: Array, key: Sequence[Any]) -> Array:
+    """A copy of x in which x[key] = v; the key as in `index`.
+
+    Examples:
+        >>> index_put(np.zeros(3), np.array(5.0), key=(1,))
+        array([0., 5., 0.])
+    """
+    y = np.array(x)
+    y[_filled(key, indices)] = v
+    return y
+
+
+# --- gathering along one dimension --------------------------------------------------------------
+
+
+def _gathered(shape: Shape, index: Shape, *, dim: int) -> Shape:
+    d = normal_dim(dim, len(shape))
+    if len(shape) != len(index) or any(
+        m > n for e, (n, m) in enumerate(zip(shape, index)) if e != d
+    ):
+        raise ShapeError(
+            f"gather along dim {dim}: the index has shape {index}, which must have as many "
+            f"dimensions as {shape} and be no larger except along that one"
+        )
+    return index
+
+
+def _cut(x: Array, like: Shape, dim: int) -> Array:
+    """The corner of x that an index of shape `like` reaches, whole along `dim`."""
+    d = dim % builtins.max(x.ndim, 1)
+    if all(n == m for e, (n, m) in enumerate(zip(x.shape, like)) if e != d):
+        return x
+    return x[tuple(builtins.slice(None if e == d else n) for e, n in enumerate(like))]
+
+
+@primitive(
+    kind="gather",
+    shape=_gathered,
+    vjp=[lambda g, _y, _x, index, *, dim: add_along(g, index, dim=dim, shape=_x.shape), None],
+    arity=2,
+)
+def take_along(x: Array, index: Array, dim: int) -> Array:
+    """y[i][j] = x[index[i][j]][j] for dim 0, likewise along any other dimension.
+
+    Examples:
+        >>> take_along(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]]), dim=1)
+        array([[2.],
+               [3.]])
+    """
+    return np.take_along_axis(_cut(x, index.shape, dim), index, axis=dim) if x.ndim else x
+
+
+@primitive(
+    kind="gather",
+    shape=lambda _shape, _index, *, dim, shape: tuple(shape),
+    vjp=[lambda g, _y, _x, index, *, dim, shape: take_along(g, index, dim=dim), None],
+    arity=2,
+)
+def add_along(x: Array, index: Array, dim: int, shape: Shape) -> Array:
+    """Zeros of `shape` with x added where `index` says: the gradient of `take_along`.
+
+    Examples:
+        >>> add_along(np.array([[5.0]]), np.array([[1]]), dim=1, shape=(1, 3))
+        array([[0., 5., 0.]])
+    """
+    y = np.zeros(shape, dtype=x.dtype)
+    if not y.ndim:
+        return y + x
+    np.add.at(y, _along(index, dim), x)
+    return y
+
+
+def _along(index: Array, dim: int) -> tuple[Array, ...]:
+    """The full index tuple that `index` means along `dim`."""
+    grid = list(np.ogrid[tuple(builtins.slice(n) for n in index.shape)])
+    grid[dim] = index
+    return tuple(grid)
+
+
+@primitive(
+    kind="gather",
+    shape=lambda shape, *_shapes, dim: shape,
+    vjp=[
+        lambda g, _y, _x, index, _src, *, dim: put_along(
+            g, index, np.zeros(_src.shape, _src.dtype), dim=dim
+        ),
+        None,
+        lambda g, _y, _x, index, _src, *, dim: take_along(g, index, dim=dim),
+    ],
+    arity=3,
+)
+def put_along(x: Array, index: Array, src: Array, dim: int) -> Array:
+    """A copy of x in which y[index[i][j]][j] = src[i][j] for dim 0, likewise along any other.
+
+    The gradient is right where no place is named twice.
+
+    Examples:
+        >>> put_along(np.zeros((1, 3)), np.array([[2]]), np.array([[5.0]]), dim=1)
+        array([[0., 0., 5.]])
+    """
+    y = np.array(x)
+    y[_along(index, dim)] = src
+    return y
+
+
+@composite
+def gather(x: Value, dim: int, index: Value) -> Value:
+    """`take_along` with PyTorch's order of arguments.
+
+    Examples:
+        >>> gather(np.array([[1.0, 2.0], [3.0, 4.0]]), 1, np.array([[1], [0]]))
+        array([[2.],
+               [3.]])
+    """
+    return take_along(x, index, dim=dim)
+
+
+@composite
+def scatter(x: Value, dim: int, index: Value, src: Value) -> Value:
+    """`put_along` with PyTorch's order of arguments; `src` may be one number.
+
+    Examples:
+        >>> scatter(np.zeros((1, 3)), 1, np.array([[2]]), 5.0)
+        array([[0., 0., 5.]])
+    """
+    if isinstance(src, (int, float)):
+        src = np.full(index.shape, src, dtype=x.dtype)
+    return put_along(x, index, src, dim=dim)
+
+
+@composite
+def scatter_add(x: Value, dim: int, index: Value, src: Value) -> Value:
+    """x with src[i][j] added at [index[i][j]][j] for dim 0; repeated places add up.
+
+    Examples:
+        >>> scatter_add(np.zeros(3), 0, np.array([1, 1]), np.array([2.0, 3.0]))
+        array([0., 5., 0.])
+    """
+    from chainrule.ops.elementwise import add
+
+    return add(x, add_along(src, index, dim=dim, shape=tuple(x.shape)))
+
+
+@composite
+def index_select(x: Value, dim: int, which: Value) -> Value:
+    """The entries of x along `dim` that the one-dimensional `which` lists.
+
+    Examples:
+        >>> index_select(np.array([[1.0, 2.0], [3.0, 4.0]]), 1, np.array([1]))
+        array([[2.],
+               [4.]])
+    """
+    d = normal_dim(dim, len(x.shape))
+    return index(x, which, key=(*([builtins.slice(None)] * d), ARRAY))
+
+
+@composite
+def one_hot(index: Value, num_classes: int) -> Array:
+    """Rows of zeros with a 1 at each index.
+
+    Args:
+        index: integers of any shape, 0 to `num_classes` - 1.
+        num_classes: the size of the new last dimension.
+
+    Returns:
+        int64 of shape (*index.shape, num_classes).
+
+    Examples:
+        >>> one_hot(np.array([0, 2]), 3)
+        array([[1, 0, 0],
+               [0, 0, 1]])
+    """
+    from chainrule.ops.elementwise import cast, eq
+
+    return cast(eq(unsqueeze(index, -1), np.arange(num_classes)), dtype=np.int64)  # type: ignore[no-any-return]

@@ -1,0 +1,60 @@
+"""Tensors and their gradients, of any order (floor 2)."""
+
+from chainrule.tensor.creation import (
+    arange,
+    empty,
+    eye,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from chainrule.tensor.generator import (
+    Generator,
+    default_generator,
+    manual_seed,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+)
+from chainrule.tensor.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from chainrule.tensor.tensor import Size, Tensor, as_tensor, from_numpy, tensor
+
+__all__ = [
+    "Generator",
+    "Size",
+    "Tensor",
+    "arange",
+    "as_tensor",
+    "default_generator",
+    "empty",
+    "enable_grad",
+    "eye",
+    "from_numpy",
+    "full",
+    "full_like",
+    "is_grad_enabled",
+    "linspace",
+    "manual_seed",
+    "no_grad",
+    "normal",
+    "ones",
+    "ones_like",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "randperm",
+    "set_grad_enabled",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]

@@ -1,0 +1,137 @@
+"""Tensors of known content: zeros, ones, ranges (floor 2)."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.backend.dtypes import as_dtype, get_default_dtype
+from chainrule.tensor.tape import wrap
+from chainrule.tensor.tensor import Tensor
+
+__all__ = [
+    "arange",
+    "empty",
+    "eye",
+    "full",
+    "full_like",
+    "linspace",
+    "ones",
+    "ones_like",
+    "zeros",
+    "zeros_like",
+]
+
+
+def _made(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
+    wanted = get_default_dtype() if dtype is None else as_dtype(dtype)
+    out: Tensor = wrap(np.asarray(array).astype(wanted, copy=False))
+    return out.requires_grad_() if requires_grad else out
+
+
+def _shape(size: Sequence[Any]) -> tuple[int, ...]:
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = size[0]
+    return tuple(int(n) for n in size)
+
+
+def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return zeros of shape `size`.
+
+    Examples:
+        >>> zeros(2)
+        tensor([0., 0.])
+    """
+    return _made(np.zeros(_shape(size)), dtype, requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return ones of shape `size`.
+
+    Examples:
+        >>> ones(2)
+        tensor([1., 1.])
+    """
+    return _made(np.ones(_shape(size)), dtype, requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return a tensor of shape `size` to be filled; here it holds zeros."""
+    return zeros(*size, dtype=dtype, requires_grad=requires_grad)
+
+
+def full(
+    size: Sequence[int], fill_value: Any, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Return `fill_value` in shape `size`; an integer or truth value keeps its kind.
+
+    Examples:
+        >>> full((2,), 7)
+        tensor([7, 7])
+    """
+    if dtype is None and not isinstance(fill_value, builtins.float):
+        dtype = np.asarray(fill_value).dtype
+    return _made(np.full(_shape(tuple(size)), fill_value), dtype, requires_grad)
+
+
+def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return zeros of the shape and dtype of `x`."""
+    return zeros(*x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
+
+
+def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return ones of the shape and dtype of `x`."""
+    return ones(*x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
+
+
+def full_like(x: Tensor, fill_value: Any, dtype: Any = None) -> Tensor:
+    """Return `fill_value` in the shape and dtype of `x`."""
+    return full(x.shape, fill_value, dtype=dtype or x.dtype)
+
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return start, start + step, ... below `end`; from 0 if only one number is given.
+
+    Examples:
+        >>> arange(3)
+        tensor([0, 1, 2])
+        >>> arange(0.0, 1.0, 0.5)
+        tensor([0. , 0.5])
+    """
+    if end is None:
+        start, end = 0, start
+    array = np.arange(start, end, step)
+    if dtype is None and array.dtype.kind == "i":
+        dtype = np.int64
+    return _made(array, dtype, requires_grad)
+
+
+def linspace(
+    start: float, end: float, steps: int, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Return `steps` numbers evenly spaced from `start` to `end`, both included.
+
+    Examples:
+        >>> linspace(0, 1, 3).tolist()
+        [0.0, 0.5, 1.0]
+    """
+    return _made(np.linspace(start, end, steps), dtype, requires_grad)
+
+
+def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return the identity matrix (n, n), or its upper left part (n, m).
+
+    Examples:
+        >>> eye(2).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return _made(np.eye(n, m), dtype, requires_grad)

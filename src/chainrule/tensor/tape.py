@@ -1,0 +1,437 @@
+"""The tape: what was computed from what, and the walk back over it (floor 2).
+
+`record` is the reader that the one door calls for tensors: it performs the op on the arrays inside
+and, where a gradient may be asked for, notes a `Node`: the op, the arrays its rules will read, and
+the nodes or leaves it came from. `backpropagate` walks the nodes from last to first and applies the
+rules: to arrays, which is quick, or, if the gradients are themselves to be differentiated, to
+tensors, which records a new tape.
+
+Nodes refer to their parents and never to tensors above them, so a tape is freed, without a cycle to
+collect, when the last tensor on it goes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ContextDecorator
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from chainrule.backend.dtypes import get_default_dtype, promoted
+from chainrule.errors import GradientError
+from chainrule.ops import Array, Ghost, Op, add, cast, run
+from chainrule.ops.core import READERS
+
+__all__ = ["Node", "Traced", "backpropagate", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+
+Value: TypeAlias = Any
+Hook: TypeAlias = Callable[[Any], Any]
+
+_FLOAT64 = np.dtype(np.float64)
+_order = itertools.count()
+
+
+class _Mode(threading.local):
+    enabled = True
+
+
+_mode = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Say whether operations on tensors are being recorded in this thread."""
+    return _mode.enabled
+
+
+class no_grad(ContextDecorator):  # noqa: N801  # PyTorch's name
+    """Do not record inside the block or the decorated function: nothing there gets a gradient.
+
+    Examples:
+        >>> with no_grad():
+        ...     is_grad_enabled()
+        False
+    """
+
+    mode = False
+
+    def __enter__(self) -> None:
+        self.before = _mode.enabled
+        _mode.enabled = self.mode
+
+    def __exit__(self, *_: object) -> None:
+        _mode.enabled = self.before
+
+    def _recreate_cm(self) -> no_grad:
+        # One for each call, so that a decorated function may call itself.
+        return type(self)()
+
+
+class enable_grad(no_grad):  # noqa: N801  # PyTorch's name
+    """Record inside the block, also within `no_grad`.
+
+    Examples:
+        >>> with no_grad(), enable_grad():
+        ...     is_grad_enabled()
+        True
+    """
+
+    mode = True
+
+
+class set_grad_enabled(no_grad):  # noqa: N801  # PyTorch's name
+    """Record operations or not: from now on as a statement, inside as a `with` block.
+
+    Examples:
+        >>> with set_grad_enabled(False):
+        ...     is_grad_enabled()
+        False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self.before = _mode.enabled
+        self.mode = bool(mode)
+        _mode.enabled = self.mode
+
+    def __enter__(self) -> None:
+        _mode.enabled = self.mode
+
+
+class Node:
+    """One recorded operation.
+
+    Attributes:
+        op: what was done.
+        attrs: its attributes.
+        xs: its arguments as its rules will read them: arrays, numbers, or `Ghost`s.
+        y: its result likewise.
+        parents: for each argument the node that made it, or the leaf it is, or `None` for what
+            needs no gradient.
+        order: nodes made later have larger numbers.
+        version: how often the result has been changed in place since.
+        stamp: the versions of the parents when they were read.
+        hooks: called with the gradient when it is complete.
+        keeper: a reference to the tensor that asked to keep its gradient.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "attrs",
+        "hooks",
+        "keeper",
+        "op",
+        "order",
+        "parents",
+        "stamp",
+        "version",
+        "xs",
+        "y",
+    )
+
+    def __init__(self, op: Op, attrs: Mapping[str, Any]) -> None:
+        self.op = op
+        self.attrs = attrs
+        self.order = next(_order)
+        self.version = 0
+        self.hooks: list[Hook] | None = None
+        self.keeper: weakref.ref[Traced] | None = None
+        self.xs: list[Value] | None = None
+        self.y: Value = None
+        self.parents: list[Node | Traced | None] = []
+        self.stamp = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name}>"
+
+    @property
+    def name(self) -> str:
+        """The name of the operation."""
+        return self.op.name
+
+    @property
+    def next_functions(self) -> tuple[Node | Traced | None, ...]:
+        """The nodes and leaves that it was computed from, in the order of the arguments."""
+        return tuple(self.parents)
+
+    def saved(self) -> tuple[list[Value], Value]:
+        """Return arguments and result, if they are still there and still what they were."""
+        if self.xs is None:
+            raise GradientError(
+                f"the values saved by {self.op.name} were freed by an earlier backward(); to go "
+                "through the same graph twice, call the first with retain_graph=True"
+            )
+        now = sum(p.version for p in self.parents if p is not None)
+        if now != self.stamp or (self.version and not isinstance(self.y, Ghost)):
+            raise GradientError(
+                f"a value that the gradient of {self.op.name} needs was changed in place after it "
+                "was used; change a copy (x = x + 1 rather than x += 1), or do it after backward()"
+            )
+        return self.xs, self.y
+
+    def release(self) -> None:
+        """Let the saved arrays go."""
+        self.xs = None
+        self.y = None
+
+
+class Traced:
+    """A value on the tape: an array, whether its gradient is wanted, and where it came from.
+
+    Attributes:
+        array: the numbers.
+        grad: what `backward` has added up here, or `None`.
+        node: the operation that made it; `None` for a leaf.
+        needs_grad: whether it is, or depends on, a leaf whose gradient is wanted.
+        version: how often a leaf has been changed in place.
+    """
+
+    plain: ClassVar[type[Traced]]
+    array: Array
+    grad: Any = None
+    node: Node | None = None
+    needs_grad = False
+    version = 0
+    hooks: list[Hook] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        READERS[cls] = record
+
+
+def wrap(array: Array, node: Node | None = None) -> Any:
+    """Return a tensor around `array`, made by `node`."""
+    out = object.__new__(Traced.plain)
+    out.array = array
+    if node is not None:
+        out.node = node
+        out.needs_grad = True
+    return out
+
+
+def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
+    """Perform `op` on the arrays inside `args` and note it on the tape."""
+    arrays = [a.array if isinstance(a, Traced) else a for a in args]
+    if op.kind == "update":
+        run(op, arrays, attrs)
+        mark_changed(args[0])
+        return args[0]
+    y = run(op, arrays, attrs)
+    if type(y) is not np.ndarray:
+        y = np.asarray(y)
+    if y.dtype is _FLOAT64 and op.kind == "elementwise":
+        dtype = _narrower(op, arrays)
+        if dtype is not None:
+            return run(op, [_in_dtype(a, dtype) for a in args], attrs)
+    if not (_mode.enabled and op.differentiable):
+        return wrap(y)
+    wanted = 0
+    for i, a in enumerate(args):
+        if isinstance(a, Traced) and a.needs_grad:
+            wanted |= 1 << i
+    if not wanted or y.dtype.kind not in "fc":
+        return wrap(y)
+    return wrap(y, _noted(op, args, arrays, y, attrs, wanted))
+
+
+def _noted(
+    op: Op,
+    args: Sequence[Value],
+    arrays: list[Value],
+    y: Array,
+    attrs: Mapping[str, Any],
+    wanted: int,
+) -> Node:
+    node = Node(op, attrs)
+    reads_y, reads = op.saved(wanted, len(arrays))
+    node.y = y if reads_y else Ghost(y.shape, y.dtype)
+    parents: list[Node | Traced | None] = []
+    for i, a in enumerate(args):
+        parent: Node | Traced | None = None
+        if isinstance(a, Traced):
+            if a.needs_grad:
+                parent = a.node or a
+                node.stamp += parent.version
+            if not reads[i]:
+                arrays[i] = Ghost(a.array.shape, a.array.dtype)
+        parents.append(parent)
+    node.xs = arrays
+    node.parents = parents
+    return node
+
+
+def mark_changed(a: Traced) -> None:
+    """Note that the array of `a` has been changed in place."""
+    if a.node is not None:
+        a.node.version += 1
+    else:
+        a.version += 1
+
+
+def _narrower(op: Op, arrays: Sequence[Value]) -> np.dtype[Any] | None:
+    """The format that a float64 result should have had, by PyTorch's rules, if another."""
+    if op is cast or any(isinstance(a, np.ndarray) and a.dtype is _FLOAT64 and a.ndim for a in arrays):
+        return None  # by far the most common case, found quickly
+    dtype = promoted(arrays[1:] if op.name == "where" else arrays)
+    if dtype.kind not in "fc":
+        dtype = get_default_dtype()
+    return None if dtype == _FLOAT64 else dtype
+
+
+def _in_dtype(a: Value, dtype: np.dtype[Any]) -> Value:
+    if isinstance(a, (Traced, np.ndarray)) and _array(a).dtype.kind != "b":
+        return a if _array(a).dtype == dtype else cast(a, dtype=dtype)
+    return a
+
+
+def _array(a: Value) -> Array:
+    found: Array = a.array if isinstance(a, Traced) else a
+    return found
+
+
+# --- walking back -------------------------------------------------------------------------------
+
+
+def _reachable(roots: Sequence[Node]) -> list[Node]:
+    """Every node that the roots came from, first to last."""
+    seen = set(roots)
+    waiting = list(seen)
+    while waiting:
+        for parent in waiting.pop().parents:
+            if isinstance(parent, Node) and parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    return sorted(seen, key=lambda node: node.order)
+
+
+def _leading_to(nodes: Sequence[Node], targets: set[int]) -> set[int]:
+    """The ids of those nodes (given first to last) from which a target can be reached."""
+    leading: set[int] = set()
+    for node in nodes:
+        if id(node) in targets or any(
+            id(p) in targets or id(p) in leading for p in node.parents if p is not None
+        ):
+            leading.add(id(node))
+    return leading
+
+
+class _Walk:
+    """One pass back over the tape: gradients wait here until all who use a value have spoken."""
+
+    def __init__(self, create_graph: bool) -> None:
+        self.create_graph = create_graph
+        self.waiting: dict[int, Value] = {}
+        self.leaves: dict[int, Traced] = {}
+        self.shared: set[int] = set()
+
+    def give(self, to: Node | Traced, g: Value, shared: bool) -> None:
+        """Add `g`, which others may hold too if `shared`, to the gradient waiting for `to`."""
+        key = id(to)
+        before = self.waiting.get(key)
+        self.waiting[key] = g if before is None else add(before, g)
+        if before is None and shared:
+            self.shared.add(key)
+        elif before is not None:
+            self.shared.discard(key)
+        if isinstance(to, Traced):
+            self.leaves[key] = to
+
+    def through(self, node: Node, g: Value, wanted: Callable[[Any], bool]) -> None:
+        """Apply the rules of `node` to `g` and hand the results to its parents."""
+        xs, y = node.saved()
+        if self.create_graph:
+            xs = [_boxed(x, parent) for x, parent in zip(xs, node.parents)]
+            y = y if isinstance(y, Ghost) else wrap(y, node)
+        for i, parent in enumerate(node.parents):
+            if parent is None or not wanted(parent):
+                continue
+            rule = node.op.rule(i)
+            gradient = None if rule is None else rule(g, y, *xs, **node.attrs)
+            if gradient is not None:
+                self.give(parent, gradient, shared=gradient is g)
+
+
+def _boxed(x: Value, parent: Node | Traced | None) -> Value:
+    """A saved argument as the tensor it was."""
+    if isinstance(x, Ghost) or parent is None:
+        return x
+    return wrap(x, parent) if isinstance(parent, Node) else parent
+
+
+def _hooked(hooks: Sequence[Hook] | None, g: Value, create_graph: bool) -> Value:
+    for hook in hooks or ():
+        changed = hook(g if create_graph else wrap(np.asarray(g)))
+        if changed is not None:
+            g = changed if create_graph else _array(changed)
+    return g
+
+
+def backpropagate(
+    roots: Sequence[Traced],
+    gradients: Sequence[Value],
+    *,
+    targets: Sequence[Traced] | None = None,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> list[Value]:
+    """Walk back from `roots` and return, or leave in `.grad`, the gradients.
+
+    Args:
+        roots: values that need gradients.
+        gradients: of whatever is differentiated, by each root; arrays, or tensors with
+            `create_graph`.
+        targets: whose gradients to return; `None` adds them into `.grad` of the leaves instead.
+        retain_graph: keep the saved values for another walk.
+        create_graph: record the walk itself, so that its results can be differentiated.
+
+    Returns:
+        For each target its gradient, or `None` if the roots do not depend on it.
+    """
+    walk = _Walk(create_graph)
+    nodes = _reachable([r.node for r in roots if r.node is not None])
+    keys = None if targets is None else {id(t.node or t) for t in targets}
+    leading = None if keys is None else _leading_to(nodes, keys)
+
+    def wanted(parent: Node | Traced) -> bool:
+        if leading is None or keys is None:
+            return True
+        return id(parent) in leading or id(parent) in keys
+
+    found: dict[int, Value] = {}
+    for root, g in zip(roots, gradients):
+        walk.give(root.node or root, g, shared=True)
+    with set_grad_enabled(create_graph), np.errstate(all="ignore"):
+        for node in reversed(nodes):
+            g = walk.waiting.pop(id(node), None)
+            if g is not None and (leading is None or id(node) in leading):
+                g = _hooked(node.hooks, g, create_graph)
+                _keep(node, g)
+                if keys is not None and id(node) in keys:
+                    found[id(node)] = g
+                walk.through(node, g, wanted)
+            if not retain_graph:
+                node.release()
+        for key, leaf in walk.leaves.items():
+            found[key] = _hooked(leaf.hooks, walk.waiting[key], create_graph)
+            if targets is None:
+                _accumulate(leaf, found[key], shared=key in walk.shared or bool(leaf.hooks))
+    return [] if targets is None else [found.get(id(t.node or t)) for t in targets]
+
+
+def _keep(node: Node, g: Value) -> None:
+    keeper = node.keeper() if node.keeper is not None else None
+    if keeper is not None:
+        _accumulate(keeper, g, shared=True)
+
+
+def _accumulate(leaf: Traced, g: Value, shared: bool) -> None:
+    if leaf.grad is not None:
+        leaf.grad = add(leaf.grad, g)
+    elif isinstance(g, Traced):
+        leaf.grad = g
+    else:
+        # Its own memory, not what another gradient or a view shares: it may be changed in place.
+        own = not shared and type(g) is np.ndarray and g.base is None
+        leaf.grad = wrap(g if own else np.array(g))

@@ -1,0 +1,662 @@
+"""`Tensor`: an array that remembers how it was made (floor 2).
+
+What it can compute is in `methods`, how gradients are found in `tape`; here is the object itself:
+making one, looking at it, going to NumPy and back, changing it in place.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.backend.dtypes import DType, as_dtype, get_default_dtype
+from chainrule.errors import GradientError, OptionError, ShapeError
+from chainrule.tensor.methods import Methods
+from chainrule.tensor.tape import (
+    Hook,
+    Node,
+    Traced,
+    backpropagate,
+    is_grad_enabled,
+    mark_changed,
+    wrap,
+)
+
+__all__ = ["Size", "Tensor", "as_tensor", "from_numpy", "tensor"]
+
+# NumPy's functions by the op that does the same, so that np.exp(tensor) keeps the tape.
+_UFUNCS: dict[Any, Any] = {
+    np.add: ops.add,
+    np.subtract: ops.sub,
+    np.multiply: ops.mul,
+    np.true_divide: ops.div,
+    np.floor_divide: ops.floor_divide,
+    np.remainder: ops.remainder,
+    np.power: ops.pow,
+    np.matmul: ops.matmul,
+    np.negative: ops.neg,
+    np.absolute: ops.abs,
+    np.sign: ops.sign,
+    np.square: ops.square,
+    np.sqrt: ops.sqrt,
+    np.reciprocal: ops.reciprocal,
+    np.exp: ops.exp,
+    np.exp2: ops.exp2,
+    np.expm1: ops.expm1,
+    np.log: ops.log,
+    np.log2: ops.log2,
+    np.log10: ops.log10,
+    np.log1p: ops.log1p,
+    np.logaddexp: ops.logaddexp,
+    np.sin: ops.sin,
+    np.cos: ops.cos,
+    np.tan: ops.tan,
+    np.arcsin: ops.asin,
+    np.arccos: ops.acos,
+    np.arctan: ops.atan,
+    np.arctan2: ops.atan2,
+    np.sinh: ops.sinh,
+    np.cosh: ops.cosh,
+    np.tanh: ops.tanh,
+    np.arcsinh: ops.asinh,
+    np.arccosh: ops.acosh,
+    np.arctanh: ops.atanh,
+    np.maximum: ops.maximum,
+    np.minimum: ops.minimum,
+    np.floor: ops.floor,
+    np.ceil: ops.ceil,
+    np.rint: ops.round,
+    np.trunc: ops.trunc,
+    np.equal: ops.eq,
+    np.not_equal: ops.ne,
+    np.less: ops.lt,
+    np.less_equal: ops.le,
+    np.greater: ops.gt,
+    np.greater_equal: ops.ge,
+    np.logical_and: ops.logical_and,
+    np.logical_or: ops.logical_or,
+    np.logical_xor: ops.logical_xor,
+    np.logical_not: ops.logical_not,
+    np.isnan: ops.isnan,
+    np.isfinite: ops.isfinite,
+}
+
+
+class Size(tuple[int, ...]):
+    """A shape: a tuple that also counts its elements."""
+
+    def numel(self) -> int:
+        """Return the number of elements of something of this shape."""
+        return math.prod(self)
+
+
+class Hold:
+    """What `register_hook` returns: `remove()` takes the hook away again."""
+
+    def __init__(self, hooks: list[Hook], hook: Hook) -> None:
+        self._hooks = hooks
+        self._hook = hook
+
+    def remove(self) -> None:
+        """Take the hook away."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+
+class Tensor(Methods, Traced):
+    """An array of numbers that can say how it was computed, and so be differentiated.
+
+    Args:
+        data: numbers, nested lists, an array or a tensor; copied.
+        dtype: the format; by default float32 for Python's floats, int64 for its integers, and an
+            array's own.
+        requires_grad: whether `backward` should leave a gradient here.
+
+    Examples:
+        >>> x = Tensor([2.0], requires_grad=True)
+        >>> y = (x * x).sum()
+        >>> y.backward()
+        >>> x.grad
+        tensor([4.])
+    """
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        self.array = np.array(_array_of(data, dtype))
+        if requires_grad:
+            self.requires_grad_()
+
+    # --- looking --------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return Size(self.array.shape)
+
+    @property
+    def dtype(self) -> DType:
+        """The format of the numbers."""
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.array.ndim
+
+    @property
+    def device(self) -> str:
+        """Where the numbers are: always "cpu"."""
+        return "cpu"
+
+    def size(self, dim: int | None = None) -> Any:
+        """Return the shape, or the size of one dimension."""
+        return self.shape if dim is None else self.array.shape[dim]
+
+    def dim(self) -> int:
+        """Return the number of dimensions."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        return self.array.size
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Return the bytes of one element."""
+        return self.array.itemsize
+
+    def is_floating_point(self) -> bool:
+        """Say whether the numbers are floating-point ones."""
+        return self.array.dtype.kind == "f"
+
+    def is_contiguous(self) -> bool:
+        """Say whether the numbers lie in one stretch of memory, in order."""
+        return bool(self.array.flags.c_contiguous)
+
+    def stride(self) -> tuple[int, ...]:
+        """Return the elements to skip from one index to the next, for each dimension."""
+        return tuple(s // self.array.itemsize for s in self.array.strides)
+
+    def __repr__(self) -> str:
+        body = np.array2string(
+            self.array,
+            separator=", ",
+            precision=4,
+            suppress_small=False,
+            prefix="tensor(",
+            threshold=1000,
+        )
+        notes = []
+        usual = (get_default_dtype(), np.dtype(np.int64), np.dtype(np.bool_))
+        if self.array.dtype not in usual:
+            notes.append(f"dtype={self.array.dtype}")
+        if self.node is not None:
+            notes.append(f"grad_fn={self.node}")
+        elif self.needs_grad:
+            notes.append("requires_grad=True")
+        return f"tensor({', '.join([body, *notes])})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.array.item(), spec) if self.array.ndim == 0 and spec else repr(self)
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise TypeError("a tensor without dimensions has no length; use .numel() or .item()")
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise TypeError("a tensor without dimensions cannot be iterated over; use .item()")
+        return (self[i] for i in range(len(self.array)))
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == _array_of(value)).any())
+
+    def __bool__(self) -> bool:
+        return bool(self._only("bool()"))
+
+    def __float__(self) -> float:
+        return float(self._only("float()"))
+
+    def __int__(self) -> int:
+        return int(self._only("int()"))
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iub":
+            raise TypeError(f"only integer tensors can be an index, got {self.array.dtype}")
+        return int(self._only("an index"))
+
+    def __round__(self, ndigits: SupportsIndex | None = None) -> Any:
+        return round(float(self), ndigits) if ndigits is not None else self.round()
+
+    def _only(self, purpose: str) -> Any:
+        if self.array.size != 1:
+            raise ShapeError(
+                f"{purpose} takes a tensor of one element, got shape {self.array.shape}; "
+                "reduce it first, for example with .sum(), .any() or .all()"
+            )
+        return self.array.reshape(()).item()
+
+    def item(self) -> Any:
+        """Return the one element as a Python number.
+
+        Raises:
+            ShapeError: there is more than one.
+        """
+        return self._only("item()")
+
+    def tolist(self) -> Any:
+        """Return the elements as nested lists of Python numbers."""
+        return self.array.tolist()
+
+    # --- NumPy ----------------------------------------------------------------------------------
+
+    def numpy(self) -> ops.Array:
+        """Return the array inside: the same memory.
+
+        Raises:
+            GradientError: a gradient is wanted, and would be lost on the way; use
+                `.detach().numpy()`.
+        """
+        if self.needs_grad:
+            raise GradientError(
+                "numpy() on a tensor that needs a gradient would lose it; "
+                "use x.detach().numpy()"
+            )
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ops.Array:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        op = _UFUNCS.get(ufunc)
+        if op is None or method != "__call__" or kwargs:
+            plain = [np.asarray(x) for x in inputs]
+            return getattr(ufunc, method)(*plain, **kwargs)
+        return op(*inputs)
+
+    # --- formats --------------------------------------------------------------------------------
+
+    def to(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Return the tensor in another dtype, or that of another tensor; "cpu" is the only device.
+
+        Raises:
+            OptionError: another device is asked for.
+        """
+        out = self
+        for wish in (*args, *(kwargs.get(k) for k in ("device", "dtype"))):
+            if isinstance(wish, Tensor):
+                out = out.type(wish.dtype)
+            elif isinstance(wish, str) and wish.partition(":")[0] in ("cpu", "cuda", "mps"):
+                if wish.partition(":")[0] != "cpu":
+                    raise OptionError(f"device {wish!r} is not available; chainrule runs on 'cpu'")
+            elif wish is not None and not isinstance(wish, bool):
+                out = out.type(wish)
+        return out
+
+    def type(self, dtype: Any = None) -> Any:
+        """Return the tensor in another dtype, or the name of its own."""
+        if dtype is None:
+            return str(self.array.dtype)
+        wanted = as_dtype(dtype)
+        return self if wanted == self.array.dtype else ops.cast(self, dtype=wanted)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """Return the tensor in the dtype of `other`."""
+        return self.to(other)
+
+    def float(self) -> Tensor:
+        """Return the tensor in float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Tensor:
+        """Return the tensor in float64."""
+        return self.to(np.float64)
+
+    def half(self) -> Tensor:
+        """Return the tensor in float16."""
+        return self.to(np.float16)
+
+    def int(self) -> Tensor:
+        """Return the tensor in int32."""
+        return self.to(np.int32)
+
+    def long(self) -> Tensor:
+        """Return the tensor in int64."""
+        return self.to(np.int64)
+
+    def bool(self) -> Tensor:
+        """Return the tensor as truth values: nonzero is true."""
+        return self.to(np.bool_)
+
+    def cpu(self) -> Tensor:
+        """Return the tensor itself."""
+        return self
+
+    # --- gradients ------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> Any:
+        """Whether the tensor is, or depends on, a leaf that wants a gradient."""
+        return self.needs_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: Any) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: Any = True) -> Tensor:
+        """Want a gradient here, or not any more, and return the tensor.
+
+        Raises:
+            GradientError: the numbers are not floating-point ones, or the tensor is no leaf.
+        """
+        if requires_grad and self.array.dtype.kind not in "fcO":
+            raise GradientError(
+                f"only floating-point tensors have gradients, this one is {self.array.dtype}; "
+                "make it float first, for example tensor([1.0, 2.0]) or x.float()"
+            )
+        if self.node is not None and not requires_grad:
+            raise GradientError("this tensor was computed from others; use .detach() instead")
+        self.needs_grad = bool(requires_grad)
+        return self
+
+    @property
+    def is_leaf(self) -> Any:
+        """Whether it was made by a person rather than by a recorded operation."""
+        return self.node is None
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The recorded operation that made it."""
+        return self.node
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: Any = None,
+        create_graph: Any = False,
+    ) -> None:
+        """Add to the `.grad` of every leaf the derivative of this tensor by that leaf.
+
+        Args:
+            gradient: the weight of each element, of the tensor's shape; may be left out for one.
+            retain_graph: keep what was saved, for another walk; as `create_graph` if `None`.
+            create_graph: let the gradients be differentiated in turn.
+
+        Raises:
+            GradientError: nothing here needs a gradient, the tensor has several elements and no
+                `gradient` was given, or the graph was freed or changed.
+
+        Examples:
+            >>> x = tensor(2.0, requires_grad=True)
+            >>> (x**2).backward()
+            >>> x.grad
+            tensor(4.)
+        """
+        start = seed(self, gradient, create_graph)
+        retain = bool(create_graph) if retain_graph is None else bool(retain_graph)
+        backpropagate([self], [start], retain_graph=retain, create_graph=bool(create_graph))
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Hold:
+        """Call `hook(gradient)` when the gradient here is complete; what it returns replaces it.
+
+        Raises:
+            GradientError: the tensor needs no gradient.
+        """
+        if not self.needs_grad:
+            raise GradientError("this tensor needs no gradient, so there is nothing to hook on to")
+        holder: Any = self if self.node is None else self.node
+        if holder.hooks is None:
+            holder.hooks = []
+        holder.hooks.append(hook)
+        return Hold(holder.hooks, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient in `.grad` although the tensor is no leaf."""
+        if not self.needs_grad:
+            raise GradientError("this tensor needs no gradient, so there is none to retain")
+        if self.node is not None:
+            self.node.keeper = weakref.ref(self)
+
+    def detach(self) -> Tensor:
+        """Return the same numbers, in the same memory, without their history."""
+        return wrap(self.array)  # type: ignore[no-any-return]
+
+    @property
+    def data(self) -> Tensor:
+        """The same numbers without their history; assigning replaces them."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self.array = _array_of(value)
+        mark_changed(self)
+
+    # --- indexing -------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Any:
+        return ops.getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        static, arrays = ops.split_key(key)
+        value = value if isinstance(value, Traced) else np.asarray(value, dtype=self.array.dtype)
+        if self._tracked(value):
+            self._become(ops.index_put(self, value, *arrays, key=static))
+        else:
+            self.array[_plain_key(key)] = np.asarray(value)
+            mark_changed(self)
+
+    # --- in place -------------------------------------------------------------------------------
+
+    def _tracked(self, *others: Any) -> Any:
+        wants = any(isinstance(v, Traced) and v.needs_grad for v in (self, *others))
+        return wants and is_grad_enabled()
+
+    def _become(self, result: Any) -> Tensor:
+        """Take over the numbers, and under recording the history, of `result`."""
+        if result.shape != self.shape:
+            raise ShapeError(
+                f"an in-place operation cannot change shape {tuple(self.shape)} "
+                f"to {tuple(result.shape)}"
+            )
+        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+            raise OptionError(
+                f"an in-place operation cannot turn {self.dtype} into {result.dtype}; "
+                "make a new tensor, or convert this one first"
+            )
+        if self._tracked(result):
+            if self.node is None and self.needs_grad:
+                raise GradientError(
+                    "a leaf that wants a gradient cannot be changed in place while operations are "
+                    "being recorded; do it inside no_grad(), or on a copy"
+                )
+            # New memory: the old numbers may be needed by the gradients of others.
+            self.array, self.node = result.array, result.node
+            self.needs_grad = result.needs_grad
+        else:
+            np.copyto(self.array, result.array, casting="same_kind")
+            mark_changed(self)
+        return self
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._become(self + other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._become(self - other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._become(self * other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._become(self / other)
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """Add alpha other, in place."""
+        return self._become(self.add(other, alpha=alpha))
+
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """Subtract alpha other, in place."""
+        return self._become(self.sub(other, alpha=alpha))
+
+    def mul_(self, other: Any) -> Tensor:
+        """Multiply by other, in place."""
+        return self._become(self * other)
+
+    def div_(self, other: Any) -> Tensor:
+        """Divide by other, in place."""
+        return self._become(self / other)
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        """Clip to [min, max], in place."""
+        return self._become(self.clip(min, max))
+
+    def masked_fill_(self, mask: Any, value: Any) -> Tensor:
+        """Put `value` where `mask` holds, in place."""
+        return self._become(self.masked_fill(mask, value))
+
+    def copy_(self, other: Any) -> Tensor:
+        """Take over the numbers of `other`, broadcast, in place."""
+        value = other if isinstance(other, Traced) else wrap(_array_of(other))
+        return self._become(ops.broadcast_to(ops.cast(value, dtype=self.dtype), shape=self.shape))
+
+    def fill_(self, value: Any) -> Tensor:
+        """Put `value` everywhere, in place."""
+        return self._become(wrap(np.full(self.shape, float(value), dtype=self.dtype)))
+
+    def zero_(self) -> Tensor:
+        """Put 0 everywhere, in place."""
+        return self.fill_(0)
+
+    # --- new ones like this one -----------------------------------------------------------------
+
+    def new_zeros(self, *size: Any) -> Tensor:
+        """Return zeros of shape `size` in this tensor's dtype."""
+        shape = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+        return wrap(np.zeros(shape, dtype=self.dtype))  # type: ignore[no-any-return]
+
+    def new_tensor(self, data: Any) -> Tensor:
+        """Return `data` as a tensor in this tensor's dtype."""
+        return tensor(data, dtype=self.dtype)
+
+
+Traced.plain = Tensor
+
+
+def _array_of(data: Any, dtype: Any = None) -> ops.Array:
+    """The numbers in `data` as an array, in the format that PyTorch would give them."""
+    if isinstance(data, Traced):
+        found = data.array
+    elif isinstance(data, (np.ndarray, np.generic)):
+        found = np.asarray(data)
+    else:
+        found = _of_lists(data)
+    if found.dtype.kind not in "fiubcO":
+        raise OptionError(f"a tensor holds numbers, got {found.dtype}: {data!r:.60}")
+    return found if dtype is None else found.astype(as_dtype(dtype), copy=False)
+
+
+def _of_lists(data: Any) -> ops.Array:
+    try:
+        found = np.array(_unwrapped(data))
+    except ValueError as error:
+        raise ShapeError(f"nested lists must all have the same length at each depth: {error}") from None
+    inner = data
+    while isinstance(inner, (list, tuple)) and inner:
+        inner = inner[0]
+    plain = not isinstance(inner, (np.ndarray, np.generic, Traced))
+    return found.astype(get_default_dtype()) if plain and found.dtype.kind == "f" else found
+
+
+def _unwrapped(data: Any) -> Any:
+    if isinstance(data, (list, tuple)):
+        return [_unwrapped(v) for v in data]
+    return data.array if isinstance(data, Traced) else data
+
+
+def _plain_key(key: Any) -> Any:
+    if isinstance(key, tuple):
+        return tuple(_plain_key(k) for k in key)
+    return key.array if isinstance(key, Traced) else key
+
+
+def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
+    """Return where a walk back from `root` starts: `gradient`, checked, or 1 for one element."""
+    if not root.needs_grad:
+        raise GradientError(
+            "nothing here needs a gradient: none of the tensors it was computed from has "
+            "requires_grad=True, or it was computed inside no_grad()"
+        )
+    if gradient is None:
+        if root.array.size != 1:
+            raise GradientError(
+                f"backward() starts from one number, this tensor has shape {root.array.shape}; "
+                "reduce it first, for example with .mean(), or give gradient="
+            )
+        start = np.ones_like(root.array)
+    else:
+        start = _array_of(gradient)
+        if start.shape != root.array.shape:
+            raise ShapeError(
+                f"the gradient has shape {start.shape}, the tensor {root.array.shape}; "
+                "they must be equal"
+            )
+        start = start.astype(root.array.dtype, copy=False)
+    if create_graph:
+        return gradient if isinstance(gradient, Traced) else wrap(start)
+    return start
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return a new tensor with a copy of `data`.
+
+    Args:
+        data: numbers, nested lists, an array or a tensor.
+        dtype: the format; by default float32 for Python's floats, int64 for its integers, and an
+            array's own.
+        requires_grad: whether `backward` should leave a gradient here.
+
+    Raises:
+        ShapeError: nested lists of unequal lengths.
+        OptionError: `data` holds something else than numbers.
+
+    Examples:
+        >>> tensor([[1.0, 2.0], [3.0, 4.0]]).shape
+        (2, 2)
+    """
+    return Tensor(data, dtype, requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None) -> Tensor:
+    """Return `data` as a tensor, without copying where possible.
+
+    Examples:
+        >>> a = np.zeros(2)
+        >>> as_tensor(a).numpy() is a
+        True
+    """
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    return wrap(_array_of(data, dtype))  # type: ignore[no-any-return]
+
+
+def from_numpy(array: ops.Array) -> Tensor:
+    """Return a tensor that shares the memory of `array`.
+
+    Raises:
+        OptionError: it is no NumPy array, or holds no numbers.
+
+    Examples:
+        >>> from_numpy(np.array([1.0, 2.0]))
+        tensor([1., 2.], dtype=float64)
+    """
+    if not isinstance(array, np.ndarray):
+        raise OptionError(f"from_numpy takes a NumPy array, got {type(array).__name__}")
+    return wrap(_array_of(array))  # type: ignore[no-any-return]
