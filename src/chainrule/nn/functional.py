@@ -1,0 +1,181 @@
+"""Layers and losses as functions, with PyTorch's names and arguments (floor 3).
+
+Most are the composites of `chainrule.ops` themselves; here are those that need a generator or keep
+running values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.errors import DataError
+from chainrule.ops import (
+    avg_pool2d,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    conv2d,
+    cross_entropy,
+    elu,
+    flatten,
+    gelu,
+    hardtanh,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    layer_norm,
+    leaky_relu,
+    linear,
+    log_softmax,
+    max_pool2d,
+    mse_loss,
+    multi_margin_loss,
+    nll_loss,
+    one_hot,
+    pad,
+    relu,
+    sigmoid,
+    silu,
+    smooth_l1_loss,
+    soft_margin_loss,
+    softmax,
+    softplus,
+    tanh,
+)
+from chainrule.ops import log_sigmoid as logsigmoid
+from chainrule.tensor import Generator, Tensor, no_grad
+from chainrule.tensor.generator import state_of
+
+__all__ = [
+    "avg_pool2d",
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "conv2d",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "embedding",
+    "flatten",
+    "gelu",
+    "hardtanh",
+    "hinge_embedding_loss",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "max_pool2d",
+    "mse_loss",
+    "multi_margin_loss",
+    "nll_loss",
+    "one_hot",
+    "pad",
+    "relu",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
+    "softmax",
+    "softplus",
+    "tanh",
+]
+
+
+def dropout(
+    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+) -> Any:
+    """Set each element to 0 with probability p, scale the others by 1 / (1 - p).
+
+    Args:
+        x: any shape.
+        p: 0 to 1.
+        training: if not, x is returned as it is.
+        generator: where the random numbers come from; the default one if `None`.
+
+    Examples:
+        >>> from chainrule.tensor import ones
+        >>> dropout(ones(3), 0.5, training=False)
+        tensor([1., 1., 1.])
+    """
+    return ops.dropout(x, p, training, state=state_of(generator))
+
+
+def embedding(index: Tensor, weight: Tensor, padding_idx: int | None = None) -> Any:
+    """Return the rows of `weight` that `index` names.
+
+    Args:
+        index: integers (...), 0 to num_embeddings - 1.
+        weight: (num_embeddings, embedding_dim).
+        padding_idx: a row that gets no gradient.
+
+    Returns:
+        (..., embedding_dim).
+
+    Raises:
+        DataError: an index that is no integer, or outside.
+
+    Examples:
+        >>> from chainrule.tensor import tensor
+        >>> embedding(tensor([1]), tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[3., 4.]])
+    """
+    numbers = np.asarray(index)
+    if numbers.dtype.kind not in "iu":
+        raise DataError(f"an embedding is looked up by integers, got {numbers.dtype}")
+    count = weight.shape[0]
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < count:
+        wrong = numbers.min() if numbers.min() < 0 else numbers.max()
+        raise DataError(f"index {wrong} is outside the {count} embeddings 0 to {count - 1}")
+    if padding_idx is not None:
+        fixed = (np.arange(count) == padding_idx)[:, None]
+        weight = ops.where(fixed, weight.detach(), weight)
+    return ops.index(weight, index, key=(ops.ARRAY,))
+
+
+def batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Normalise each channel: by the batch in training, by the running values in use.
+
+    Args:
+        x: (N, C) or (N, C, ...).
+        running_mean: (C,), moved towards the batch's mean in training.
+        running_var: (C,), moved towards the batch's (unbiased) variance in training.
+        weight: (C,), or left out.
+        bias: (C,), or left out.
+        training: which of the two.
+        momentum: how far the running values move.
+        eps: keeps the root away from 0.
+
+    Examples:
+        >>> from chainrule.tensor import tensor
+        >>> batch_norm(tensor([[3.0]]), tensor([1.0]), tensor([4.0]), eps=0.0)
+        tensor([[1.]])
+    """
+    if not training:
+        return ops.batch_norm_eval(x, running_mean, running_var, weight, bias, eps)
+    y, mean, variance = ops.batch_norm_train(x, weight, bias, eps)
+    if running_mean is not None and running_var is not None:
+        count = x.numel() // x.shape[1]
+        with no_grad():
+            _move(running_mean, mean, momentum)
+            _move(running_var, variance * (count / (count - 1)), momentum)
+    return y
+
+
+def _move(running: Tensor, batch: Tensor, momentum: float) -> None:
+    ops.assign(running, running * (1 - momentum) + batch.reshape(-1) * momentum)
