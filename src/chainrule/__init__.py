@@ -1,3 +1,1 @@
-"""chainrule: neural networks from scratch."""
-
 __version__ = "0.1.0"

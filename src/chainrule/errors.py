@@ -25,20 +25,23 @@ __all__ = [
 
 
 class ChainruleError(Exception):
-    """What every error of this library is: a sentence for a person, never a surprise from inside."""
+    """What every error of this library is: a sentence for a person, never a surprise from inside.
+
+    Attributes:
+        module: the innermost module of a network that it happened in, if it did in one.
+        where: the path of that module, as seen from the outermost; the sentence begins with it.
+    """
+
+    module: object | None = None
+    where = ""
+
+    def __str__(self) -> str:
+        sentence = super().__str__()
+        return f"{self.where}: {sentence}" if self.where else sentence
 
 
 class ShapeError(ChainruleError, ValueError):
-    """Shapes that do not fit together. `where` is the path of the module it happened in."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.module: object | None = None
-        self.where = ""
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
+    """Shapes that do not fit together."""
 
 
 class DataError(ChainruleError, ValueError):

@@ -1,7 +1,8 @@
 """How weights begin: the distributions that keep signals alive through layers (floor 1).
 
 Each function returns an array drawn from the state of a generator. `nn.init` offers the same under
-PyTorch's names, in place on tensors.
+PyTorch's names, in place on tensors. Without a state nothing is drawn: the result is a place-holder
+of the right shape that takes no memory, for weights that are about to be loaded.
 """
 
 from __future__ import annotations
@@ -82,24 +83,32 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
     return shape[1] * field, shape[0] * field
 
 
+def _placeholder(shape: Sequence[int], dtype: Any) -> ops.Array:
+    return np.broadcast_to(np.zeros((), dtype=dtype), tuple(shape))
+
+
 def uniform(
-    state: ops.Array, shape: Sequence[int], low: float, high: float, dtype: Any = np.float32
+    state: ops.Array | None, shape: Sequence[int], low: float, high: float, dtype: Any = np.float32
 ) -> ops.Array:
     """Return numbers evenly spread over [low, high)."""
+    if state is None:
+        return _placeholder(shape, dtype)
     y = ops.random_uniform(state, shape=tuple(shape), dtype=dtype)
-    return (y * (high - low) + low).astype(dtype)  # type: ignore[no-any-return]
+    return (y * (high - low) + low).astype(dtype)
 
 
 def normal(
-    state: ops.Array, shape: Sequence[int], mean: float, std: float, dtype: Any = np.float32
+    state: ops.Array | None, shape: Sequence[int], mean: float, std: float, dtype: Any = np.float32
 ) -> ops.Array:
     """Return numbers of the normal distribution."""
+    if state is None:
+        return _placeholder(shape, dtype)
     y = ops.random_normal(state, shape=tuple(shape), dtype=dtype)
-    return (y * std + mean).astype(dtype)  # type: ignore[no-any-return]
+    return (y * std + mean).astype(dtype)
 
 
 def truncated_normal(
-    state: ops.Array,
+    state: ops.Array | None,
     shape: Sequence[int],
     mean: float,
     std: float,
@@ -123,7 +132,7 @@ def _fan(shape: Sequence[int], mode: str) -> int:
 
 
 def kaiming_uniform(
-    state: ops.Array,
+    state: ops.Array | None,
     shape: Sequence[int],
     a: float = 0,
     mode: str = "fan_in",
@@ -139,7 +148,7 @@ def kaiming_uniform(
 
 
 def kaiming_normal(
-    state: ops.Array,
+    state: ops.Array | None,
     shape: Sequence[int],
     a: float = 0,
     mode: str = "fan_in",
@@ -152,7 +161,7 @@ def kaiming_normal(
 
 
 def xavier_uniform(
-    state: ops.Array, shape: Sequence[int], gain: float = 1.0, dtype: Any = np.float32
+    state: ops.Array | None, shape: Sequence[int], gain: float = 1.0, dtype: Any = np.float32
 ) -> ops.Array:
     """Return U(-b, b) with b = gain sqrt(6 / (fan_in + fan_out)).
 
@@ -164,14 +173,14 @@ def xavier_uniform(
 
 
 def xavier_normal(
-    state: ops.Array, shape: Sequence[int], gain: float = 1.0, dtype: Any = np.float32
+    state: ops.Array | None, shape: Sequence[int], gain: float = 1.0, dtype: Any = np.float32
 ) -> ops.Array:
     """Return N(0, 2 gain^2 / (fan_in + fan_out)). Glorot and Bengio, AISTATS 2010."""
     return normal(state, shape, 0.0, gain * math.sqrt(2.0 / sum(fans(shape))), dtype)
 
 
 def orthogonal(
-    state: ops.Array, shape: Sequence[int], gain: float = 1.0, dtype: Any = np.float32
+    state: ops.Array | None, shape: Sequence[int], gain: float = 1.0, dtype: Any = np.float32
 ) -> ops.Array:
     """Return a matrix whose rows, or columns if fewer, are orthogonal and of length `gain`.
 

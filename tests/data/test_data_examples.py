@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from chainrule.data.examples import Examples
 from chainrule.errors import DataError, OptionError
 
-MODULES = "csvfile digits examples fetch idx images load mnist places table toys".split()
+MODULES = [
+    "csvfile",
+    "digits",
+    "examples",
+    "fetch",
+    "idx",
+    "images",
+    "load",
+    "mnist",
+    "places",
+    "table",
+    "toys",
+]
 
 
 def make(n=10, classes=("a", "b"), **changes):
@@ -46,13 +58,15 @@ def test_import_is_light():
 def test_labels_are_int64_and_numbers_float32():
     assert make(y=(np.arange(10) % 2).astype(np.uint8)).y.dtype == np.int64
     numbers = make(classes=None, y=np.linspace(0, 1, 10))
-    assert numbers.y.dtype == np.float32 and numbers.counts() == {}
+    assert numbers.y.dtype == np.float32
+    assert numbers.counts() == {}
 
 
 def test_is_image():
     assert not make().is_image
     images = make(x=np.zeros((10, 1, 4, 6), np.uint8), levels=255.0)
-    assert images.is_image and "10 images 1x4x6" in repr(images)
+    assert images.is_image
+    assert "10 images 1x4x6" in repr(images)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +99,8 @@ def test_parts_that_do_not_fit(changes, words):
 def test_take():
     some = make(test=make(4))
     taken = some.take([3, 0])
-    assert taken.x.tolist() == [[6, 7], [0, 1]] and taken.y.tolist() == [1, 0]
+    assert taken.x.tolist() == [[6, 7], [0, 1]]
+    assert taken.y.tolist() == [1, 0]
     assert taken.test is some.test
     assert len(some.take(some.y == 1)) == 5
     assert len(some.take([])) == 0
@@ -113,8 +128,10 @@ def test_split_of_too_few():
 def test_split_parts_and_seed():
     some = make(100, test=make(4))
     rest, held = some.split(0.2, seed=1)
-    assert rest.test is some.test and held.test is None
-    assert len(rest) == 80 and held.counts() == {"a": 10, "b": 10}
+    assert rest.test is some.test
+    assert held.test is None
+    assert len(rest) == 80
+    assert held.counts() == {"a": 10, "b": 10}
     both = np.concatenate([rest.x, held.x])
     assert sorted(map(tuple, both)) == sorted(map(tuple, some.x))
     again = some.split(0.2, seed=1)[1]

@@ -1,5 +1,6 @@
 """IDX files: round trips, and every way in which one can be damaged or lie."""
 
+import contextlib
 import gzip
 import struct
 import tracemalloc
@@ -30,8 +31,11 @@ def test_round_trip(tmp_path, name, dtype, shape):
     array = (np.arange(np.prod(shape)) - 3).astype(dtype).reshape(shape)
     write_idx(tmp_path / name, array)
     back = read_idx(tmp_path / name)
-    assert back.dtype == array.dtype and back.dtype.isnative and (back == array).all()
-    assert back.shape == shape and back.flags.writeable
+    assert back.dtype == array.dtype
+    assert back.dtype.isnative
+    assert (back == array).all()
+    assert back.shape == shape
+    assert back.flags.writeable
     assert [entry.name for entry in tmp_path.iterdir()] == [name]  # nothing left beside
 
 
@@ -53,7 +57,9 @@ def test_checksum_is_of_the_contents(tmp_path):
         read_idx(path, sha256)
 
 
-@pytest.mark.parametrize("array", [np.zeros(3, np.int64), np.zeros(3, np.uint16), np.array(1, "u1")])
+@pytest.mark.parametrize(
+    "array", [np.zeros(3, np.int64), np.zeros(3, np.uint16), np.array(1, "u1")]
+)
 def test_write_refuses(tmp_path, array):
     with pytest.raises(DataError, match="IDX has no place"):
         write_idx(tmp_path / "x", array)
@@ -71,7 +77,7 @@ def test_write_refuses(tmp_path, array):
         (struct.pack(">HBBI", 0, 8, 0, 0), "claims 0 axes"),
         (struct.pack(">HBBI", 0, 8, 200, 0), "claims 200 axes"),
         (GOOD[:10], "ends within its header"),
-        (GOOD[:-1], "truncated: its header claims 2 x 3 values"),
+        (GOOD[:-1], "truncated: its header claims"),
         (GOOD + b"!", "longer than its header says"),
         (struct.pack(">HBBII", 0, 8, 2, 2**32 - 1, 2**32 - 1), "at most 2,147,483,648 bytes"),
         (struct.pack(">HBBII", 0, 8, 2, 2**15, 2**15), "truncated: .* 32768 x 32768"),
@@ -79,11 +85,15 @@ def test_write_refuses(tmp_path, array):
 )
 @pytest.mark.parametrize("packed", [False, True])
 def test_damaged(tmp_path, contents, words, packed):
-    if packed:
-        contents, words = gzip.compress(contents), words.replace("its header claims 2 x 3", ".*")
-        words = "truncated" if "truncated" in words else words
     with pytest.raises(DataError, match=words):
-        read_idx(write(tmp_path, contents))
+        read_idx(write(tmp_path, gzip.compress(contents) if packed else contents))
+
+
+def test_a_truncated_file_says_how_much_is_there(tmp_path):
+    with pytest.raises(DataError, match=r"claims 2 x 3 values .6 bytes., but the file can hold 5"):
+        read_idx(write(tmp_path, GOOD[:-1]))
+    with pytest.raises(DataError, match="claims 6 bytes of values, 5 are there"):
+        read_idx(write(tmp_path, gzip.compress(GOOD[:-1])))
 
 
 def test_damaged_archives(tmp_path):
@@ -129,10 +139,12 @@ def test_a_bomb_is_not_unpacked(tmp_path):
 def test_any_bytes_are_an_array_or_a_data_error(tmp_path_factory, contents):
     folder = tmp_path_factory.mktemp("fuzz", numbered=True)
     for raw in (contents, gzip.compress(contents), b"\x1f\x8b" + contents):
+        message = "file"
         try:
             assert isinstance(read_idx(write(folder, raw)), np.ndarray)
         except DataError as error:
-            assert "file" in str(error)
+            message = str(error)
+        assert "file" in message
 
 
 @settings(max_examples=100)
@@ -142,10 +154,9 @@ def test_any_damage_is_found_or_harmless(tmp_path_factory, data, packed):
     for _ in range(data.draw(st.integers(1, 3))):
         contents[data.draw(st.integers(0, len(contents) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(contents)))
-    try:
-        read_idx(write(tmp_path_factory.mktemp("damage", numbered=True), bytes(contents[:cut])))
-    except DataError:
-        pass
+    path = write(tmp_path_factory.mktemp("damage", numbered=True), bytes(contents[:cut]))
+    with contextlib.suppress(DataError):
+        read_idx(path)
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0)))
@@ -153,18 +164,22 @@ def test_any_array_survives(tmp_path_factory, array):
     path = tmp_path_factory.mktemp("round", numbered=True) / "a"
     write_idx(path, array)
     back = read_idx(path)
-    assert back.shape == array.shape and (back == array).all()
+    assert back.shape == array.shape
+    assert (back == array).all()
 
 
 def test_the_digits_of_the_package():
     some = digits()
-    assert some.x.shape == (1797, 1, 8, 8) and some.x.dtype == np.uint8
+    assert some.x.shape == (1797, 1, 8, 8)
+    assert some.x.dtype == np.uint8
     assert some.x.max() == 16 == some.levels
     assert list(some.counts().values()) == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
-    assert "10.24432/C50P49" in some.about and "CC BY 4.0" in some.about
+    assert "10.24432/C50P49" in some.about
+    assert "CC BY 4.0" in some.about
 
 
 def test_the_digits_are_scikit_learns():
     datasets = pytest.importorskip("sklearn.datasets")
     bunch = datasets.load_digits()
-    assert (digits().x[:, 0] == bunch.images).all() and (digits().y == bunch.target).all()
+    assert (digits().x[:, 0] == bunch.images).all()
+    assert (digits().y == bunch.target).all()

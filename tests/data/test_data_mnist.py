@@ -48,13 +48,16 @@ def write_set(folder, suffix="", dotted=False, n=3, **changes):
 def test_the_real_files():
     some = mnist(real_folder())
     assert repr(some).startswith("Examples('mnist': 60,000 images 1x28x28, 10 classes; 10,000")
-    assert some.x.dtype == np.uint8 and some.levels == 255
+    assert some.x.dtype == np.uint8
+    assert some.levels == 255
     assert some.y[:8].tolist() == [5, 0, 4, 1, 9, 2, 1, 3]
     assert some.test.y[:5].tolist() == [7, 2, 1, 0, 4]
-    assert some.counts()["1"] == 6742 and some.test.counts()["1"] == 1135
+    assert some.counts()["1"] == 6742
+    assert some.test.counts()["1"] == 1135
     assert some.x.mean() / 255 == pytest.approx(0.1307, abs=1e-4)
     assert some.x.std() / 255 == pytest.approx(0.3081, abs=1e-4)
-    assert "CC BY-SA 3.0" in some.about and str(real_folder()) in some.about
+    assert "CC BY-SA 3.0" in some.about
+    assert str(real_folder()) in some.about
 
 
 def test_a_real_file_compressed_anew_is_taken(tmp_path):
@@ -76,7 +79,8 @@ def test_a_real_file_compressed_anew_is_taken(tmp_path):
 def test_plain_files_in_a_given_folder(tmp_path, dotted, below):
     write_set(tmp_path / "my" / below, dotted=dotted)
     some = mnist(tmp_path / "my")
-    assert some.x.shape == (3, 1, 28, 28) and len(some.test) == 3
+    assert some.x.shape == (3, 1, 28, 28)
+    assert len(some.test) == 3
     assert some.about.endswith(str(tmp_path / "my" / below).rstrip("/"))
 
 
@@ -111,7 +115,9 @@ def test_cache_folder(monkeypatch):
 
 def test_a_given_archive_with_another_checksum(tmp_path):
     write_set(tmp_path, suffix=".gz")
-    with pytest.raises(DataError, match=r"t10k-images.*should be 0fa7898d5092\.\.\., is [0-9a-f]{12}"):
+    with pytest.raises(
+        DataError, match=r"t10k-images.*should be 0fa7898d5092\.\.\., is [0-9a-f]{12}"
+    ):
         mnist(tmp_path)
 
 
@@ -145,8 +151,10 @@ def test_no_files_and_no_network(tmp_path, capsys):
     sentence = str(caught.value)
     for part in ("my", "my/mnist", "cache/chainrule/mnist"):
         assert str(tmp_path / part) in sentence
-    assert "no connection to 127.0.0.1:9" in sentence and "CHAINRULE_DATA" in sentence
-    assert "\n" not in sentence and capsys.readouterr() == ("", "")
+    assert "no connection to 127.0.0.1:9" in sentence
+    assert "CHAINRULE_DATA" in sentence
+    assert "\n" not in sentence
+    assert capsys.readouterr() == ("", "")
 
 
 def test_pooch_missing(monkeypatch):
@@ -208,7 +216,7 @@ def test_download_goes_to_the_cache_and_is_carried_on(tmp_path, monkeypatch, ser
 def test_download_with_another_checksum_leaves_nothing(tmp_path, server):
     folder, address = server
     (folder / "a.gz").write_bytes(b"other")
-    with pytest.raises(DataError, match="127.0.0.1:[0-9]+ sent a file with another checksum"):
+    with pytest.raises(DataError, match=r"127\.0\.0\.1:[0-9]+ sent a file with another checksum"):
         fetching.fetch("Some", {"a.gz": "0" * 64}, [address], [tmp_path / "to"])
     assert not list((tmp_path / "to").iterdir())
 

@@ -12,7 +12,9 @@ POINTS = ("moons", "circles", "ring", "spiral", "xor", "blobs")
 @pytest.mark.parametrize("name", POINTS)
 def test_points(name):
     some = getattr(toys, name)(n=301, seed=3)
-    assert some.name == name and some.x.shape == (301, 2) and some.x.dtype == np.float32
+    assert some.name == name
+    assert some.x.shape == (301, 2)
+    assert some.x.dtype == np.float32
     counts = some.counts().values()
     assert max(counts) - min(counts) <= 1
     assert np.abs(some.x).max() < 4
@@ -74,8 +76,11 @@ def test_spiral_arms_do_not_touch():
 
 def test_rectangles_are_what_one_neuron_learns_from():
     some = toys.rectangles()
-    assert some.x.shape == (1000, 4) and some.classes is None
-    assert (some.x == some.x.round(1)).all() and some.x.min() == 0 and some.x.max() == 1
+    assert some.x.shape == (1000, 4)
+    assert some.classes is None
+    assert (some.x == some.x.round(1)).all()
+    assert some.x.min() == 0
+    assert some.x.max() == 1
     np.testing.assert_allclose(some.y, some.x.mean(axis=1), rtol=1e-6)
     loss = np.mean((some.x @ np.array([0.98, 0.4, 0.86, -0.08]) - some.y) ** 2)
     assert loss == pytest.approx(0.42, abs=0.02)
@@ -83,7 +88,8 @@ def test_rectangles_are_what_one_neuron_learns_from():
 
 def test_large_rectangles():
     some = toys.rectangles(n=5, side=100)
-    assert some.x.shape == (5, 10_000) and len(set(some.columns)) == 10_000
+    assert some.x.shape == (5, 10_000)
+    assert len(set(some.columns)) == 10_000
     with pytest.raises(OptionError, match="side is at least 1"):
         toys.rectangles(side=0)
 

@@ -319,11 +319,9 @@ def _numbers(
     header: Header, line: int, row: list[str], numeric: Sequence[int], pixels: bool
 ) -> Array:
     """Return the numbers of one row, float32 (F,)."""
-    numbers = [to_number(row[column]) for column in numeric]
-    if None not in numbers:
-        values = np.array(numbers)
-        if (np.abs(values) <= FLOAT32_MAX).all() and not (pixels and _are_no_bytes(values)):
-            return values.astype(np.float32)
+    values = _all_numbers([row[column] for column in numeric])
+    if (np.abs(values) <= FLOAT32_MAX).all() and not (pixels and _are_no_bytes(values)):
+        return values.astype(np.float32)
     for column in numeric:
         problem = _problem(row[column], pixels)
         if problem:
@@ -331,6 +329,17 @@ def _numbers(
                 f"{header.path}, line {line}: column {header.names[column]!r} {problem}"
             )
     raise AssertionError("a row was refused, none of its cells was")
+
+
+def _all_numbers(cells: list[str]) -> Array:
+    """Return what `to_number` makes of every cell, at once; one nan if any of them is text."""
+    together = "".join(cells)
+    try:
+        if "_" not in together and together.isascii():
+            return np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        pass
+    return np.array([np.nan])
 
 
 def _problem(cell: str, pixels: bool) -> str:

@@ -7,6 +7,7 @@ what is transparent becomes white, as paper is. This file knows images and folde
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.examples import Array, Examples
-from chainrule.errors import ChainruleError, DataError, OptionError, require
+from chainrule.errors import DataError, OptionError, require
 
 __all__ = ["image_folder", "read_image"]
 
@@ -80,16 +81,7 @@ def image_folder(path: Path | str, size: Size | None = None, grey: bool | None =
     paths = [file for files_of_class in files for file in files_of_class]
     sizes = [] if wanted else [_size(file) for file in paths]
     height, width = wanted or _common(sizes)
-    channels = 1 if grey else 3
-    needed = len(paths) * channels * height * width
-    if needed > MAX_BYTES:
-        raise DataError(
-            f"{folder}: {len(paths):,} images of {height}x{width} would take {needed / 1e9:.1f} "
-            "GB; choose a smaller size"
-        )
-    x = np.empty((len(paths), channels, height, width), np.uint8)
-    for k, file in enumerate(paths):
-        x[k] = _decode(file, (height, width), channels)
+    x = _decode_all(folder, paths, (height, width), channels=1 if grey else 3)
     if grey is None and (x == x[:, :1]).all():
         x = x[:, :1].copy()
     y = np.repeat(np.arange(len(classes)), [len(files_of_class) for files_of_class in files])
@@ -205,6 +197,20 @@ def _deeper(subfolder: Path) -> str:
     )
 
 
+def _decode_all(folder: Path, paths: list[Path], size: tuple[int, int], channels: int) -> Array:
+    """Decode the images into one array (N, C, H, W), unless it would be too large."""
+    shape = (len(paths), channels, *size)
+    if math.prod(shape) > MAX_BYTES:
+        raise DataError(
+            f"{folder}: {len(paths):,} images of {size[0]}x{size[1]} would take "
+            f"{math.prod(shape) / 1e9:.1f} GB; choose a smaller size"
+        )
+    x = np.empty(shape, np.uint8)
+    for k, file in enumerate(paths):
+        x[k] = _decode(file, size, channels)
+    return x
+
+
 # The size
 
 
@@ -250,7 +256,7 @@ def _decode(file: Path, size: tuple[int, int] | None, channels: int) -> Array:
         if size is not None and (flat.height, flat.width) != size:
             flat = flat.resize((size[1], size[0]), pil.Resampling.BILINEAR)
         pixels = np.asarray(flat).reshape(flat.height, flat.width, channels)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        return pixels.transpose(2, 0, 1).copy()
 
 
 def _eight_bits(pil: Any, image: Any) -> Any:
@@ -287,8 +293,6 @@ def _opened(file: Path) -> Iterator[Any]:
                 if image.width * image.height > MAX_PIXELS:
                     raise pil.DecompressionBombError
                 yield image
-    except ChainruleError:
-        raise
     except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:
         raise DataError(
             f"{file} is too large: more than {MAX_PIXELS // 10**6} million pixels; make it smaller"

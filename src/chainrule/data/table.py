@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from chainrule.data.csvfile import Header, read_columns, read_header, to_number
+from chainrule.data.csvfile import FLOAT32_MAX, Header, read_columns, read_header, to_number
 from chainrule.data.examples import Array, Examples
 from chainrule.errors import DataError
 
@@ -163,7 +163,7 @@ def _answers(header: Header, index: int, cells: list[str]) -> tuple[Array, tuple
         _refuse(header, index, cells.index(""), "", "a value")
     numbers = {cell: value for cell in distinct if (value := to_number(cell)) is not None}
     for cell, value in numbers.items():
-        if not abs(value) <= np.finfo(np.float32).max:
+        if not abs(value) <= FLOAT32_MAX:
             _refuse(header, index, cells.index(cell), cell, "a finite number")
     if len(set(numbers.values())) + len(distinct) - len(numbers) == 1:
         _refuse_constant(header, index, cells[0])

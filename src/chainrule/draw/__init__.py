@@ -8,7 +8,6 @@ notebook shows, `save` writes, and `inline` sets into a page. Images (`to_pixels
 
 from chainrule.draw.axis import format_value
 from chainrule.draw.chart import line_chart
-from chainrule.draw.files import replace_text
 from chainrule.draw.markup import Markup, element, escape, join
 from chainrule.draw.matrix import matrix_chart
 from chainrule.draw.palette import FAULT, GOOD, SERIES, STYLESHEET
@@ -36,7 +35,6 @@ __all__ = [
     "line_chart",
     "matrix_chart",
     "region_chart",
-    "replace_text",
     "scatter_chart",
     "shrink",
     "to_pixels",

@@ -7,7 +7,7 @@ knows numbers only; where it lies on the paper is the frame's matter.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Axis", "drawable", "format_value", "linear_axis", "log_axis", "ticks"]
@@ -46,7 +46,8 @@ class Axis:
             (0.25, 0.5)
         """
         if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
+            low, high = math.log(self.low), math.log(self.high)
+            return (math.log(value) - low) / (high - low)
         return (value - self.low) / (self.high - self.low)
 
     def told(self, value: float) -> str:
@@ -85,10 +86,10 @@ def linear_axis(
         low = 0.0  # near enough to zero to show it
     step = _step(low, high, count, whole)
     if not tight:
-        low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+        slack = _slack(low, high, step)
+        low, high = math.floor(low / step + slack) * step, math.ceil(high / step - slack) * step
     at = _multiples(low, high, step)
-    labels = tuple(_tick_label(tick, step, percent) for tick in at)
-    return Axis(low, high, at, labels, name, percent=percent)
+    return Axis(low, high, at, _tick_labels(at, step, percent), name, percent=percent)
 
 
 def log_axis(values: Iterable[float], *, name: str = "") -> Axis:
@@ -103,7 +104,7 @@ def log_axis(values: Iterable[float], *, name: str = "") -> Axis:
     low, high = _reach(value for value in values if value > 1 / _HUGE)
     low = low if low > 0 else high / 10
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    digits = (1, 2, 5) if math.log10(high / low) < 2 else (1,)
+    digits = (1, 2, 5) if math.log10(high) - math.log10(low) < 2 else (1,)
     every = -(-(last - first) // 6) or 1
     grid = [d * 10.0**power for power in range(first, last + every, every) for d in digits]
     begin = max((at for at in grid if at <= low * 1.001), default=grid[0])
@@ -171,33 +172,43 @@ def _step(low: float, high: float, count: int, whole: bool) -> float:
 
 def _multiples(low: float, high: float, step: float) -> tuple[float, ...]:
     """The multiples of `step` from `low` to `high`, either included where it is one."""
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    slack = _slack(low, high, step)
+    first, last = math.ceil(low / step - slack), math.floor(high / step + slack)
     return tuple(int(tick * step) if step >= 1 else tick * step for tick in range(first, last + 1))
 
 
-def _tick_label(value: float, step: float, percent: bool) -> str:
-    if percent:
-        value, step = 100 * value, 100 * step
-    if abs(value) >= 1e6 or step < 1e-4:
-        text = _scientific(value)
-    else:
-        digits = max(0, -math.floor(math.log10(step) + 1e-9))
-        text = f"{value + 0.0:,.{digits}f}".replace("-", "−")
-    return f"{text} %" if percent else text
+def _slack(low: float, high: float, step: float) -> float:
+    """By how much of a step rounding may have moved a multiple."""
+    return 1e-9 * min(1.0, (high - low) / step)
+
+
+def _tick_labels(at: Sequence[float], step: float, percent: bool) -> tuple[str, ...]:
+    """What is written at each tick: alike on one axis, as many digits as the step asks for."""
+    scale, unit = (100, " %") if percent else (1, "")
+    step *= scale
+    values = [scale * tick + 0.0 for tick in at]
+    if max(map(abs, values), default=0) >= 1e6 or step < 1e-4:
+        return tuple(_scientific(value, step) + unit for value in values)
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    return tuple(f"{value:,.{digits}f}{unit}".replace("-", "−") for value in values)
 
 
 def _plain(value: float) -> str:
     """A tick of a logarithmic axis: all its digits while they are few."""
     if not 1e-4 <= value < 1e6:
-        return _scientific(value)
+        return _scientific(value, value)
     return f"{value:,.0f}" if value >= 1 else f"{value:.1g}"
 
 
-def _scientific(value: float) -> str:
-    """As `2.5×10⁷`; ten to the power alone where the factor is 1."""
+def _scientific(value: float, step: float) -> str:
+    """As `2.5×10⁷`, to the digit that `step` moves; the power alone where the factor is 1."""
     if value == 0:
         return "0"
-    mantissa, _, exponent = f"{value:.6e}".partition("e")
-    factor = mantissa.rstrip("0").rstrip(".").replace("-", "−")
+    digits = max(0, math.floor(math.log10(abs(value))) - math.floor(math.log10(step)))
+    factor, _, exponent = f"{value:.{digits}e}".partition("e")
+    if "." in factor:
+        factor = factor.rstrip("0").rstrip(".")
     power = "10" + str(int(exponent)).translate(_SUPERSCRIPT)
-    return power if factor == "1" else f"{factor}×{power}"
+    if factor in ("1", "-1"):
+        return factor.rstrip("1").replace("-", "−") + power
+    return f"{factor.replace('-', '−')}×{power}"

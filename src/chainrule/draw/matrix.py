@@ -29,6 +29,7 @@ _CELL, _LARGEST_CELL = 24, 88  # the least that holds a number, and the most tha
 _MOST_NUMBERED = 30  # classes; beyond, cells are too small for numbers
 _MOST_CELLS = 60  # classes; beyond, the cells are the pixels of a picture
 _LONGEST_NAME = 130  # pixels
+_SLOPE = math.sqrt(0.5)  # of a name turned by 45 degrees
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,20 @@ class _Matrix:
     """The counts, and where their cells lie on the paper."""
 
     counts: NDArray[Any]  # (K, K), a row for each true class
+    shares: NDArray[Any]  # (K, K), of the row; 0 where a class has none
     names: tuple[str, ...]
+    slanted: bool  # whether the names are too long to lie level above the columns
     left: float
     top: float
     side: float  # of a cell
 
     @property
-    def shares(self) -> NDArray[Any]:
-        """Of the rows of each true class, the share in each cell; 0 where a class has no row."""
-        totals = self.counts.sum(axis=1, keepdims=True)
-        return np.asarray(self.counts / np.where(totals > 0, totals, 1))
+    def right(self) -> float:
+        return self.left + len(self.names) * self.side
 
     @property
-    def numbered(self) -> bool:
-        return len(self.names) <= _MOST_NUMBERED
+    def bottom(self) -> float:
+        return self.top + len(self.names) * self.side
 
 
 def matrix_chart(
@@ -76,11 +77,10 @@ def matrix_chart(
         '93 of 100 right; most often cat was given for dog: 5 of 50'
     """
     matrix = _laid_out(_checked(counts, labels), tuple(labels))
-    reach = len(matrix.names) * matrix.side
     cells = _cells(matrix) if len(matrix.names) <= _MOST_CELLS else _picture(matrix)
     return Svg(
-        math.ceil(matrix.left + reach + _overhang(matrix)),
-        math.ceil(matrix.top + reach + 2),
+        math.ceil(matrix.right + _overhang(matrix)),
+        math.ceil(matrix.bottom + 2),
         title,
         _in_words(matrix),
         join([_headings(matrix), cells]),
@@ -101,39 +101,41 @@ def _checked(counts: ArrayLike, labels: Sequence[str]) -> NDArray[Any]:
 
 
 def _laid_out(counts: NDArray[Any], names: tuple[str, ...]) -> _Matrix:
-    k = len(names)
-    least = _CELL if k <= _MOST_NUMBERED else min(_CELL, _MOST_NUMBERED * _CELL / k)
-    side = min(max(_WIDE / k, least), _LARGEST_CELL)
-    longest = min(max(text_width(name) for name in names), _LONGEST_NAME)
-    upright = longest > side - 4
-    rise = (longest + 16) * math.sqrt(0.5) if upright else 16
-    return _Matrix(counts, names, left=max(longest, 40) + 12, top=22 + rise, side=side)
-
-
-def _slanted(matrix: _Matrix) -> bool:
-    """Whether the names above the columns are too long to lie level."""
-    return max(text_width(name) for name in matrix.names) > matrix.side - 4
+    totals = counts.sum(axis=1, keepdims=True)
+    least = _CELL * min(1, _MOST_NUMBERED / len(names))
+    side = min(max(_WIDE / len(names), least), _LARGEST_CELL)
+    longest = max(_name_width(name) for name in names)
+    slanted = longest > side - 4
+    return _Matrix(
+        counts,
+        shares=counts / np.where(totals > 0, totals, 1),
+        names=names,
+        slanted=slanted,
+        left=max(longest, 40) + 12,
+        top=22 + ((longest + 16) * _SLOPE if slanted else 16),
+        side=side,
+    )
 
 
 def _overhang(matrix: _Matrix) -> float:
-    """How far a slanted name of the last columns reaches beyond the matrix."""
-    if not _slanted(matrix):
+    """How far the slanted names of the last columns reach beyond the matrix."""
+    if not matrix.slanted:
         return 2
-    slope = math.sqrt(0.5)
-    return (
-        max(
-            min(text_width(name), _LONGEST_NAME) * slope - (i + 0.5) * matrix.side
-            for i, name in enumerate(reversed(matrix.names))
-        )
-        + 8
+    return 8 + max(
+        _name_width(name) * _SLOPE - (i + 0.5) * matrix.side
+        for i, name in enumerate(reversed(matrix.names))
     )
+
+
+def _name_width(name: str) -> float:
+    return min(text_width(name), _LONGEST_NAME)
 
 
 def _headings(matrix: _Matrix) -> Markup:
     """The names of the classes, at the left for the truth and above for the prediction."""
     named = list(enumerate(matrix.names))
     beside = named[:: math.ceil(14 / matrix.side)]
-    above = named[:: math.ceil((19 if _slanted(matrix) else 14) / matrix.side)]
+    above = named[:: math.ceil((19 if matrix.slanted else 14) / matrix.side)]
     return join(
         [
             label("predicted", matrix.left, 12, class_="soft"),
@@ -151,7 +153,7 @@ def _row_name(matrix: _Matrix, i: int, name: str) -> Markup:
 
 def _column_name(matrix: _Matrix, i: int, name: str) -> Markup:
     x, y = matrix.left + (i + 0.5) * matrix.side, matrix.top - 8
-    if _slanted(matrix):
+    if matrix.slanted:
         turned = f"translate({x + 3:.1f} {y:.1f}) rotate(-45)"
         return _name(name, {"transform": turned})
     return _name(name, {"x": x, "y": y, "text_anchor": "middle"})
@@ -170,52 +172,48 @@ def _cells(matrix: _Matrix) -> Markup:
 
 
 def _cell(matrix: _Matrix, row: int, column: int) -> Markup:
-    count, share = matrix.counts[row, column].item(), float(matrix.shares[row, column])
-    x, y = matrix.left + column * matrix.side, matrix.top + row * matrix.side
+    count = matrix.counts[row, column].item()
+    if not count:
+        return _box(matrix, row, column, fill="currentColor", fill_opacity=0.045)
+    wrong, right = _strengths(matrix.shares[row, column])
+    look = (GOOD, right) if row == column else (FAULT, wrong)
+    return group(
+        [
+            element("title", _cell_in_words(matrix, row, column)),
+            _box(matrix, row, column, fill=look[0], fill_opacity=float(look[1])),
+            _number(matrix, row, column) if len(matrix.names) <= _MOST_NUMBERED else None,
+        ]
+    )
+
+
+def _box(matrix: _Matrix, row: int, column: int, **look: str | float) -> Markup:
     gap = 1 if matrix.side > 10 else 0.5
-    strength = _strength(share, row == column)
-    box = element(
+    return element(
         "rect",
-        x=x + gap,
-        y=y + gap,
+        x=matrix.left + column * matrix.side + gap,
+        y=matrix.top + row * matrix.side + gap,
         width=matrix.side - 2 * gap,
         height=matrix.side - 2 * gap,
         rx=min(3, matrix.side / 10),
-        fill=(GOOD if row == column else FAULT) if count else "currentColor",
-        fill_opacity=strength if count else 0.045,
+        **look,
     )
-    if not count:
-        return box
-    told = element("title", _cell_in_words(matrix, row, column))
-    return group([told, box, _count(matrix, count, (x, y), strength) if matrix.numbered else None])
 
 
-def _count(
-    matrix: _Matrix, count: float, corner: tuple[float, float], strength: float
-) -> Markup | None:
-    text = _brief(count)
+def _number(matrix: _Matrix, row: int, column: int) -> Markup:
+    text = _brief(matrix.counts[row, column].item())
     size = min(15.0, max(10.0, 0.3 * matrix.side))
-    if text_width(text, size) > matrix.side + 2:
-        size *= matrix.side / text_width(text, size)
-    half = matrix.side / 2
-    return label(
-        text,
-        corner[0] + half,
-        corner[1] + half + 0.36 * size,
-        font_size=size,
-        text_anchor="middle",
-        class_="bright" if strength > 0.6 else None,
-    )
+    size *= min(1.0, matrix.side / text_width(text, size))
+    x, y = matrix.left + (column + 0.5) * matrix.side, matrix.top + (row + 0.5) * matrix.side
+    return label(text, x, y + 0.36 * size, font_size=size, text_anchor="middle")
 
 
 def _picture(matrix: _Matrix) -> Markup:
     """The cells as pixels: for hundreds of classes, tens of thousands of elements are too many."""
-    shares = matrix.shares
-    k = len(shares)
+    k = len(matrix.names)
     pixels = np.zeros((k, k, 4), dtype=np.uint8)
     pixels[..., :3] = rgb(FAULT)
     pixels[range(k), range(k), :3] = rgb(GOOD)
-    wrong, right = _strengths(shares)
+    wrong, right = _strengths(matrix.shares)
     strength = np.where(np.eye(k, dtype=bool), right, wrong)
     pixels[..., 3] = np.where(matrix.counts > 0, 255 * strength, 12)
     return element(
@@ -229,13 +227,9 @@ def _picture(matrix: _Matrix) -> Markup:
     )
 
 
-def _strengths(share: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _strengths(share: Any) -> tuple[Any, Any]:
     """How opaque a mistake and a right answer are, by their share of their row."""
     return np.minimum(0.09 + 1.7 * np.sqrt(share), 0.92), 0.1 + 0.62 * share
-
-
-def _strength(share: float, right: bool) -> float:
-    return float(_strengths(np.array(share))[right])
 
 
 def _brief(count: float) -> str:

@@ -44,7 +44,6 @@ STYLESHEET = f"""\
 .chainrule text {{ fill: currentColor; }}
 .chainrule .title {{ font-size: 14px; font-weight: 600; }}
 .chainrule .soft {{ fill-opacity: .68; }}
-.chainrule .bright {{ fill: #fff; }}
 .chainrule .grid {{ stroke: currentColor; stroke-opacity: .13; }}
 .chainrule .axis {{ stroke: currentColor; stroke-opacity: .45; }}
 .chainrule .mark {{ stroke: currentColor; stroke-opacity: .6; stroke-dasharray: 2 3; }}

@@ -58,41 +58,48 @@ def to_pixels(image: ArrayLike) -> Pixels:
 
     Raises:
         ShapeError: another number of axes.
+        DataError: whole numbers, which are likely to be 0 to 255.
 
     Examples:
         >>> to_pixels([[[0.0, 0.5, 1.0]]]).tolist()
         [[0, 128, 255]]
     """
-    array: NDArray[Any] = np.asarray(image, dtype=float)
+    array: NDArray[Any] = np.asarray(image)
+    if array.ndim not in (2, 3):
+        raise ShapeError(f"expected an image of shape (C, H, W) or (H, W), got {array.shape}")
+    if array.dtype.kind not in "fb":
+        raise DataError(
+            f"expected an image of floats 0 to 1, got {array.dtype}; divide by 255 first"
+        )
     if array.ndim == 2:
         array = array[None]
-    if array.ndim != 3:
-        raise ShapeError(f"expected an image of shape (C, H, W) or (H, W), got {array.shape}")
-    bright = np.rint(255 * np.clip(np.nan_to_num(array), 0, 1)).astype(np.uint8)  # (C, H, W)
+    bright = np.rint(255 * np.clip(np.nan_to_num(array.astype(float)), 0, 1)).astype(
+        np.uint8
+    )  # (C, H, W)
     if len(bright) == 3:
         return np.moveaxis(bright, 0, -1)
     return np.asarray(bright[0] if len(bright) == 1 else bright.mean(axis=0), dtype=np.uint8)
 
 
-def shrink(image: NDArray[Any], longest: int) -> NDArray[Any]:
-    """Average square blocks until no side of an image is longer than `longest`.
+def shrink(pixels: Pixels, longest: int) -> Pixels:
+    """Average square blocks until no side of a picture is longer than `longest`.
 
     Args:
-        image: `(C, H, W)` floats; rows and columns that fill no whole block are cut off.
+        pixels: `(H, W)` or `(H, W, 3)`; rows and columns that fill no whole block are cut off.
         longest: in pixels.
 
     Examples:
-        >>> shrink(np.arange(4.0).reshape(1, 2, 2), 1).tolist()
-        [[[1.5]]]
+        >>> shrink(np.array([[0, 2], [4, 6]], dtype=np.uint8), 1).tolist()
+        [[3]]
     """
-    channels, height, width = image.shape
-    block = -(-max(height, width) // longest)
+    block = -(-max(pixels.shape[:2]) // longest)
     if block <= 1:
-        return image
-    rows, columns = max(height // block, 1), max(width // block, 1)
-    cut = image[:, : rows * block, : columns * block]
-    blocks = cut.reshape(channels, rows, cut.shape[1] // rows, columns, cut.shape[2] // columns)
-    return np.asarray(blocks.mean(axis=(2, 4)))
+        return pixels
+    down, across = (min(block, side) for side in pixels.shape[:2])
+    rows, columns = pixels.shape[0] // down, pixels.shape[1] // across
+    cut = pixels[: rows * down, : columns * across]
+    blocks = cut.reshape(rows, down, columns, across, -1).mean(axis=(1, 3))
+    return np.asarray(np.rint(blocks).reshape(rows, columns, *pixels.shape[2:]), dtype=np.uint8)
 
 
 def image_grid(

@@ -1,4 +1,7 @@
-"""Activations as modules; the formulas are with the functions of the same name (floor 3)."""
+"""Activations as modules; the formulas are with the functions of the same name (floor 3).
+
+`inplace` is PyTorch's, and taken so that its scripts run; the input is never changed.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,9 @@ __all__ = [
 class ReLU(Module):
     """max(x, 0)."""
 
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
+
     def forward(self, x: Tensor) -> Tensor:
         """Apply it to every element."""
         return F.relu(x)
@@ -31,8 +37,9 @@ class ReLU(Module):
 class LeakyReLU(Module):
     """x above 0, negative_slope x below."""
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope = negative_slope
+        self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply it to every element."""
@@ -46,8 +53,9 @@ class LeakyReLU(Module):
 class ELU(Module):
     """x above 0, alpha (e^x - 1) below."""
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha = alpha
+        self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply it to every element."""
@@ -75,6 +83,9 @@ class GELU(Module):
 
 class SiLU(Module):
     """x sigmoid(x)."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply it to every element."""

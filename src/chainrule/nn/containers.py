@@ -19,13 +19,19 @@ class _Row(Module):
             if not isinstance(module, Module):
                 what = module.__name__ if isinstance(module, type) else type(module).__name__
                 hint = f"; did you mean {what}()?" if isinstance(module, type) else ""
+                if isinstance(module, (list, tuple)):
+                    hint = "; put a star before it, to pass what is in it"
                 raise OptionError(
                     f"{type(self).__name__} takes modules, got {what} at {name}{hint}"
                 )
-            setattr(self, name, module)
+            self.add_module(name, module)
+
+    def _named_row(self) -> list[tuple[str, Module]]:
+        # The same module may stand in a row more than once.
+        return list(self._own("module"))
 
     def _row(self) -> list[Module]:
-        return list(self.children())
+        return [module for _, module in self._named_row()]
 
     def __len__(self) -> int:
         return len(self._row())
@@ -34,16 +40,21 @@ class _Row(Module):
         return iter(self._row())
 
     def __getitem__(self, i: int | slice) -> Any:
-        row = self._row()
-        return type(self)._of(row[i]) if isinstance(i, slice) else row[i]
+        row = self._named_row()
+        return type(self)._of(row[i]) if isinstance(i, slice) else row[i][1]
+
+    def __setitem__(self, i: int, module: Module) -> None:
+        self._set([(self._named_row()[i][0], module)])
 
     @classmethod
-    def _of(cls, modules: list[Module]) -> Any:
+    def _of(cls, row: list[tuple[str, Module]]) -> Any:
         raise NotImplementedError
 
     def append(self, module: Module) -> Any:
         """Add a module at the end, and return this one."""
-        self._set([(str(len(self)), module)])
+        names = {name for name, _ in self._named_row()}
+        free = next(str(n) for n in range(len(self), 2 * len(self) + 1) if str(n) not in names)
+        self._set([(free, module)])
         return self
 
 
@@ -72,8 +83,8 @@ class Sequential(_Row):
             self._set((str(i), m) for i, m in enumerate(modules))
 
     @classmethod
-    def _of(cls, modules: list[Module]) -> Sequential:
-        return cls(*modules)
+    def _of(cls, row: list[tuple[str, Module]]) -> Sequential:
+        return cls(dict(row))
 
     def forward(self, x: Any) -> Any:
         """Return x after every module in turn."""
@@ -98,5 +109,5 @@ class ModuleList(_Row):
         self._set((str(i), m) for i, m in enumerate(modules))
 
     @classmethod
-    def _of(cls, modules: list[Module]) -> ModuleList:
-        return cls(modules)
+    def _of(cls, row: list[tuple[str, Module]]) -> ModuleList:
+        return cls(module for _, module in row)

@@ -46,6 +46,7 @@ from chainrule.ops import (
     tanh,
 )
 from chainrule.ops import log_sigmoid as logsigmoid
+from chainrule.ops.shape import ARRAY
 from chainrule.tensor import Generator, Tensor, no_grad
 from chainrule.tensor.generator import state_of
 
@@ -136,7 +137,7 @@ def embedding(index: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     if padding_idx is not None:
         fixed = (np.arange(count) == padding_idx)[:, None]
         weight = ops.where(fixed, weight.detach(), weight)
-    return ops.index(weight, index, key=(ops.ARRAY,))
+    return ops.index(weight, index, key=(ARRAY,))
 
 
 def batch_norm(

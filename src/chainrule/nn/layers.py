@@ -42,10 +42,10 @@ def _weights(
     return weight, _parameter(init.uniform(state, shape[:1], -bound, bound)) if bias else None
 
 
-def _floating(x: Any, layer: str) -> None:
-    if np.dtype(x.dtype).kind != "f":
+def _floating(x: Any) -> None:
+    if np.dtype(x.dtype).kind in "iub":
         raise DataError(
-            f"{layer} takes floating-point input, got {x.dtype}; convert it, for example with "
+            f"expected floating-point input, got {x.dtype}; convert it, for example with "
             "x.float() / 255 for images of bytes"
         )
 
@@ -78,6 +78,7 @@ class Linear(Module):
         in_features: int,
         out_features: int,
         bias: bool = True,
+        *,
         generator: Generator | None = None,
     ) -> None:
         _positive(in_features=in_features, out_features=out_features)
@@ -89,7 +90,7 @@ class Linear(Module):
         """Map x (..., in_features) to (..., out_features)."""
         if not x.ndim or x.shape[-1] != self.in_features:
             raise ShapeError(self._misfit(tuple(x.shape)))
-        _floating(x, "Linear")
+        _floating(x)
         return F.linear(x, self.weight, self.bias)
 
     def _misfit(self, shape: tuple[int, ...]) -> str:
@@ -150,6 +151,7 @@ class Conv2d(Module):
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
         bias: bool = True,
+        *,
         generator: Generator | None = None,
     ) -> None:
         _positive(in_channels=in_channels, out_channels=out_channels, groups=groups)
@@ -171,10 +173,22 @@ class Conv2d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, in_channels, H, W) to (N, out_channels, oh, ow)."""
-        _floating(x, "Conv2d")
+        _floating(x)
+        if x.ndim != 4 or x.shape[1] != self.in_channels:
+            raise ShapeError(self._misfit(tuple(x.shape)))
         return F.conv2d(
             x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
         )
+
+    def _misfit(self, shape: tuple[int, ...]) -> str:
+        wanted = f"expected images (N, {self.in_channels}, H, W), got shape {shape}"
+        if len(shape) == 3 and shape[0] == self.in_channels:
+            return f"{wanted}; for one image put x.unsqueeze(0)"
+        if len(shape) != 4:
+            return wanted
+        if shape[3] == self.in_channels:
+            return f"{wanted}; if the channels come last, put x.permute(0, 3, 1, 2)"
+        return f"{wanted}; set in_channels={shape[1]}"
 
     def extra_repr(self) -> str:
         """Return the sizes."""
@@ -214,6 +228,7 @@ class Embedding(Module):
         num_embeddings: int,
         embedding_dim: int,
         padding_idx: int | None = None,
+        *,
         generator: Generator | None = None,
     ) -> None:
         _positive(num_embeddings=num_embeddings, embedding_dim=embedding_dim)

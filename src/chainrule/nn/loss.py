@@ -34,7 +34,7 @@ class _WeightedLoss(_Loss):
 
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        self.register_buffer("weight", weight, persistent=False)
+        self.register_buffer("weight", weight)
 
 
 class MSELoss(_Loss):
@@ -172,7 +172,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
         pos_weight: Tensor | None = None,
     ) -> None:
         super().__init__(weight, reduction)
-        self.register_buffer("pos_weight", pos_weight, persistent=False)
+        self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, x: Tensor, target: Tensor) -> Tensor:
         """Return the loss of scores x against targets from 0 to 1."""

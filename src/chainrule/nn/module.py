@@ -1,8 +1,8 @@
 """`Module`: something with parameters that computes (floor 3).
 
 A module's parameters, buffers and submodules are simply its attributes of those kinds, in the order
-in which they were set; there is no second registry. A shape that does not fit is reported with the
-path of the module in which it happened.
+in which they were set; there is no second registry. What goes wrong in a module is reported with its
+path in the network.
 """
 
 from __future__ import annotations
@@ -12,9 +12,15 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import DataError, ShapeError, did_you_mean
+from chainrule.errors import (
+    ChainruleError,
+    DataError,
+    OptionError,
+    ShapeError,
+    did_you_mean,
+)
 from chainrule.ops import assign
-from chainrule.tensor import Tensor, no_grad
+from chainrule.tensor import Tensor, as_tensor, no_grad, zeros
 
 __all__ = ["Module", "Parameter"]
 
@@ -35,8 +41,7 @@ class Parameter(Tensor):
     """
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        source = data if isinstance(data, Tensor) else Tensor(data)
-        self.array = source.array
+        self.array = as_tensor(data).array
         self.requires_grad_(requires_grad)
 
     def __repr__(self) -> str:
@@ -53,14 +58,13 @@ class Keys(NamedTuple):
 class Handle:
     """What registering a hook returns: `remove()` takes the hook away again."""
 
-    def __init__(self, hooks: list[Hook], hook: Hook) -> None:
+    def __init__(self, hooks: dict[Handle, Hook], hook: Hook) -> None:
         self._hooks = hooks
-        self._hook = hook
+        hooks[self] = hook
 
     def remove(self) -> None:
         """Take the hook away."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
+        self._hooks.pop(self, None)
 
 
 class Module:
@@ -94,18 +98,21 @@ class Module:
         try:
             if hooks is None:
                 return self.forward(*args, **kwargs)
-            for hook in hooks["before"]:
-                hook(self, args)
+            # A hook may remove itself, so the hooks are listed first.
+            for hook in list(hooks["before"].values()):
+                changed = hook(self, args)
+                if changed is not None:
+                    args = changed if isinstance(changed, tuple) else (changed,)
             y = self.forward(*args, **kwargs)
-            for hook in hooks["after"]:
+            for hook in list(hooks["after"].values()):
                 changed = hook(self, args, y)
                 y = y if changed is None else changed
-        except ShapeError as error:
+        except ChainruleError as error:
             self._locate(error)
             raise
         return y
 
-    def _locate(self, error: ShapeError) -> None:
+    def _locate(self, error: ChainruleError) -> None:
         """Name the path, as seen from here, of the module in which `error` happened."""
         if error.module is None:
             error.module = self
@@ -117,24 +124,45 @@ class Module:
 
     # --- parts ----------------------------------------------------------------------------------
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        lost = isinstance(self.__dict__.get(name), Parameter)
+        if lost and value is not None and not isinstance(value, Parameter):
+            raise OptionError(
+                f"{type(self).__name__}.{name} is a parameter, and a {type(value).__name__} in its "
+                "place would not be learned; set it to Parameter(...), or change its values with "
+                f"{name}.copy_(...) inside no_grad()"
+            )
+        object.__setattr__(self, name, value)
+
+    def _set_part(self, name: str, value: Any) -> None:
+        if not name or "." in name or hasattr(type(self), name):
+            raise OptionError(
+                f"a part of {type(self).__name__} cannot be named {name!r}: names are not empty, "
+                "have no dot, and are not those of methods"
+            )
+        setattr(self, name, value)
+
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Keep `tensor` as part of the state, though it is not learned.
 
         Args:
             name: the attribute it becomes.
-            tensor: a tensor or `None`.
+            tensor: a tensor, an array, or `None`.
             persistent: whether it is part of `state_dict`.
+
+        Raises:
+            OptionError: the name is taken by a method, or has a dot.
         """
+        self._set_part(name, None if tensor is None else as_tensor(tensor))
         self.__dict__.setdefault("_buffers", {})[name] = persistent
-        setattr(self, name, tensor)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Set the attribute `name` to a parameter, or to `None`."""
-        setattr(self, name, parameter)
+        self._set_part(name, parameter)
 
-    def add_module(self, name: str, module: Module) -> None:
-        """Set the attribute `name` to a module."""
-        setattr(self, name, module)
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Set the attribute `name` to a module, or to `None`."""
+        self._set_part(name, module)
 
     register_module = add_module
 
@@ -147,9 +175,12 @@ class Module:
             elif isinstance(value, Parameter if kind == "parameter" else Module):
                 yield name, value
 
-    def _everywhere(self, kind: str, prefix: str, unique: bool) -> Iterator[tuple[str, Any]]:
+    def _named(
+        self, kind: str, prefix: str, recurse: bool, unique: bool
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
-        for path, module in self.named_modules(prefix=prefix, remove_duplicate=unique):
+        everything = self.named_modules(prefix=prefix, remove_duplicate=unique)
+        for path, module in everything if recurse else [(prefix, self)]:
             for name, value in module._own(kind):
                 if not unique or id(value) not in seen:
                     seen.add(id(value))
@@ -172,26 +203,29 @@ class Module:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """Yield (path, parameter), each parameter once."""
-        if recurse:
-            yield from self._everywhere("parameter", prefix, remove_duplicate)
-        else:
-            yield from self._own("parameter")
+        yield from self._named("parameter", prefix, recurse, remove_duplicate)
 
-    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """Yield (path, buffer), each buffer once."""
-        yield from self._everywhere("buffer", prefix, unique=True)
+        yield from self._named("buffer", prefix, recurse, remove_duplicate)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Yield (name, module) for the modules directly in this one."""
-        yield from self._own("module")
+        """Yield (name, module) for the modules directly in this one, each once."""
+        seen: set[int] = set()
+        for name, child in self._own("module"):
+            if id(child) not in seen:
+                seen.add(id(child))
+                yield name, child
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield every parameter once."""
         return (p for _, p in self.named_parameters(recurse=recurse))
 
-    def buffers(self) -> Iterator[Tensor]:
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Yield every buffer once."""
-        return (b for _, b in self.named_buffers())
+        return (b for _, b in self.named_buffers(recurse=recurse))
 
     def modules(self) -> Iterator[Module]:
         """Yield this module and all below it."""
@@ -235,11 +269,18 @@ class Module:
                 p.grad.zero_()
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Convert floating-point parameters and buffers to another dtype, in place."""
+        """Convert floating-point parameters, gradients and buffers to another dtype, in place.
+
+        Raises:
+            OptionError: another device than "cpu", or a dtype that is not a floating-point one.
+        """
+        if not zeros(()).to(*args, **kwargs).is_floating_point():
+            raise OptionError("a module is converted to a floating-point dtype, not to integers")
         for tensor in (*self.parameters(), *self.buffers()):
             if tensor.is_floating_point():
                 tensor.array = tensor.detach().to(*args, **kwargs).array
-                tensor.grad = None
+                if tensor.grad is not None:
+                    tensor.grad = tensor.grad.detach().to(*args, **kwargs)
         return self
 
     def float(self) -> Self:
@@ -287,7 +328,7 @@ class Module:
             The paths that were missing and those that were not expected.
 
         Raises:
-            DataError: being strict, paths are missing or not expected.
+            DataError: being strict, paths are missing or not expected; or a value is no number.
             ShapeError: a value has another shape.
         """
         own = dict(self._state())
@@ -295,8 +336,10 @@ class Module:
         unexpected = [name for name in state_dict if name not in own]
         if strict and (missing or unexpected):
             raise DataError(_keys_sentence(type(self).__name__, missing, unexpected, own))
-        values = {name: np.asarray(v) for name, v in state_dict.items() if name in own}
+        values = {name: _numbers(v) for name, v in state_dict.items() if name in own}
         for name, value in values.items():
+            if value.dtype.kind not in "fiub":
+                raise DataError(f"{name} holds {value.dtype} in the state dict, not numbers")
             if value.shape != tuple(own[name].shape):
                 raise ShapeError(
                     f"{name} has shape {value.shape} in the state dict and "
@@ -310,16 +353,15 @@ class Module:
     # --- hooks and looks ------------------------------------------------------------------------
 
     def _hook(self, when: str, hook: Hook) -> Handle:
-        hooks = self.__dict__.setdefault("_hooks", {"before": [], "after": []})[when]
-        hooks.append(hook)
-        return Handle(hooks, hook)
+        hooks = self.__dict__.setdefault("_hooks", {"before": {}, "after": {}})
+        return Handle(hooks[when], hook)
 
     def register_forward_hook(self, hook: Hook) -> Handle:
         """Call `hook(module, args, y)` after each forward; what it returns replaces y."""
         return self._hook("after", hook)
 
     def register_forward_pre_hook(self, hook: Hook) -> Handle:
-        """Call `hook(module, args)` before each forward."""
+        """Call `hook(module, args)` before each forward; what it returns replaces args."""
         return self._hook("before", hook)
 
     def extra_repr(self) -> str:
@@ -327,7 +369,7 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        children = [f"({name}): {child!r}" for name, child in self.named_children()]
+        children = [f"({name}): {child!r}" for name, child in self._own("module")]
         if not children:
             return f"{type(self).__name__}({self.extra_repr()})"
         inside = "\n".join(children).replace("\n", "\n  ")
@@ -340,15 +382,25 @@ class Module:
         )
 
 
+def _numbers(v: Any) -> Any:
+    """The array in `v`, also if it is a parameter of this library or of PyTorch."""
+    return np.asarray(v.detach() if hasattr(v, "detach") else v)
+
+
 def _keys_sentence(
     kind: str, missing: list[str], unexpected: list[str], own: Mapping[str, Any]
 ) -> str:
     parts = []
     if missing:
-        parts.append(f"{', '.join(missing)} missing")
+        parts.append(f"{_listed(missing)} missing")
     if unexpected:
-        parts.append(f"{', '.join(unexpected)} not expected" + did_you_mean(unexpected[0], own))
+        parts.append(f"{_listed(unexpected)} not expected" + did_you_mean(unexpected[0], own))
     return (
         f"the state dict does not fit {kind}: {' and '.join(parts)}; "
         "pass strict=False to load what does fit"
     )
+
+
+def _listed(names: list[str], most: int = 6) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -21,6 +21,7 @@ class _BatchNorm(Module):
     """
 
     dimensions: tuple[int, ...] = ()
+    num_batches_tracked: Tensor
 
     def __init__(
         self,
@@ -160,6 +161,7 @@ class Dropout(Module):
 
     Args:
         p: 0 to 1.
+        inplace: PyTorch's, and taken so that its scripts run; the input is never changed.
         generator: where the random numbers come from.
 
     Raises:
@@ -171,10 +173,13 @@ class Dropout(Module):
         tensor([1., 1., 1.])
     """
 
-    def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
+    def __init__(
+        self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None
+    ) -> None:
         if not 0 <= p <= 1:
             raise OptionError(f"dropout's probability must be between 0 and 1, got {p}")
         self.p = p
+        self.inplace = inplace
         self.generator = generator
 
     def forward(self, x: Tensor) -> Tensor:

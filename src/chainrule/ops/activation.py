@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from chainrule.errors import OptionError
 from chainrule.ops.core import Value, composite
 from chainrule.ops.elementwise import (
     add,
@@ -39,7 +40,7 @@ def leaky_relu(x: Value, negative_slope: float = 0.01) -> Value:
 
 @composite
 def elu(x: Value, alpha: float = 1.0) -> Value:
-    """x above 0, alpha (e^x - 1) below.
+    """x above 0, alpha (e^x - 1) below; the slope at 0 is alpha.
 
     D.-A. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep network learning by
     exponential linear units", ICLR 2016.
@@ -49,7 +50,7 @@ def elu(x: Value, alpha: float = 1.0) -> Value:
         array([-0.6321,  2.    ])
     """
     # The exponential sees no large x, which it would overflow on in the half not taken.
-    return where(gt(x, 0), x, mul(expm1(minimum(x, 0.0)), alpha))
+    return where(gt(x, 0), x, mul(expm1(clip(x, max=0.0)), alpha))
 
 
 @composite
@@ -58,10 +59,15 @@ def gelu(x: Value, approximate: str = "none") -> Value:
 
     D. Hendrycks and K. Gimpel, "Gaussian error linear units", 2016.
 
+    Raises:
+        OptionError: `approximate` is neither "none" nor "tanh".
+
     Examples:
         >>> gelu(np.array([-1.0, 2.0])).round(4)
         array([-0.1587,  1.9545])
     """
+    if approximate not in ("none", "tanh"):
+        raise OptionError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
     if approximate == "tanh":
         cubic = mul(add(x, mul(mul(mul(x, x), x), 0.044715)), math.sqrt(2 / math.pi))
         return mul(mul(x, 0.5), add(tanh(cubic), 1.0))

@@ -392,10 +392,10 @@ def _pooled_shape(x: Shape, *, window: Window) -> Shape:
 
 def _taps(x: Array, window: Window, fill: float) -> Iterator[Array]:
     """For each tap of the window in turn, the pixels (N, C, oh, ow) that it meets."""
-    steps = _pooled_shape(x.shape, window=window)[2:]
+    oh, ow = _pooled_shape(x.shape, window=window)[2:]
     if any(window.padding):
         x = _padded_last(x, window.padding, fill).transpose(0, 3, 1, 2)
-    return (x[:, :, down, across] for down, across in window.taps(steps))
+    return (x[:, :, down, across] for down, across in window.taps((oh, ow)))
 
 
 def _max_vjp(g: Value, _y: Value, x: Value, *, window: Window) -> Value:
@@ -490,7 +490,8 @@ def max_pooling_picked(x: Array, winners: Array, *, window: Window) -> Array:
 
     Examples:
         >>> window = Window((2, 2), (2, 2), (0, 0), (1, 1))
-        >>> max_pooling_picked(np.arange(4.0).reshape(1, 1, 2, 2), np.full((1, 1, 1, 1), 2), window=window)
+        >>> x = np.arange(4.0).reshape(1, 1, 2, 2)
+        >>> max_pooling_picked(x, np.full((1, 1, 1, 1), 2), window=window)
         array([[[[2.]]]])
     """
     y = np.zeros(winners.shape, dtype=x.dtype)

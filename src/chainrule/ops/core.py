@@ -35,6 +35,7 @@ __all__ = [
     "Op",
     "Shape",
     "composite",
+    "perform",
     "primitive",
     "quiet",
     "run",
@@ -172,16 +173,15 @@ class Op:
     def _read_by_rules(self, wanted: int, count: int) -> tuple[bool, tuple[bool, ...]]:
         if not isinstance(self.vjp, tuple):
             assert self.vjp is not None
-            output, inputs = _reads(self.vjp, skip=2, count=count)
-            return output, inputs
-        output, inputs = False, [False] * count
+            return _reads(self.vjp, skip=2, count=count)
+        output, inputs = False, (False,) * count
         for i in range(count):
             rule = self.vjp[i] if wanted >> i & 1 else None
             if rule is not None:
                 reads_output, reads = _reads(rule, skip=1, count=count)
                 output |= reads_output
-                inputs = [a or b for a, b in zip(inputs, reads)]
-        return output, tuple(inputs)
+                inputs = tuple(a or b for a, b in zip(inputs, reads))
+        return output, inputs
 
     def _cost_by_kind(self, *shapes: Shape, **attrs: Any) -> Cost:
         if self.kind == "view":
@@ -217,6 +217,11 @@ def run(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
         reader = READERS.get(type(a))
         if reader is not None:
             return reader(op, args, attrs)
+    return perform(op, args, attrs)
+
+
+def perform(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
+    """The inner half of the door, for a reader that has taken its values apart: on arrays alone."""
     try:
         y = op.forward(*args, **attrs)
     except (ValueError, IndexError, TypeError) as error:

@@ -607,7 +607,7 @@ def minimum(a: Array, b: Array) -> Array:
     return np.minimum(a, b)
 
 
-def _inside(_y: Value, x: Value, *, min: float | None, max: float | None) -> Value:
+def _inside(_y: Value, x: Value, *, min: float | None = None, max: float | None = None) -> Value:
     bounds: Sequence[Value] = [ge(x, min)] if min is not None else []
     bounds = [*bounds, le(x, max)] if max is not None else bounds
     return logical_and(*bounds) if len(bounds) == 2 else bounds[0] if bounds else 1.0

@@ -112,6 +112,8 @@ def smooth_l1_loss(x: Value, target: Value, reduction: str = "mean", beta: float
         >>> smooth_l1_loss(np.array([1.0]), np.array([3.0]), beta=0.5)
         np.float64(1.75)
     """
+    if beta < 0:
+        raise OptionError(f"beta must be at least 0, got {beta}")
     if beta == 0:
         return l1_loss(x, target, reduction)
     return div(huber_loss(x, target, reduction, delta=beta), beta)
@@ -120,20 +122,31 @@ def smooth_l1_loss(x: Value, target: Value, reduction: str = "mean", beta: float
 # --- of classes ---------------------------------------------------------------------------------
 
 
-def _checked_labels(target: Value, classes: int, ignore_index: int) -> None:
+def _checked_labels(target: Value, classes: int, ignore_index: int | None = None) -> None:
     labels = np.asarray(target)
     if labels.dtype.kind not in "iu":
         raise DataError(
             f"class labels must be integers from 0 to {classes - 1}, got {labels.dtype}; "
             "convert them with .long(), or pass probabilities of the same shape as the input"
         )
-    wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
+    wrong = (labels < 0) | (labels >= classes)
+    if ignore_index is not None:
+        wrong &= labels != ignore_index
     if wrong.any():
         at = tuple(int(i) for i in np.argwhere(wrong)[0])
         where_ = at[0] if len(at) == 1 else at
         raise DataError(
             f"label {labels[at]} at index {where_} is outside the {classes} classes "
             f"0 to {classes - 1}"
+        )
+
+
+def _one_label_a_row(scores: Value, target: Value) -> None:
+    wanted = tuple(scores.shape[:-1])
+    if tuple(target.shape) != wanted:
+        raise ShapeError(
+            f"labels of shape {tuple(target.shape)} do not go with scores of shape "
+            f"{tuple(scores.shape)}: one label a row is expected, shape {wanted}"
         )
 
 
@@ -148,7 +161,8 @@ def _picked(scores: Value, target: Value, weight: Value, ignore_index: int) -> t
     kept = ne(target, ignore_index)
     safe = where(kept, target, 0)
     chosen = take_along(scores, unsqueeze(safe, -1), dim=-1)
-    loss = neg(reshape(chosen, shape=tuple(target.shape)))
+    # Not by multiplying with 0: an ignored row may hold an infinity.
+    loss = where(kept, neg(reshape(chosen, shape=tuple(target.shape))), 0.0)
     factor = cast(kept, dtype=scores.dtype)
     if weight is not None:
         flat = reshape(safe, shape=(-1,))
@@ -158,11 +172,7 @@ def _picked(scores: Value, target: Value, weight: Value, ignore_index: int) -> t
 
 def _nll(scores: Value, target: Value, weight: Value, reduction: str, ignore_index: int) -> Value:
     """Negative log likelihood of `target` under log-probabilities `scores` (..., C)."""
-    if tuple(target.shape) != tuple(scores.shape[:-1]):
-        raise ShapeError(
-            f"labels of shape {tuple(target.shape)} do not go with scores of shape "
-            f"{tuple(scores.shape)}: one label a row is expected, shape {tuple(scores.shape[:-1])}"
-        )
+    _one_label_a_row(scores, target)
     _checked_labels(target, scores.shape[-1], ignore_index)
     if weight is None and ignore_index < 0 and not _has(target, ignore_index):
         chosen = take_along(scores, unsqueeze(target, -1), dim=-1)
@@ -263,9 +273,9 @@ def _uniform_part(
     scores: Value, target: Value, weight: Value, reduction: str, ignore_index: int
 ) -> Value:
     """What smoothing adds: the cross-entropy against equal probabilities."""
-    kept = cast(ne(target, ignore_index), dtype=scores.dtype)
     weighted = scores if weight is None else mul(scores, weight)
-    loss = mul(mul(sum(weighted, dim=-1), -1 / scores.shape[-1]), kept)
+    loss = mul(sum(weighted, dim=-1), -1 / scores.shape[-1])
+    loss = where(ne(target, ignore_index), loss, 0.0)
     if reduction != "mean":
         return _reduced(loss, reduction)
     _, factor = _picked(scores, target, weight, ignore_index)
@@ -295,7 +305,10 @@ def multi_margin_loss(
         >>> multi_margin_loss(np.array([[0.5, 1.0]]), np.array([1]))
         np.float64(0.25)
     """
-    _checked_labels(target, x.shape[-1], -1)
+    if p not in (1, 2):
+        raise OptionError(f"p must be 1 or 2, got {p}")
+    _one_label_a_row(x, target)
+    _checked_labels(target, x.shape[-1])
     at_label = take_along(x, unsqueeze(target, -1), dim=-1)
     short = relu(add(sub(x, at_label), margin))
     if p == 2:
@@ -343,6 +356,8 @@ def binary_cross_entropy(
 ) -> Value:
     """-(t ln x + (1 - t) ln(1 - x)), x being probabilities; each logarithm is at least -100.
 
+    Where a logarithm is cut off there its slope is 0.
+
     Raises:
         DataError: an x outside 0 to 1.
 
@@ -352,9 +367,15 @@ def binary_cross_entropy(
     """
     _same(x, target)
     _probabilities(np.asarray(x))
-    yes, no = clip(log(x), min=-100.0), clip(log(sub(1.0, x)), min=-100.0)
+    yes, no = _bounded_log(x), _bounded_log(sub(1.0, x))
     loss = neg(add(mul(target, yes), mul(sub(1.0, target), no)))
     return _reduced(loss if weight is None else mul(loss, weight), reduction)
+
+
+def _bounded_log(x: Value) -> Value:
+    # At 0 the slope of the logarithm is infinite, and 0 times it, beyond the bound, would be NaN.
+    never = eq(x, 0)
+    return where(never, -100.0, clip(log(where(never, 1.0, x)), min=-100.0))
 
 
 def _probabilities(x: Array) -> None:

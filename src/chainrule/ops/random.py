@@ -1,9 +1,9 @@
 """Random numbers from explicit generators, counted rather than chained (floor 1).
 
-The state of a generator is an array of two 64-bit integers, (key, counter). The number at a place
-in the sequence is a fixed mixing of key and place (Steele, Lea and Flood, "Fast splittable
-pseudorandom number generators", OOPSLA 2014: the SplitMix64 finaliser), so a block of numbers can
-be made in any order, by any executor, and be the same to the last bit. Drawing advances the counter.
+The state of a generator is an array of two 64-bit integers, (key, counter); drawing advances the
+counter. The number at a place in the sequence is a fixed mixing of key and place (Steele, Lea and
+Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014: the SplitMix64 finaliser), so
+a block of numbers can be made in any order, by any executor, and be the same to the last bit.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reductions: sums, means, extremes, and the orders that sorting finds (floor 1).
 
-`dim` is a dimension, several, or `None` for all; `keepdim` leaves them in place with size 1. At a tie
-`amax` and `amin` share the gradient evenly among the winners, as in PyTorch; `argmax`, `argmin` and
-`argsort` name the first.
+`dim` is a dimension, several, or `None` for all; `keepdim` leaves them in place with size 1. At a
+tie `amax` and `amin` share the gradient evenly among the winners, as in PyTorch; `argmax`, `argmin`
+and `argsort` name the first.
 """
 
 from __future__ import annotations
@@ -51,8 +51,10 @@ def _nonempty(shape: Shape, *, dim: Dim = None, keepdim: bool = False, **_attrs:
     return reduced_shape(shape, dim=dim, keepdim=keepdim)
 
 
-def _axis(dim: Dim) -> int | tuple[int, ...] | None:
-    return dim if dim is None or isinstance(dim, int) else tuple(dim)
+def _fold(ufunc: Any, x: Array, dim: Dim, keepdim: bool) -> Array:
+    """Put one operation of two numbers between all elements of x along `dim`."""
+    axis = dim if dim is None or isinstance(dim, int) else tuple(dim)
+    return ufunc.reduce(x, axis=axis, keepdims=keepdim)
 
 
 def _kept(v: Value, shape: Shape, dim: Dim, keepdim: bool) -> Value:
@@ -82,7 +84,7 @@ def sum(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), 0)
         array([4., 6.])
     """
-    return np.add.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    return _fold(np.add, x, dim, keepdim)
 
 
 def _mean_vjp(g: Value, _y: Value, _x: Value, *, dim: Dim = None, keepdim: bool = False) -> Value:
@@ -98,7 +100,7 @@ def mean(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> mean(np.array([[1.0, 2.0], [3.0, 4.0]]), 0)
         array([2., 3.])
     """
-    total = np.add.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    total = _fold(np.add, x, dim, keepdim)
     return np.true_divide(total, _count(np.shape(x), dim))
 
 
@@ -122,7 +124,7 @@ def amax(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> amax(np.array([[1.0, 5.0], [3.0, 4.0]]), 1)
         array([5., 4.])
     """
-    return np.maximum.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    return _fold(np.maximum, x, dim, keepdim)
 
 
 @primitive(kind="reduce", shape=_nonempty, vjp=[_extreme_vjp])
@@ -133,7 +135,7 @@ def amin(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> amin(np.array([[1.0, 5.0], [3.0, 4.0]]), 1)
         array([1., 3.])
     """
-    return np.minimum.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    return _fold(np.minimum, x, dim, keepdim)
 
 
 def _prod_vjp(g: Value, _y: Value, x: Value, *, dim: Dim = None, keepdim: bool = False) -> Value:
@@ -158,7 +160,7 @@ def prod(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> prod(np.array([[1.0, 2.0], [3.0, 4.0]]), 1)
         array([ 2., 12.])
     """
-    return np.multiply.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    return _fold(np.multiply, x, dim, keepdim)
 
 
 def _logsumexp_vjp(
@@ -180,10 +182,9 @@ def logsumexp(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> logsumexp(np.array([[0.0, 0.0], [1000.0, 0.0]]), 1).round(4)
         array([6.931e-01, 1.000e+03])
     """
-    axis = _axis(dim)
-    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    top = _fold(np.maximum, x, dim, keepdim=True)
     top = np.where(np.isfinite(top), top, 0)
-    total = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=keepdim))
+    total = np.log(_fold(np.add, np.exp(x - top), dim, keepdim))
     return total + (top if keepdim else top.reshape(total.shape))
 
 
@@ -201,7 +202,7 @@ def euclidean_norm(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> euclidean_norm(np.array([[3.0, 4.0], [0.0, 0.0]]), 1)
         array([5., 0.])
     """
-    return np.sqrt(np.add.reduce(np.multiply(x, x), axis=_axis(dim), keepdims=keepdim))
+    return np.sqrt(_fold(np.add, np.multiply(x, x), dim, keepdim))
 
 
 # --- where, rather than how much ----------------------------------------------------------------
@@ -309,7 +310,7 @@ def _extreme(x: Value, dim: Any, keepdim: bool, *, largest: bool) -> Value:
     values = take_along(x, index, dim=dim)
     if keepdim:
         return values, index
-    shape = reduced_shape(x.shape, dim=dim)
+    shape = reduced_shape(x.shape, dim=int(dim))
     return reshape(values, shape=shape), reshape(index, shape=shape)
 
 

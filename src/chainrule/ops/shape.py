@@ -1,8 +1,9 @@
 """Operations that move elements without computing: views, joins, indexing (floor 1).
 
 They come in adjoint pairs (what one takes apart the other's gradient puts together), so the set is
-closed under differentiation: broadcast_to and sum_to, slice and unslice, index and unindex, take_along and
-add_along, pad and slice. Of several sources written to one place by `put_along`, the last wins.
+closed under differentiation: broadcast_to and sum_to, slice and unslice, index and unindex,
+take_along and add_along, pad_constant and slice. Of several sources that `put_along` writes to one
+place, the last wins.
 """
 
 from __future__ import annotations
@@ -308,7 +309,7 @@ def chunk(x: Value, chunks: int, dim: int = 0) -> tuple[Value, ...]:
         (array([0., 1., 2.]), array([3., 4.]))
     """
     n = x.shape[normal_dim(dim, len(x.shape))]
-    return split(x, builtins.max(-(-n // chunks), 1), dim)  # type: ignore[no-any-return]
+    return split(x, builtins.max(-(-n // chunks), 1), dim)
 
 
 def _padded(shape: Shape, *, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Shape:
@@ -674,4 +675,4 @@ def one_hot(index: Value, num_classes: int) -> Array:
     """
     from chainrule.ops.elementwise import cast, eq
 
-    return cast(eq(unsqueeze(index, -1), np.arange(num_classes)), dtype=np.int64)  # type: ignore[no-any-return]
+    return cast(eq(unsqueeze(index, -1), np.arange(num_classes)), dtype=np.int64)

@@ -23,7 +23,7 @@ def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(int(n) for n in shape)
 
 
-class Methods:
+class Methods:  # noqa: PLW1641  # Tensor has the hash
     """The operators and methods that have an op behind them."""
 
     array: ops.Array
@@ -566,7 +566,8 @@ class Methods:
 def _truth(v: Any, symbol: str) -> Any:
     if isinstance(v, bool) or np.dtype(getattr(v, "dtype", np.int64)).kind == "b":
         return v
+    got = getattr(v, "dtype", type(v).__name__)
     raise OptionError(
-        f"{symbol} combines truth values (dtype bool), got {getattr(v, 'dtype', type(v).__name__)}; "
+        f"{symbol} combines truth values (dtype bool), got {got}; "
         "compare first, for example (x > 0) & (x < 1)"
     )

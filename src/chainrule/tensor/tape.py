@@ -23,7 +23,7 @@ import numpy as np
 
 from chainrule.backend.dtypes import get_default_dtype, promoted
 from chainrule.errors import GradientError
-from chainrule.ops import Array, Ghost, Op, add, cast, run
+from chainrule.ops import Array, Ghost, Op, add, cast, perform, run
 from chainrule.ops.core import READERS
 
 __all__ = ["Node", "Traced", "backpropagate", "is_grad_enabled", "no_grad", "set_grad_enabled"]
@@ -117,31 +117,18 @@ class Node:
         keeper: a reference to the tensor that asked to keep its gradient.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "attrs",
-        "hooks",
-        "keeper",
-        "op",
-        "order",
-        "parents",
-        "stamp",
-        "version",
-        "xs",
-        "y",
-    )
+    version = 0
+    stamp = 0
+    hooks: list[Hook] | None = None
+    keeper: weakref.ref[Traced] | None = None
+    xs: list[Value] | None
+    y: Value
+    parents: list[Node | Traced | None]
 
     def __init__(self, op: Op, attrs: Mapping[str, Any]) -> None:
         self.op = op
         self.attrs = attrs
         self.order = next(_order)
-        self.version = 0
-        self.hooks: list[Hook] | None = None
-        self.keeper: weakref.ref[Traced] | None = None
-        self.xs: list[Value] | None = None
-        self.y: Value = None
-        self.parents: list[Node | Traced | None] = []
-        self.stamp = 0
 
     def __repr__(self) -> str:
         return f"<{self.op.name}>"
@@ -213,27 +200,29 @@ def wrap(array: Array, node: Node | None = None) -> Any:
 
 def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
     """Perform `op` on the arrays inside `args` and note it on the tape."""
-    arrays = [a.array if isinstance(a, Traced) else a for a in args]
+    arrays = []
+    wanted, bit = 0, 1  # a bit for each argument whose gradient may be asked for
+    for a in args:
+        if isinstance(a, Traced):
+            arrays.append(a.array)
+            if a.needs_grad:
+                wanted |= bit
+        else:
+            arrays.append(a)
+        bit <<= 1
+    y = perform(op, arrays, attrs)
     if op.kind == "update":
-        run(op, arrays, attrs)
         mark_changed(args[0])
         return args[0]
-    y = run(op, arrays, attrs)
     if type(y) is not np.ndarray:
         y = np.asarray(y)
     if y.dtype is _FLOAT64 and op.kind == "elementwise":
         dtype = _narrower(op, arrays)
         if dtype is not None:
             return run(op, [_in_dtype(a, dtype) for a in args], attrs)
-    if not (_mode.enabled and op.differentiable):
-        return wrap(y)
-    wanted = 0
-    for i, a in enumerate(args):
-        if isinstance(a, Traced) and a.needs_grad:
-            wanted |= 1 << i
-    if not wanted or y.dtype.kind not in "fc":
-        return wrap(y)
-    return wrap(y, _noted(op, args, arrays, y, attrs, wanted))
+    if wanted and _mode.enabled and op.differentiable and y.dtype.kind in "fc":
+        return wrap(y, _noted(op, args, arrays, y, attrs, wanted))
+    return wrap(y)
 
 
 def _noted(
@@ -244,21 +233,21 @@ def _noted(
     attrs: Mapping[str, Any],
     wanted: int,
 ) -> Node:
+    """The node of a call, keeping those values that its rules will read."""
     node = Node(op, attrs)
     reads_y, reads = op.saved(wanted, len(arrays))
     node.y = y if reads_y else Ghost(y.shape, y.dtype)
-    parents: list[Node | Traced | None] = []
+    node.xs = arrays
+    node.parents = parents = []
     for i, a in enumerate(args):
         parent: Node | Traced | None = None
         if isinstance(a, Traced):
+            if not reads[i]:
+                arrays[i] = Ghost(a.array.shape, a.array.dtype)
             if a.needs_grad:
                 parent = a.node or a
                 node.stamp += parent.version
-            if not reads[i]:
-                arrays[i] = Ghost(a.array.shape, a.array.dtype)
         parents.append(parent)
-    node.xs = arrays
-    node.parents = parents
     return node
 
 
@@ -272,7 +261,9 @@ def mark_changed(a: Traced) -> None:
 
 def _narrower(op: Op, arrays: Sequence[Value]) -> np.dtype[Any] | None:
     """The format that a float64 result should have had, by PyTorch's rules, if another."""
-    if op is cast or any(isinstance(a, np.ndarray) and a.dtype is _FLOAT64 and a.ndim for a in arrays):
+    if op is cast or any(
+        isinstance(a, np.ndarray) and a.dtype is _FLOAT64 and a.ndim for a in arrays
+    ):
         return None  # by far the most common case, found quickly
     dtype = promoted(arrays[1:] if op.name == "where" else arrays)
     if dtype.kind not in "fc":

@@ -268,8 +268,7 @@ class Tensor(Methods, Traced):
         """
         if self.needs_grad:
             raise GradientError(
-                "numpy() on a tensor that needs a gradient would lose it; "
-                "use x.detach().numpy()"
+                "numpy() on a tensor that needs a gradient would lose it; use x.detach().numpy()"
             )
         return self.array
 
@@ -428,7 +427,7 @@ class Tensor(Methods, Traced):
 
     def detach(self) -> Tensor:
         """Return the same numbers, in the same memory, without their history."""
-        return wrap(self.array)  # type: ignore[no-any-return]
+        return wrap(self.array)
 
     @property
     def data(self) -> Tensor:
@@ -540,7 +539,7 @@ class Tensor(Methods, Traced):
     def new_zeros(self, *size: Any) -> Tensor:
         """Return zeros of shape `size` in this tensor's dtype."""
         shape = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
-        return wrap(np.zeros(shape, dtype=self.dtype))  # type: ignore[no-any-return]
+        return wrap(np.zeros(shape, dtype=self.dtype))
 
     def new_tensor(self, data: Any) -> Tensor:
         """Return `data` as a tensor in this tensor's dtype."""
@@ -567,7 +566,9 @@ def _of_lists(data: Any) -> ops.Array:
     try:
         found = np.array(_unwrapped(data))
     except ValueError as error:
-        raise ShapeError(f"nested lists must all have the same length at each depth: {error}") from None
+        raise ShapeError(
+            f"nested lists must all have the same length at each depth: {error}"
+        ) from None
     inner = data
     while isinstance(inner, (list, tuple)) and inner:
         inner = inner[0]
@@ -644,7 +645,7 @@ def as_tensor(data: Any, dtype: Any = None) -> Tensor:
     """
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
-    return wrap(_array_of(data, dtype))  # type: ignore[no-any-return]
+    return wrap(_array_of(data, dtype))
 
 
 def from_numpy(array: ops.Array) -> Tensor:
@@ -659,4 +660,4 @@ def from_numpy(array: ops.Array) -> Tensor:
     """
     if not isinstance(array, np.ndarray):
         raise OptionError(f"from_numpy takes a NumPy array, got {type(array).__name__}")
-    return wrap(_array_of(array))  # type: ignore[no-any-return]
+    return wrap(_array_of(array))

@@ -1,0 +1,71 @@
+"""Draw `docs/floors.svg`, the picture of the house in `docs/architecture.md`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# Floor by floor from the top: what the floor is for, and its rooms with a word on each.
+FLOORS = [
+    ("5  doors", [("cli", "chainrule train, predict")]),
+    ("4  the work", [("train", "fit, callbacks, the job, its report"), ("io", "models in files")]),
+    (
+        "3  what people build with",
+        [
+            ("nn", "modules, layers, losses"),
+            ("optim", "optimisers, schedules"),
+            ("data", "readers, batches"),
+        ],
+    ),
+    ("2  readers of the table", [("autograd", "Tensor, the tape, gradients of any order")]),
+    (
+        "1  the mathematics",
+        [("ops", "one record an operation, one door"), ("init", "how weights begin")],
+    ),
+    (
+        "0  the ground",
+        [
+            ("backend", "number formats, threads"),
+            ("draw", "charts and pictures"),
+            ("errors, files", "sentences, safe writing"),
+        ],
+    ),
+]
+WIDTH, ROW, GAP, LEFT = 880, 74, 10, 196
+
+
+def room(x: float, y: float, width: float, name: str, words: str) -> str:
+    """One room: a rectangle with its name and a word on it."""
+    middle = x + width / 2
+    return (
+        f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{ROW - GAP}" rx="8"/>'
+        f'<text class="name" x="{middle:.0f}" y="{y + 27:.0f}">{name}</text>'
+        f'<text class="words" x="{middle:.0f}" y="{y + 47:.0f}">{words}</text>'
+    )
+
+
+def picture() -> str:
+    """The whole house."""
+    height = len(FLOORS) * ROW + 34
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
+        "<title>The floors of chainrule: imports only go down</title>",
+        "<style>svg{background:#fff}text{font-family:system-ui,sans-serif;fill:#1d2733}"
+        ".floor{font-size:13px;fill:#5b6875}.name{font-size:17px;font-weight:600;"
+        "text-anchor:middle}.words{font-size:12px;fill:#5b6875;text-anchor:middle}"
+        "rect{fill:#eef3f8;stroke:#9fb4c8}</style>",
+    ]
+    for i, (title, rooms) in enumerate(FLOORS):
+        y = i * ROW + 8
+        parts.append(f'<text class="floor" x="8" y="{y + 36}">{title}</text>')
+        width = (WIDTH - LEFT - 8 - GAP * (len(rooms) - 1)) / len(rooms)
+        for j, (name, words) in enumerate(rooms):
+            parts.append(room(LEFT + j * (width + GAP), y, width, name, words))
+    parts.append(
+        f'<text class="floor" x="{LEFT}" y="{height - 10}">'
+        "A room may import what is on the floors below it, and nothing beside or above it.</text>"
+    )
+    return "\n".join([*parts, "</svg>", ""])
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("floors.svg").write_text(picture(), encoding="utf-8")

@@ -1,0 +1,77 @@
+"""The command `chainrule`: its subcommands, and how errors end it (floor 5).
+
+A bad option, file or number is one line on standard error and exit code 2; a person's Ctrl-C is
+exit code 130. What the subcommands do is in files of their own, imported when they are called.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from chainrule import __version__
+from chainrule.cli.options import JOB_OPTIONS
+from chainrule.errors import ChainruleError
+
+__all__ = ["cli", "main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", message="chainrule %(version)s")
+def cli() -> None:
+    """Neural networks from scratch: train one, use one."""
+
+
+@cli.command()
+@click.argument("data", default="digits")
+@JOB_OPTIONS
+@click.pass_context
+def train(context: click.Context, data: str, **options: object) -> None:
+    """Train a network on DATA, and write model, figures and a report.
+
+    DATA is a data set known by name (digits, mnist, moons, circles, ring, spiral, xor, blobs,
+    rectangles), a CSV file with a header and a target column, or a folder of images with a
+    subfolder for each class. Without DATA: the handwritten digits that come with chainrule.
+    """
+    from chainrule.cli.train import train_command
+
+    context.exit(train_command(data, options))
+
+
+@cli.command()
+@click.argument("run")
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--top", type=click.IntRange(1), default=3, help="Classes to show for each input.")
+@click.option("--resize", is_flag=True, help="Bring images to the size that the model takes.")
+@click.option("--invert", is_flag=True, help="Exchange black and white: for dark ink on paper.")
+def predict(run: str, inputs: tuple[str, ...], top: int, resize: bool, invert: bool) -> None:
+    """Say what the model in the folder RUN makes of INPUTS: image files, or CSV files.
+
+    A CSV file needs the columns that the model was trained on; others are ignored.
+    """
+    from chainrule.cli.predict import predict_command
+
+    predict_command(run, inputs, top=top, resize=resize, invert=invert)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    try:
+        code = cli.main(arguments, prog_name="chainrule", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())  # noqa: T201
+        sys.exit(0)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (ChainruleError, OSError) as error:
+        _fail(str(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(sentence: str) -> None:
+    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201
+    sys.exit(2)

@@ -1,0 +1,105 @@
+"""The options of `chainrule train`, with their ranges (floor 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+__all__ = ["JOB_OPTIONS", "comma_numbers"]
+
+
+def comma_numbers(_context: Any, parameter: Any, text: str) -> tuple[int, ...]:
+    """Read "128,64" as (128, 64); nothing as no numbers."""
+    try:
+        sizes = tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no list of whole numbers such as 128,64", param=parameter
+        ) from None
+    if any(n < 1 for n in sizes):
+        raise click.BadParameter(f"{text!r}: sizes must be at least 1", param=parameter)
+    return sizes
+
+
+def _grouped(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_SHARE = click.FloatRange(0, 1, max_open=True)
+_ABOVE_0 = click.FloatRange(0, min_open=True)
+
+JOB_OPTIONS = _grouped(
+    click.option("--model", default="mlp", show_default=True, help="mlp, cnn or linear."),
+    click.option(
+        "--hidden",
+        default="128",
+        show_default=True,
+        callback=comma_numbers,
+        help="Sizes of the hidden layers, as 128,64.",
+    ),
+    click.option(
+        "--activation",
+        default="relu",
+        show_default=True,
+        help="relu, leaky_relu, elu, gelu, silu, sigmoid, tanh, softplus or none.",
+    ),
+    click.option(
+        "--dropout", type=_SHARE, default=0.0, show_default=True, help="Share of values dropped."
+    ),
+    click.option(
+        "--epochs",
+        type=click.IntRange(1),
+        help="Passes over the data.  [default: by the number of examples]",
+    ),
+    click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True),
+    click.option("--lr", type=_ABOVE_0, default=1e-3, show_default=True, help="Learning rate."),
+    click.option(
+        "--optimizer",
+        default="adam",
+        show_default=True,
+        help="adam, adamw, sgd, rmsprop or adagrad.",
+    ),
+    click.option(
+        "--schedule",
+        default="cosine",
+        show_default=True,
+        help="How the learning rate changes: constant, cosine, onecycle or step.",
+    ),
+    click.option("--weight-decay", type=click.FloatRange(0), default=0.0, show_default=True),
+    click.option(
+        "--validation",
+        type=_SHARE,
+        default=0.1,
+        show_default=True,
+        help="Share of the training examples that chooses the best weights.",
+    ),
+    click.option(
+        "--test",
+        type=_SHARE,
+        default=0.2,
+        show_default=True,
+        help="Share of the examples to measure on, if the data bring no test set.",
+    ),
+    click.option(
+        "--patience",
+        type=click.IntRange(1),
+        help="Stop early after so many epochs without progress.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True),
+    click.option("--threads", type=click.IntRange(1), help="The most processor threads to use."),
+    click.option("--target", help="The column of a CSV file that is to be predicted."),
+    click.option(
+        "--image-size", type=click.IntRange(1), help="Bring the images of a folder to this size."
+    ),
+    click.option("--grey/--colour", default=None, help="Read the images of a folder so."),
+    click.option("--data-dir", help="The folder where data sets such as mnist are kept."),
+    click.option("--out", help="The folder to write to.  [default: runs/DATA-MODEL-1, -2, ...]"),
+    click.option("--overwrite", is_flag=True, help="Replace what is in the folder."),
+)

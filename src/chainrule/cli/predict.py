@@ -1,0 +1,93 @@
+"""`chainrule predict`: a saved model applied to files (floor 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from chainrule.data import read_image, table_rows
+from chainrule.errors import DataError, ShapeError
+from chainrule.io import load_model
+from chainrule.ops import Array, softmax
+from chainrule.train import predict
+
+__all__ = ["predict_command"]
+
+_TABLES = (".csv", ".tsv", ".txt")
+
+
+def predict_command(
+    run: str, inputs: Sequence[str], *, top: int, resize: bool, invert: bool
+) -> None:
+    """Print what the model in `run` makes of every input.
+
+    Args:
+        run: the folder that `chainrule train` wrote.
+        inputs: image files, or CSV files, of which every row is an input.
+        top: how many classes to show.
+        resize: bring images to the model's size.
+        invert: exchange black and white.
+
+    Raises:
+        DataError: the model or an input cannot be read, or they do not go together.
+    """
+    model, info = load_model(run)
+    shape, levels = _input_of(info, run)
+    read: list[tuple[str, Array]] = []
+    for name in inputs:
+        read.extend(_examples(name, shape, levels, info, resize=resize, invert=invert))
+    x = np.stack([row for _, row in read])
+    try:
+        outputs = predict(model, x)
+    except ShapeError as error:
+        raise DataError(f"{run} does not take inputs of shape {x.shape[1:]}: {error}") from None
+    console = Console(highlight=False)
+    for (name, _), line in zip(read, _lines(outputs, info.get("classes"), top)):
+        console.print(f"{name}  {line}", soft_wrap=True, markup=False)
+
+
+def _input_of(info: dict[str, Any], run: str) -> tuple[tuple[int, ...], float]:
+    shape = info.get("shape")
+    if not isinstance(shape, list) or not all(isinstance(n, int) for n in shape):
+        raise DataError(f"{run} does not say what inputs its model takes; train it anew")
+    return tuple(shape), float(info.get("levels") or 255)
+
+
+def _examples(
+    name: str,
+    shape: tuple[int, ...],
+    levels: float,
+    info: dict[str, Any],
+    *,
+    resize: bool,
+    invert: bool,
+) -> Iterator[tuple[str, Array]]:
+    """Yield each input in a file, with its name."""
+    path = Path(name)
+    if path.suffix.lower() in _TABLES:
+        rows = table_rows(path, info.get("columns") or None)
+        for number, row in enumerate(rows, start=1):
+            yield f"{path.name} row {number}", row
+        return
+    if len(shape) != 3:
+        raise DataError(f"{name}: the model takes rows of a table, not images; give a CSV file")
+    pixels = read_image(path, size=shape[1:], channels=shape[0], resize=resize)
+    if invert:
+        pixels = 255 - pixels
+    # The model knows pixels on the scale of its training data, 0 to `levels`.
+    yield path.name, (pixels * np.float32(levels / 255)).astype(np.float32)
+
+
+def _lines(outputs: Array, classes: Sequence[str] | None, top: int) -> Iterator[str]:
+    """What to say of each output: the value, or the likeliest classes with their probabilities."""
+    if not classes:
+        yield from (f"{value:.6g}" for value in outputs.reshape(-1))
+        return
+    for row in softmax(outputs, dim=1):
+        best = np.argsort(-row, kind="stable")[:top]
+        first, *others = [f"{classes[k]} {100 * row[k]:.1f} %" for k in best]
+        yield first + (f"  ({', '.join(others)})" if others else "")

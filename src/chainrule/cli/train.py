@@ -1,0 +1,65 @@
+"""`chainrule train`: from options to a training job (floor 5)."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from chainrule.data import Examples, load
+from chainrule.train.job import run_job
+from chainrule.train.outcome import Settings
+
+__all__ = ["train_command"]
+
+
+def train_command(data: str, options: Mapping[str, Any]) -> int:
+    """Run the job that the options describe, and return the exit code.
+
+    Args:
+        data: a name or path.
+        options: of the command line, by name.
+    """
+    examples = load(
+        data,
+        data_dir=options["data_dir"],
+        target=options["target"],
+        size=options["image_size"],
+        grey=options["grey"],
+        seed=options["seed"],
+    )
+    names = [field.name for field in dataclasses.fields(Settings)]
+    settings = Settings(**{name: options[name] for name in names})
+    folder = Path(options["out"]) if options["out"] else _next_folder(examples, settings.model)
+    outcome = run_job(
+        examples,
+        settings,
+        folder,
+        info={"data": examples.name, "target": options["target"]},
+        console=Console(highlight=False),
+        command=_command(data, options),
+        overwrite=options["overwrite"],
+    )
+    return 130 if outcome.interrupted else 0
+
+
+def _next_folder(examples: Examples, model: str) -> Path:
+    """The first of runs/DATA-MODEL-1, -2, ... that is not taken."""
+    stem = Path(examples.name).stem or "data"
+    number = 1
+    while (folder := Path("runs") / f"{stem}-{model}-{number}").exists():
+        number += 1
+    return folder
+
+
+def _command(data: str, options: Mapping[str, Any]) -> str:
+    """The command line that repeats the run; what differs from the defaults is as it was given."""
+    given = sys.argv[1:]
+    if given[:1] == ["train"]:
+        return shlex.join(["chainrule", *given])
+    return shlex.join(["chainrule", "train", data])

@@ -1,0 +1,173 @@
+"""Data sets as sequences of samples, PyTorch's way (floor 3).
+
+A data set that keeps its samples in arrays also has `take(which)`, which gathers a whole batch in
+one indexing operation per array; `DataLoader` uses it where it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from chainrule.errors import DataError, OptionError
+from chainrule.ops import Array
+from chainrule.tensor import Generator, Tensor, as_tensor, from_numpy, randperm
+
+__all__ = ["ConcatDataset", "Dataset", "Subset", "TensorDataset", "random_split"]
+
+Sample_co = TypeVar("Sample_co", covariant=True)
+
+
+class Dataset(Generic[Sample_co]):
+    """A sequence of samples: write `__getitem__` and `__len__`.
+
+    Examples:
+        >>> class Squares(Dataset):
+        ...     def __getitem__(self, i):
+        ...         return i, i * i
+        ...
+        ...     def __len__(self):
+        ...         return 10
+        >>> Squares()[3]
+        (3, 9)
+    """
+
+    def __getitem__(self, index: int) -> Sample_co:
+        raise NotImplementedError(f"{type(self).__name__} has no __getitem__(self, i); write one")
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} has no __len__(self); write one")
+
+
+class TensorDataset(Dataset[tuple[Tensor, ...]]):
+    """Samples along the first dimension of tensors of equal length.
+
+    Args:
+        tensors: tensors or arrays; arrays are shared, not copied.
+
+    Raises:
+        DataError: none are given, or their lengths differ.
+
+    Examples:
+        >>> from chainrule.tensor import arange
+        >>> x, y = TensorDataset(arange(3), arange(3) * 2)[1]
+        >>> x.item(), y.item()
+        (1, 2)
+    """
+
+    def __init__(self, *tensors: Any) -> None:
+        self.tensors = tuple(as_tensor(t) for t in tensors)
+        lengths = {len(t) for t in self.tensors}
+        if len(lengths) != 1:
+            shapes = ", ".join(str(tuple(t.shape)) for t in self.tensors) or "none"
+            raise DataError(f"TensorDataset needs tensors of equal length, got shapes {shapes}")
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        return tuple(t[index] for t in self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+    def take(self, which: Array | slice) -> tuple[Tensor, ...]:
+        """Return the samples that an index array or a slice names, as one batch."""
+        return tuple(from_numpy(t.array[which]) for t in self.tensors)
+
+
+class Subset(Dataset[Any]):
+    """Some samples of another data set.
+
+    Args:
+        dataset: where they come from.
+        indices: which.
+
+    Examples:
+        >>> from chainrule.tensor import arange
+        >>> len(Subset(TensorDataset(arange(10)), [1, 3]))
+        2
+    """
+
+    def __init__(self, dataset: Dataset[Any], indices: Sequence[int] | Array) -> None:
+        self.dataset = dataset
+        self.indices = np.asarray(indices, dtype=np.int64)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[int(self.indices[index])]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getattr__(self, name: str) -> Any:
+        # A subset can gather whole batches if what it is a subset of can.
+        if name == "take" and hasattr(self.dataset, "take"):
+            gather = self.dataset.take
+            return lambda which: gather(self.indices[which])
+        raise AttributeError(f"Subset has no attribute {name!r}")
+
+
+class ConcatDataset(Dataset[Any]):
+    """Data sets one after another.
+
+    Args:
+        datasets: at least one.
+
+    Examples:
+        >>> from chainrule.tensor import arange
+        >>> both = ConcatDataset([TensorDataset(arange(3)), TensorDataset(arange(2))])
+        >>> len(both), both[3][0].item()
+        (5, 0)
+    """
+
+    def __init__(self, datasets: Sequence[Dataset[Any]]) -> None:
+        if not datasets:
+            raise DataError("ConcatDataset needs at least one data set")
+        self.datasets = list(datasets)
+        self.ends = np.cumsum([len(d) for d in self.datasets])
+
+    def __getitem__(self, index: int) -> Any:
+        i = range(len(self))[index]
+        which = int(np.searchsorted(self.ends, i, side="right"))
+        return self.datasets[which][i - int(self.ends[which - 1]) if which else i]
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+
+def random_split(
+    dataset: Dataset[Any], lengths: Sequence[float], generator: Generator | None = None
+) -> list[Subset]:
+    """Split a data set at random into parts that do not overlap.
+
+    Args:
+        dataset: what to split.
+        lengths: sizes that add up to its length, or shares that add up to 1.
+        generator: where the order comes from.
+
+    Raises:
+        OptionError: they do not add up.
+
+    Examples:
+        >>> from chainrule.tensor import arange
+        >>> [len(part) for part in random_split(TensorDataset(arange(10)), [0.75, 0.25])]
+        [8, 2]
+    """
+    sizes = _sizes(len(dataset), lengths)
+    order = randperm(len(dataset), generator=generator).array
+    ends = np.cumsum(sizes)
+    return [Subset(dataset, order[end - n : end]) for n, end in zip(sizes, ends)]
+
+
+def _sizes(total: int, lengths: Sequence[float]) -> list[int]:
+    if abs(sum(lengths) - 1) < 1e-9 and not all(isinstance(n, int) for n in lengths):
+        sizes = [int(total * share) for share in lengths]
+        # What rounding down leaves over goes round the parts, one each, as in PyTorch.
+        for i in range(total - sum(sizes)):
+            sizes[i % len(sizes)] += 1
+        return sizes
+    if sum(lengths) != total or any(n < 0 or n != int(n) for n in lengths):
+        raise OptionError(
+            f"the lengths {list(lengths)} must be sizes that add up to {total}, "
+            "or shares that add up to 1"
+        )
+    return [int(n) for n in lengths]

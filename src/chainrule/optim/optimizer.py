@@ -1,0 +1,264 @@
+"""What all optimisers share: parameter groups, state, and saving both (floor 3).
+
+An optimiser itself is little more than a list of its options and one call of its operation from
+`chainrule.ops.update`. Whatever changes from step to step is in an array that is changed in place:
+the options that are numbers (see `group`), the count of steps, the running averages.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.errors import OptionError, did_you_mean
+from chainrule.ops import Array
+from chainrule.optim import checkpoint
+from chainrule.optim.group import ParamGroup
+from chainrule.optim.number import AT_LEAST_0, Allowed
+from chainrule.tensor import Tensor, enable_grad, no_grad, zeros, zeros_like
+
+__all__ = ["UNUSED", "Optimizer"]
+
+# Stands in for state that an option has switched off.
+UNUSED: Array = np.empty(0, dtype=np.float32)
+
+# What a group may say besides the optimiser's own options: notes, and what schedulers keep there.
+_NOTES = (
+    "params",
+    "param_names",
+    "name",
+    "initial_lr",
+    "max_lr",
+    "min_lr",
+    "base_momentum",
+    "max_momentum",
+)
+
+
+class Optimizer:
+    """Base of the optimisers.
+
+    An optimiser of one's own declares its numbers in `numbers` and writes `_state_names` and
+    `_update`; or, as in PyTorch, a `step` of its own.
+
+    Args:
+        params: tensors, or pairs of a name and a tensor, or parameter groups: dictionaries with
+            `"params"` and options of their own.
+        defaults: the options of groups that do not say otherwise.
+
+    Attributes:
+        numbers: options that are numbers, and what they may be. They live in arrays.
+        param_groups: the groups, each a `ParamGroup`.
+        state: for each parameter what is remembered from step to step, by name.
+        defaults: as given.
+
+    Raises:
+        OptionError: there are no parameters; one is no tensor, is computed from others, wants no
+            gradient or comes twice; an option is unknown or outside what it may be.
+    """
+
+    numbers: ClassVar[Mapping[str, Allowed]] = {"lr": AT_LEAST_0}
+
+    def __init__(self, params: Any, defaults: Mapping[str, Any]) -> None:
+        self.defaults: dict[str, Any] = dict(defaults)
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[ParamGroup] = []
+        for group in _groups(params):
+            self.add_param_group(group)
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {k}: {group[k]}" for k in sorted(group) if k != "params"]
+        return "\n".join([*lines, ")"])
+
+    # --- groups ---------------------------------------------------------------------------------
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Optimise further parameters, with options of their own where they differ.
+
+        Args:
+            param_group: `"params"`, and any of the options.
+
+        Raises:
+            OptionError: as for the constructor.
+        """
+        if not isinstance(param_group, Mapping) or "params" not in param_group:
+            raise OptionError(
+                f'a parameter group is a dictionary with "params", got {_described(param_group)}'
+            )
+        options = {**param_group, **_named(param_group["params"])}
+        for name in options:
+            if name not in self.defaults and name not in _NOTES:
+                raise OptionError(
+                    f"{type(self).__name__} has no option {name!r}"
+                    f"{did_you_mean(name, self.defaults)}; it has: {', '.join(self.defaults)}"
+                )
+        for name, default in self.defaults.items():
+            options.setdefault(name, default)
+        self._check_options(options)
+        self._check_params(options["params"], options.get("param_names"))
+        self.param_groups.append(ParamGroup(options, self.numbers))
+
+    def _check_options(self, options: Mapping[str, Any]) -> None:
+        """Let the options of a group pass, or raise an `OptionError`."""
+        for name, allowed in self.numbers.items():
+            if name in options:
+                allowed.check(name, options[name])
+
+    def _check_params(self, params: list[Any], names: list[str] | None) -> None:
+        seen = {id(p) for group in self.param_groups for p in group["params"]}
+        for i, p in enumerate(params):
+            place = f"parameter {i} of group {len(self.param_groups)}"
+            which = f"{place} ({names[i]})" if names else place
+            _check_param(which, p)
+            if id(p) in seen:
+                raise OptionError(
+                    f"{which}, of shape {tuple(p.shape)}, was given before; "
+                    "an optimiser takes each parameter once"
+                )
+            seen.add(id(p))
+
+    # --- steps ----------------------------------------------------------------------------------
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, so that the next `backward` starts anew.
+
+        Args:
+            set_to_none: drop them; otherwise they become zeros, in place.
+        """
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad = p.grad.detach()
+                    ops.assign(p.grad, 0.0)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient, once.
+
+        Args:
+            closure: computes the loss and its gradients first.
+
+        Returns:
+            What `closure` returns, or `None`.
+
+        Raises:
+            ShapeError: a gradient has not the shape of its parameter.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        self._update(p, group)
+        return loss
+
+    def _update(self, p: Tensor, group: ParamGroup) -> None:
+        """Change one parameter by its gradient."""
+        raise NotImplementedError(f"{type(self).__name__} needs an _update or a step of its own")
+
+    def _state_names(self, group: ParamGroup) -> tuple[str, ...]:
+        """Return the names of what is remembered of a parameter under these options."""
+        return ()
+
+    def _initial(self, name: str, p: Tensor, group: ParamGroup) -> Tensor:
+        """Return what is remembered of `p` under `name` before the first step."""
+        if name == "step":
+            return zeros((), dtype=np.float64)  # float32 cannot count beyond 2^24
+        return zeros_like(p)
+
+    def _state_of(self, p: Tensor, group: ParamGroup) -> dict[str, Any]:
+        state = self.state[p]
+        for name in self._state_names(group):
+            if name not in state:
+                state[name] = self._initial(name, p, group)
+        return state
+
+    # --- saving ---------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of state and options, with parameters as numbers in order.
+
+        Returns:
+            `"state"`, by parameter, and `"param_groups"`, in PyTorch's layout.
+        """
+        return checkpoint.packed(self.param_groups, self.state)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over, in place, the state and the options that `state_dict` returned.
+
+        PyTorch's own, of the optimiser of the same name, is understood too.
+
+        Raises:
+            OptionError: it belongs to another optimiser or to other parameters; nothing has been
+                changed then.
+        """
+        checkpoint.load(self, state_dict)
+
+
+def _groups(params: Any) -> list[Any]:
+    """Return `params` as a list of groups."""
+    if isinstance(params, (Tensor, Mapping, str)) or not isinstance(params, Iterable):
+        advice = "model.parameters()" if hasattr(params, "parameters") else "a list"
+        raise OptionError(
+            f"params must be a list of tensors or of groups, got {_described(params)}; "
+            f"use {advice if not isinstance(params, Tensor) else '[tensor]'}"
+        )
+    listed = _in_order(params)
+    if not listed:
+        raise OptionError("params is empty; there is nothing to optimise")
+    return listed if isinstance(listed[0], Mapping) else [{"params": listed}]
+
+
+def _in_order(params: Any) -> list[Any]:
+    if isinstance(params, (set, frozenset)):
+        raise OptionError(
+            "params is a set, whose order differs from run to run; use a list instead"
+        )
+    if isinstance(params, Tensor):
+        return [params]
+    if not isinstance(params, Iterable):
+        raise OptionError(f'"params" must be a list of tensors, got {_described(params)}')
+    return list(params)
+
+
+def _named(params: Any) -> dict[str, list[Any]]:
+    """Return parameters, given with or without names, as options of a group."""
+    listed = _in_order(params)
+    pairs = [p for p in listed if isinstance(p, tuple) and len(p) == 2]
+    if not pairs:
+        return {"params": listed}
+    if len(pairs) < len(listed):
+        raise OptionError(
+            f"{len(pairs)} of {len(listed)} parameters have names; give all of them one, or none"
+        )
+    return {"params": [p for _, p in pairs], "param_names": [str(name) for name, _ in pairs]}
+
+
+def _check_param(which: str, p: Any) -> None:
+    if not isinstance(p, Tensor):
+        raise OptionError(f"{which} must be a Tensor, got {_described(p)}")
+    if not p.is_leaf:
+        raise OptionError(
+            f"{which}, of shape {tuple(p.shape)}, was computed by {p.grad_fn}; an optimiser "
+            "changes tensors that are computed from nothing, for example x.detach()"
+        )
+    if not p.requires_grad:
+        raise OptionError(
+            f"{which}, of shape {tuple(p.shape)}, wants no gradient, so it would never change; "
+            "give it requires_grad=True, or leave it out"
+        )
+
+
+def _described(value: Any) -> str:
+    return f"{type(value).__name__}: {value!r:.60}".replace("\n", " ")

@@ -1,0 +1,110 @@
+"""Keeping gradients from growing too large, before a step is taken with them (floor 2).
+
+Written with operations on tensors and without looking at a number, so that it can be recorded as
+part of a training step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from chainrule import ops
+from chainrule.errors import GradientError, OptionError
+from chainrule.tensor.creation import zeros
+from chainrule.tensor.tape import no_grad
+from chainrule.tensor.tensor import Tensor
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+
+
+def _gradients(parameters: Any) -> list[Any]:
+    if isinstance(parameters, Tensor):
+        parameters = [parameters]
+    if not isinstance(parameters, Iterable):
+        raise OptionError(
+            f"parameters must be tensors, got {type(parameters).__name__}; "
+            "did you mean model.parameters()?"
+        )
+    return [p.grad for p in parameters if p.grad is not None]
+
+
+@no_grad()
+def clip_grad_norm_(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Any:
+    """Scale all gradients down together, in place, until their joint norm is at most `max_norm`.
+
+    g *= min(1, max_norm / (n + 1e-6)), n = (sum of |g|^p over all gradients)^(1/p). R. Pascanu,
+    T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
+
+    Args:
+        parameters: a tensor or several; those without a gradient are passed over.
+        max_norm: the largest norm that is left alone, at least 0.
+        norm_type: p; `float("inf")` for the largest element.
+        error_if_nonfinite: raise if the norm is NaN or infinite, instead of scaling by it.
+
+    Returns:
+        The norm n before, a tensor without dimensions.
+
+    Raises:
+        OptionError: `max_norm` is negative or NaN, or `norm_type` is.
+        GradientError: the norm is not finite and `error_if_nonfinite` is set.
+
+    Examples:
+        >>> from chainrule.tensor import tensor
+        >>> p = tensor([0.0, 0.0], requires_grad=True)
+        >>> p.grad = tensor([3.0, 4.0])
+        >>> clip_grad_norm_(p, 1.0)
+        tensor(5.)
+        >>> p.grad
+        tensor([0.6, 0.8])
+    """
+    order, limit = float(norm_type), float(max_norm)
+    for name, value in (("max_norm", limit), ("norm_type", order)):
+        if not value >= 0:
+            raise OptionError(f"{name} must be a number of at least 0, got {value}")
+    gradients = _gradients(parameters)
+    if not gradients:
+        return zeros(())
+    norms = [ops.norm(g, p=order) for g in gradients if g.numel()]
+    total = ops.norm(ops.stack(norms), p=order) if norms else zeros(())
+    if error_if_nonfinite and not ops.isfinite(total).item():
+        raise GradientError(
+            f"the norm of the gradients is {total.item()}, so they cannot be clipped; look for the "
+            "first NaN or infinity, or pass error_if_nonfinite=False"
+        )
+    # The small number is PyTorch's; it keeps a norm of 0 from dividing.
+    share = ops.clip(limit / (total + 1e-6), max=1.0)
+    for g in gradients:
+        ops.assign(g, g * share)
+    return total
+
+
+@no_grad()
+def clip_grad_value_(parameters: Any, clip_value: float) -> None:
+    """Clip every element of every gradient to [-clip_value, clip_value], in place.
+
+    Args:
+        parameters: a tensor or several; those without a gradient are passed over.
+        clip_value: the largest size that is left alone, at least 0.
+
+    Raises:
+        OptionError: `clip_value` is negative or NaN.
+
+    Examples:
+        >>> from chainrule.tensor import tensor
+        >>> p = tensor([0.0, 0.0], requires_grad=True)
+        >>> p.grad = tensor([-3.0, 0.5])
+        >>> clip_grad_value_(p, 1.0)
+        >>> p.grad
+        tensor([-1. ,  0.5])
+    """
+    limit = float(clip_value)
+    if not limit >= 0:
+        raise OptionError(f"clip_value must be a number of at least 0, got {clip_value}")
+    for g in _gradients(parameters):
+        ops.assign(g, ops.clip(g, -limit, limit))

@@ -1,0 +1,22 @@
+"""Training: the loop, its callbacks, and the job behind `chainrule train` (floor 4)."""
+
+from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
+from chainrule.train.fit import evaluate, fit, predict
+from chainrule.train.progress import Progress
+from chainrule.train.run import History, Run
+from chainrule.train.summary import summarise, total_parameters
+
+__all__ = [
+    "BestWeights",
+    "Callback",
+    "EarlyStopping",
+    "History",
+    "JsonLines",
+    "Progress",
+    "Run",
+    "evaluate",
+    "fit",
+    "predict",
+    "summarise",
+    "total_parameters",
+]

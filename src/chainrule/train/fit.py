@@ -1,0 +1,382 @@
+"""`fit`: the training loop, for any module, loss, optimiser and data (floor 4)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule import nn, ops, optim
+from chainrule.backend import threads
+from chainrule.data import DataLoader, Dataset, TensorDataset
+from chainrule.errors import ChainruleError, OptionError, did_you_mean
+from chainrule.nn import functional as F
+from chainrule.ops import Array
+from chainrule.optim import lr_scheduler
+from chainrule.tensor import Generator, Tensor, from_numpy, no_grad
+from chainrule.train.callbacks import Callback
+from chainrule.train.run import History, Loss, Metric, Run
+
+__all__ = ["LOSSES", "OPTIMIZERS", "SCHEDULES", "chosen", "evaluate", "fit", "predict"]
+
+OPTIMIZERS: dict[str, type[optim.Optimizer]] = {
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "sgd": optim.SGD,
+    "rmsprop": optim.RMSprop,
+    "adagrad": optim.Adagrad,
+}
+
+LOSSES: dict[str, Loss] = {
+    "cross_entropy": F.cross_entropy,
+    "mse": F.mse_loss,
+    "l1": F.l1_loss,
+    "huber": F.huber_loss,
+    "bce_with_logits": F.binary_cross_entropy_with_logits,
+    "hinge": F.multi_margin_loss,
+}
+
+SCHEDULES: dict[str, Callable[[optim.Optimizer, int, int], Any]] = {
+    "constant": lambda optimizer, epochs, steps: None,
+    "cosine": lambda optimizer, epochs, steps: lr_scheduler.CosineAnnealingLR(
+        optimizer, T_max=epochs * steps
+    ),
+    "onecycle": lambda optimizer, epochs, steps: lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
+        total_steps=max(epochs * steps, 2),
+        cycle_momentum=False,
+    ),
+    "step": lambda optimizer, epochs, steps: lr_scheduler.StepLR(
+        optimizer, step_size=max(epochs * steps // 3, 1), gamma=0.1
+    ),
+}
+
+
+def chosen(kind: str, name: str, table: dict[str, Any]) -> Any:
+    """Return what `name` stands for in `table`, or say what there is."""
+    if name not in table:
+        raise OptionError(
+            f"there is no {kind} {name!r}; use one of {', '.join(table)}"
+            + did_you_mean(name, table)
+        )
+    return table[name]
+
+
+def accuracy(outputs: Array, targets: Array) -> float:
+    """Return the share of rows whose largest output is at the label."""
+    return float(np.mean(np.argmax(outputs, axis=1) == targets)) if len(targets) else math.nan
+
+
+def mean_absolute_error(outputs: Array, targets: Array) -> float:
+    """Return the mean distance of the outputs from the targets."""
+    return float(np.mean(np.abs(outputs - targets))) if len(targets) else math.nan
+
+
+def _usual(targets: Array) -> tuple[Loss, dict[str, Metric]]:
+    """Loss and metric that suit the targets: of classes if they are integers, of numbers if not."""
+    if targets.dtype.kind in "iu":
+        return F.cross_entropy, {"accuracy": accuracy}
+    return F.mse_loss, {"mae": mean_absolute_error}
+
+
+def fit(
+    model: nn.Module,
+    data: Any,
+    loss: Loss | str | None = None,
+    optimizer: optim.Optimizer | str = "adam",
+    *,
+    epochs: int = 10,
+    batch_size: int = 64,
+    lr: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str | Any = "constant",
+    validation: Any = None,
+    metrics: dict[str, Metric] | None = None,
+    callbacks: Sequence[Callback] = (),
+    max_grad_norm: float | None = None,
+    generator: Generator | None = None,
+    threads: int | None = None,
+    history: History | None = None,
+    progress: bool = True,
+) -> History:
+    """Train `model` on `data`.
+
+    Args:
+        model: takes a batch of x, returns outputs.
+        data: a pair of arrays or tensors (x, y), a `Dataset` of such pairs, or a `DataLoader`.
+        loss: takes outputs and targets, returns one number; or a name from `LOSSES`. By default
+            cross-entropy for integer targets, mean squared error for others.
+        optimizer: an optimiser, or a name from `OPTIMIZERS`.
+        epochs: passes over the data.
+        batch_size: examples in a step, unless `data` is a `DataLoader`.
+        lr: learning rate, for an optimiser given by name.
+        weight_decay: likewise.
+        schedule: a name from `SCHEDULES`, or an object whose `step()` is called after each step.
+        validation: further data, as `data`, to measure on after each epoch.
+        metrics: names to functions of outputs and targets (arrays); by default accuracy for
+            integer targets, the mean absolute error for others.
+        callbacks: see `Callback`.
+        max_grad_norm: scale gradients down to this norm if theirs is larger.
+        generator: where the order of the examples comes from; the default one if `None`.
+        threads: the most processor threads to use.
+        history: where to put the figures, for who may be interrupted; a new one if `None`.
+        progress: whether to show it.
+
+    Returns:
+        The figures of every epoch.
+
+    Raises:
+        OptionError: an argument out of its range, or an unknown name.
+        ChainruleError: the loss is no longer a finite number.
+
+    Examples:
+        >>> from chainrule import nn, tensor
+        >>> x = tensor.linspace(-1, 1, 64).view(64, 1)
+        >>> history = fit(
+        ...     nn.Linear(1, 1), (x, 3 * x), lr=0.1, epochs=40, batch_size=16, progress=False
+        ... )
+        >>> history["loss"][-1] < 0.001
+        True
+    """
+    _at_least(epochs=epochs, batch_size=batch_size)
+    loader = _loader(data, batch_size, shuffle=True, generator=generator)
+    held_out = None if validation is None else _loader(validation, 1000, shuffle=False)
+    optimizer = _optimizer(optimizer, model, lr, weight_decay)
+    usual_loss, usual_metrics = _usual(_first_targets(loader))
+    if isinstance(loss, str):
+        loss = chosen("loss", loss, LOSSES)
+    if isinstance(schedule, str):
+        schedule = chosen("schedule", schedule, SCHEDULES)(optimizer, epochs, len(loader))
+    run = Run(
+        model,
+        optimizer,
+        loss or usual_loss,  # type: ignore[arg-type]
+        usual_metrics if metrics is None else metrics,
+        epochs,
+        epochs * len(loader),
+        history,
+    )
+    if progress:
+        from chainrule.train.progress import Progress
+
+        callbacks = (*callbacks, Progress())
+    with _threads(threads), ops.quiet:
+        _loop(run, loader, held_out, callbacks, schedule, max_grad_norm)
+    return run.history
+
+
+def _at_least(**counts: int) -> None:
+    for name, n in counts.items():
+        if n < 1:
+            raise OptionError(f"{name} must be at least 1, got {n}")
+
+
+def _threads(n: int | None) -> Any:
+    return threads.policy(n)
+
+
+def _loader(
+    data: Any, batch_size: int, shuffle: bool, generator: Generator | None = None
+) -> DataLoader:
+    if isinstance(data, DataLoader):
+        return data
+    if isinstance(data, (tuple, list)) and len(data) == 2:
+        data = TensorDataset(*data)
+    if not isinstance(data, Dataset) and not hasattr(data, "__getitem__"):
+        raise OptionError(
+            f"data must be a pair (x, y), a Dataset or a DataLoader, got {type(data).__name__}"
+        )
+    return DataLoader(data, batch_size, shuffle, generator=generator)
+
+
+def _first_targets(loader: DataLoader) -> Array:
+    _, y = loader.dataset[0]
+    return np.asarray(y)
+
+
+def _optimizer(
+    given: optim.Optimizer | str, model: nn.Module, lr: float | None, weight_decay: float | None
+) -> optim.Optimizer:
+    options = {"lr": lr, "weight_decay": weight_decay}
+    options = {name: value for name, value in options.items() if value is not None}
+    if isinstance(given, str):
+        kind = chosen("optimizer", given, OPTIMIZERS)
+        made: optim.Optimizer = kind(model.parameters(), **options)
+        return made
+    if options:
+        raise OptionError(
+            f"{' and '.join(options)} cannot be given beside an optimizer that was made already; "
+            "give them to the optimizer"
+        )
+    return given
+
+
+def _loop(
+    run: Run,
+    loader: DataLoader,
+    held_out: DataLoader | None,
+    callbacks: Sequence[Callback],
+    schedule: Any,
+    max_grad_norm: float | None,
+) -> None:
+    _tell(run, "on_fit_start", callbacks)
+    try:
+        while run.epoch < run.epochs and not run.stopped:
+            _epoch(run, loader, held_out, callbacks, schedule, max_grad_norm)
+    except KeyboardInterrupt:
+        run.stop("interrupted")
+        raise
+    finally:
+        run.history.stopped = run.stopped
+        run.model.eval()
+        _tell(run, "on_fit_end", callbacks)
+
+
+def _tell(run: Run, moment: str, callbacks: Sequence[Callback]) -> None:
+    for callback in callbacks:
+        getattr(callback, moment)(run)
+
+
+def _epoch(
+    run: Run,
+    loader: DataLoader,
+    held_out: DataLoader | None,
+    callbacks: Sequence[Callback],
+    schedule: Any,
+    max_grad_norm: float | None,
+) -> None:
+    begun, seen = time.perf_counter(), run.seen
+    rate = float(run.optimizer.param_groups[0]["lr"])
+    run.begin_epoch()
+    _tell(run, "on_epoch_start", callbacks)
+    run.model.train()
+    for x, y in loader:
+        _step(run, x, y, max_grad_norm)
+        if schedule is not None:
+            schedule.step()
+        _tell(run, "on_step_end", callbacks)
+    seconds = time.perf_counter() - begun
+    row = {"epoch": run.epoch, **run.running()}
+    if held_out is not None:
+        row |= {f"validation_{k}": v for k, v in _measured(run, held_out).items()}
+    row |= {
+        "learning_rate": rate,
+        "seconds": seconds,
+        "examples_per_second": (run.seen - seen) / max(seconds, 1e-9),
+    }
+    run.history.rows.append(row)
+    _tell(run, "on_epoch_end", callbacks)
+
+
+def _step(run: Run, x: Tensor, y: Tensor, max_grad_norm: float | None) -> None:
+    run.optimizer.zero_grad()
+    outputs = run.model(x)
+    loss = run.loss(outputs, y)
+    value = loss.item()
+    if not math.isfinite(value):
+        rate = run.optimizer.param_groups[0]["lr"]
+        raise ChainruleError(
+            f"the loss became {value} in epoch {run.epoch}, step {run.step + 1}; use a lower "
+            f"learning rate than {rate:g}, or look for NaN and unscaled numbers in the data"
+        )
+    loss.backward()
+    if max_grad_norm is not None:
+        from chainrule.tensor.clip import clip_grad_norm_
+
+        clip_grad_norm_(run.model.parameters(), max_grad_norm)
+    run.optimizer.step()
+    run.count(value, outputs.detach().array, y.array)
+
+
+def _measured(run: Run, loader: DataLoader) -> dict[str, float]:
+    return _figures(run.model, loader, run.loss, run.metrics)
+
+
+def _outputs(model: nn.Module, batches: Iterator[Any]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Outputs and targets of every batch, the model in eval mode meanwhile."""
+    training = model.training
+    model.eval()
+    try:
+        with no_grad():
+            for x, y in batches:
+                yield model(x), y
+    finally:
+        model.train(training)
+
+
+def _figures(
+    model: nn.Module, loader: DataLoader, loss: Loss, metrics: dict[str, Metric]
+) -> dict[str, float]:
+    sums = dict.fromkeys(("loss", *metrics), 0.0)
+    count = 0
+    for outputs, y in _outputs(model, iter(loader)):
+        n = len(y)
+        count += n
+        sums["loss"] += loss(outputs, y).item() * n
+        for name, metric in metrics.items():
+            sums[name] += metric(outputs.array, y.array) * n
+    return {name: total / max(count, 1) for name, total in sums.items()}
+
+
+def evaluate(
+    model: nn.Module,
+    data: Any,
+    loss: Loss | str | None = None,
+    *,
+    metrics: dict[str, Metric] | None = None,
+    batch_size: int = 1000,
+) -> dict[str, float]:
+    """Return loss and metrics of `model` on `data`, changing nothing.
+
+    Args:
+        model: as in `fit`.
+        data: as in `fit`.
+        loss: as in `fit`.
+        metrics: as in `fit`.
+        batch_size: how many examples at a time.
+
+    Examples:
+        >>> import numpy as np
+        >>> from chainrule import nn
+        >>> evaluate(nn.Identity(), (np.eye(2, dtype=np.float32), np.array([0, 0])))["accuracy"]
+        0.5
+    """
+    loader = _loader(data, batch_size, shuffle=False)
+    usual_loss, usual_metrics = _usual(_first_targets(loader))
+    if isinstance(loss, str):
+        loss = chosen("loss", loss, LOSSES)
+    with ops.quiet:
+        return _figures(
+            model,
+            loader,
+            loss or usual_loss,  # type: ignore[arg-type]
+            usual_metrics if metrics is None else metrics,
+        )
+
+
+def predict(model: nn.Module, x: Any, batch_size: int = 1000) -> Array:
+    """Return the outputs of `model` for every row of `x`, changing nothing.
+
+    Args:
+        model: any module.
+        x: array or tensor, (N, ...).
+        batch_size: how many rows at a time.
+
+    Returns:
+        An array (N, ...).
+
+    Examples:
+        >>> import numpy as np
+        >>> from chainrule import nn
+        >>> predict(nn.Softmax(), np.zeros((3, 2), dtype=np.float32)).shape
+        (3, 2)
+    """
+    rows = x.array if isinstance(x, Tensor) else np.asarray(x)
+    starts = range(0, max(len(rows), 1), batch_size)
+    batches = ((from_numpy(rows[i : i + batch_size]), None) for i in starts)
+    with ops.quiet:
+        return np.concatenate([y.array for y, _ in _outputs(model, batches)])

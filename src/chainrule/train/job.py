@@ -1,0 +1,244 @@
+"""The job behind `chainrule train`: data in, a folder with model, figures and report out (floor 4).
+
+Load, split, build, fit, measure on examples never seen, write. What it says goes to a console that
+is given to it; what goes wrong is one sentence, raised before anything is written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule import nn
+from chainrule.backend import threads
+from chainrule.data import Examples
+from chainrule.errors import OptionError
+from chainrule.io import save_model
+from chainrule.nn import functional as F
+from chainrule.ops import Array
+from chainrule.tensor import Generator, Tensor
+from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
+from chainrule.train.fit import accuracy, fit, mean_absolute_error, predict
+from chainrule.train.models import build_model
+from chainrule.train.narrate import conclude, introduce, show_network
+from chainrule.train.outcome import Outcome, Settings
+from chainrule.train.progress import Progress
+from chainrule.train.report import write
+from chainrule.train.reporting import report_of
+from chainrule.train.run import History, Loss, Metric
+from chainrule.train.summary import summarise, total_parameters
+
+__all__ = ["run_job"]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """How outputs are compared with targets: of classes or of numbers."""
+
+    outputs: int
+    loss: Loss
+    metrics: dict[str, Metric]
+    last: nn.Module | None = None
+
+
+def _classification(classes: int) -> _Task:
+    return _Task(classes, F.cross_entropy, {"accuracy": accuracy})
+
+
+def _regression(y: Array) -> _Task:
+    """One number; errors are measured in deviations of the target, outputs are in its own units."""
+    centre, spread = float(y.mean()), float(y.std()) or 1.0
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.mse_loss(outputs.view(-1) / spread, targets / spread)  # type: ignore[no-any-return]
+
+    def mae(outputs: Array, targets: Array) -> float:
+        return mean_absolute_error(outputs.reshape(-1), targets)
+
+    return _Task(1, loss, {"mae": mae}, nn.Normalize(-centre / spread, 1 / spread))
+
+
+def _epochs(wanted: int | None, examples: int) -> int:
+    """Passes enough for some 300,000 examples in all, but from 5 to 60."""
+    return wanted or min(max(round(300_000 / max(examples, 1)), 5), 60)
+
+
+def _checked(settings: Settings) -> None:
+    for name in ("validation", "test"):
+        share = getattr(settings, name)
+        if not 0 <= share < 1:
+            raise OptionError(f"--{name} is a share from 0 to below 1, got {share}")
+    if not settings.lr > 0 or not math.isfinite(settings.lr):
+        raise OptionError(f"--lr must be above 0, got {settings.lr}")
+    if settings.weight_decay < 0:
+        raise OptionError(f"--weight-decay must be at least 0, got {settings.weight_decay}")
+    if any(n < 1 for n in settings.hidden):
+        raise OptionError(f"--hidden sizes must be at least 1, got {settings.hidden}")
+
+
+def _split(examples: Examples, settings: Settings) -> tuple[Examples, Examples | None, Examples]:
+    """Training, validation (or none) and test examples."""
+    if examples.test is not None:
+        rest, test = examples, examples.test
+    elif settings.test > 0:
+        rest, test = examples.split(settings.test, settings.seed)
+    else:
+        raise OptionError(
+            f"{examples.name} brings no test set, so --test must be above 0: "
+            "the share of the examples to measure on"
+        )
+    if settings.validation == 0:
+        return rest, None, test
+    training, validation = rest.split(settings.validation, settings.seed + 1)
+    return training, validation, test
+
+
+def run_job(
+    examples: Examples,
+    settings: Settings,
+    folder: Path,
+    *,
+    info: dict[str, Any],
+    console: Any,
+    command: str,
+    overwrite: bool = False,
+) -> Outcome:
+    """Train on `examples` and write what comes of it into `folder`.
+
+    Args:
+        examples: loaded already.
+        settings: what a person chose.
+        folder: where model, figures and report go; must be new or empty.
+        info: further plain data to keep in the model's description.
+        console: a rich console that is told what happens.
+        command: what repeats the job, for the report.
+        overwrite: replace what is in the folder.
+
+    Raises:
+        OptionError: a setting outside its range, or a folder with something in it.
+        DataError: examples that cannot be trained on.
+    """
+    _checked(settings)
+    training, validation, test = _split(examples, settings)
+    settings = dataclasses.replace(settings, epochs=_epochs(settings.epochs, len(training)))
+    task = (
+        _regression(training.y)
+        if examples.classes is None
+        else _classification(len(examples.classes))
+    )
+    generator = Generator(settings.seed)
+    model = build_model(
+        settings.model,
+        training.x,
+        task.outputs,
+        hidden=settings.hidden,
+        activation=settings.activation,
+        dropout=settings.dropout,
+        generator=generator,
+    )
+    if task.last is not None:
+        model.append(task.last)
+    layers = summarise(model, training.x[:1])
+    introduce(console, examples, training, validation, test)
+    show_network(console, layers, total_parameters(model))
+    made = _open_folder(folder, overwrite)
+    callbacks: list[Callback] = [BestWeights(), JsonLines(folder / "metrics.jsonl")]
+    if settings.patience is not None:
+        callbacks.append(EarlyStopping(settings.patience))
+    callbacks.append(Progress(console))
+    history = History()
+    started = time.perf_counter()
+    interrupted = False
+    try:
+        fit(
+            model,
+            (training.x, training.y),
+            task.loss,
+            settings.optimizer,
+            epochs=settings.epochs or 1,
+            batch_size=settings.batch_size,
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            schedule=settings.schedule,
+            validation=None if validation is None else (validation.x, validation.y),
+            metrics=task.metrics,
+            callbacks=callbacks,
+            generator=generator,
+            threads=settings.threads,
+            history=history,
+            progress=False,
+        )
+    except KeyboardInterrupt:
+        interrupted = True
+        console.print(f"stopped after epoch {len(history)}; keeping the best weights so far")
+    except BaseException:
+        if made:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    seconds = time.perf_counter() - started
+    with threads.policy(settings.threads):
+        outputs = predict(model, test.x)
+    outcome = Outcome(
+        model,
+        history,
+        examples,
+        test,
+        outputs,
+        _test_figures(outputs, test),
+        layers,
+        seconds,
+        settings,
+        interrupted,
+        folder,
+    )
+    save_model(folder, model, _description(outcome, info))
+    write(report_of(outcome, command), folder / "report.html")
+    conclude(console, outcome)
+    return outcome
+
+
+def _open_folder(folder: Path, overwrite: bool) -> bool:
+    """Make the folder, and say whether it is new."""
+    if folder.exists() and not folder.is_dir():
+        raise OptionError(f"--out {folder} is a file; give a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise OptionError(f"--out {folder} is not empty; choose another, or pass --overwrite")
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"--out {folder} cannot be made: {error.strerror or error}") from None
+    return new
+
+
+def _test_figures(outputs: Array, test: Examples) -> dict[str, float]:
+    if test.classes is not None:
+        return {"accuracy": accuracy(outputs, test.y)}
+    guesses = outputs.reshape(-1)
+    residual = float(np.sum((test.y - guesses) ** 2))
+    total = float(np.sum((test.y - test.y.mean()) ** 2))
+    return {
+        "mae": mean_absolute_error(guesses, test.y),
+        "r2": 1 - residual / total if total else math.nan,
+    }
+
+
+def _description(outcome: Outcome, info: dict[str, Any]) -> dict[str, Any]:
+    examples = outcome.examples
+    return {
+        **info,
+        "classes": None if examples.classes is None else list(examples.classes),
+        "columns": list(examples.columns),
+        "shape": list(examples.x.shape[1:]),
+        "levels": examples.levels,
+        "test": outcome.figures,
+        "best_epoch": outcome.history.best_epoch,
+        "settings": dataclasses.asdict(outcome.settings),
+    }

@@ -1,0 +1,129 @@
+"""The networks that `chainrule train` knows by name (floor 4).
+
+Each begins by bringing the raw data to a scale that networks like, so that it takes them as they
+come from a file, and ends in one output for each class, or in one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from chainrule import nn
+from chainrule.errors import OptionError, ShapeError
+from chainrule.ops import Array
+from chainrule.tensor import Generator
+from chainrule.train.fit import chosen
+
+__all__ = ["ACTIVATIONS", "MODELS", "build_model", "scaling"]
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "softplus": nn.Softplus,
+    "none": nn.Identity,
+}
+MODELS = ("mlp", "cnn", "linear")
+
+
+def scaling(x: Array) -> nn.Normalize:
+    """Return the layer that gives the training data mean 0 and deviation 1.
+
+    Args:
+        x: images (N, C, H, W), scaled by one mean and deviation for all pixels of a channel; or a
+            table (N, columns), scaled column by column (a constant column is only shifted).
+    """
+    dims = tuple(d for d in range(x.ndim) if d != 1)
+    mean = x.mean(axis=dims, dtype=np.float64)
+    std = x.std(axis=dims, dtype=np.float64)
+    return nn.Normalize(mean, np.where(std > 0, std, 1.0))
+
+
+def _regularised(modules: list[nn.Module], dropout: float, generator: Generator) -> None:
+    if dropout:
+        modules.append(nn.Dropout(dropout, generator))
+
+
+def _affine_stack(
+    inputs: int,
+    hidden: Sequence[int],
+    outputs: int,
+    activation: str,
+    dropout: float,
+    generator: Generator,
+) -> list[nn.Module]:
+    modules: list[nn.Module] = []
+    for n in hidden:
+        modules += [nn.Linear(inputs, n, generator=generator), ACTIVATIONS[activation]()]
+        _regularised(modules, dropout, generator)
+        inputs = n
+    return [*modules, nn.Linear(inputs, outputs, generator=generator)]
+
+
+def _convolutions(
+    shape: Sequence[int], activation: str, generator: Generator
+) -> tuple[list[nn.Module], int]:
+    """Two blocks of convolution, activation, pooling; and how many numbers come out."""
+    channels, height, width = shape
+    if min(height, width) < 4:
+        raise ShapeError(
+            f"a convolutional network needs images of at least 4x4, got {height}x{width}"
+        )
+    modules: list[nn.Module] = []
+    for filters in (32, 64):
+        modules += [
+            nn.Conv2d(channels, filters, 3, padding=1, generator=generator),
+            ACTIVATIONS[activation](),
+            nn.MaxPool2d(2),
+        ]
+        channels, height, width = filters, height // 2, width // 2
+    return [*modules, nn.Flatten()], channels * height * width
+
+
+def build_model(
+    name: str,
+    x: Array,
+    outputs: int,
+    *,
+    hidden: Sequence[int] = (128,),
+    activation: str = "relu",
+    dropout: float = 0.0,
+    generator: Generator,
+) -> nn.Sequential:
+    """Return a new network for data like `x`.
+
+    Args:
+        name: "linear" (no hidden layer), "mlp" (affine layers) or "cnn" (two convolutions with
+            pooling, then affine layers).
+        x: the training data, (N, C, H, W) or (N, columns).
+        outputs: how many numbers it returns.
+        hidden: sizes of the hidden affine layers.
+        activation: a name from `ACTIVATIONS`.
+        dropout: probability with which a hidden value is dropped in training.
+        generator: where the initial weights come from.
+
+    Raises:
+        OptionError: an unknown name, or convolutions for data that are no images.
+    """
+    chosen("model", name, dict.fromkeys(MODELS))
+    chosen("activation", activation, ACTIVATIONS)
+    shape = x.shape[1:]
+    modules: list[nn.Module] = [scaling(x)]
+    inputs = int(np.prod(shape))
+    if name == "cnn":
+        if len(shape) != 3:
+            raise OptionError("--model cnn needs images; for a table use --model mlp")
+        blocks, inputs = _convolutions(shape, activation, generator)
+        modules += blocks
+        _regularised(modules, dropout, generator)
+    elif len(shape) > 1:
+        modules.append(nn.Flatten())
+    sizes = () if name == "linear" else hidden
+    modules += _affine_stack(inputs, sizes, outputs, activation, dropout, generator)
+    return nn.Sequential(*modules)

@@ -1,0 +1,85 @@
+"""What a training job tells the person who started it, line by line (floor 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chainrule.data import Examples
+from chainrule.train.outcome import Outcome
+from chainrule.train.progress import format_seconds
+from chainrule.train.summary import Layer, shape_text
+
+__all__ = ["conclude", "introduce", "show_network"]
+
+
+def introduce(
+    console: Any,
+    examples: Examples,
+    training: Examples,
+    validation: Examples | None,
+    test: Examples,
+) -> None:
+    """Say what the data are and how they are split."""
+    kind = "images of" if examples.is_image else "rows of"
+    shape = shape_text(examples.x.shape[1:])
+    unit = "" if examples.is_image else " numbers"
+    goal = (
+        "a number to predict"
+        if examples.classes is None
+        else f"{len(examples.classes)} classes ({_listed(examples.classes)})"
+    )
+    total = len(examples) + (0 if examples.test is None else len(examples.test))
+    console.print(f"[bold]{_plain(examples.name)}[/bold]: {_plain(examples.about)}")
+    console.print(f"{total:,} {kind} {shape}{unit}, {goal}")
+    parts = [f"{len(training):,} to train on"]
+    if validation is not None:
+        parts.append(f"{len(validation):,} to choose the best weights by")
+    parts.append(f"{len(test):,} to test on")
+    console.print(", ".join(parts))
+
+
+def _plain(text: str) -> str:
+    """Text from outside, kept from being read as the console's markup."""
+    return text.replace("[", r"\[")
+
+
+def _listed(names: Sequence[str], most: int = 10) -> str:
+    shown = ", ".join(_plain(name) for name in names[:most])
+    return shown + (f", ... {len(names) - most} more" if len(names) > most else "")
+
+
+def show_network(console: Any, layers: Sequence[Layer], parameters: int) -> None:
+    """Show the network layer by layer."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("layer")
+    table.add_column("output")
+    table.add_column("parameters", justify="right")
+    table.add_column("operations", justify="right")
+    for row in layers:
+        table.add_row(row.name, shape_text(row.shape), f"{row.parameters:,}", f"{row.flops:,}")
+    flops = sum(row.flops for row in layers)
+    table.add_row("[bold]in all[/bold]", "", f"[bold]{parameters:,}[/bold]", f"{flops:,}")
+    console.print()
+    console.print(table)
+    console.print()
+
+
+def conclude(console: Any, outcome: Outcome) -> None:
+    """Say how it went; the last figure is that of the test."""
+    history = outcome.history
+    if history.stopped and not outcome.interrupted:
+        console.print(f"stopped early: {history.stopped}")
+    if history.best_epoch is not None:
+        console.print(f"best weights: those of epoch {history.best_epoch}")
+    console.print(f"trained in {format_seconds(outcome.seconds)}")
+    if "accuracy" in outcome.figures:
+        console.print(f"[bold]test accuracy {100 * outcome.figures['accuracy']:.1f} %[/bold]")
+    else:
+        console.print(
+            f"[bold]test error {outcome.figures['mae']:.4g} on average, "
+            f"R2 {outcome.figures['r2']:.3f}[/bold]"
+        )
+    console.print(f"model, figures and report: {outcome.folder}", soft_wrap=True)

@@ -1,0 +1,83 @@
+"""What a person chose for a training job, and what came of it: plain records (floor 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chainrule import nn
+from chainrule.data import Examples
+from chainrule.ops import Array
+from chainrule.train.run import History
+from chainrule.train.summary import Layer
+
+__all__ = ["Outcome", "Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person can choose; the defaults suit the digits that come with the package.
+
+    Attributes:
+        model: "mlp", "cnn" or "linear".
+        hidden: sizes of the hidden layers.
+        activation: between them.
+        dropout: probability with which a hidden value is dropped in training.
+        epochs: passes over the data; by the number of examples if `None`.
+        batch_size: examples in a step.
+        lr: learning rate.
+        optimizer: its name.
+        schedule: how the learning rate changes.
+        weight_decay: strength of the pull towards 0.
+        validation: share of the training examples kept to choose the best weights by.
+        test: share of all examples kept for the final measure, where the data bring no test set.
+        patience: stop after so many epochs without progress; never if `None`.
+        seed: of every random choice.
+        threads: the most processor threads to use; as many as there are cores if `None`.
+    """
+
+    model: str = "mlp"
+    hidden: tuple[int, ...] = (128,)
+    activation: str = "relu"
+    dropout: float = 0.0
+    epochs: int | None = None
+    batch_size: int = 64
+    lr: float = 1e-3
+    optimizer: str = "adam"
+    schedule: str = "cosine"
+    weight_decay: float = 0.0
+    validation: float = 0.1
+    test: float = 0.2
+    patience: int | None = None
+    seed: int = 0
+    threads: int | None = None
+
+
+@dataclass
+class Outcome:
+    """What a job leaves behind, beside its folder.
+
+    Attributes:
+        model: with the best weights, in eval mode.
+        history: the figures of every epoch.
+        examples: all that was loaded.
+        test: those never trained on.
+        outputs: of the model for them.
+        figures: of the test: name and value.
+        layers: the network's summary.
+        seconds: of training.
+        settings: with the epochs that were used.
+        interrupted: whether a person stopped it.
+    """
+
+    model: nn.Module
+    history: History
+    examples: Examples
+    test: Examples
+    outputs: Array
+    figures: dict[str, float]
+    layers: list[Layer]
+    seconds: float
+    settings: Settings
+    interrupted: bool = False
+    folder: Path = field(default_factory=Path)

@@ -1,0 +1,115 @@
+"""Training seen: a bar with loss, accuracy, speed and time left; a line for each epoch (floor 4).
+
+In a terminal a bar moves; elsewhere (a file, a pipe) there are only the lines.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from chainrule.errors import require
+from chainrule.train.callbacks import Callback
+from chainrule.train.run import Run
+
+__all__ = ["Progress", "format_seconds"]
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a time as a person says it.
+
+    Examples:
+        >>> format_seconds(0.25), format_seconds(75), format_seconds(7260)
+        ('0.2 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _shown(name: str, value: float) -> str:
+    if name.endswith(("accuracy", "r2")):
+        return f"{100 * value:.1f} %"
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:.4g}"
+
+
+class Progress(Callback):
+    """A progress bar for the run, and a line for each epoch.
+
+    Args:
+        console: where to write; standard output if `None`.
+        lines: at most about this many epochs get a line.
+    """
+
+    def __init__(self, console: Any = None, lines: int = 20) -> None:
+        self.console = console or require("rich.console", "all", "showing progress").Console(
+            highlight=False
+        )
+        self.lines = lines
+        self._bar: Any = None
+        self._task: Any = None
+        self._drawn = 0.0
+
+    def on_fit_start(self, run: Run) -> None:
+        """Show the bar."""
+        rich = require("rich.progress", "all", "showing progress")
+        self._bar = rich.Progress(
+            rich.TextColumn("epoch {task.fields[epoch]}"),
+            rich.BarColumn(bar_width=24),
+            rich.TextColumn("{task.percentage:>3.0f} %"),
+            rich.TextColumn("{task.fields[figures]}"),
+            rich.TextColumn("{task.fields[left]}"),
+            console=self.console,
+            transient=True,
+            auto_refresh=False,
+            disable=not self.console.is_terminal,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task(
+            "training", total=run.total_steps, epoch=f"1/{run.epochs}", figures="", left=""
+        )
+
+    def on_step_end(self, run: Run) -> None:
+        """Move the bar, at most ten times a second."""
+        now = time.perf_counter()
+        if now - self._drawn < 0.1:
+            return
+        self._drawn = now
+        rate = run.seen / max(now - run.started, 1e-9)
+        ahead = max(run.total_steps - run.step, 0) * (now - run.started) / max(run.step, 1)
+        figures = "  ".join(f"{k} {_shown(k, v)}" for k, v in run.running().items())
+        self._bar.update(
+            self._task,
+            completed=run.step,
+            epoch=f"{run.epoch}/{run.epochs}",
+            figures=f"{figures}  {rate:,.0f} examples/s",
+            left=f"{format_seconds(ahead)} left",
+        )
+        self._bar.refresh()
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Write the epoch's figures."""
+        every = -(-run.epochs // self.lines)
+        if run.epoch % every and run.epoch not in (1, run.epochs) and not run.stopped:
+            return
+        row = run.history.rows[-1]
+        width = len(str(run.epochs))
+        skip = ("epoch", "seconds", "learning_rate", "examples_per_second")
+        figures = "  ".join(
+            f"{name.replace('_', ' ')} {_shown(name, value)}"
+            for name, value in row.items()
+            if name not in skip
+        )
+        self._bar.console.print(
+            f"epoch {run.epoch:>{width}}/{run.epochs}  {figures}  "
+            f"{row['examples_per_second']:,.0f} examples/s",
+            soft_wrap=True,
+        )
+
+    def on_fit_end(self, run: Run) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()

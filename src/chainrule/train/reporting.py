@@ -1,0 +1,223 @@
+"""From the outcome of a training job to the plain data of its report (floor 4)."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import chainrule
+from chainrule import nn
+from chainrule.backend import threads
+from chainrule.data import Examples
+from chainrule.ops import Array, softmax
+from chainrule.train.fit import predict
+from chainrule.train.outcome import Outcome
+from chainrule.train.progress import format_seconds
+from chainrule.train.report import Boundary, Mistake, Report
+from chainrule.train.summary import shape_text
+
+__all__ = ["report_of"]
+
+_MISTAKES = 42
+_SAMPLES = 20
+_GRID = 120  # points of the plane along each side at which the network is asked
+_POINTS = 1500
+
+
+def report_of(outcome: Outcome, command: str) -> Report:
+    """Return what `report.html` shows of a job.
+
+    Args:
+        outcome: of the job.
+        command: the command line that repeats it.
+    """
+    examples, test = outcome.examples, outcome.test
+    samples, labels = _samples(examples)
+    common: dict[str, Any] = {
+        "title": f"chainrule train {examples.name}",
+        "headline": _headline(outcome),
+        "data": _data(examples, test),
+        "network": [
+            {
+                "layer": row.name,
+                "output shape": shape_text(row.shape),
+                "parameters": f"{row.parameters:,}",
+                "operations": f"{row.flops:,}",
+            }
+            for row in outcome.layers
+        ],
+        "history": outcome.history.rows,
+        "best_epoch": outcome.history.best_epoch,
+        "weights": _first_weights(outcome.model, examples),
+        "samples": samples,
+        "sample_labels": labels,
+        "settings": _settings(outcome),
+        "command": command,
+        "environment": _environment(),
+    }
+    if test.classes is None:
+        guesses = outcome.outputs.reshape(-1)
+        return Report(**common, scatter=(test.y, guesses), mistakes=_far_off(test, guesses))
+    probabilities = softmax(outcome.outputs, dim=1)
+    return Report(
+        **common,
+        confusion=_confusion(test.y, probabilities.argmax(axis=1), len(test.classes)),
+        classes=test.classes,
+        mistakes=_mistakes(test, probabilities),
+        boundary=_boundary(outcome),
+    )
+
+
+def _headline(outcome: Outcome) -> list[tuple[str, str]]:
+    figures = outcome.figures
+    if "accuracy" in figures:
+        first = [("test accuracy", f"{100 * figures['accuracy']:.1f} %")]
+    else:
+        first = [("mean error", f"{figures['mae']:.4g}"), ("R2", f"{figures['r2']:.3f}")]
+    parameters = sum(row.parameters for row in outcome.layers)
+    return [
+        *first,
+        ("parameters", f"{parameters:,}"),
+        ("epochs", str(len(outcome.history))),
+        ("training time", format_seconds(outcome.seconds)),
+    ]
+
+
+def _data(examples: Examples, test: Examples) -> list[tuple[str, str]]:
+    total = len(examples) + (0 if examples.test is None else len(examples.test))
+    facts = [
+        ("data", examples.name),
+        ("source", examples.about),
+        ("examples", f"{total:,}"),
+        ("held out for the test", f"{len(test):,}"),
+        ("shape of one", shape_text(examples.x.shape[1:])),
+    ]
+    if examples.classes is not None:
+        facts.append(("classes", ", ".join(examples.classes)))
+    if examples.columns:
+        facts.append(("columns", ", ".join(examples.columns)))
+    return facts
+
+
+def _settings(outcome: Outcome) -> list[tuple[str, str]]:
+    chosen = vars(outcome.settings)
+    return [(name.replace("_", " "), _setting(value)) for name, value in chosen.items()]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(str(v) for v in value)
+    return "-" if value is None else str(value)
+
+
+def _environment() -> list[tuple[str, str]]:
+    return [
+        ("chainrule", chainrule.__version__),
+        ("Python", platform.python_version()),
+        ("NumPy", np.__version__),
+        ("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"),
+        ("threads", str(threads.get_num_threads())),
+    ]
+
+
+# --- examples -----------------------------------------------------------------------------------
+
+
+def _pictures(examples: Examples, rows: Array) -> Array:
+    return (examples.x[rows] / np.float32(examples.levels or 255)).astype(np.float32)
+
+
+def _samples(examples: Examples) -> tuple[Array | None, Sequence[str]]:
+    """The first images of each class in turn, with their class."""
+    if not examples.is_image or examples.classes is None:
+        return None, ()
+    each = max(1, _SAMPLES // len(examples.classes))
+    rows = [
+        row
+        for label in range(len(examples.classes))
+        for row in np.flatnonzero(examples.y == label)[:each]
+    ][:_SAMPLES]
+    chosen = np.asarray(rows, dtype=np.int64)
+    return _pictures(examples, chosen), [examples.classes[examples.y[r]] for r in rows]
+
+
+def _text(examples: Examples, row: int) -> str:
+    if examples.is_image:
+        return ""
+    values = examples.x[row]
+    names = examples.columns or [f"x{i}" for i in range(len(values))]
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in zip(names[:6], values[:6]))
+    return shown + (", ..." if len(values) > 6 else "")
+
+
+def _mistake(test: Examples, row: int, truth: str, predicted: str, confidence: float) -> Mistake:
+    picture = _pictures(test, np.array([row]))[0] if test.is_image else None
+    return Mistake(picture, _text(test, row), truth, predicted, confidence, row)
+
+
+def _mistakes(test: Examples, probabilities: Array) -> list[Mistake]:
+    """The test examples got wrong, the most confident first."""
+    names = test.classes or ()
+    guesses = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1)
+    wrong = np.flatnonzero(guesses != test.y)
+    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MISTAKES]
+    return [
+        _mistake(test, int(r), names[test.y[r]], names[guesses[r]], float(confidence[r]))
+        for r in order
+    ]
+
+
+def _far_off(test: Examples, guesses: Array) -> list[Mistake]:
+    """The test rows whose prediction is farthest from the truth."""
+    order = np.argsort(-np.abs(guesses - test.y), kind="stable")[:_MISTAKES]
+    return [
+        _mistake(test, int(r), f"{test.y[r]:.4g}", f"{guesses[r]:.4g}", float("nan")) for r in order
+    ]
+
+
+def _confusion(truth: Array, guesses: Array, classes: int) -> Array:
+    counts = np.bincount(truth * classes + guesses, minlength=classes * classes)
+    return counts.reshape(classes, classes)
+
+
+# --- the network --------------------------------------------------------------------------------
+
+
+def _first_weights(model: nn.Module, examples: Examples) -> Array | None:
+    """The first layer's weights as images, (units, C, H, W), if it looks at images."""
+    if not examples.is_image:
+        return None
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            return module.weight.array
+        if isinstance(module, nn.Linear):
+            return module.weight.array.reshape(-1, *examples.x.shape[1:])
+    return None
+
+
+def _boundary(outcome: Outcome) -> Boundary | None:
+    """For points in the plane, what the network says all over it."""
+    x = outcome.examples.x
+    if x.ndim != 2 or x.shape[1] != 2:
+        return None
+    low, high = x.min(axis=0), x.max(axis=0)
+    margin = 0.08 * np.maximum(high - low, 1e-6)
+    (x0, y0), (x1, y1) = low - margin, high + margin
+    across, up = np.meshgrid(np.linspace(x0, x1, _GRID), np.linspace(y0, y1, _GRID))
+    grid = np.stack([across, up], axis=-1).reshape(-1, 2).astype(x.dtype)
+    outputs = predict(outcome.model, grid)
+    probabilities = softmax(outputs, dim=1).reshape(_GRID, _GRID, -1)
+    names = outcome.examples.columns or ("x", "y")
+    return Boundary(
+        probabilities,
+        (float(x0), float(x1), float(y0), float(y1)),
+        outcome.test.x[:_POINTS],
+        outcome.test.y[:_POINTS],
+        names[0],
+        names[1],
+    )

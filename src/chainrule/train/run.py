@@ -1,0 +1,108 @@
+"""The state of a training run, and the figures it leaves (floor 4)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+from chainrule import nn, optim
+from chainrule.ops import Array
+from chainrule.tensor import Tensor
+
+__all__ = ["History", "Loss", "Metric", "Run"]
+
+Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+Metric: TypeAlias = Callable[[Array, Array], float]
+
+
+class History:
+    """The figures of every epoch.
+
+    Attributes:
+        rows: one dictionary an epoch: epoch, loss, accuracy or the like, the same of validation,
+            learning_rate, seconds, examples_per_second.
+        best_epoch: whose weights were kept, if `BestWeights` was there.
+        stopped: why training ended before its last epoch; empty if it did not.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+        self.best_epoch: int | None = None
+        self.stopped = ""
+
+    def __getitem__(self, name: str) -> list[float]:
+        return [row.get(name, math.nan) for row in self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Run:
+    """One training run: what callbacks see.
+
+    Attributes:
+        model: the module being trained.
+        optimizer: what trains it.
+        history: the figures so far.
+        epochs: how many there will be at most.
+        epoch: the present one, from 1.
+        step: steps taken, over all epochs.
+        total_steps: how many there will be at most.
+        seen: examples trained on.
+        started: when, by `time.perf_counter`.
+        step_loss: of the last step.
+        stopped: why the run is to end; empty if it is not.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: optim.Optimizer,
+        loss: Loss,
+        metrics: dict[str, Metric],
+        epochs: int,
+        total_steps: int,
+        history: History | None = None,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.loss = loss
+        self.metrics = metrics
+        self.history = History() if history is None else history
+        self.epochs = epochs
+        self.epoch = 0
+        self.step = 0
+        self.total_steps = total_steps
+        self.seen = 0
+        self.started = time.perf_counter()
+        self.step_loss = math.nan
+        self.stopped = ""
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def stop(self, reason: str) -> None:
+        """End the run after this epoch."""
+        self.stopped = reason
+
+    def running(self) -> dict[str, float]:
+        """Return loss and metrics of the present epoch so far."""
+        return {name: total / max(self._count, 1) for name, total in self._sums.items()}
+
+    def begin_epoch(self) -> None:
+        """Start counting anew."""
+        self.epoch += 1
+        self._sums = dict.fromkeys(("loss", *self.metrics), 0.0)
+        self._count = 0
+
+    def count(self, loss: float, outputs: Array, targets: Array) -> None:
+        """Add a step's figures to the epoch's."""
+        n = len(targets)
+        self.step += 1
+        self.seen += n
+        self.step_loss = loss
+        self._count += n
+        self._sums["loss"] += loss * n
+        for name, metric in self.metrics.items():
+            self._sums[name] += metric(outputs, targets) * n

@@ -1,0 +1,355 @@
+"""What holds for every operation, asked of every row in `cases.py`."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+from cases import CASES, Case, is_real
+
+from chainrule import ops
+from chainrule.errors import ChainruleError
+from chainrule.ops import COMPOSITES, REGISTRY, Ghost
+from chainrule.tensor import Tensor
+from chainrule.tensor.autograd import grad, gradcheck, gradgradcheck
+
+TOLERANCE = {
+    np.dtype(np.float32): {"rtol": 2e-5, "atol": 2e-6},
+    np.dtype(np.float64): {"rtol": 1e-10, "atol": 1e-12},
+}
+
+
+def every(condition=lambda case: True):
+    """Ask a test of every row for which `condition` holds."""
+    rows = {name: case for name, case in CASES.items() if condition(case)}
+    return pytest.mark.parametrize("case", rows.values(), ids=rows.keys())
+
+
+def has_gradient(case: Case) -> bool:
+    return bool(case.wanted())
+
+
+def is_smooth(case: Case) -> bool:
+    return has_gradient(case) and case.smooth
+
+
+def has_torch(case: Case) -> bool:
+    return case.torch is not None
+
+
+def both(first, second):
+    return lambda case: first(case) and second(case)
+
+
+in_both_formats = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["f8", "f4"])
+
+
+# --- helpers ------------------------------------------------------------------------------------
+
+
+def plain(y):
+    """The array in a tensor of ours or PyTorch's, or the array itself."""
+    return y.array if isinstance(y, Tensor) else np.asarray(y)
+
+
+def assert_equal(found, expected):
+    """The same number of arrays, of the same shapes and values, to the rounding of what was found."""
+    assert len(found) == len(expected)
+    for a, b in zip(map(plain, found), map(plain, expected)):
+        assert a.shape == b.shape
+        exact = {"rtol": 0, "atol": 0}
+        np.testing.assert_allclose(a, b, **TOLERANCE.get(a.dtype, exact))
+
+
+def traced(case: Case, arrays):
+    """The inputs as tensors, those with a gradient asking for it."""
+    wanted = case.wanted()
+    return [
+        Tensor(a, requires_grad=i in wanted) if isinstance(a, np.ndarray) else a
+        for i, a in enumerate(arrays)
+    ]
+
+
+def weights(size, shift=0.0):
+    """Fixed, unequal numbers, so that errors do not cancel."""
+    return np.cos(np.arange(size) + shift) + 1.5
+
+
+def flat(ys):
+    """All floating-point outputs as one vector."""
+    return ops.cat([y.reshape(-1) for y in ys if plain(y).dtype.kind == "f"])
+
+
+def gradients(case: Case, xs, create_graph=False):
+    """The gradients of a weighted sum of all outputs; zeros where there is none."""
+    y = flat(case.ours(*xs))
+    wanted = [xs[i] for i in case.wanted()]
+    seed = Tensor(weights(y.numel()).astype(y.dtype))
+    found = grad(y, wanted, seed, create_graph=create_graph, allow_unused=True)
+    return [np.zeros_like(x.array) if g is None else g for g, x in zip(found, wanted)]
+
+
+# --- every operation has a row ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*REGISTRY, *COMPOSITES])
+def test_there_is_a_row(name):
+    assert name in {case.op for case in CASES.values()}, (
+        f"{name} has no row in tests/cases.py: add case({name!r}, inputs, reference, torch) to the "
+        "list where its neighbours are, one for each kind of attribute, and kink(...) rows for "
+        "points where its slope jumps"
+    )
+
+
+def test_rows_have_different_names():
+    from cases import LISTS
+
+    names = [case.name for case in itertools.chain(*LISTS)]
+    assert len(names) == len(set(names)), "two rows of one operation need different notes"
+
+
+# --- values -------------------------------------------------------------------------------------
+
+
+@every()
+@in_both_formats
+def test_value_is_that_of_the_reference(case, dtype):
+    found = case.ours(*case.arrays(dtype))
+    inputs = [a.astype(np.float64) if is_real(a) else a for a in case.arrays(dtype)]
+    with np.errstate(all="ignore"):
+        expected = case.expected(*inputs)
+    assert_equal(found, expected)
+
+
+@every(lambda case: case.kind != "random")
+@in_both_formats
+def test_tensors_give_what_arrays_give(case, dtype):
+    found = case.ours(*traced(case, case.arrays(dtype)))
+    assert_equal(found, case.ours(*case.arrays(dtype)))
+
+
+@every(lambda case: any(map(is_real, case.arrays())))
+@in_both_formats
+def test_dtype_is_kept(case, dtype):
+    wide = case.attrs.get("dtype", dtype)
+    found = [plain(y).dtype for y in case.ours(*case.arrays(dtype))]
+    assert all(d == wide for d in found if d.kind == "f")
+
+
+@every(has_gradient)
+@in_both_formats
+def test_gradient_has_the_dtype_of_its_input(case, dtype):
+    xs = traced(case, case.arrays(dtype))
+    if not any(plain(y).dtype.kind == "f" for y in case.ours(*xs)):
+        pytest.skip("the output is not a floating-point one")
+    assert [plain(g).dtype for g in gradients(case, xs)] == [dtype] * len(case.wanted())
+
+
+# --- memory layouts, empty and broadcast inputs ---------------------------------------------------
+
+
+def backwards(a):
+    """The same elements, lying in memory in reverse."""
+    return np.flip(np.flip(a).copy())
+
+
+def spaced(a):
+    """The same elements, others lying between them."""
+    return np.repeat(a, 2, axis=-1)[..., ::2] if a.ndim else a
+
+
+@every()
+@pytest.mark.parametrize("layout", [np.asfortranarray, backwards, spaced])
+def test_memory_layout_does_not_matter(case, layout):
+    inputs = [layout(a) if isinstance(a, np.ndarray) else a for a in case.arrays()]
+    assert_equal(case.ours(*inputs), case.ours(*case.arrays()))
+
+
+def emptied(case):
+    """The inputs with a dimension of 0: one input at a time, and all along the first or last."""
+    arrays = case.arrays()
+    for i, a in enumerate(arrays):
+        for d in range(np.ndim(a)):
+            yield [np.take(b, [], d) if j == i else b for j, b in enumerate(arrays)]
+    for d in (0, -1):
+        yield [np.take(b, [], d) if np.ndim(b) else b for b in arrays]
+
+
+class RulesAgree:
+    """A watcher: of every call of a primitive the shape rule is right and the cost a count."""
+
+    def __call__(self, op, args, attrs, y):
+        shapes = [np.shape(a) for a in args]
+        assert op.shape(*shapes, **attrs) == np.shape(y), f"shape rule of {op.name}"
+        cost = op.cost(*shapes, **attrs)
+        assert all(isinstance(n, int) and n >= 0 for n in cost), f"cost of {op.name}: {cost}"
+
+
+@every()
+def test_empty_inputs_work_or_are_refused(case):
+    for inputs in emptied(case):
+        try:
+            with ops.watch(RulesAgree()):
+                found = case.ours(*inputs)
+        except ChainruleError:
+            continue
+        xs = traced(case, inputs)
+        if has_gradient(case) and any(plain(y).dtype.kind == "f" for y in found):
+            for x, g in zip((xs[i] for i in case.wanted()), gradients(case, xs)):
+                assert g.shape == x.shape
+
+
+@every()
+def test_shape_and_cost_rules_hold_for_every_primitive_inside(case):
+    with ops.watch(RulesAgree()):
+        case.ours(*case.arrays())
+        if is_smooth(case):
+            gradients(case, traced(case, case.arrays()))
+
+
+def is_binary(case: Case) -> bool:
+    return case.kind == "elementwise" and len(case.inputs) == 2 and case.smooth
+
+
+@every(is_binary)
+@pytest.mark.parametrize(
+    "shapes", [((3, 1), (4,)), ((), (2, 3)), ((2, 3), (1,)), ((0,), (2, 1)), ((4,), (2, 3, 1))]
+)
+def test_elementwise_operations_broadcast(case, shapes):
+    inputs = [np.resize(a, shape) for a, shape in zip(case.arrays(), shapes)]
+    full = [np.broadcast_to(a, np.broadcast_shapes(*shapes)) for a in inputs]
+    with ops.watch(RulesAgree()):
+        assert_equal(case.ours(*inputs), case.ours(*full))
+
+
+# --- derivatives --------------------------------------------------------------------------------
+
+
+@every(is_smooth)
+def test_first_derivative_is_that_of_differences(case):
+    assert gradcheck(lambda *xs: flat(case.ours(*xs)), traced(case, case.arrays()))
+
+
+@every(is_smooth)
+def test_second_derivative_is_that_of_differences(case):
+    assert gradgradcheck(lambda *xs: flat(case.ours(*xs)), traced(case, case.arrays()))
+
+
+@every(has_gradient)
+def test_gradient_through_tensors_is_that_through_arrays(case):
+    quick = gradients(case, traced(case, case.arrays()))
+    recorded = gradients(case, traced(case, case.arrays()), create_graph=True)
+    assert_equal(quick, recorded)
+
+
+@every(lambda case: case.slopes is not None)
+def test_slopes_at_kinks_are_those_in_the_table(case):
+    xs = traced(case, case.arrays())
+    ones = Tensor(np.ones(flat(case.ours(*xs)).numel()))
+    found = grad(flat(case.ours(*xs)), [xs[i] for i in case.wanted()], ones)
+    assert_equal(found, case.slopes)
+
+
+def spread_out(case):
+    """Every call of a differentiable primitive that the row makes: (op, args, attrs, y)."""
+    calls = []
+    with ops.watch(lambda *call: calls.append(call)):
+        case.ours(*case.arrays())
+    return [call for call in calls if call[0].differentiable]
+
+
+def asked(op, args):
+    """Every set of arguments whose gradients can be asked for, as a bit mask."""
+    real = [i for i, a in enumerate(args) if is_real(np.asarray(a)) and op.rule(i) is not None]
+    for count in range(1, len(real) + 1):
+        for chosen in itertools.combinations(real, count):
+            yield chosen, sum(1 << i for i in chosen)
+
+
+def ghostly(a, read):
+    return a if read or isinstance(a, (int, float)) else Ghost(np.shape(a), np.asarray(a).dtype)
+
+
+@every(has_gradient)
+def test_rules_read_no_more_than_they_say(case):
+    with np.errstate(all="ignore"):
+        for op, args, attrs, y in spread_out(case):
+            g = np.reshape(weights(np.size(y)), np.shape(y))
+            for chosen, mask in asked(op, args):
+                reads_y, reads = op.saved(mask, len(args))
+                ghosts = [ghostly(a, read) for a, read in zip(args, reads)]
+                for i in chosen:
+                    assert_equal(
+                        [op.rule(i)(g, ghostly(y, reads_y), *ghosts, **attrs)],
+                        [op.rule(i)(g, y, *args, **attrs)],
+                    )
+
+
+# --- PyTorch ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch, the judge of what its names mean."""
+    torch = pytest.importorskip("torch", reason="PyTorch is the judge here and is not installed")
+    torch.set_num_threads(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield torch
+
+
+def in_torch(torch, case: Case):
+    """The inputs as PyTorch's tensors."""
+    wanted = case.wanted()
+    return [
+        torch.tensor(a, requires_grad=i in wanted) if isinstance(a, np.ndarray) else a
+        for i, a in enumerate(case.arrays())
+    ]
+
+
+def torch_gradients(torch, case: Case, xs, create_graph=False):
+    """What `gradients` is for ours."""
+    y = torch.cat([y.reshape(-1) for y in case.theirs(*xs) if y.dtype.is_floating_point])
+    wanted = [xs[i] for i in case.wanted()]
+    seed = torch.tensor(weights(y.numel()))
+    found = torch.autograd.grad(y, wanted, seed, create_graph=create_graph, allow_unused=True)
+    return [torch.zeros_like(x) if g is None else g for g, x in zip(found, wanted)]
+
+
+def summed(gs, weighted):
+    """A number that depends on every element of every gradient."""
+    return sum((g * weighted(g, k)).sum() for k, g in enumerate(gs))
+
+
+@every(has_torch)
+def test_value_is_that_of_pytorch(case, torch):
+    found = case.ours(*traced(case, case.arrays()))
+    assert_equal(found, [y.detach() for y in case.theirs(*in_torch(torch, case))])
+
+
+@every(both(has_torch, has_gradient))
+def test_gradient_is_that_of_pytorch(case, torch):
+    found = gradients(case, traced(case, case.arrays()))
+    assert_equal(found, torch_gradients(torch, case, in_torch(torch, case)))
+
+
+@every(both(has_torch, has_gradient))
+def test_second_derivative_is_that_of_pytorch(case, torch):
+    xs, theirs = traced(case, case.arrays()), in_torch(torch, case)
+    first = gradients(case, xs, create_graph=True)
+    expected = torch_gradients(torch, case, theirs, create_graph=True)
+
+    y = summed(first, lambda g, k: np.reshape(weights(plain(g).size, k), g.shape))
+    z = summed(expected, lambda g, k: torch.tensor(np.reshape(weights(g.numel(), k), g.shape)))
+    assert bool(getattr(y, "requires_grad", False)) or not z.requires_grad
+    if not z.requires_grad:
+        return
+    wanted = [xs[i] for i in case.wanted()]
+    found = grad(y, wanted, allow_unused=True)
+    judged = torch.autograd.grad(z, [theirs[i] for i in case.wanted()], allow_unused=True)
+    assert_equal(
+        [np.zeros(x.shape) if g is None else g for g, x in zip(found, wanted)],
+        [np.zeros(x.shape) if g is None else g for g, x in zip(judged, wanted)],
+    )
