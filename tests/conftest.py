@@ -1,12 +1,8 @@
-"""What every test runs under: the same examples each time, and the settings left as they were."""
+"""What every test runs under: hypothesis draws the same examples every time, at its own pace."""
 
 from __future__ import annotations
 
 import hypothesis
-import pytest
-
-from chainrule import backend
-from chainrule.backend import dtypes
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("repeatable")

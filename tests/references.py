@@ -389,7 +389,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, count_include_pad=True):
     return pooled_mean(x, window, count_include_pad)
 
 
-# --- activations, losses and normalisation -------------------------------------------------------------------
+# --- activations, losses and normalisation ------------------------------------------------------
 
 
 def log_softmax(x, dim=-1):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 
 import numpy as np
 import pytest
-from cases import CASES, Case, is_real
+from cases import CASES, LISTS, Case, is_real
 
 from chainrule import ops
 from chainrule.errors import ChainruleError
@@ -43,7 +42,7 @@ def both(first, second):
     return lambda case: first(case) and second(case)
 
 
-in_both_formats = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["f8", "f4"])
+FORMATS = [np.float64, np.float32]
 
 
 # --- helpers ------------------------------------------------------------------------------------
@@ -51,11 +50,13 @@ in_both_formats = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids
 
 def plain(y):
     """The array in a tensor of ours or PyTorch's, or the array itself."""
-    return y.array if isinstance(y, Tensor) else np.asarray(y)
+    if isinstance(y, Tensor):
+        return y.array
+    return y.numpy(force=True) if hasattr(y, "numpy") else np.asarray(y)
 
 
 def assert_equal(found, expected):
-    """The same number of arrays, of the same shapes and values, to the rounding of what was found."""
+    """The same number of arrays of the same shapes and values, to the rounding of what was found."""
     assert len(found) == len(expected)
     for a, b in zip(map(plain, found), map(plain, expected)):
         assert a.shape == b.shape
@@ -67,9 +68,14 @@ def traced(case: Case, arrays):
     """The inputs as tensors, those with a gradient asking for it."""
     wanted = case.wanted()
     return [
-        Tensor(a, requires_grad=i in wanted) if isinstance(a, np.ndarray) else a
+        Tensor(a, requires_grad=i in wanted) if holds_numbers(a) else a
         for i, a in enumerate(arrays)
     ]
+
+
+def holds_numbers(a):
+    """Whether `a` is an array of what a tensor holds; the state of a generator is not."""
+    return isinstance(a, np.ndarray) and a.dtype != np.uint64
 
 
 def weights(size, shift=0.0):
@@ -94,65 +100,68 @@ def gradients(case: Case, xs, create_graph=False):
 # --- every operation has a row ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*REGISTRY, *COMPOSITES])
-def test_there_is_a_row(name):
-    assert name in {case.op for case in CASES.values()}, (
-        f"{name} has no row in tests/cases.py: add case({name!r}, inputs, reference, torch) to the "
-        "list where its neighbours are, one for each kind of attribute, and kink(...) rows for "
-        "points where its slope jumps"
+def test_every_operation_has_a_row():
+    missing = {*REGISTRY, *COMPOSITES} - {case.op for case in CASES.values()}
+    assert not missing, (
+        f"no row in tests/cases.py for {', '.join(sorted(missing))}: add "
+        "case(name, inputs, reference, torch) to the list where its neighbours are, one for each "
+        "kind of attribute, and kink(...) for points where its slope jumps"
     )
 
 
 def test_rows_have_different_names():
-    from cases import LISTS
-
-    names = [case.name for case in itertools.chain(*LISTS)]
-    assert len(names) == len(set(names)), "two rows of one operation need different notes"
+    names = [case.name for rows in LISTS for case in rows]
+    assert len(names) == len(CASES), "two rows of one operation need different notes"
 
 
 # --- values -------------------------------------------------------------------------------------
 
 
 @every()
-@in_both_formats
-def test_value_is_that_of_the_reference(case, dtype):
-    found = case.ours(*case.arrays(dtype))
-    inputs = [a.astype(np.float64) if is_real(a) else a for a in case.arrays(dtype)]
-    with np.errstate(all="ignore"):
-        expected = case.expected(*inputs)
-    assert_equal(found, expected)
+def test_value_is_that_of_the_reference(case):
+    for dtype in FORMATS:
+        inputs = [a.astype(np.float64) if is_real(a) else a for a in case.arrays(dtype)]
+        with np.errstate(all="ignore"):
+            expected = case.expected(*inputs)
+        assert_equal(case.ours(*case.arrays(dtype)), expected)
 
 
 @every(lambda case: case.kind != "random")
-@in_both_formats
-def test_tensors_give_what_arrays_give(case, dtype):
-    found = case.ours(*traced(case, case.arrays(dtype)))
-    assert_equal(found, case.ours(*case.arrays(dtype)))
+def test_tensors_give_what_arrays_give(case):
+    for dtype in FORMATS:
+        found = case.ours(*traced(case, case.arrays(dtype)))
+        assert_equal(found, case.ours(*case.arrays(dtype)))
 
 
 @every(lambda case: any(map(is_real, case.arrays())))
-@in_both_formats
-def test_dtype_is_kept(case, dtype):
-    wide = case.attrs.get("dtype", dtype)
-    found = [plain(y).dtype for y in case.ours(*case.arrays(dtype))]
-    assert all(d == wide for d in found if d.kind == "f")
+def test_dtype_is_kept(case):
+    for dtype in FORMATS:
+        expected = case.attrs.get("dtype", dtype)
+        through_tensors = case.ours(*traced(case, case.arrays(dtype)))
+        # Reals among integers are NumPy's matter where no tensor is in play.
+        through_arrays = [] if "integers" in case.note else case.ours(*case.arrays(dtype))
+        found = [plain(y).dtype for y in (*through_tensors, *through_arrays)]
+        assert all(d == expected for d in found if d.kind == "f")
 
 
 @every(has_gradient)
-@in_both_formats
-def test_gradient_has_the_dtype_of_its_input(case, dtype):
-    xs = traced(case, case.arrays(dtype))
-    if not any(plain(y).dtype.kind == "f" for y in case.ours(*xs)):
-        pytest.skip("the output is not a floating-point one")
-    assert [plain(g).dtype for g in gradients(case, xs)] == [dtype] * len(case.wanted())
+def test_gradient_has_the_dtype_of_its_input(case):
+    for dtype in FORMATS:
+        found = gradients(case, traced(case, case.arrays(dtype)))
+        assert [plain(g).dtype for g in found] == [dtype] * len(case.wanted())
 
 
 # --- memory layouts, empty and broadcast inputs ---------------------------------------------------
 
 
+def columns_first(a):
+    """The same elements, in Fortran's order."""
+    return a.copy(order="F")
+
+
 def backwards(a):
     """The same elements, lying in memory in reverse."""
-    return np.flip(np.flip(a).copy())
+    return np.flip(np.flip(a).copy()) if a.ndim else a
 
 
 def spaced(a):
@@ -161,20 +170,23 @@ def spaced(a):
 
 
 @every()
-@pytest.mark.parametrize("layout", [np.asfortranarray, backwards, spaced])
-def test_memory_layout_does_not_matter(case, layout):
-    inputs = [layout(a) if isinstance(a, np.ndarray) else a for a in case.arrays()]
-    assert_equal(case.ours(*inputs), case.ours(*case.arrays()))
+def test_memory_layout_does_not_matter(case):
+    expected = case.ours(*case.arrays())
+    for layout in (columns_first, backwards, spaced):
+        inputs = [layout(a) if isinstance(a, np.ndarray) else a for a in case.arrays()]
+        assert_equal(case.ours(*inputs), expected)
 
 
 def emptied(case):
-    """The inputs with a dimension of 0: one input at a time, and all along the first or last."""
+    """The inputs with a dimension of 0: in all of them the first or the last, or in one any."""
     arrays = case.arrays()
-    for i, a in enumerate(arrays):
-        for d in range(np.ndim(a)):
-            yield [np.take(b, [], d) if j == i else b for j, b in enumerate(arrays)]
+    ranks = [np.ndim(a) if holds_numbers(a) else 0 for a in arrays]
     for d in (0, -1):
-        yield [np.take(b, [], d) if np.ndim(b) else b for b in arrays]
+        yield [np.take(a, [], d) if rank else a for a, rank in zip(arrays, ranks)]
+    if case.kind != "update":
+        for i, rank in enumerate(ranks):
+            for d in range(rank):
+                yield [np.take(a, [], d) if j == i else a for j, a in enumerate(arrays)]
 
 
 class RulesAgree:
@@ -187,18 +199,18 @@ class RulesAgree:
         assert all(isinstance(n, int) and n >= 0 for n in cost), f"cost of {op.name}: {cost}"
 
 
-@every()
+@every(lambda case: case.kind != "random")
 def test_empty_inputs_work_or_are_refused(case):
     for inputs in emptied(case):
         try:
             with ops.watch(RulesAgree()):
-                found = case.ours(*inputs)
-        except ChainruleError:
+                case.ours(*inputs)
+        except (ChainruleError, IndexError):  # the latter of a place in what is empty now
             continue
         xs = traced(case, inputs)
-        if has_gradient(case) and any(plain(y).dtype.kind == "f" for y in found):
-            for x, g in zip((xs[i] for i in case.wanted()), gradients(case, xs)):
-                assert g.shape == x.shape
+        if has_gradient(case):
+            for i, g in zip(case.wanted(), gradients(case, xs)):
+                assert g.shape == xs[i].shape
 
 
 @every()
@@ -209,19 +221,13 @@ def test_shape_and_cost_rules_hold_for_every_primitive_inside(case):
             gradients(case, traced(case, case.arrays()))
 
 
-def is_binary(case: Case) -> bool:
-    return case.kind == "elementwise" and len(case.inputs) == 2 and case.smooth
-
-
-@every(is_binary)
-@pytest.mark.parametrize(
-    "shapes", [((3, 1), (4,)), ((), (2, 3)), ((2, 3), (1,)), ((0,), (2, 1)), ((4,), (2, 3, 1))]
-)
-def test_elementwise_operations_broadcast(case, shapes):
-    inputs = [np.resize(a, shape) for a, shape in zip(case.arrays(), shapes)]
-    full = [np.broadcast_to(a, np.broadcast_shapes(*shapes)) for a in inputs]
-    with ops.watch(RulesAgree()):
-        assert_equal(case.ours(*inputs), case.ours(*full))
+@every(lambda case: case.kind == "elementwise" and len(case.inputs) == 2 and case.smooth)
+def test_elementwise_operations_broadcast(case):
+    for shapes in [((3, 1), (4,)), ((), (2, 3)), ((2, 3), (1,)), ((0,), (2, 1)), ((4,), (2, 3, 1))]:
+        inputs = [np.resize(a, shape) for a, shape in zip(case.arrays(), shapes)]
+        full = [np.broadcast_to(a, np.broadcast_shapes(*shapes)) for a in inputs]
+        with ops.watch(RulesAgree()):
+            assert_equal(case.ours(*inputs), case.ours(*full))
 
 
 # --- derivatives --------------------------------------------------------------------------------
@@ -262,14 +268,15 @@ def spread_out(case):
 
 def asked(op, args):
     """Every set of arguments whose gradients can be asked for, as a bit mask."""
-    real = [i for i, a in enumerate(args) if is_real(np.asarray(a)) and op.rule(i) is not None]
+    real = [i for i, a in enumerate(args) if is_real(a) and op.rule(i) is not None]
     for count in range(1, len(real) + 1):
         for chosen in itertools.combinations(real, count):
             yield chosen, sum(1 << i for i in chosen)
 
 
 def ghostly(a, read):
-    return a if read or isinstance(a, (int, float)) else Ghost(np.shape(a), np.asarray(a).dtype)
+    """The value, or, if it is not read, what a tape keeps of it; numbers are kept as they are."""
+    return a if read or not hasattr(a, "shape") else Ghost(a.shape, a.dtype)
 
 
 @every(has_gradient)
@@ -295,16 +302,14 @@ def torch():
     """PyTorch, the judge of what its names mean."""
     torch = pytest.importorskip("torch", reason="PyTorch is the judge here and is not installed")
     torch.set_num_threads(1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield torch
+    return torch
 
 
 def in_torch(torch, case: Case):
     """The inputs as PyTorch's tensors."""
     wanted = case.wanted()
     return [
-        torch.tensor(a, requires_grad=i in wanted) if isinstance(a, np.ndarray) else a
+        torch.tensor(a, requires_grad=i in wanted) if holds_numbers(a) else a
         for i, a in enumerate(case.arrays())
     ]
 
@@ -318,38 +323,46 @@ def torch_gradients(torch, case: Case, xs, create_graph=False):
     return [torch.zeros_like(x) if g is None else g for g, x in zip(found, wanted)]
 
 
-def summed(gs, weighted):
-    """A number that depends on every element of every gradient."""
-    return sum((g * weighted(g, k)).sum() for k, g in enumerate(gs))
+def summed(gs, tensor):
+    """One number that depends on every element of every gradient."""
+    parts = [
+        (g * tensor(weights(np.size(plain(g)), k).reshape(tuple(g.shape)))).sum()
+        for k, g in enumerate(gs)
+    ]
+    return sum(parts[1:], parts[0])
+
+
+def derivatives(grad, y, xs):
+    """The derivatives of y, zeros where it depends on nothing."""
+    found = grad(y, xs, allow_unused=True) if y.requires_grad else [None] * len(xs)
+    return [np.zeros(tuple(x.shape)) if g is None else plain(g) for g, x in zip(found, xs)]
 
 
 @every(has_torch)
+@pytest.mark.filterwarnings("ignore:reduction")  # kl_div's "mean"
 def test_value_is_that_of_pytorch(case, torch):
     found = case.ours(*traced(case, case.arrays()))
-    assert_equal(found, [y.detach() for y in case.theirs(*in_torch(torch, case))])
+    expected = case.theirs(*in_torch(torch, case))
+    assert_equal(found, expected)
+    assert [plain(y).dtype for y in found] == [plain(y).dtype for y in expected]
 
 
 @every(both(has_torch, has_gradient))
+@pytest.mark.filterwarnings("ignore:reduction")
 def test_gradient_is_that_of_pytorch(case, torch):
     found = gradients(case, traced(case, case.arrays()))
     assert_equal(found, torch_gradients(torch, case, in_torch(torch, case)))
 
 
-@every(both(has_torch, has_gradient))
+@every(both(has_torch, is_smooth))
+@pytest.mark.filterwarnings("ignore:reduction")
 def test_second_derivative_is_that_of_pytorch(case, torch):
     xs, theirs = traced(case, case.arrays()), in_torch(torch, case)
-    first = gradients(case, xs, create_graph=True)
-    expected = torch_gradients(torch, case, theirs, create_graph=True)
-
-    y = summed(first, lambda g, k: np.reshape(weights(plain(g).size, k), g.shape))
-    z = summed(expected, lambda g, k: torch.tensor(np.reshape(weights(g.numel(), k), g.shape)))
-    assert bool(getattr(y, "requires_grad", False)) or not z.requires_grad
-    if not z.requires_grad:
-        return
-    wanted = [xs[i] for i in case.wanted()]
-    found = grad(y, wanted, allow_unused=True)
-    judged = torch.autograd.grad(z, [theirs[i] for i in case.wanted()], allow_unused=True)
-    assert_equal(
-        [np.zeros(x.shape) if g is None else g for g, x in zip(found, wanted)],
-        [np.zeros(x.shape) if g is None else g for g, x in zip(judged, wanted)],
-    )
+    ours = summed(gradients(case, xs, create_graph=True), lambda w: Tensor(w))
+    judge = summed(torch_gradients(torch, case, theirs, create_graph=True), torch.tensor)
+    found = derivatives(grad, ours, [xs[i] for i in case.wanted()])
+    try:
+        expected = derivatives(torch.autograd.grad, judge, [theirs[i] for i in case.wanted()])
+    except RuntimeError as error:
+        pytest.skip(f"PyTorch has none: {error}")
+    assert_equal(found, expected)

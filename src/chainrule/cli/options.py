@@ -36,7 +36,12 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
 _ABOVE_0 = click.FloatRange(0, min_open=True)
 
 JOB_OPTIONS = _grouped(
-    click.option("--model", default="mlp", show_default=True, help="mlp, cnn or linear."),
+    click.option(
+        "--model",
+        default="auto",
+        show_default=True,
+        help="mlp, cnn, linear, or auto: cnn for images, else mlp.",
+    ),
     click.option(
         "--hidden",
         default="128",
@@ -56,10 +61,10 @@ JOB_OPTIONS = _grouped(
     click.option(
         "--epochs",
         type=click.IntRange(1),
-        help="Passes over the data.  [default: by the number of examples]",
+        help="Passes over the data.  [default: enough for 1,000 steps, at least 5]",
     ),
     click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True),
-    click.option("--lr", type=_ABOVE_0, default=1e-3, show_default=True, help="Learning rate."),
+    click.option("--lr", type=_ABOVE_0, default=2e-3, show_default=True, help="Learning rate."),
     click.option(
         "--optimizer",
         default="adam",
@@ -71,6 +76,13 @@ JOB_OPTIONS = _grouped(
         default="cosine",
         show_default=True,
         help="How the learning rate changes: constant, cosine, onecycle or step.",
+    ),
+    click.option(
+        "--label-smoothing",
+        type=_SHARE,
+        default=0.1,
+        show_default=True,
+        help="Share of the target that goes to all classes alike.",
     ),
     click.option("--weight-decay", type=click.FloatRange(0), default=0.0, show_default=True),
     click.option(
@@ -100,6 +112,6 @@ JOB_OPTIONS = _grouped(
     ),
     click.option("--grey/--colour", default=None, help="Read the images of a folder so."),
     click.option("--data-dir", help="The folder where data sets such as mnist are kept."),
-    click.option("--out", help="The folder to write to.  [default: runs/DATA-MODEL-1, -2, ...]"),
+    click.option("--out", help="The folder to write to.  [default: runs/DATA-1, -2, ...]"),
     click.option("--overwrite", is_flag=True, help="Replace what is in the folder."),
 )

@@ -35,7 +35,7 @@ def train_command(data: str, options: Mapping[str, Any]) -> int:
     )
     names = [field.name for field in dataclasses.fields(Settings)]
     settings = Settings(**{name: options[name] for name in names})
-    folder = Path(options["out"]) if options["out"] else _next_folder(examples, settings.model)
+    folder = Path(options["out"]) if options["out"] else _next_folder(examples)
     outcome = run_job(
         examples,
         settings,
@@ -48,11 +48,11 @@ def train_command(data: str, options: Mapping[str, Any]) -> int:
     return 130 if outcome.interrupted else 0
 
 
-def _next_folder(examples: Examples, model: str) -> Path:
-    """The first of runs/DATA-MODEL-1, -2, ... that is not taken."""
+def _next_folder(examples: Examples) -> Path:
+    """The first of runs/DATA-1, -2, ... that is not taken."""
     stem = Path(examples.name).stem or "data"
     number = 1
-    while (folder := Path("runs") / f"{stem}-{model}-{number}").exists():
+    while (folder := Path("runs") / f"{stem}-{number}").exists():
         number += 1
     return folder
 

@@ -6,6 +6,7 @@ running values.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,6 @@ from chainrule.ops import (
     tanh,
 )
 from chainrule.ops import log_sigmoid as logsigmoid
-from chainrule.ops.shape import ARRAY
 from chainrule.tensor import Generator, Tensor, no_grad
 from chainrule.tensor.generator import state_of
 
@@ -137,7 +137,7 @@ def embedding(index: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     if padding_idx is not None:
         fixed = (np.arange(count) == padding_idx)[:, None]
         weight = ops.where(fixed, weight.detach(), weight)
-    return ops.index(weight, index, key=(ARRAY,))
+    return ops.getitem(weight, index if isinstance(index, Tensor) else numbers)
 
 
 def batch_norm(
@@ -171,7 +171,7 @@ def batch_norm(
         return ops.batch_norm_eval(x, running_mean, running_var, weight, bias, eps)
     y, mean, variance = ops.batch_norm_train(x, weight, bias, eps)
     if running_mean is not None and running_var is not None:
-        count = x.numel() // x.shape[1]
+        count = math.prod(x.shape) // x.shape[1]
         with no_grad():
             _move(running_mean, mean, momentum)
             _move(running_var, variance * (count / (count - 1)), momentum)

@@ -16,7 +16,7 @@ from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module, Parameter
 from chainrule.ops import Array, pair
-from chainrule.tensor import Generator, Tensor, from_numpy
+from chainrule.tensor import Generator, Tensor, as_tensor, from_numpy
 from chainrule.tensor.generator import state_of
 
 __all__ = ["Conv2d", "Embedding", "Flatten", "Identity", "Linear", "Normalize"]
@@ -321,6 +321,7 @@ class Normalize(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (x - mean) / std in floating point."""
+        x = as_tensor(x)
         count = self.mean.numel()
         if count > 1 and (x.ndim < 2 or x.shape[1] != count):
             raise ShapeError(f"expected {count} channels or columns, got shape {tuple(x.shape)}")

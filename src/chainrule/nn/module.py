@@ -1,8 +1,8 @@
 """`Module`: something with parameters that computes (floor 3).
 
 A module's parameters, buffers and submodules are simply its attributes of those kinds, in the order
-in which they were set; there is no second registry. What goes wrong in a module is reported with its
-path in the network.
+in which they were set; there is no second registry. What goes wrong in a module is reported with
+its path in the network.
 """
 
 from __future__ import annotations

@@ -13,7 +13,10 @@ from chainrule.ops.elementwise import (
     erf,
     exp,
     expm1,
+    ge,
     gt,
+    le,
+    log,
     log1p,
     minimum,
     mul,
@@ -24,7 +27,7 @@ from chainrule.ops.elementwise import (
     tanh,
     where,
 )
-from chainrule.ops.reduce import logsumexp
+from chainrule.ops.reduce import peak, sum
 
 
 @composite
@@ -111,13 +114,13 @@ def log_sigmoid(x: Value) -> Value:
 
 @composite
 def hardtanh(x: Value, min_val: float = -1.0, max_val: float = 1.0) -> Value:
-    """x, clipped to [min_val, max_val].
+    """x, clipped to [min_val, max_val]; the slope is 0 at the bounds too, other than that of `clip`.
 
     Examples:
         >>> hardtanh(np.array([-3.0, 0.5, 3.0]))
         array([-1. ,  0.5,  1. ])
     """
-    return clip(x, min=min_val, max=max_val)
+    return where(le(x, min_val), min_val, where(ge(x, max_val), max_val, x))
 
 
 @composite
@@ -128,7 +131,10 @@ def log_softmax(x: Value, dim: int = -1) -> Value:
         >>> log_softmax(np.array([0.0, 1000.0]))
         array([-1000.,     0.])
     """
-    return sub(x, logsumexp(x, dim=dim, keepdim=True))
+    # Shifted first, and not x - logsumexp(x): what the logarithm adds to a large x would be rounded
+    # to the digits of x.
+    z = sub(x, peak(x, dim=dim, keepdim=True))
+    return sub(z, log(sum(exp(z), dim=dim, keepdim=True)))
 
 
 @composite

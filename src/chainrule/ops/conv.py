@@ -11,8 +11,9 @@ are each other's derivatives, so the set is closed under differentiation.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -70,6 +71,11 @@ def pair(v: int | tuple[int, int]) -> Pair:
 def _stepped(x: Shape, window: Window) -> Pair:
     if len(x) != 4:
         raise ShapeError(f"expected images of shape (N, C, H, W), got {x}")
+    if min(x[1:]) < 1 or min(window.size) < 1:
+        raise ShapeError(
+            f"images of shape {x} and a window of {window.size}: there must be a channel and a "
+            "pixel, in both"
+        )
     if min(window.stride) < 1 or min(window.dilation) < 1 or min(window.padding) < 0:
         raise ShapeError(
             f"stride {window.stride} and dilation {window.dilation} must be at least 1, "
@@ -174,6 +180,8 @@ def _conv_shape(
         raise ShapeError(
             f"conv2d takes images (N, C, H, W) and filters (O, C, kh, kw), got {x} and {w}"
         )
+    if min(w[0], groups) < 1:
+        raise ShapeError(f"filters of shape {w} in {groups} groups: there must be one of each")
     if x[1] != w[1] * groups or w[0] % groups:
         raise ShapeError(
             f"expected {w[1] * groups} input channels, got {x[1]}: input of shape {x}, filters of "
@@ -240,8 +248,9 @@ def convolution(
         array([[[[4., 4.],
                  [4., 4.]]]])
     """
+    shapes = (x.shape, w.shape) if b is None else (x.shape, w.shape, b.shape)
     n, o, oh, ow = _conv_shape(
-        x.shape, w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
+        *shapes, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
     y = np.empty((n, oh, ow, o), dtype=np.result_type(x, w))
     filters = _filter_matrix(w, groups)
@@ -255,8 +264,16 @@ def convolution(
     return y.transpose(0, 3, 1, 2)
 
 
-def _input_shape(g: Shape, w: Shape, *, size: Pair, groups: int = 1, **_: Any) -> Shape:
-    return (g[0], w[1] * groups, *size)
+def _adjoint(g: Shape, forward: Shape, shape: Shape) -> Shape:
+    """`shape`, if g is a gradient of what the forward operation makes of it."""
+    if g != forward:
+        raise ShapeError(f"the gradient has shape {g}, the output it belongs to {forward}")
+    return shape
+
+
+def _input_shape(g: Shape, w: Shape, *, size: Pair, groups: int = 1, **at: Any) -> Shape:
+    x = (g[0], w[1] * groups, *size)
+    return _adjoint(g, _conv_shape(x, w, groups=groups, **at), x)
 
 
 @primitive(
@@ -319,8 +336,9 @@ def convolution_input(
     return x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2)
 
 
-def _weight_shape(g: Shape, x: Shape, *, size: Pair, groups: int = 1, **_: Any) -> Shape:
-    return (g[1], x[1] // groups, *size)
+def _weight_shape(g: Shape, x: Shape, *, size: Pair, groups: int = 1, **at: Any) -> Shape:
+    w = (g[1], x[1] // groups, *size)
+    return _adjoint(g, _conv_shape(x, w, groups=groups, **at), w)
 
 
 @primitive(
@@ -431,21 +449,29 @@ def max_pooling_winners(x: Array, window: Window) -> Array:
         >>> max_pooling_winners(np.arange(4.0).reshape(1, 1, 2, 2), window)
         array([[[[3]]]], dtype=uint8)
     """
-    taps = _taps(x, window, _lowest(x.dtype))
-    best = np.array(next(taps))
-    dtype = np.uint8 if math.prod(window.size) <= 256 else np.int32
-    winners = np.zeros(best.shape, dtype=dtype)
-    for k, tap in enumerate(taps, start=1):
-        # Not-a-number wins over numbers, as in the maximum itself.
-        better = (tap > best) | (np.isnan(tap) & ~np.isnan(best))
-        winners[better] = k
+    taps = list(_taps(x, window, _lowest(x.dtype)))
+    best = np.array(taps[0])
+    dtype = np.uint8 if len(taps) <= 256 else np.int32
+    winners = np.zeros_like(best, dtype=dtype)
+    for k, tap in enumerate(taps[1:], start=1):
+        np.copyto(winners, k, where=tap > best)
         np.maximum(best, tap, out=best)
+    if np.isnan(best).any():
+        # Not-a-number wins over numbers, the first of several, as in the maximum itself.
+        for k, tap in reversed(list(enumerate(taps))):
+            np.copyto(winners, k, where=np.isnan(tap))
     return winners
+
+
+def _picked_shape(x: Shape, winners: Shape, *, window: Window) -> Shape:
+    return _adjoint(winners, _pooled_shape(x, window=window), winners)
 
 
 @primitive(
     kind="gather",
-    shape=lambda g, _winners, *, window, size: (*g[:2], *size),
+    shape=lambda g, winners, *, window, size: _adjoint(
+        g, _picked_shape((*g[:2], *size), winners, window=window), (*g[:2], *size)
+    ),
     vjp=[
         lambda h, _y, _g, winners, *, window, size: max_pooling_picked(h, winners, window=window),
         None,
@@ -462,22 +488,27 @@ def max_pooling_spread(g: Array, winners: Array, *, window: Window, size: Pair) 
         array([[[[0., 0.],
                  [0., 1.]]]])
     """
-    return _spread((g * (winners == k) for k in range(math.prod(window.size))), g, window, size)
+    return _spread((winners == k for k in range(math.prod(window.size))), g, window, size)
 
 
-def _spread(parts: Iterator[Array], g: Array, window: Window, size: Pair) -> Array:
-    """Add each tap's part to the pixels that the tap met."""
+def _spread(shares: Iterable[Any], g: Array, window: Window, size: Pair) -> Array:
+    """Add each tap's part, one of `shares` of g, to the pixels that the tap met."""
     ph, pw = window.padding
     n, c = g.shape[:2]
     x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), dtype=g.dtype).transpose(0, 3, 1, 2)
-    for (down, across), part in zip(window.taps((g.shape[2], g.shape[3])), parts):
-        x[:, :, down, across] += part
+    apart = all(s >= r for s, r in zip(window.stride, window.reach()))
+    for (down, across), share in zip(window.taps((g.shape[2], g.shape[3])), shares):
+        pixels = x[:, :, down, across]
+        if apart:  # no pixel is in two windows: nothing to add to
+            np.multiply(g, share, out=pixels)
+        else:
+            pixels += g * share
     return x[:, :, ph : ph + size[0], pw : pw + size[1]]
 
 
 @primitive(
     kind="gather",
-    shape=lambda x, _winners, *, window: _pooled_shape(x, window=window),
+    shape=_picked_shape,
     vjp=[
         lambda g, _y, _x, winners, *, window: max_pooling_spread(
             g, winners, window=window, size=(_x.shape[2], _x.shape[3])
@@ -545,7 +576,9 @@ def average_pooling(x: Array, window: Window, count_padding: bool) -> Array:
 
 @primitive(
     kind="gather",
-    shape=lambda g, *, window, count_padding, size: (*g[:2], *size),
+    shape=lambda g, *, window, count_padding, size: _adjoint(
+        g, _pooled_shape((*g[:2], *size), window=window), (*g[:2], *size)
+    ),
     vjp=[
         lambda h, _y, _g, *, window, count_padding, size: average_pooling(
             h, window=window, count_padding=count_padding
@@ -566,7 +599,7 @@ def average_pooling_spread(g: Array, *, window: Window, count_padding: bool, siz
                  [0.25, 0.25]]]])
     """
     share = g / _pixel_counts(g.shape[2:], size, window, count_padding).astype(g.dtype)
-    return _spread((share for _ in range(math.prod(window.size))), g, window, size)
+    return _spread(itertools.repeat(1), share, window, size)
 
 
 # --- with PyTorch's arguments -------------------------------------------------------------------

@@ -378,12 +378,17 @@ def normal_dim(dim: int, ndim: int, extra: int = 0) -> int:
 
 
 def normal_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """Return the dimensions named by `dim` (`None`: all) counted from the front, in order."""
+    """Return the dimensions named by `dim` (`None`: all) counted from the front, in order.
+
+    A number without dimensions may be asked for 0 or -1, as in PyTorch; there are none of them.
+    """
     if dim is None:
         return tuple(range(ndim))
     if isinstance(dim, (int, np.integer)):
-        return (normal_dim(int(dim), ndim),)
+        dim = (int(dim),)
     dims = tuple(normal_dim(int(d), ndim) for d in dim)
+    if not ndim:
+        return ()
     if len(set(dims)) != len(dims):
         raise ShapeError(f"dim {tuple(dim)} names a dimension twice")
     return dims

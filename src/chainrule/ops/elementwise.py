@@ -28,17 +28,9 @@ from chainrule.ops.core import (
     same_shape,
 )
 from chainrule.ops.erf import erf_body
+from chainrule.ops.shape import unbroadcast
 
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
-
-
-def unbroadcast(g: Value, shape: tuple[int, ...]) -> Value:
-    """Sum `g` over the dimensions that broadcasting `shape` to `g.shape` had added or stretched."""
-    if g.shape == shape:
-        return g
-    from chainrule.ops.shape import sum_to
-
-    return sum_to(g, shape=shape)
 
 
 def derived(i: int, local: Rule | float | None) -> Rule | None:
@@ -185,6 +177,10 @@ def _power_slope(_y: Value, a: Value, b: Value) -> Value:
 
 def _exponent_slope(y: Value, a: Value, b: Value) -> Value:
     # y ln a; at a = 0 with b >= 0 the limit is 0, as in PyTorch.
+    if isinstance(a, (int, float)):
+        if a > 0:
+            return mul(y, math.log(a))
+        a = np.asarray(a, dtype=y.dtype)  # `where` would take two numbers for float64
     flat = logical_and(eq(a, 0), ge(b, 0))
     return where(flat, 0.0, mul(y, log(where(flat, 1.0, a))))
 
@@ -428,13 +424,19 @@ def atan(x: Array) -> Array:
     return np.arctan(x)
 
 
+def _distance_squared(a: Value, b: Value) -> Value:
+    # Infinite at the origin, where the angle has no slope: so that the slopes are 0, not NaN.
+    square_sum = add(square(a), square(b))
+    return where(eq(square_sum, 0), math.inf, square_sum)
+
+
 @elementwise(
-    lambda _y, a, b: div(b, add(square(a), square(b))),
-    lambda _y, a, b: neg(div(a, add(square(a), square(b)))),
+    lambda _y, a, b: div(b, _distance_squared(a, b)),
+    lambda _y, a, b: neg(div(a, _distance_squared(a, b))),
     flops=25,
 )
 def atan2(a: Array, b: Array) -> Array:
-    """The angle of the point (b, a) from the first axis, in (-pi, pi].
+    """The angle of the point (b, a) from the first axis, in (-pi, pi]; its slopes at 0 are 0.
 
     Examples:
         >>> atan2(np.array([1.0, -1.0]), np.array([1.0, 1.0])).round(6)
@@ -581,8 +583,8 @@ def sign(x: Array) -> Array:
 
 
 def _share(_y: Value, mine: Value, other: Value) -> Value:
-    # 1 where mine wins, one half at a tie.
-    return cast(where(eq(mine, other), 0.5, gt(mine, other)), dtype=_y.dtype)
+    # 1 where mine wins, or there is NaN; one half at a tie.
+    return cast(where(eq(mine, other), 0.5, logical_not(lt(mine, other))), dtype=_y.dtype)
 
 
 @elementwise(lambda _y, a, b: _share(_y, a, b), lambda _y, a, b: _share(_y, b, a))

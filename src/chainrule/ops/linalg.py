@@ -20,9 +20,17 @@ from chainrule.ops.core import (
     composite,
     primitive,
 )
-from chainrule.ops.elementwise import mul, unbroadcast
+from chainrule.ops.elementwise import mul
 from chainrule.ops.reduce import sum
-from chainrule.ops.shape import broadcast_to, index, matrix_transpose, permute, reshape, unsqueeze
+from chainrule.ops.shape import (
+    broadcast_to,
+    index,
+    matrix_transpose,
+    permute,
+    reshape,
+    unbroadcast,
+    unsqueeze,
+)
 
 
 def _product_shape(a: Shape, b: Shape) -> Shape:
@@ -134,6 +142,8 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     threads.fit_to_work(2 * x.size * w.shape[0])
     y = np.matmul(x, w.T)
     if b is not None:
+        if b.shape != w.shape[:1]:  # NumPy would spread a bias of one number over all outputs
+            _linear_shape(x.shape, w.shape, b.shape)
         y += b
     return y
 
@@ -195,7 +205,8 @@ def _einsum_vjp(i: int, g: Value, _y: Value, *xs: Value, equation: str) -> Value
 
 @functools.lru_cache(maxsize=512)
 def _path(equation: str, shapes: tuple[Shape, ...]) -> list[Any]:
-    """The order in which to multiply; found once for each equation and shapes."""
+    """The order in which to multiply; checked and found once for each equation and shapes."""
+    _einsum_shape(*shapes, equation=equation)
     found: list[Any] = np.einsum_path(equation, *(np.broadcast_to(0.0, s) for s in shapes))[0]
     return found
 
@@ -235,10 +246,22 @@ def einsum(equation: str, *operands: Value) -> Value:
     for term, x in zip(inputs, operands):
         for label in sorted(set(term)):
             while term.count(label) > 1:
-                x, term = _diagonal(x, term, label)  # noqa: PLW2901
+                x, term = _diagonal(x, term, label)
         terms.append(term)
         xs.append(x)
+    xs, terms = _without_stretched(xs, terms)
     return contraction(*xs, equation=f"{','.join(terms)}->{out}")
+
+
+def _without_stretched(xs: Sequence[Value], terms: Sequence[str]) -> tuple[list[Value], list[str]]:
+    """The operands without those dimensions of size 1 that another operand's size stretches."""
+    sizes = [dict(zip(term, x.shape)) for term, x in zip(terms, xs)]
+    stretched = {k for s in sizes for k, n in s.items() if n != 1}
+    kept = [{k: n for k, n in s.items() if n != 1 or k not in stretched} for s in sizes]
+    return (
+        [x if k == s else reshape(x, shape=tuple(k.values())) for x, k, s in zip(xs, kept, sizes)],
+        ["".join(k) for k in kept],
+    )
 
 
 def _diagonal(x: Value, term: str, label: str) -> tuple[Value, str]:

@@ -6,6 +6,7 @@ are an error here, not a broadcast: (N, 1) against (N,) would silently compare a
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,9 @@ from chainrule.ops.elementwise import (
     sub,
     where,
 )
+from chainrule.ops.gather import index_select, take_along
 from chainrule.ops.reduce import mean, sum
-from chainrule.ops.shape import index_select, permute, reshape, take_along, unsqueeze
+from chainrule.ops.shape import permute, reshape, unsqueeze
 
 
 def _reduced(loss: Value, reduction: str) -> Value:
@@ -178,7 +180,14 @@ def _nll(scores: Value, target: Value, weight: Value, reduction: str, ignore_ind
         chosen = take_along(scores, unsqueeze(target, -1), dim=-1)
         return _reduced(neg(reshape(chosen, shape=tuple(target.shape))), reduction)
     loss, factor = _picked(scores, target, weight, ignore_index)
-    return div(sum(loss), sum(factor)) if reduction == "mean" else _reduced(loss, reduction)
+    return _mean_over(loss, factor) if reduction == "mean" else _reduced(loss, reduction)
+
+
+def _mean_over(loss: Value, factor: Value) -> Value:
+    """The sum of losses over the sum of their factors; where nothing counts, NaN of slope 0."""
+    total = sum(factor)
+    nothing = eq(total, 0)
+    return where(nothing, math.nan, div(sum(loss), where(nothing, 1.0, total)))
 
 
 def _has(target: Value, ignore_index: int) -> bool:
@@ -279,7 +288,7 @@ def _uniform_part(
     if reduction != "mean":
         return _reduced(loss, reduction)
     _, factor = _picked(scores, target, weight, ignore_index)
-    return div(sum(loss), sum(factor))
+    return _mean_over(loss, factor)
 
 
 @composite

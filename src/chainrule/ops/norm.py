@@ -52,7 +52,7 @@ def batch_norm_train(
         (array([[-1.],
                [ 1.]]), array([[2.]]), array([[1.]]))
     """
-    count = math.prod(x.shape) // x.shape[1]
+    count = math.prod((*x.shape[:1], *x.shape[2:]))
     if count < 2:
         raise ShapeError(
             f"batch norm in training needs more than one value a channel, got shape "

@@ -26,9 +26,24 @@ from chainrule.ops.core import (
     primitive,
     quiet,
 )
-from chainrule.ops.elementwise import div, eq, exp, mul, square, sub, where
-from chainrule.ops.elementwise import sqrt as _sqrt
-from chainrule.ops.shape import broadcast_to, flip, reshape, take_along
+from chainrule.ops.elementwise import (
+    abs,
+    cast,
+    div,
+    eq,
+    exp,
+    maximum,
+    minimum,
+    mul,
+    ne,
+    pow,
+    sqrt,
+    square,
+    sub,
+    where,
+)
+from chainrule.ops.gather import take_along
+from chainrule.ops.shape import broadcast_to, flip, narrow, reshape
 
 Dim: TypeAlias = int | Sequence[int] | None
 
@@ -57,6 +72,11 @@ def _fold(ufunc: Any, x: Array, dim: Dim, keepdim: bool) -> Array:
     return ufunc.reduce(x, axis=axis, keepdims=keepdim)
 
 
+def _signed(x: Array) -> Array:
+    """x, or int64 for unsigned integers, whose sums NumPy would keep unsigned and PyTorch does not."""
+    return x.astype(np.int64) if x.dtype.kind == "u" else x
+
+
 def _kept(v: Value, shape: Shape, dim: Dim, keepdim: bool) -> Value:
     """Give the result of a reduction of `shape` its lost dimensions back, with size 1."""
     if keepdim or v.ndim == len(shape):
@@ -65,7 +85,9 @@ def _kept(v: Value, shape: Shape, dim: Dim, keepdim: bool) -> Value:
 
 
 def _stretched(v: Value, shape: Shape, dim: Dim, keepdim: bool) -> Value:
-    return broadcast_to(_kept(v, shape, dim, keepdim), shape=shape)
+    # What is left of a reduction of everything fits any shape as it is.
+    kept = v if dim is None else _kept(v, shape, dim, keepdim)
+    return broadcast_to(kept, shape=shape)
 
 
 def _count(shape: Shape, dim: Dim) -> int:
@@ -84,7 +106,7 @@ def sum(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), 0)
         array([4., 6.])
     """
-    return _fold(np.add, x, dim, keepdim)
+    return _fold(np.add, _signed(x), dim, keepdim)
 
 
 def _mean_vjp(g: Value, _y: Value, _x: Value, *, dim: Dim = None, keepdim: bool = False) -> Value:
@@ -107,12 +129,11 @@ def mean(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
 def _extreme_vjp(g: Value, y: Value, x: Value, *, dim: Dim = None, keepdim: bool = False) -> Value:
     winners = eq(x, _kept(y, x.shape, dim, keepdim))
     share = div(g, sum(winners, dim=dim, keepdim=keepdim))
-    return where(winners, _kept(_as(share, g), x.shape, dim, keepdim), 0.0)
+    # Where NaN is the largest nothing equals it: 0 times infinity makes all the slopes NaN.
+    return mul(winners, _kept(_as(share, g), x.shape, dim, keepdim))
 
 
 def _as(v: Value, like: Value) -> Value:
-    from chainrule.ops.elementwise import cast
-
     return v if v.dtype == like.dtype else cast(v, dtype=like.dtype)
 
 
@@ -160,7 +181,21 @@ def prod(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> prod(np.array([[1.0, 2.0], [3.0, 4.0]]), 1)
         array([ 2., 12.])
     """
-    return _fold(np.multiply, x, dim, keepdim)
+    return _fold(np.multiply, _signed(x), dim, keepdim)
+
+
+@primitive(kind="reduce", shape=_nonempty)
+def peak(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
+    """The largest of x over `dim`, or 0 if that is not finite; a constant, without a gradient.
+
+    What exponentials are shifted by so that none overflows: the result does not depend on it.
+
+    Examples:
+        >>> peak(np.array([[1.0, 3.0], [2.0, np.inf]]), 1)
+        array([3., 0.])
+    """
+    top = _fold(np.maximum, x, dim, keepdim)
+    return np.where(np.isfinite(top), top, 0)
 
 
 def _logsumexp_vjp(
@@ -182,8 +217,7 @@ def logsumexp(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> logsumexp(np.array([[0.0, 0.0], [1000.0, 0.0]]), 1).round(4)
         array([6.931e-01, 1.000e+03])
     """
-    top = _fold(np.maximum, x, dim, keepdim=True)
-    top = np.where(np.isfinite(top), top, 0)
+    top = peak.forward(x, dim, keepdim=True)
     total = np.log(_fold(np.add, np.exp(x - top), dim, keepdim))
     return total + (top if keepdim else top.reshape(total.shape))
 
@@ -269,7 +303,7 @@ def cumsum(x: Array, dim: int) -> Array:
         >>> cumsum(np.array([1.0, 2.0, 3.0]), 0)
         array([1., 3., 6.])
     """
-    return np.cumsum(x, axis=dim) if np.ndim(x) else np.asarray(x)
+    return np.cumsum(_signed(x), axis=dim) if x.ndim else np.asarray(x)
 
 
 # --- composites ---------------------------------------------------------------------------------
@@ -300,8 +334,6 @@ def min(x: Value, dim: Any = None, keepdim: bool = False) -> Value:
 
 
 def _extreme(x: Value, dim: Any, keepdim: bool, *, largest: bool) -> Value:
-    from chainrule.ops.elementwise import maximum, minimum
-
     if dim is None:
         return (amax if largest else amin)(x)
     if not isinstance(dim, (int, np.integer)):
@@ -337,8 +369,6 @@ def topk(x: Value, k: int, dim: int = -1, largest: bool = True) -> tuple[Value, 
         >>> topk(np.array([3.0, 1.0, 2.0]), 2)
         (array([3., 2.]), array([0, 2]))
     """
-    from chainrule.ops.shape import narrow
-
     size = x.shape[normal_dim(dim, len(x.shape))] if x.shape else 1
     if not 0 <= k <= size:
         raise ShapeError(f"topk of {k} along dim {dim}, which has {size} elements; k is too large")
@@ -373,12 +403,12 @@ def std(x: Value, dim: Dim = None, correction: int = 1, keepdim: bool = False) -
         >>> std(np.array([1.0, 2.0, 3.0]))
         np.float64(1.0)
     """
-    return _sqrt(var(x, dim=dim, correction=correction, keepdim=keepdim))
+    return sqrt(var(x, dim=dim, correction=correction, keepdim=keepdim))
 
 
 @composite
 def norm(x: Value, p: float = 2, dim: Dim = None, keepdim: bool = False) -> Value:
-    """The p-norm, (sum of |x|^p)^(1/p); for p = inf the largest |x|.
+    """The p-norm, (sum of |x|^p)^(1/p); for p = inf the largest |x|; the gradient at 0 is 0.
 
     Examples:
         >>> norm(np.array([3.0, -4.0]))
@@ -386,8 +416,6 @@ def norm(x: Value, p: float = 2, dim: Dim = None, keepdim: bool = False) -> Valu
         >>> norm(np.array([3.0, -4.0]), 1)
         np.float64(7.0)
     """
-    from chainrule.ops.elementwise import abs, cast, ne, pow
-
     if p == 2:
         return euclidean_norm(x, dim=dim, keepdim=keepdim)
     size = abs(x)
@@ -399,4 +427,12 @@ def norm(x: Value, p: float = 2, dim: Dim = None, keepdim: bool = False) -> Valu
         return sum(cast(ne(x, 0), dtype=x.dtype), dim=dim, keepdim=keepdim)
     if p == 1:
         return sum(size, dim=dim, keepdim=keepdim)
-    return pow(sum(pow(size, p), dim=dim, keepdim=keepdim), 1 / p)
+    if p < 0:
+        return pow(sum(pow(size, p), dim=dim, keepdim=keepdim), 1 / p)
+    return _power(sum(_power(size, p), dim=dim, keepdim=keepdim), 1 / p)
+
+
+def _power(x: Value, p: float) -> Value:
+    """x^p with slope 0 at 0, where that of `pow` is infinite for p < 1."""
+    zero = eq(x, 0)
+    return where(zero, 0.0, pow(where(zero, 1.0, x), p))

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.errors import ShapeError
-from chainrule.ops.core import Array, Cost, Shape, primitive, quiet, same_shape
+from chainrule.ops.core import Array, Cost, Shape, broadcast_shape, primitive, quiet, same_shape
 
 # A 0-d array, or a number that will not change.
 Number: TypeAlias = Any
@@ -52,10 +52,25 @@ def _in_pieces(advance: Callable[..., None], *arrays: Array) -> None:
         advance(*(a[i : i + rows] for a in arrays))
 
 
-def _step_shape(x: Shape, g: Shape, *_others: Shape, **_attrs: Any) -> Shape:
-    if x != g:
-        raise ShapeError(f"the gradient has shape {g}, the parameter {x}; they must be equal")
+def _assigned_shape(x: Shape, value: Shape = (), **_attrs: Any) -> Shape:
+    if broadcast_shape(x, value) != x:
+        raise ShapeError(f"what has shape {value} cannot be put into shape {x}")
     return x
+
+
+def _step_shape(remembered: int) -> Callable[..., Shape]:
+    """After x and g come so many arrays of what is remembered, (0,) where an option needs none."""
+
+    def shape(x: Shape, g: Shape, *others: Shape, **_attrs: Any) -> Shape:
+        _check_gradient(x, g)
+        for state in others[:remembered]:
+            if state not in (x, (0,)):
+                raise ShapeError(
+                    f"what is remembered of a parameter of shape {x} cannot have shape {state}"
+                )
+        return x
+
+    return shape
 
 
 def _step_cost(flops: int) -> Callable[..., Cost]:
@@ -68,10 +83,10 @@ def _step_cost(flops: int) -> Callable[..., Cost]:
     return cost
 
 
-def _checked(x: Array, g: Array) -> None:
+def _check_gradient(x: Shape, g: Shape) -> None:
     # In place, NumPy would spread a smaller gradient over the parameter without a word.
-    if x.shape != g.shape:
-        _step_shape(x.shape, g.shape)
+    if x != g:
+        raise ShapeError(f"the gradient has shape {g}, the parameter {x}; they must be equal")
 
 
 def _decayed(x: Array, g: Array, weight_decay: float, maximize: bool) -> Array:
@@ -98,9 +113,12 @@ def _move_towards_square(average: Array, g: Array, kept: float, scratch: Array) 
     average += scratch
 
 
-@primitive(kind="update", shape=same_shape)
+@primitive(kind="update", shape=_assigned_shape)
 def assign(x: Array, value: Array) -> Array:
     """x becomes `value`, broadcast, in x's own dtype.
+
+    Raises:
+        ShapeError: `value` cannot be broadcast to x.
 
     Examples:
         >>> x = np.zeros(2)
@@ -124,7 +142,7 @@ def increment(x: Array, amount: float = 1.0) -> Array:
     return x
 
 
-@primitive(kind="update", shape=_step_shape, cost=_step_cost(6), arity=7)
+@primitive(kind="update", shape=_step_shape(1), cost=_step_cost(6), arity=7)
 @quiet
 def sgd_step(
     x: Array,
@@ -154,7 +172,7 @@ def sgd_step(
         maximize: go uphill.
 
     Raises:
-        ShapeError: x and g differ in shape.
+        ShapeError: x, g and what is remembered differ in shape.
 
     Examples:
         >>> x, v = np.array([1.0]), np.zeros(1)
@@ -163,7 +181,7 @@ def sgd_step(
         >>> x, v
         (array([0.5]), array([3.]))
     """
-    _checked(x, g)
+    _check_gradient(x.shape, g.shape)
     rate, kept, decay = float(lr), float(momentum), float(weight_decay)
     taken = 1 - float(dampening)
 
@@ -179,7 +197,7 @@ def sgd_step(
     return x
 
 
-@primitive(kind="update", shape=_step_shape, cost=_step_cost(14), arity=10)
+@primitive(kind="update", shape=_step_shape(3), cost=_step_cost(14), arity=10)
 @quiet
 def adam_step(
     x: Array,
@@ -220,7 +238,7 @@ def adam_step(
         maximize: go uphill.
 
     Raises:
-        ShapeError: x and g differ in shape.
+        ShapeError: x, g and what is remembered differ in shape.
 
     Examples:
         >>> x = np.array([1.0])
@@ -228,7 +246,7 @@ def adam_step(
         >>> adam_step(x, np.array([2.0]), m, v, top, 0.1, 1.0).round(6)
         array([0.9])
     """
-    _checked(x, g)
+    _check_gradient(x.shape, g.shape)
     rate, t, decay = float(lr), float(step), float(weight_decay)
     beta1, beta2 = float(betas[0]), float(betas[1])
     # lr m' / (sqrt(v') + eps) = size m / (sqrt(v) + floor): one pass less over the array.
@@ -252,7 +270,7 @@ def adam_step(
     return x
 
 
-@primitive(kind="update", shape=_step_shape, cost=_step_cost(13), arity=10)
+@primitive(kind="update", shape=_step_shape(3), cost=_step_cost(13), arity=10)
 @quiet
 def rmsprop_step(
     x: Array,
@@ -288,7 +306,7 @@ def rmsprop_step(
         maximize: go uphill.
 
     Raises:
-        ShapeError: x and g differ in shape.
+        ShapeError: x, g and what is remembered differ in shape.
 
     Examples:
         >>> x = np.array([1.0])
@@ -296,7 +314,7 @@ def rmsprop_step(
         >>> rmsprop_step(x, np.array([2.0]), v, b, m, 0.01).round(6)
         array([0.9])
     """
-    _checked(x, g)
+    _check_gradient(x.shape, g.shape)
     rate, kept, decay = float(lr), float(momentum), float(weight_decay)
     share, floor = float(alpha), float(eps)
 
@@ -321,7 +339,7 @@ def rmsprop_step(
     return x
 
 
-@primitive(kind="update", shape=_step_shape, cost=_step_cost(7), arity=8)
+@primitive(kind="update", shape=_step_shape(1), cost=_step_cost(7), arity=8)
 @quiet
 def adagrad_step(
     x: Array,
@@ -351,14 +369,14 @@ def adagrad_step(
         maximize: go uphill.
 
     Raises:
-        ShapeError: x and g differ in shape.
+        ShapeError: x, g and what is remembered differ in shape.
 
     Examples:
         >>> x = np.array([1.0])
         >>> adagrad_step(x, np.array([2.0]), np.zeros(1), 0.1, 1.0).round(6)
         array([0.9])
     """
-    _checked(x, g)
+    _check_gradient(x.shape, g.shape)
     decay, floor = float(weight_decay), float(eps)
     rate = float(lr) / (1 + (float(step) - 1) * float(lr_decay))
 

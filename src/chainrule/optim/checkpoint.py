@@ -151,6 +151,8 @@ def _take_over(
     state: dict[str, Any], values: Mapping[str, Array], fresh: Mapping[str, Tensor]
 ) -> None:
     """Make `state` what was saved; nothing saved means: as before the first step."""
+    # Emptied rather than dropped, for a recorded step has the arrays. The one thing this does not
+    # bring back is that SGD leaves its first gradient undampened.
     if not values:
         values = {name: fresh[name].array for name in state if name in fresh}
     for name in [n for n in state if n not in values]:

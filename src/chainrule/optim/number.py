@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from chainrule.errors import OptionError
@@ -59,7 +58,7 @@ def as_numbers(name: str, value: Any) -> float | tuple[float, ...]:
         return tuple(_float(v) for v in value) if several else _float(value)
     except (TypeError, ValueError, RuntimeError):
         kind = "numbers" if several else "a number"
-        raise OptionError(f"{name} must be {kind}, got {_shown(value)}") from None
+        raise OptionError(f"{name} must be {kind}, got {value!r:.60}") from None
 
 
 def _float(value: Any) -> float:
@@ -67,7 +66,3 @@ def _float(value: Any) -> float:
     if isinstance(value, (str, bytes, bool)):
         raise TypeError
     return float(value)
-
-
-def _shown(value: Any) -> str:
-    return f"an iterable: {value!r:.60}" if isinstance(value, Iterable) else f"{value!r:.60}"

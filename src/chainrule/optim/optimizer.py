@@ -59,6 +59,20 @@ class Optimizer:
     Raises:
         OptionError: there are no parameters; one is no tensor, is computed from others, wants no
             gradient or comes twice; an option is unknown or outside what it may be.
+
+    Examples:
+        >>> class SignDescent(Optimizer):
+        ...     def __init__(self, params, lr=0.1):
+        ...         super().__init__(params, {"lr": lr})
+        ...
+        ...     def _update(self, p, group):
+        ...         ops.assign(p, p - p.grad.sign() * group.array("lr"))
+        >>> p = Tensor([1.0, -2.0], requires_grad=True)
+        >>> optimizer = SignDescent([p])
+        >>> (p * p).sum().backward()
+        >>> optimizer.step()
+        >>> p
+        tensor([ 0.9, -1.9], requires_grad=True)
     """
 
     numbers: ClassVar[Mapping[str, Allowed]] = {"lr": AT_LEAST_0}
@@ -87,6 +101,14 @@ class Optimizer:
 
         Raises:
             OptionError: as for the constructor.
+
+        Examples:
+            >>> from chainrule.optim import SGD
+            >>> body, head = (zeros(2, requires_grad=True) for _ in range(2))
+            >>> optimizer = SGD([body], lr=0.1)
+            >>> optimizer.add_param_group({"params": [head], "lr": 1.0})
+            >>> [group["lr"] for group in optimizer.param_groups]
+            [0.1, 1.0]
         """
         if not isinstance(param_group, Mapping) or "params" not in param_group:
             raise OptionError(
@@ -131,6 +153,15 @@ class Optimizer:
 
         Args:
             set_to_none: drop them; otherwise they become zeros, in place.
+
+        Examples:
+            >>> from chainrule.optim import SGD
+            >>> p = Tensor([1.0], requires_grad=True)
+            >>> optimizer = SGD([p])
+            >>> (p * p).sum().backward()
+            >>> optimizer.zero_grad()
+            >>> p.grad is None
+            True
         """
         for group in self.param_groups:
             for p in group["params"]:
@@ -191,6 +222,18 @@ class Optimizer:
 
         Returns:
             `"state"`, by parameter, and `"param_groups"`, in PyTorch's layout.
+
+        Examples:
+            >>> from chainrule.optim import SGD
+            >>> p = Tensor([1.0], requires_grad=True)
+            >>> optimizer = SGD([p], lr=0.1, momentum=0.9)
+            >>> (p * p).sum().backward()
+            >>> optimizer.step()
+            >>> state = optimizer.state_dict()
+            >>> state["state"]
+            {0: {'momentum_buffer': tensor([2.])}}
+            >>> state["param_groups"][0]["lr"], state["param_groups"][0]["params"]
+            (0.1, [0])
         """
         return checkpoint.packed(self.param_groups, self.state)
 

@@ -30,6 +30,7 @@ def _gradients(parameters: Any) -> list[Any]:
 
 
 @no_grad()
+@ops.quiet
 def clip_grad_norm_(
     parameters: Any,
     max_norm: float,
@@ -85,6 +86,7 @@ def clip_grad_norm_(
 
 
 @no_grad()
+@ops.quiet
 def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     """Clip every element of every gradient to [-clip_value, clip_value], in place.
 

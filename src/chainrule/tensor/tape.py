@@ -23,7 +23,7 @@ import numpy as np
 
 from chainrule.backend.dtypes import get_default_dtype, promoted
 from chainrule.errors import GradientError
-from chainrule.ops import Array, Ghost, Op, add, cast, perform, run
+from chainrule.ops import Array, Ghost, Op, add, cast, perform, run, where
 from chainrule.ops.core import READERS
 
 __all__ = ["Node", "Traced", "backpropagate", "is_grad_enabled", "no_grad", "set_grad_enabled"]
@@ -31,7 +31,6 @@ __all__ = ["Node", "Traced", "backpropagate", "is_grad_enabled", "no_grad", "set
 Value: TypeAlias = Any
 Hook: TypeAlias = Callable[[Any], Any]
 
-_FLOAT64 = np.dtype(np.float64)
 _order = itertools.count()
 
 
@@ -216,10 +215,13 @@ def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
         return args[0]
     if type(y) is not np.ndarray:
         y = np.asarray(y)
-    if y.dtype is _FLOAT64 and op.kind == "elementwise":
-        dtype = _narrower(op, arrays)
-        if dtype is not None:
-            return run(op, [_in_dtype(a, dtype) for a in args], attrs)
+    if op.kind == "elementwise":
+        for x in arrays:
+            if type(x) is np.ndarray and x.dtype is not y.dtype:
+                dtype = _promoted_otherwise(op, arrays, y.dtype)
+                if dtype is not None:
+                    return run(op, _in_dtype(op, args, dtype), attrs)
+                break
     if wanted and _mode.enabled and op.differentiable and y.dtype.kind in "fc":
         return wrap(y, _noted(op, args, arrays, y, attrs, wanted))
     return wrap(y)
@@ -259,22 +261,27 @@ def mark_changed(a: Traced) -> None:
         a.version += 1
 
 
-def _narrower(op: Op, arrays: Sequence[Value]) -> np.dtype[Any] | None:
-    """The format that a float64 result should have had, by PyTorch's rules, if another."""
-    if op is cast or any(
-        isinstance(a, np.ndarray) and a.dtype is _FLOAT64 and a.ndim for a in arrays
-    ):
-        return None  # by far the most common case, found quickly
-    dtype = promoted(arrays[1:] if op.name == "where" else arrays)
-    if dtype.kind not in "fc":
+def _promoted_otherwise(
+    op: Op, arrays: Sequence[Value], result: np.dtype[Any]
+) -> np.dtype[Any] | None:
+    """The format in which PyTorch's rules have these meet, if it is not NumPy's `result`."""
+    if op is cast or result.kind == "b":
+        return None
+    meeting = arrays[1:] if op is where else arrays
+    dtype = promoted(meeting)
+    if dtype.kind not in "fc" and result.kind in "fc":
         dtype = get_default_dtype()
-    return None if dtype == _FLOAT64 else dtype
+    same = all(a.dtype == dtype for a in meeting if isinstance(a, np.ndarray))
+    return None if dtype == result or same else dtype
 
 
-def _in_dtype(a: Value, dtype: np.dtype[Any]) -> Value:
-    if isinstance(a, (Traced, np.ndarray)) and _array(a).dtype.kind != "b":
-        return a if _array(a).dtype == dtype else cast(a, dtype=dtype)
-    return a
+def _in_dtype(op: Op, args: Sequence[Value], dtype: np.dtype[Any]) -> list[Value]:
+    return [
+        cast(a, dtype=dtype)
+        if isinstance(a, (Traced, np.ndarray)) and not (op is where and i == 0)
+        else a
+        for i, a in enumerate(args)
+    ]
 
 
 def _array(a: Value) -> Array:

@@ -54,7 +54,7 @@ def _monitored(row: dict[str, float], monitor: str) -> float:
 
 
 class BestWeights(Callback):
-    """Keep the weights of the best epoch, and put them back at the end.
+    """Keep the weights of the best epoch, the later of equals, and put them back at the end.
 
     Args:
         monitor: the figure that decides; that of training where there is no validation.
@@ -71,7 +71,7 @@ class BestWeights(Callback):
     def on_epoch_end(self, run: Run) -> None:
         """Copy the weights if they are the best so far."""
         value = _monitored(run.history.rows[-1], self.monitor)
-        if _better(value, self.best, self.largest):
+        if value == self.best or _better(value, self.best, self.largest):
             self.best, self.epoch = value, run.epoch
             self._weights = {k: np.array(v) for k, v in run.model.state_dict().items()}
 

@@ -164,7 +164,7 @@ def fit(
         from chainrule.train.progress import Progress
 
         callbacks = (*callbacks, Progress())
-    with _threads(threads), ops.quiet:
+    with _threads(threads):
         _loop(run, loader, held_out, callbacks, schedule, max_grad_norm)
     return run.history
 
@@ -215,6 +215,7 @@ def _optimizer(
     return given
 
 
+@ops.quiet
 def _loop(
     run: Run,
     loader: DataLoader,
@@ -322,6 +323,7 @@ def _figures(
     return {name: total / max(count, 1) for name, total in sums.items()}
 
 
+@ops.quiet
 def evaluate(
     model: nn.Module,
     data: Any,
@@ -349,15 +351,15 @@ def evaluate(
     usual_loss, usual_metrics = _usual(_first_targets(loader))
     if isinstance(loss, str):
         loss = chosen("loss", loss, LOSSES)
-    with ops.quiet:
-        return _figures(
-            model,
-            loader,
-            loss or usual_loss,  # type: ignore[arg-type]
-            usual_metrics if metrics is None else metrics,
-        )
+    return _figures(
+        model,
+        loader,
+        loss or usual_loss,  # type: ignore[arg-type]
+        usual_metrics if metrics is None else metrics,
+    )
 
 
+@ops.quiet
 def predict(model: nn.Module, x: Any, batch_size: int = 1000) -> Array:
     """Return the outputs of `model` for every row of `x`, changing nothing.
 
@@ -378,5 +380,4 @@ def predict(model: nn.Module, x: Any, batch_size: int = 1000) -> Array:
     rows = x.array if isinstance(x, Tensor) else np.asarray(x)
     starts = range(0, max(len(rows), 1), batch_size)
     batches = ((from_numpy(rows[i : i + batch_size]), None) for i in starts)
-    with ops.quiet:
-        return np.concatenate([y.array for y, _ in _outputs(model, batches)])
+    return np.concatenate([y.array for y, _ in _outputs(model, batches)])

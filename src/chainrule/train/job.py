@@ -26,7 +26,7 @@ from chainrule.ops import Array
 from chainrule.tensor import Generator, Tensor
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
 from chainrule.train.fit import accuracy, fit, mean_absolute_error, predict
-from chainrule.train.models import build_model
+from chainrule.train.models import build_model, chosen_model
 from chainrule.train.narrate import conclude, introduce, show_network
 from chainrule.train.outcome import Outcome, Settings
 from chainrule.train.progress import Progress
@@ -45,11 +45,17 @@ class _Task:
     outputs: int
     loss: Loss
     metrics: dict[str, Metric]
+    # What the best weights are chosen by, and whether more of it is better. For classes not the
+    # loss: it rises with confidence in the few mistakes while the accuracy still improves.
+    monitor: tuple[str, bool]
     last: nn.Module | None = None
 
 
-def _classification(classes: int) -> _Task:
-    return _Task(classes, F.cross_entropy, {"accuracy": accuracy})
+def _classification(classes: int, label_smoothing: float) -> _Task:
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
+
+    return _Task(classes, loss, {"accuracy": accuracy}, ("validation_accuracy", True))
 
 
 def _regression(y: Array) -> _Task:
@@ -62,19 +68,28 @@ def _regression(y: Array) -> _Task:
     def mae(outputs: Array, targets: Array) -> float:
         return mean_absolute_error(outputs.reshape(-1), targets)
 
-    return _Task(1, loss, {"mae": mae}, nn.Normalize(-centre / spread, 1 / spread))
+    return _Task(
+        1,
+        loss,
+        {"mae": mae},
+        ("validation_loss", False),
+        nn.Normalize(-centre / spread, 1 / spread),
+    )
 
 
-def _epochs(wanted: int | None, examples: int) -> int:
-    """Passes enough for some 300,000 examples in all, but from 5 to 60."""
-    return wanted or min(max(round(300_000 / max(examples, 1)), 5), 60)
+def _epochs(settings: Settings, examples: int) -> int:
+    """Passes enough for some thousand steps, from 5 to 300."""
+    steps = -(-examples // settings.batch_size)
+    return settings.epochs or min(max(-(-1000 // max(steps, 1)), 5), 300)
 
 
 def _checked(settings: Settings) -> None:
-    for name in ("validation", "test"):
+    for name in ("validation", "test", "label_smoothing"):
         share = getattr(settings, name)
         if not 0 <= share < 1:
-            raise OptionError(f"--{name} is a share from 0 to below 1, got {share}")
+            raise OptionError(
+                f"--{name.replace('_', '-')} is a share from 0 to below 1, got {share}"
+            )
     if not settings.lr > 0 or not math.isfinite(settings.lr):
         raise OptionError(f"--lr must be above 0, got {settings.lr}")
     if settings.weight_decay < 0:
@@ -127,11 +142,15 @@ def run_job(
     """
     _checked(settings)
     training, validation, test = _split(examples, settings)
-    settings = dataclasses.replace(settings, epochs=_epochs(settings.epochs, len(training)))
+    settings = dataclasses.replace(
+        settings,
+        epochs=_epochs(settings, len(training)),
+        model=chosen_model(settings.model, training.x),
+    )
     task = (
         _regression(training.y)
         if examples.classes is None
-        else _classification(len(examples.classes))
+        else _classification(len(examples.classes), settings.label_smoothing)
     )
     generator = Generator(settings.seed)
     model = build_model(
@@ -149,9 +168,9 @@ def run_job(
     introduce(console, examples, training, validation, test)
     show_network(console, layers, total_parameters(model))
     made = _open_folder(folder, overwrite)
-    callbacks: list[Callback] = [BestWeights(), JsonLines(folder / "metrics.jsonl")]
+    callbacks: list[Callback] = [BestWeights(*task.monitor), JsonLines(folder / "metrics.jsonl")]
     if settings.patience is not None:
-        callbacks.append(EarlyStopping(settings.patience))
+        callbacks.append(EarlyStopping(settings.patience, *task.monitor))
     callbacks.append(Progress(console))
     history = History()
     started = time.perf_counter()

@@ -16,7 +16,7 @@ from chainrule.ops import Array
 from chainrule.tensor import Generator
 from chainrule.train.fit import chosen
 
-__all__ = ["ACTIVATIONS", "MODELS", "build_model", "scaling"]
+__all__ = ["ACTIVATIONS", "MODELS", "build_model", "chosen_model", "scaling"]
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -29,7 +29,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "softplus": nn.Softplus,
     "none": nn.Identity,
 }
-MODELS = ("mlp", "cnn", "linear")
+MODELS = ("auto", "mlp", "cnn", "linear")
 
 
 def scaling(x: Array) -> nn.Normalize:
@@ -47,7 +47,7 @@ def scaling(x: Array) -> nn.Normalize:
 
 def _regularised(modules: list[nn.Module], dropout: float, generator: Generator) -> None:
     if dropout:
-        modules.append(nn.Dropout(dropout, generator))
+        modules.append(nn.Dropout(dropout, generator=generator))
 
 
 def _affine_stack(
@@ -86,6 +86,18 @@ def _convolutions(
     return [*modules, nn.Flatten()], channels * height * width
 
 
+def chosen_model(name: str, x: Array) -> str:
+    """Return `name`, or for "auto" what suits the data: "cnn" for images, else "mlp".
+
+    Raises:
+        OptionError: an unknown name.
+    """
+    chosen("model", name, dict.fromkeys(MODELS))
+    if name != "auto":
+        return name
+    return "cnn" if x.ndim == 4 and min(x.shape[2:]) >= 4 else "mlp"
+
+
 def build_model(
     name: str,
     x: Array,
@@ -99,8 +111,8 @@ def build_model(
     """Return a new network for data like `x`.
 
     Args:
-        name: "linear" (no hidden layer), "mlp" (affine layers) or "cnn" (two convolutions with
-            pooling, then affine layers).
+        name: "linear" (no hidden layer), "mlp" (affine layers), "cnn" (two convolutions with
+            pooling, then affine layers), or "auto".
         x: the training data, (N, C, H, W) or (N, columns).
         outputs: how many numbers it returns.
         hidden: sizes of the hidden affine layers.
@@ -111,7 +123,7 @@ def build_model(
     Raises:
         OptionError: an unknown name, or convolutions for data that are no images.
     """
-    chosen("model", name, dict.fromkeys(MODELS))
+    name = chosen_model(name, x)
     chosen("activation", activation, ACTIVATIONS)
     shape = x.shape[1:]
     modules: list[nn.Module] = [scaling(x)]

@@ -19,16 +19,17 @@ class Settings:
     """What a person can choose; the defaults suit the digits that come with the package.
 
     Attributes:
-        model: "mlp", "cnn" or "linear".
+        model: "mlp", "cnn", "linear", or "auto": a convolutional network for images, else an mlp.
         hidden: sizes of the hidden layers.
         activation: between them.
         dropout: probability with which a hidden value is dropped in training.
-        epochs: passes over the data; by the number of examples if `None`.
+        epochs: passes over the data; enough for a thousand steps, but at least 5, if `None`.
         batch_size: examples in a step.
         lr: learning rate.
         optimizer: its name.
         schedule: how the learning rate changes.
         weight_decay: strength of the pull towards 0.
+        label_smoothing: how much of the target goes to all classes alike; against overconfidence.
         validation: share of the training examples kept to choose the best weights by.
         test: share of all examples kept for the final measure, where the data bring no test set.
         patience: stop after so many epochs without progress; never if `None`.
@@ -36,16 +37,17 @@ class Settings:
         threads: the most processor threads to use; as many as there are cores if `None`.
     """
 
-    model: str = "mlp"
+    model: str = "auto"
     hidden: tuple[int, ...] = (128,)
     activation: str = "relu"
     dropout: float = 0.0
     epochs: int | None = None
     batch_size: int = 64
-    lr: float = 1e-3
+    lr: float = 2e-3
     optimizer: str = "adam"
     schedule: str = "cosine"
     weight_decay: float = 0.0
+    label_smoothing: float = 0.1
     validation: float = 0.1
     test: float = 0.2
     patience: int | None = None

@@ -50,7 +50,10 @@ def report_of(outcome: Outcome, command: str) -> Report:
             }
             for row in outcome.layers
         ],
-        "history": outcome.history.rows,
+        "history": [
+            {k: v for k, v in row.items() if k != "examples_per_second"}
+            for row in outcome.history.rows
+        ],
         "best_epoch": outcome.history.best_epoch,
         "weights": _first_weights(outcome.model, examples),
         "samples": samples,

@@ -29,6 +29,20 @@ class LRScheduler:
 
     Raises:
         OptionError: `optimizer` is none, or an option is outside what it may be.
+
+    Examples:
+        >>> from chainrule.optim import SGD
+        >>> from chainrule.tensor import tensor
+        >>> class InverseRoot(LRScheduler):
+        ...     def get_lr(self):
+        ...         return [base / (1 + self.last_epoch) ** 0.5 for base in self.base_lrs]
+        >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
+        >>> scheduler = InverseRoot(optimizer)
+        >>> for _ in range(3):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        >>> optimizer.param_groups[0]["lr"]
+        0.5
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:

@@ -19,7 +19,7 @@ def plain(v: Any) -> np.ndarray:
     return np.asarray(v.detach())
 
 
-def close(ours: Any, theirs: Any, what: str, tolerance: float | None = None) -> None:
+def close(ours: Any, theirs: Any, what: str, slack: float = 1) -> None:
     """Fail unless two tensors agree in shape, dtype and, but for rounding, in every number."""
     if theirs is None or ours is None:
         assert ours is None, f"{what}: PyTorch has none"
@@ -28,8 +28,7 @@ def close(ours: Any, theirs: Any, what: str, tolerance: float | None = None) -> 
     a, b = plain(ours), plain(theirs)
     assert a.shape == b.shape, what
     assert a.dtype == b.dtype, what
-    if tolerance is None:
-        tolerance = TOLERANCE.get(str(b.dtype), 0)
+    tolerance = slack * TOLERANCE.get(str(b.dtype), 0)
     finite = np.isfinite(b)
     np.testing.assert_array_equal(a[~finite], b[~finite], err_msg=what)
     scale = max(1.0, np.abs(b[finite]).max(initial=0))
