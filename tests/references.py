@@ -144,7 +144,6 @@ def padded(x, widths, value=0.0):
     return np.pad(x, widths, constant_values=value)
 
 
-
 def taken_along(x, index, *, dim):
     """y[i][j] = x[index[i][j]][j], one element at a time."""
     y = np.empty(index.shape)
@@ -242,8 +241,7 @@ def einsum(*xs, equation):
 def steps(size, window):
     """How many positions a window has on an image of that size: counted."""
     return tuple(
-        sum(1 for _ in range(0, n + 2 * p - d * (k - 1), s))
-        for n, k, s, p, d in zip(size, *window)
+        sum(1 for _ in range(0, n + 2 * p - d * (k - 1), s)) for n, k, s, p, d in zip(size, *window)
     )
 
 
@@ -303,9 +301,7 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
     reach = [d * (k - 1) for d, k in zip(pair(dilation), w.shape[2:])]
     named = {"same": tuple(r // 2 for r in reach), "valid": (0, 0)}
     around = named[padding] if isinstance(padding, str) else pair(padding)
-    return convolved(
-        x, w, b, groups, stride=pair(stride), padding=around, dilation=pair(dilation)
-    )
+    return convolved(x, w, b, groups, stride=pair(stride), padding=around, dilation=pair(dilation))
 
 
 def lists_of(size, window):

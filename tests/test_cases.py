@@ -6,8 +6,8 @@ import itertools
 
 import numpy as np
 import pytest
-from cases import CASES, LISTS, Case, is_real
 
+from cases import CASES, LISTS, Case, is_real
 from chainrule import ops
 from chainrule.errors import ChainruleError
 from chainrule.ops import COMPOSITES, REGISTRY, Ghost
@@ -56,7 +56,7 @@ def plain(y):
 
 
 def assert_equal(found, expected):
-    """The same number of arrays of the same shapes and values, to the rounding of what was found."""
+    """As many arrays, of the same shapes and, to the rounding of what was found, values."""
     assert len(found) == len(expected)
     for a, b in zip(map(plain, found), map(plain, expected)):
         assert a.shape == b.shape
@@ -295,14 +295,6 @@ def test_rules_read_no_more_than_they_say(case):
 
 
 # --- PyTorch ------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def torch():
-    """PyTorch, the judge of what its names mean."""
-    torch = pytest.importorskip("torch", reason="PyTorch is the judge here and is not installed")
-    torch.set_num_threads(1)
-    return torch
 
 
 def in_torch(torch, case: Case):

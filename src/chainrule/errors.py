@@ -20,6 +20,7 @@ __all__ = [
     "OptionError",
     "ShapeError",
     "did_you_mean",
+    "one_line",
     "require",
 ]
 
@@ -71,6 +72,16 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def one_line(text: str) -> str:
+    r"""Return text from outside so that it can be shown: on one line, nothing a terminal obeys.
+
+    Examples:
+        >>> one_line("no cat,\n\tno \x1b[31mdog")
+        'no cat, no ?[31mdog'
+    """
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def require(module: str, extra: str, purpose: str) -> ModuleType:

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from nn.oracle import backward, close, inputs, pair
-from nn.rows import ACTIVATIONS, LAYERS
 
 from chainrule import nn
 from chainrule.tensor import Generator, from_numpy, manual_seed, no_grad, ones, tensor
+from nn.oracle import backward, close, inputs, pair
+from nn.rows import ACTIVATIONS, LAYERS
 
 DTYPES = ("float32", "float64")
 

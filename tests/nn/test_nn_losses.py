@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from nn.oracle import backward, close, inputs, pair
-from nn.rows import LOSSES, reductions
 
 from chainrule import nn
+from nn.oracle import backward, close, inputs, pair
+from nn.rows import LOSSES, reductions
 
 
 @pytest.mark.filterwarnings("ignore:reduction. .mean. divides")

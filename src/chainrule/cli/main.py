@@ -6,6 +6,7 @@ exit code 130. What the subcommands do is in files of their own, imported when t
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ import click
 
 from chainrule import __version__
 from chainrule.cli.options import JOB_OPTIONS
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, one_line
 
 __all__ = ["cli", "main"]
 
@@ -28,7 +29,7 @@ def cli() -> None:
 @click.argument("data", default="digits")
 @JOB_OPTIONS
 @click.pass_context
-def train(context: click.Context, data: str, **options: object) -> None:
+def train(context: click.Context, /, data: str, **options: object) -> None:
     """Train a network on DATA, and write model, figures and a report.
 
     DATA is a data set known by name (digits, mnist, moons, circles, ring, spiral, xor, blobs,
@@ -58,6 +59,9 @@ def predict(run: str, inputs: tuple[str, ...], top: int, resize: bool, invert: b
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # where a letter cannot be shown, a ? will do
+            stream.reconfigure(errors="replace")
     try:
         code = cli.main(arguments, prog_name="chainrule", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -67,11 +71,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except click.ClickException as error:
         _fail(error.format_message())
-    except (ChainruleError, OSError) as error:
+    except ChainruleError as error:
         _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except MemoryError as error:
+        _fail(f"there is not enough memory for this ({error}); choose smaller sizes")
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(sentence: str) -> None:
-    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201
+    print(f"error: {one_line(sentence)}", file=sys.stderr)  # noqa: T201
     sys.exit(2)

@@ -40,7 +40,7 @@ JOB_OPTIONS = _grouped(
         "--model",
         default="auto",
         show_default=True,
-        help="mlp, cnn, linear, or auto: cnn for images, else mlp.",
+        help="mlp, cnn, linear, or auto: cnn for images up to 16x16, else mlp.",
     ),
     click.option(
         "--hidden",
@@ -104,7 +104,7 @@ JOB_OPTIONS = _grouped(
         type=click.IntRange(1),
         help="Stop early after so many epochs without progress.",
     ),
-    click.option("--seed", type=int, default=0, show_default=True),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
     click.option("--threads", type=click.IntRange(1), help="The most processor threads to use."),
     click.option("--target", help="The column of a CSV file that is to be predicted."),
     click.option(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
 
 from chainrule.data import read_image, table_rows
-from chainrule.errors import DataError, ShapeError
+from chainrule.errors import ChainruleError, DataError, OptionError, one_line
 from chainrule.io import load_model
 from chainrule.ops import Array, softmax
 from chainrule.train import predict
@@ -34,55 +35,85 @@ def predict_command(
 
     Raises:
         DataError: the model or an input cannot be read, or they do not go together.
+        OptionError: an option that does not apply to an input.
     """
     model, info = load_model(run)
-    shape, levels = _input_of(info, run)
+    takes = _input_of(info, run)
     read: list[tuple[str, Array]] = []
     for name in inputs:
-        read.extend(_examples(name, shape, levels, info, resize=resize, invert=invert))
+        read.extend(_examples(name, takes, resize=resize, invert=invert))
     x = np.stack([row for _, row in read])
     try:
         outputs = predict(model, x)
-    except ShapeError as error:
+    except ChainruleError as error:
         raise DataError(f"{run} does not take inputs of shape {x.shape[1:]}: {error}") from None
-    console = Console(highlight=False)
-    for (name, _), line in zip(read, _lines(outputs, info.get("classes"), top)):
-        console.print(f"{name}  {line}", soft_wrap=True, markup=False)
+    console = Console(highlight=False, emoji=False)
+    for (name, _), line in zip(read, _lines(outputs, _classes_of(info, outputs, run), top)):
+        console.print(f"{one_line(name)}  {one_line(line)}", soft_wrap=True, markup=False)
 
 
-def _input_of(info: dict[str, Any], run: str) -> tuple[tuple[int, ...], float]:
-    shape = info.get("shape")
-    if not isinstance(shape, list) or not all(isinstance(n, int) for n in shape):
+class _Input(NamedTuple):
+    """What the model takes: the shape of one example, the value of full intensity, the columns."""
+
+    shape: tuple[int, ...]
+    levels: float
+    columns: list[str] | None
+
+
+def _input_of(info: dict[str, Any], run: str) -> _Input:
+    shape, columns = info.get("shape"), info.get("columns") or None
+    levels = info.get("levels") or 255
+    if (
+        not isinstance(shape, list)
+        or len(shape) not in (1, 3)
+        or not all(type(n) is int and n > 0 for n in shape)
+        or not (columns is None or _is_texts(columns))
+        or type(levels) not in (int, float)
+        or not 0 < levels < math.inf
+    ):
         raise DataError(f"{run} does not say what inputs its model takes; train it anew")
-    return tuple(shape), float(info.get("levels") or 255)
+    return _Input(tuple(shape), float(levels), columns)
+
+
+def _classes_of(info: dict[str, Any], outputs: Array, run: str) -> list[str]:
+    """The names of the classes; none where the model predicts a number."""
+    classes: Any = info.get("classes") or []
+    if not _is_texts(classes) or outputs.shape[1:] != (len(classes) or 1,):
+        raise DataError(f"{run} does not say what the outputs of its model mean; train it anew")
+    return list(classes)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)
 
 
 def _examples(
-    name: str,
-    shape: tuple[int, ...],
-    levels: float,
-    info: dict[str, Any],
-    *,
-    resize: bool,
-    invert: bool,
+    name: str, takes: _Input, *, resize: bool, invert: bool
 ) -> Iterator[tuple[str, Array]]:
     """Yield each input in a file, with its name."""
     path = Path(name)
     if path.suffix.lower() in _TABLES:
-        rows = table_rows(path, info.get("columns") or None)
+        if resize or invert:
+            raise OptionError(f"{name}: --resize and --invert apply to image files only")
+        rows = table_rows(path, takes.columns)
+        if rows.shape[1:] != takes.shape:
+            raise DataError(
+                f"{name} has rows of shape {rows.shape[1:]}, the model takes {takes.shape}"
+            )
         for number, row in enumerate(rows, start=1):
             yield f"{path.name} row {number}", row
         return
-    if len(shape) != 3:
+    if len(takes.shape) != 3:
         raise DataError(f"{name}: the model takes rows of a table, not images; give a CSV file")
-    pixels = read_image(path, size=shape[1:], channels=shape[0], resize=resize)
+    channels, *size = takes.shape
+    pixels = read_image(path, size=(size[0], size[1]), channels=channels, resize=resize)
     if invert:
         pixels = 255 - pixels
     # The model knows pixels on the scale of its training data, 0 to `levels`.
-    yield path.name, (pixels * np.float32(levels / 255)).astype(np.float32)
+    yield path.name, (pixels * np.float32(takes.levels / 255)).astype(np.float32)
 
 
-def _lines(outputs: Array, classes: Sequence[str] | None, top: int) -> Iterator[str]:
+def _lines(outputs: Array, classes: Sequence[str], top: int) -> Iterator[str]:
     """What to say of each output: the value, or the likeliest classes with their probabilities."""
     if not classes:
         yield from (f"{value:.6g}" for value in outputs.reshape(-1))

@@ -41,7 +41,7 @@ def train_command(data: str, options: Mapping[str, Any]) -> int:
         settings,
         folder,
         info={"data": examples.name, "target": options["target"]},
-        console=Console(highlight=False),
+        console=Console(highlight=False, emoji=False),
         command=_command(data, options),
         overwrite=options["overwrite"],
     )

@@ -8,13 +8,14 @@ makes classes of that list, so a file from outside can name nothing else.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from chainrule import nn
-from chainrule.errors import ChainruleError, DataError, did_you_mean
+from chainrule.errors import ChainruleError, DataError, OptionError, did_you_mean
 from chainrule.tensor import Generator, Tensor
 
 __all__ = ["build", "describe"]
@@ -30,6 +31,8 @@ _LAYERS: dict[str, type[nn.Module]] = {
     and name not in _ROWS
     and "Loss" not in name
 }
+
+_DEEPEST = 64  # modules within modules
 
 
 class _Blank(Generator):
@@ -56,33 +59,43 @@ def describe(module: nn.Module) -> dict[str, Any]:
     """
     kind = type(module).__name__
     if _ROWS.get(kind) is type(module):
-        return {
-            "type": kind,
-            "modules": {name: describe(child) for name, child in module.named_children()},
-        }
+        # A module that stands in a row twice is described twice: what comes back computes the same.
+        children = {_checked(name): describe(child) for name, child in module._own("module")}
+        return {"type": kind, "modules": children}
     if _LAYERS.get(kind) is not type(module):
         raise DataError(
             f"a {kind} is not a layer of chainrule.nn, so a file cannot describe it; save its "
             "state_dict() instead, and load it into the class it came from"
         )
-    return {"type": kind, **{name: _plain(module, name) for name in _arguments(type(module))}}
+    return {"type": kind, **{name: _argument_of(module, name) for name in _hints(type(module))}}
 
 
-def _arguments(kind: type[nn.Module]) -> list[str]:
+def _checked(name: str) -> str:
+    """A module's name, if it is one that can be set: `Module` keeps underscores for itself."""
+    if name.startswith("_"):
+        raise DataError(f"{name!r} cannot name a module in a description: it begins with _")
+    return name
+
+
+def _hints(kind: type[nn.Module]) -> dict[str, Any]:
+    """The arguments that describe a layer, with the types that its signature gives them."""
     if kind.__init__ is object.__init__:
-        return []
-    return [
-        n for n in inspect.signature(kind.__init__).parameters if n not in ("self", "generator")
-    ]
+        return {}
+    hints = get_type_hints(kind.__init__)
+    return {name: hint for name, hint in hints.items() if name not in ("generator", "return")}
 
 
-def _plain(module: nn.Module, name: str) -> Any:
+def _argument_of(module: nn.Module, name: str) -> Any:
     value = getattr(module, name)
-    if name == "bias":
-        return value is not None
+    return value is not None if name == "bias" else _plain(value)
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.tolist()
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def build(description: Any, limit: int) -> nn.Module:
@@ -90,57 +103,96 @@ def build(description: Any, limit: int) -> nn.Module:
 
     Args:
         description: what `describe` made, from a file that is not trusted.
-        limit: no size in it may be larger; the number of weights that there are.
+        limit: how many numbers the weights file holds; the network may have no more.
 
     Raises:
         DataError: it is not such a description.
+
+    Examples:
+        >>> build(describe(nn.Linear(2, 3)), limit=9)
+        Linear(in_features=2, out_features=3, bias=True)
     """
-    if not isinstance(description, Mapping) or not isinstance(description.get("type"), str):
-        raise DataError("the description of the network must name the type of every layer")
-    kind = description["type"]
-    if kind in _ROWS:
-        return _built_row(_ROWS[kind], description, limit)
-    if kind not in _LAYERS:
-        known = (*_ROWS, *_LAYERS)
-        raise DataError(
-            f"the description names an unknown layer {kind!r}" + did_you_mean(kind, known)
-        )
-    arguments = {k: _argument(kind, k, v, limit) for k, v in description.items() if k != "type"}
-    unknown = [name for name in arguments if name not in _arguments(_LAYERS[kind])]
-    if unknown:
-        raise DataError(f"{kind} in the description has an unknown argument {unknown[0]!r}")
-    if "generator" in inspect.signature(_LAYERS[kind].__init__).parameters and kind != "Dropout":
-        arguments["generator"] = _Blank()
-    try:
-        return _LAYERS[kind](**arguments)
-    except (ChainruleError, TypeError, ValueError) as error:
-        raise DataError(f"{kind} in the description is not valid: {error}") from None
+    return _Builder(limit).module(description)
 
 
-def _built_row(kind: type[nn.Module], description: Mapping[str, Any], limit: int) -> nn.Module:
-    modules = description.get("modules")
-    if not isinstance(modules, Mapping) or any("." in str(name) for name in modules):
-        raise DataError(f"a {kind.__name__} in the description must list its modules by name")
-    row = kind()
-    for name, child in modules.items():
-        if not str(name).isidentifier() and not str(name).isdecimal():
-            raise DataError(f"{name!r} in the description is no name of a module")
-        setattr(row, str(name), build(child, limit))
-    return row
+class _Builder:
+    """Makes modules, and adds up the numbers that they hold: memory is taken for no more."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+        # No single size may be larger; some, as those of a padding, are no size of a weight.
+        self.largest = max(limit, 1 << 16)
+
+    def module(self, description: Any, depth: int = 0) -> nn.Module:
+        if depth > _DEEPEST:
+            raise DataError(f"the description nests modules more than {_DEEPEST} deep")
+        if not isinstance(description, Mapping) or not isinstance(description.get("type"), str):
+            raise DataError("the description of the network must name the type of every layer")
+        kind = description["type"]
+        if kind in _ROWS:
+            return self._row(_ROWS[kind], description.get("modules"), depth)
+        if kind not in _LAYERS:
+            raise DataError(
+                f"the description names an unknown layer {kind!r:.40}"
+                + did_you_mean(kind, (*_ROWS, *_LAYERS))
+            )
+        layer = self._layer(_LAYERS[kind], {k: v for k, v in description.items() if k != "type"})
+        self.held += sum(t.numel() for t in (*layer.parameters(), *layer.buffers()))
+        if self.held > self.limit:
+            raise DataError(
+                f"the description asks for more weights than the {self.limit:,} numbers in the "
+                "weights file; the two do not belong together"
+            )
+        return layer
+
+    def _row(self, kind: type[nn.Module], modules: Any, depth: int) -> nn.Module:
+        if not isinstance(modules, Mapping):
+            raise DataError(f"a {kind.__name__} in the description must list its modules by name")
+        row = kind()
+        for name, description in modules.items():
+            try:
+                row.add_module(_checked(name), self.module(description, depth + 1))
+            except OptionError as error:
+                raise DataError(f"the description is not valid: {error}") from None
+        return row
+
+    def _layer(self, kind: type[nn.Module], given: Mapping[str, Any]) -> nn.Module:
+        arguments: dict[str, Any] = {}
+        hints = _hints(kind)
+        for name, value in given.items():
+            if name not in hints:
+                raise DataError(
+                    f"{kind.__name__} in the description has an unknown argument {name!r:.40}"
+                )
+            arguments[name] = tuple(value) if isinstance(value, list) else value
+            if not _fits(arguments[name], hints[name]) or self._too_large(arguments[name]):
+                raise DataError(
+                    f"{kind.__name__}.{name} in the description cannot be {value!r:.40}"
+                )
+        if "generator" in inspect.signature(kind.__init__).parameters and kind is not nn.Dropout:
+            arguments["generator"] = _Blank()
+        try:
+            return kind(**arguments)
+        except (ChainruleError, TypeError, ValueError) as error:
+            raise DataError(f"{kind.__name__} in the description is not valid: {error}") from None
+
+    def _too_large(self, value: Any) -> bool:
+        if isinstance(value, tuple):
+            whole = [v for v in value if isinstance(v, int)]
+            return len(value) > self.largest or abs(math.prod(whole)) > self.largest
+        return isinstance(value, int) and abs(value) > self.largest
 
 
-def _argument(kind: str, name: str, value: Any, limit: int) -> Any:
-    """A value from JSON, if it is a number, text or a list of numbers of reasonable size."""
-    if isinstance(value, list):
-        if len(value) > limit:
-            raise DataError(f"{kind}.{name} in the description has {len(value)} numbers")
-        if name in ("mean", "std"):
-            return np.asarray([_argument(kind, name, v, limit) for v in value], dtype=np.float32)
-        return tuple(_argument(kind, name, v, limit) for v in value)
-    if value is None or isinstance(value, (bool, str, float)):
-        return value
-    if isinstance(value, int) and abs(value) <= max(limit, 1 << 16):
-        return value
-    raise DataError(
-        f"{kind}.{name} in the description is {value!r:.40}, more than the weights file can hold"
-    )
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value from JSON is of the type that a signature asks for."""
+    if hint is Any:  # one number, or one for each channel
+        return all(_fits(v, float) for v in (value if isinstance(value, tuple) else (value,)))
+    if hint is float:
+        return type(value) in (int, float)
+    inner = get_args(hint)
+    if not inner:
+        return type(value) is hint
+    if get_origin(hint) in (tuple, Sequence):
+        return isinstance(value, tuple) and all(_fits(v, inner[0]) for v in value)
+    return any(_fits(value, one) for one in inner)

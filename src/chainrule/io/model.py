@@ -7,6 +7,7 @@ and `model.safetensors`, its weights. What loads them executes nothing and trust
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,13 +43,25 @@ def save_model(folder: str | os.PathLike[str], model: nn.Module, info: Mapping[s
         info: plain data to keep with it: classes, input, settings.
 
     Raises:
-        DataError: a module that cannot be described.
+        DataError: a module that cannot be described, or a path that is no folder.
     """
-    description = {"format": FORMAT, "model": describe(model), **info}
-    text = json.dumps(description, indent=1, allow_nan=False)
+    weights = model.state_dict()
+    described = describe(model)
+    misfit = _misfit(build(described, limit=_size(weights)), weights)
+    if misfit:
+        raise DataError(
+            f"the layers of this {type(model).__name__} do not say all that is in it: {misfit}; "
+            "save its state_dict() instead"
+        )
+    text = json.dumps({"format": FORMAT, "model": described, **info}, indent=1, allow_nan=False)
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
-    write_weights(place / "model.safetensors", model.state_dict())
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{place} cannot be made a folder: {error.strerror or error}; a model is saved as one"
+        ) from None
+    write_weights(place / "model.safetensors", weights)
     replace_text(place / "model.json", text + "\n")
 
 
@@ -64,7 +77,7 @@ def load_model(folder: str | os.PathLike[str]) -> Saved:
     place = Path(folder)
     info = _read_json(place / "model.json")
     weights = read_weights(place / "model.safetensors")
-    model = build(info.pop("model", None), limit=sum(a.size for a in weights.values()))
+    model = build(info.pop("model", None), limit=_size(weights))
     _fill(model, weights, place / "model.safetensors")
     return Saved(model.eval(), info)
 
@@ -86,23 +99,33 @@ def _read_json(path: Path) -> dict[str, Any]:
     return info
 
 
+def _size(weights: Mapping[str, Any]) -> int:
+    return sum(math.prod(value.shape) for value in weights.values())
+
+
+def _misfit(model: nn.Module, weights: Mapping[str, Any]) -> str:
+    """Say where a model and weights differ in names or shapes; nothing if they do not."""
+    own = model.state_dict()
+    odd = sorted(set(own) ^ set(weights))
+    if odd:
+        return f"{odd[0]!r} is " + ("not described" if odd[0] in weights else "missing")
+    for name, tensor in own.items():
+        there, described = tuple(weights[name].shape), tuple(tensor.shape)
+        if there != described:
+            return f"{name!r} has the shape {there}, {described} is described"
+    return ""
+
+
 def _fill(model: nn.Module, weights: Mapping[str, Array], path: Path) -> None:
     """Give the model the arrays of the file as they are, after comparing every name and shape."""
-    own = model.state_dict()
-    if list(own) != list(weights) and set(own) != set(weights):
-        odd = sorted(set(own) ^ set(weights))[0]
-        where = "is not in the description" if odd in weights else "is missing"
-        raise DataError(f"{path} does not belong to the model.json beside it: {odd!r} {where}")
-    places = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    for name, tensor in own.items():
-        if weights[name].shape != tuple(tensor.shape):
-            raise DataError(
-                f"{path}: {name!r} has shape {weights[name].shape}, but model.json describes "
-                f"{tuple(tensor.shape)}"
-            )
-    for name, tensor in places.items():
+    misfit = _misfit(model, weights)
+    if misfit:
+        raise DataError(f"{path} does not belong to the model.json beside it: {misfit}")
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if name in weights:
-            tensor.array = weights[name].astype(tensor.dtype, copy=False)
+            found = weights[name]
+            alike = found.dtype.kind == tensor.dtype.kind  # float64 stays float64
+            tensor.array = found if alike else found.astype(tensor.dtype)
 
 
 def save(value: Any, path: str | os.PathLike[str]) -> None:

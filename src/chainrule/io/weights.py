@@ -28,17 +28,24 @@ def write_weights(path: str | os.PathLike[str], weights: Mapping[str, Any]) -> N
         weights: names to values.
 
     Raises:
-        DataError: a value that is no array of numbers.
+        DataError: a name that is no text, a value that is no array of numbers, or a file that
+            cannot be written.
     """
     from safetensors.numpy import save
 
     arrays: dict[str, Array] = {}
     for name, value in weights.items():
         array = np.ascontiguousarray(np.asarray(value)).reshape(np.shape(value))
-        if array.dtype.kind not in "fiub":
-            raise DataError(f"{name!r} is no array of numbers but {type(value).__name__}")
+        if not isinstance(name, str) or array.dtype.kind not in "fiub" or array.itemsize > 8:
+            raise DataError(
+                f"tensors are saved by name as numbers of at most 64 bits; {name!r} is a "
+                f"{type(value).__name__} of {array.dtype}"
+            )
         arrays[name] = array
-    replace_bytes(path, save(arrays))
+    try:
+        replace_bytes(path, save(arrays))
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, Array]:

@@ -238,7 +238,7 @@ class Embedding(Module):
             raise OptionError(f"padding_idx={padding_idx} is not one of {num_embeddings} things")
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
         drawn = init.normal(state_of(generator), (num_embeddings, embedding_dim), 0.0, 1.0)
-        if self.padding_idx is not None:
+        if self.padding_idx is not None and drawn.flags.writeable:  # a place-holder is not
             drawn[self.padding_idx] = 0
         self.weight = _parameter(drawn)
 

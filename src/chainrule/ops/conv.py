@@ -27,7 +27,7 @@ from chainrule.ops.reduce import sum
 Pair: TypeAlias = tuple[int, int]
 
 # Elements of unfolded rows built at a time: about what a core's second-level cache holds.
-_BLOCK = 1 << 18
+_BLOCK = 1 << 17
 
 
 class Window(NamedTuple):
@@ -323,16 +323,17 @@ def convolution_input(
     each = o // groups
     last = g.transpose(0, 2, 3, 1)
     x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c * groups), dtype=np.result_type(g, w))
-    filters = _filter_matrix(w, groups).transpose(0, 2, 1)
-    for images in _blocks(n, oh * ow * kh * kw * c):
+    filters = np.ascontiguousarray(w.reshape(groups, each, c, kh * kw).transpose(0, 3, 1, 2))
+    # Tap by tap: what a product gives is added to its pixels while it is still in cache.
+    for images in _blocks(n, oh * ow * (each + c)):
         for group in range(groups):
-            rows = np.ascontiguousarray(last[images, ..., group * each : (group + 1) * each])
-            threads.fit_to_work(2 * rows.size * kh * kw * c)
-            spread = np.matmul(rows.reshape(-1, each), filters[group])
-            spread = spread.reshape(-1, oh, ow, kh, kw, c)
+            rows = last[images, ..., group * each : (group + 1) * each].reshape(-1, each)
             target = x[images, ..., group * c : (group + 1) * c]
-            for k, (down, across) in enumerate(window.taps((oh, ow))):
-                target[:, down, across] += spread[:, :, :, k // kw, k % kw]
+            threads.fit_to_work(2 * rows.size * c)
+            spread = np.empty((len(rows), c), dtype=x.dtype)
+            for taps, (down, across) in zip(filters[group], window.taps((oh, ow))):
+                np.matmul(rows, taps, out=spread)
+                target[:, down, across] += spread.reshape(-1, oh, ow, c)
     return x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2)
 
 
@@ -454,7 +455,8 @@ def max_pooling_winners(x: Array, window: Window) -> Array:
     dtype = np.uint8 if len(taps) <= 256 else np.int32
     winners = np.zeros_like(best, dtype=dtype)
     for k, tap in enumerate(taps[1:], start=1):
-        np.copyto(winners, k, where=tap > best)
+        # A later tap has a larger number, so the maximum puts it in place (and without branches).
+        np.maximum(winners, (tap > best).astype(dtype) * dtype(k), out=winners)
         np.maximum(best, tap, out=best)
     if np.isnan(best).any():
         # Not-a-number wins over numbers, the first of several, as in the maximum itself.

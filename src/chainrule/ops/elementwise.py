@@ -543,7 +543,8 @@ def sigmoid(x: Array) -> Array:
         >>> sigmoid(np.array([0.0, -1000.0, 1000.0]))
         array([0.5, 0. , 1. ])
     """
-    return np.true_divide(1, 1 + np.exp(np.negative(x)))
+    # 0.0 - x rather than -x, which wraps around for unsigned integers.
+    return np.true_divide(1, 1 + np.exp(np.subtract(0.0, x)))
 
 
 @elementwise(lambda y, _x: gt(y, 0))

@@ -57,8 +57,8 @@ class Optimizer:
         defaults: as given.
 
     Raises:
-        OptionError: there are no parameters; one is no tensor, is computed from others, wants no
-            gradient or comes twice; an option is unknown or outside what it may be.
+        OptionError: there are no parameters; one is no tensor, is computed from others or
+            comes twice; an option is unknown or outside what it may be.
 
     Examples:
         >>> class SignDescent(Optimizer):
@@ -295,11 +295,6 @@ def _check_param(which: str, p: Any) -> None:
         raise OptionError(
             f"{which}, of shape {tuple(p.shape)}, was computed by {p.grad_fn}; an optimiser "
             "changes tensors that are computed from nothing, for example x.detach()"
-        )
-    if not p.requires_grad:
-        raise OptionError(
-            f"{which}, of shape {tuple(p.shape)}, wants no gradient, so it would never change; "
-            "give it requires_grad=True, or leave it out"
         )
 
 

@@ -347,8 +347,11 @@ class _Walk:
                 continue
             rule = node.op.rule(i)
             gradient = None if rule is None else rule(g, y, *xs, **node.attrs)
-            if gradient is not None:
-                self.give(parent, gradient, shared=gradient is g)
+            if gradient is None:
+                continue
+            if gradient.dtype is not xs[i].dtype:  # where two formats met
+                gradient = cast(gradient, dtype=xs[i].dtype)
+            self.give(parent, gradient, shared=gradient is g)
 
 
 def _boxed(x: Value, parent: Node | Traced | None) -> Value:

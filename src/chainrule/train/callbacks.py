@@ -121,7 +121,7 @@ class EarlyStopping(Callback):
 
 
 class JsonLines(Callback):
-    """Write the figures of every epoch as one line of JSON, as they come.
+    """Write the figures of every epoch as one line of JSON, as they come; null is not finite.
 
     Args:
         path: the file, made anew.
@@ -138,7 +138,8 @@ class JsonLines(Callback):
     def on_epoch_end(self, run: Run) -> None:
         """Write a line."""
         if self._file is not None:
-            print(json.dumps(run.history.rows[-1]), file=self._file, flush=True)
+            row = {k: v if math.isfinite(v) else None for k, v in run.history.rows[-1].items()}
+            print(json.dumps(row), file=self._file, flush=True)
 
     def on_fit_end(self, run: Run) -> None:
         """Close the file."""

@@ -12,11 +12,11 @@ import numpy as np
 from chainrule import nn, ops, optim
 from chainrule.backend import threads
 from chainrule.data import DataLoader, Dataset, TensorDataset
-from chainrule.errors import ChainruleError, OptionError, did_you_mean
+from chainrule.errors import ChainruleError, DataError, OptionError, did_you_mean
 from chainrule.nn import functional as F
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
-from chainrule.tensor import Generator, Tensor, from_numpy, no_grad
+from chainrule.tensor import Generator, Tensor, as_tensor, from_numpy, no_grad
 from chainrule.train.callbacks import Callback
 from chainrule.train.run import History, Loss, Metric, Run
 
@@ -130,7 +130,8 @@ def fit(
         The figures of every epoch.
 
     Raises:
-        OptionError: an argument out of its range, or an unknown name.
+        OptionError: an argument that is not what it should be, or an unknown name.
+        DataError: data without examples, or whose samples are no pairs.
         ChainruleError: the loss is no longer a finite number.
 
     Examples:
@@ -142,15 +143,18 @@ def fit(
         >>> history["loss"][-1] < 0.001
         True
     """
-    _at_least(epochs=epochs, batch_size=batch_size)
+    _at_least(epochs=epochs, batch_size=batch_size, threads=1 if threads is None else threads)
     loader = _loader(data, batch_size, shuffle=True, generator=generator)
     held_out = None if validation is None else _loader(validation, 1000, shuffle=False)
+    if held_out is not None:
+        _first_targets(held_out)
     optimizer = _optimizer(optimizer, model, lr, weight_decay)
     usual_loss, usual_metrics = _usual(_first_targets(loader))
     if isinstance(loss, str):
         loss = chosen("loss", loss, LOSSES)
     if isinstance(schedule, str):
         schedule = chosen("schedule", schedule, SCHEDULES)(optimizer, epochs, len(loader))
+    _are_parts(callbacks, schedule)
     run = Run(
         model,
         optimizer,
@@ -171,8 +175,32 @@ def fit(
 
 def _at_least(**counts: int) -> None:
     for name, n in counts.items():
-        if n < 1:
-            raise OptionError(f"{name} must be at least 1, got {n}")
+        if not isinstance(n, (int, np.integer)) or n < 1:
+            raise OptionError(f"{name} must be a whole number of at least 1, got {n!r}")
+
+
+def _are_parts(callbacks: Any, schedule: Any) -> None:
+    listed = callbacks if isinstance(callbacks, (list, tuple)) else [None]
+    odd = next((one for one in listed if not isinstance(one, Callback)), None)
+    if listed is not callbacks or odd is not None:
+        raise OptionError(
+            "callbacks must be a list of Callback objects, got "
+            + (_kind(callbacks) if odd is None else f"one with {_kind(odd)}")
+        )
+    if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
+        raise OptionError(
+            "ReduceLROnPlateau steps by a figure and not by the batch; call its step() in the "
+            "on_epoch_end of a callback"
+        )
+    if isinstance(schedule, type) or not (schedule is None or hasattr(schedule, "step")):
+        raise OptionError(
+            f"schedule must be a name or an object with a method step(), got {_kind(schedule)}"
+        )
+
+
+def _kind(value: Any) -> str:
+    """What a value is, for a sentence."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 def _threads(n: int | None) -> Any:
@@ -184,7 +212,7 @@ def _loader(
 ) -> DataLoader:
     if isinstance(data, DataLoader):
         return data
-    if isinstance(data, (tuple, list)) and len(data) == 2:
+    if isinstance(data, tuple) or (isinstance(data, list) and len(data) == 2):
         data = TensorDataset(*data)
     if not isinstance(data, Dataset) and not hasattr(data, "__getitem__"):
         raise OptionError(
@@ -194,8 +222,16 @@ def _loader(
 
 
 def _first_targets(loader: DataLoader) -> Array:
-    _, y = loader.dataset[0]
-    return np.asarray(y)
+    if not len(loader):
+        raise DataError(
+            f"there is no batch to take: {len(loader.dataset)} examples in batches of "
+            f"{loader.batch_size}" + (", drop_last" if loader.drop_last else "")
+        )
+    sample = loader.dataset[0]
+    if not isinstance(sample, (tuple, list)) or len(sample) != 2:
+        count = f" of {len(sample)}" if isinstance(sample, (tuple, list)) else ""
+        raise DataError(f"every sample must be a pair (x, y), the first is {_kind(sample)}{count}")
+    return np.asarray(sample[1])
 
 
 def _optimizer(
@@ -207,6 +243,8 @@ def _optimizer(
         kind = chosen("optimizer", given, OPTIMIZERS)
         made: optim.Optimizer = kind(model.parameters(), **options)
         return made
+    if not isinstance(given, optim.Optimizer):
+        raise OptionError(f"optimizer must be a name or an optim.Optimizer, got {_kind(given)}")
     if options:
         raise OptionError(
             f"{' and '.join(options)} cannot be given beside an optimizer that was made already; "
@@ -277,6 +315,8 @@ def _step(run: Run, x: Tensor, y: Tensor, max_grad_norm: float | None) -> None:
     run.optimizer.zero_grad()
     outputs = run.model(x)
     loss = run.loss(outputs, y)
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        raise OptionError(f"the loss must return a tensor of one number, got {_loss_kind(loss)}")
     value = loss.item()
     if not math.isfinite(value):
         rate = run.optimizer.param_groups[0]["lr"]
@@ -291,6 +331,10 @@ def _step(run: Run, x: Tensor, y: Tensor, max_grad_norm: float | None) -> None:
         clip_grad_norm_(run.model.parameters(), max_grad_norm)
     run.optimizer.step()
     run.count(value, outputs.detach().array, y.array)
+
+
+def _loss_kind(loss: Any) -> str:
+    return f"a shape of {tuple(loss.shape)}" if isinstance(loss, Tensor) else _kind(loss)
 
 
 def _measured(run: Run, loader: DataLoader) -> dict[str, float]:
@@ -319,7 +363,7 @@ def _figures(
         count += n
         sums["loss"] += loss(outputs, y).item() * n
         for name, metric in metrics.items():
-            sums[name] += metric(outputs.array, y.array) * n
+            sums[name] += float(metric(outputs.array, y.array)) * n
     return {name: total / max(count, 1) for name, total in sums.items()}
 
 
@@ -377,7 +421,8 @@ def predict(model: nn.Module, x: Any, batch_size: int = 1000) -> Array:
         >>> predict(nn.Softmax(), np.zeros((3, 2), dtype=np.float32)).shape
         (3, 2)
     """
-    rows = x.array if isinstance(x, Tensor) else np.asarray(x)
+    _at_least(batch_size=batch_size)
+    rows = as_tensor(x).array
     starts = range(0, max(len(rows), 1), batch_size)
     batches = ((from_numpy(rows[i : i + batch_size]), None) for i in starts)
     return np.concatenate([y.array for y, _ in _outputs(model, batches)])

@@ -10,6 +10,8 @@ import dataclasses
 import math
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,22 @@ import numpy as np
 from chainrule import nn
 from chainrule.backend import threads
 from chainrule.data import Examples
-from chainrule.errors import OptionError
+from chainrule.errors import ChainruleError, OptionError
+from chainrule.files import replace_bytes
 from chainrule.io import save_model
 from chainrule.nn import functional as F
 from chainrule.ops import Array
 from chainrule.tensor import Generator, Tensor
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
-from chainrule.train.fit import accuracy, fit, mean_absolute_error, predict
+from chainrule.train.fit import (
+    OPTIMIZERS,
+    SCHEDULES,
+    accuracy,
+    chosen,
+    fit,
+    mean_absolute_error,
+    predict,
+)
 from chainrule.train.models import build_model, chosen_model
 from chainrule.train.narrate import conclude, introduce, show_network
 from chainrule.train.outcome import Outcome, Settings
@@ -36,6 +47,8 @@ from chainrule.train.run import History, Loss, Metric
 from chainrule.train.summary import summarise, total_parameters
 
 __all__ = ["run_job"]
+
+FIGURES = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ def _regression(y: Array) -> _Task:
     centre, spread = float(y.mean()), float(y.std()) or 1.0
 
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
-        return F.mse_loss(outputs.view(-1) / spread, targets / spread)  # type: ignore[no-any-return]
+        return F.mse_loss(outputs.view(-1) / spread, targets / spread)
 
     def mae(outputs: Array, targets: Array) -> float:
         return mean_absolute_error(outputs.reshape(-1), targets)
@@ -92,10 +105,14 @@ def _checked(settings: Settings) -> None:
             )
     if not settings.lr > 0 or not math.isfinite(settings.lr):
         raise OptionError(f"--lr must be above 0, got {settings.lr}")
-    if settings.weight_decay < 0:
+    if not 0 <= settings.weight_decay < math.inf:
         raise OptionError(f"--weight-decay must be at least 0, got {settings.weight_decay}")
+    if settings.seed < 0:
+        raise OptionError(f"--seed must be at least 0, got {settings.seed}")
     if any(n < 1 for n in settings.hidden):
         raise OptionError(f"--hidden sizes must be at least 1, got {settings.hidden}")
+    chosen("optimizer", settings.optimizer, OPTIMIZERS)
+    chosen("schedule", settings.schedule, SCHEDULES)
 
 
 def _split(examples: Examples, settings: Settings) -> tuple[Examples, Examples | None, Examples]:
@@ -165,76 +182,98 @@ def run_job(
     if task.last is not None:
         model.append(task.last)
     layers = summarise(model, training.x[:1])
-    introduce(console, examples, training, validation, test)
-    show_network(console, layers, total_parameters(model))
-    made = _open_folder(folder, overwrite)
-    callbacks: list[Callback] = [BestWeights(*task.monitor), JsonLines(folder / "metrics.jsonl")]
-    if settings.patience is not None:
-        callbacks.append(EarlyStopping(settings.patience, *task.monitor))
-    callbacks.append(Progress(console))
-    history = History()
-    started = time.perf_counter()
-    interrupted = False
-    try:
-        fit(
+    with _opened(folder, overwrite):
+        introduce(console, examples, training, validation, test)
+        show_network(console, layers, total_parameters(model))
+        callbacks: list[Callback] = [BestWeights(*task.monitor), JsonLines(folder / FIGURES)]
+        if settings.patience is not None:
+            callbacks.append(EarlyStopping(settings.patience, *task.monitor))
+        callbacks.append(Progress(console))
+        history = History()
+        started = time.perf_counter()
+        interrupted = False
+        try:
+            fit(
+                model,
+                (training.x, training.y),
+                task.loss,
+                settings.optimizer,
+                epochs=settings.epochs or 1,
+                batch_size=settings.batch_size,
+                lr=settings.lr,
+                weight_decay=settings.weight_decay,
+                schedule=settings.schedule,
+                validation=None if validation is None else (validation.x, validation.y),
+                metrics=task.metrics,
+                callbacks=callbacks,
+                generator=generator,
+                threads=settings.threads,
+                history=history,
+                progress=False,
+            )
+        except KeyboardInterrupt:
+            interrupted = True
+            console.print(f"stopped in epoch {len(history) + 1}; {_kept(history)}")
+        seconds = time.perf_counter() - started
+        with threads.policy(settings.threads):
+            outputs = predict(model, test.x)
+        if not np.isfinite(outputs).all():
+            raise ChainruleError(
+                "the trained network gives no finite numbers for the test examples; use a lower "
+                f"learning rate than {settings.lr:g}, or look for unscaled numbers in the data"
+            )
+        outcome = Outcome(
             model,
-            (training.x, training.y),
-            task.loss,
-            settings.optimizer,
-            epochs=settings.epochs or 1,
-            batch_size=settings.batch_size,
-            lr=settings.lr,
-            weight_decay=settings.weight_decay,
-            schedule=settings.schedule,
-            validation=None if validation is None else (validation.x, validation.y),
-            metrics=task.metrics,
-            callbacks=callbacks,
-            generator=generator,
-            threads=settings.threads,
-            history=history,
-            progress=False,
+            history,
+            examples,
+            test,
+            outputs,
+            _test_figures(outputs, test),
+            layers,
+            seconds,
+            settings,
+            interrupted,
+            folder,
         )
-    except KeyboardInterrupt:
-        interrupted = True
-        console.print(f"stopped after epoch {len(history)}; keeping the best weights so far")
-    except BaseException:
-        if made:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    seconds = time.perf_counter() - started
-    with threads.policy(settings.threads):
-        outputs = predict(model, test.x)
-    outcome = Outcome(
-        model,
-        history,
-        examples,
-        test,
-        outputs,
-        _test_figures(outputs, test),
-        layers,
-        seconds,
-        settings,
-        interrupted,
-        folder,
-    )
-    save_model(folder, model, _description(outcome, info))
+        save_model(folder, model, _description(outcome, info))
     write(report_of(outcome, command), folder / "report.html")
     conclude(console, outcome)
     return outcome
 
 
-def _open_folder(folder: Path, overwrite: bool) -> bool:
-    """Make the folder, and say whether it is new."""
+@contextmanager
+def _opened(folder: Path, overwrite: bool) -> Iterator[None]:
+    """Make the folder; what fails inside leaves everything as it was before."""
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"--out {folder} is a file; give a folder")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise OptionError(f"--out {folder} is not empty; choose another, or pass --overwrite")
-    new = not folder.exists()
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    figures = folder / FIGURES
+    before = figures.read_bytes() if figures.exists() else None
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OptionError(f"--out {folder} cannot be made: {error.strerror or error}") from None
-    return new
+    try:
+        yield
+    except BaseException:
+        if new:
+            shutil.rmtree(folder, ignore_errors=True)
+        elif before is None:
+            figures.unlink(missing_ok=True)
+        else:
+            replace_bytes(figures, before)
+        with suppress(OSError):  # another run may be in them by now
+            for place in new[1:]:
+                place.rmdir()
+        raise
+
+
+def _kept(history: History) -> str:
+    if history.best_epoch is None:
+        return "keeping the weights as they are"
+    return f"keeping the best weights so far, those of epoch {history.best_epoch}"
 
 
 def _test_figures(outputs: Array, test: Examples) -> dict[str, float]:
@@ -243,10 +282,9 @@ def _test_figures(outputs: Array, test: Examples) -> dict[str, float]:
     guesses = outputs.reshape(-1)
     residual = float(np.sum((test.y - guesses) ** 2))
     total = float(np.sum((test.y - test.y.mean()) ** 2))
-    return {
-        "mae": mean_absolute_error(guesses, test.y),
-        "r2": 1 - residual / total if total else math.nan,
-    }
+    figures = {"mae": mean_absolute_error(guesses, test.y)}
+    # Where all targets are the same there is no spread that could be explained.
+    return {**figures, "r2": 1 - residual / total} if total else figures
 
 
 def _description(outcome: Outcome, info: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "softplus": nn.Softplus,
     "none": nn.Identity,
 }
+_SMALL = 16  # pixels along a side up to which convolutions take seconds rather than minutes
 MODELS = ("auto", "mlp", "cnn", "linear")
 
 
@@ -87,7 +88,7 @@ def _convolutions(
 
 
 def chosen_model(name: str, x: Array) -> str:
-    """Return `name`, or for "auto" what suits the data: "cnn" for images, else "mlp".
+    """Return `name`, or for "auto" what is soon trained: "cnn" for small images, else "mlp".
 
     Raises:
         OptionError: an unknown name.
@@ -95,7 +96,8 @@ def chosen_model(name: str, x: Array) -> str:
     chosen("model", name, dict.fromkeys(MODELS))
     if name != "auto":
         return name
-    return "cnn" if x.ndim == 4 and min(x.shape[2:]) >= 4 else "mlp"
+    small = x.ndim == 4 and 4 <= min(x.shape[2:]) and max(x.shape[2:]) <= _SMALL
+    return "cnn" if small else "mlp"
 
 
 def build_model(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich.markup import escape
+
 from chainrule.data import Examples
+from chainrule.errors import one_line
 from chainrule.train.outcome import Outcome
 from chainrule.train.progress import format_seconds
 from chainrule.train.summary import Layer, shape_text
@@ -40,8 +43,8 @@ def introduce(
 
 
 def _plain(text: str) -> str:
-    """Text from outside, kept from being read as the console's markup."""
-    return text.replace("[", r"\[")
+    """Text from outside, kept from being read as markup, or by the terminal as commands."""
+    return escape(one_line(text))
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:
@@ -72,14 +75,12 @@ def conclude(console: Any, outcome: Outcome) -> None:
     history = outcome.history
     if history.stopped and not outcome.interrupted:
         console.print(f"stopped early: {history.stopped}")
-    if history.best_epoch is not None:
+    if history.best_epoch is not None and not outcome.interrupted:
         console.print(f"best weights: those of epoch {history.best_epoch}")
     console.print(f"trained in {format_seconds(outcome.seconds)}")
     if "accuracy" in outcome.figures:
         console.print(f"[bold]test accuracy {100 * outcome.figures['accuracy']:.1f} %[/bold]")
     else:
-        console.print(
-            f"[bold]test error {outcome.figures['mae']:.4g} on average, "
-            f"R2 {outcome.figures['r2']:.3f}[/bold]"
-        )
-    console.print(f"model, figures and report: {outcome.folder}", soft_wrap=True)
+        r2 = f", R2 {outcome.figures['r2']:.3f}" if "r2" in outcome.figures else ""
+        console.print(f"[bold]test error {outcome.figures['mae']:.4g} on average{r2}[/bold]")
+    console.print(f"model, figures and report: {_plain(str(outcome.folder))}", soft_wrap=True)

@@ -19,7 +19,7 @@ class Settings:
     """What a person can choose; the defaults suit the digits that come with the package.
 
     Attributes:
-        model: "mlp", "cnn", "linear", or "auto": a convolutional network for images, else an mlp.
+        model: "mlp", "cnn", "linear", or "auto": "cnn" for images of up to 16x16, else "mlp".
         hidden: sizes of the hidden layers.
         activation: between them.
         dropout: probability with which a hidden value is dropped in training.

@@ -46,7 +46,7 @@ class Progress(Callback):
 
     def __init__(self, console: Any = None, lines: int = 20) -> None:
         self.console = console or require("rich.console", "all", "showing progress").Console(
-            highlight=False
+            highlight=False, emoji=False
         )
         self.lines = lines
         self._bar: Any = None
@@ -60,7 +60,7 @@ class Progress(Callback):
             rich.TextColumn("epoch {task.fields[epoch]}"),
             rich.BarColumn(bar_width=24),
             rich.TextColumn("{task.percentage:>3.0f} %"),
-            rich.TextColumn("{task.fields[figures]}"),
+            rich.TextColumn("{task.fields[figures]}", markup=False),
             rich.TextColumn("{task.fields[left]}"),
             console=self.console,
             transient=True,
@@ -107,6 +107,7 @@ class Progress(Callback):
             f"epoch {run.epoch:>{width}}/{run.epochs}  {figures}  "
             f"{row['examples_per_second']:,.0f} examples/s",
             soft_wrap=True,
+            markup=False,
         )
 
     def on_fit_end(self, run: Run) -> None:

@@ -80,7 +80,8 @@ def _headline(outcome: Outcome) -> list[tuple[str, str]]:
     if "accuracy" in figures:
         first = [("test accuracy", f"{100 * figures['accuracy']:.1f} %")]
     else:
-        first = [("mean error", f"{figures['mae']:.4g}"), ("R2", f"{figures['r2']:.3f}")]
+        first = [("mean error", f"{figures['mae']:.4g}")]
+        first += [("R2", f"{figures['r2']:.3f}")] if "r2" in figures else []
     parameters = sum(row.parameters for row in outcome.layers)
     return [
         *first,

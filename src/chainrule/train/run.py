@@ -105,4 +105,4 @@ class Run:
         self._count += n
         self._sums["loss"] += loss * n
         for name, metric in self.metrics.items():
-            self._sums[name] += metric(outputs, targets) * n
+            self._sums[name] += float(metric(outputs, targets)) * n

@@ -1,0 +1,108 @@
+"""The functions beside the layers: what no layer calls, or calls in one way only."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from chainrule import nn
+from chainrule.nn import functional as F
+from nn.oracle import backward, close, inputs
+from nn.rows import ACTIVATIONS, LAYERS, LOSSES, between, given, normal, whole
+
+# name, inputs, options; called alike in both libraries
+ROWS = [
+    ("hardtanh", [normal(4, 5, scale=2)], {}),
+    ("hardtanh", [given(-2.0, -0.5, 0.0, 1.5, 3.0)], {"min_val": -0.5, "max_val": 1.5}),
+    ("logsigmoid", [given(-1000.0, -3.0, 0.0, 3.0, 1000.0)], {}),
+    ("linear", [normal(4, 5), normal(3, 5), normal(3)], {}),
+    ("linear", [normal(4, 5), normal(3, 5)], {}),
+    ("conv2d", [normal(2, 4, 6, 5), normal(6, 2, 3, 3), normal(6)], {"padding": 1, "groups": 2}),
+    ("pad", [normal(2, 3)], {"pad": (1, 2)}),
+    ("pad", [normal(2, 3, 4)], {"pad": (0, 1, 2, 0), "value": 0.5}),
+    ("embedding", [whole(2, 3, below=5), normal(5, 4)], {}),
+    ("embedding", [whole(2, 3, below=5), normal(5, 4)], {"padding_idx": 3}),
+    ("layer_norm", [normal(4, 5)], {"normalized_shape": (5,)}),
+    ("batch_norm", [normal(4, 3), normal(3), between(0.5, 2.0, 3)], {}),
+    (
+        "batch_norm",
+        [normal(4, 3, 2), normal(3), between(0.5, 2.0, 3), normal(3), normal(3)],
+        {"eps": 0.1},
+    ),
+    ("max_pool2d", [normal(2, 3, 6, 7)], {"kernel_size": 3, "stride": 2, "padding": 1}),
+    ("avg_pool2d", [normal(2, 3, 6, 7)], {"kernel_size": 3, "count_include_pad": False}),
+    ("dropout", [normal(3, 4)], {"training": False}),
+    ("dropout", [normal(3, 4)], {"p": 1.0}),
+    ("one_hot", [whole(2, 3, below=5)], {"num_classes": 7}),
+    ("one_hot", [given(0, 3, 1)], {}),
+    ("flatten", [normal(2, 3, 4)], {"start_dim": 1}),
+    ("gelu", [normal(3, 4)], {"approximate": "tanh"}),
+    ("cross_entropy", [normal(6, 4), whole(6, below=4)], {"label_smoothing": 0.1}),
+]
+
+
+def functional(torch, name):
+    """PyTorch keeps a few of them elsewhere."""
+    return getattr(torch.nn.functional, name, None) or getattr(torch, name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("name", "draws", "options"), ROWS, ids=[f"{name}{options}" for name, _, options in ROWS]
+)
+def test_as_pytorch(name, draws, options, dtype, torch):
+    rng = np.random.default_rng(5)
+    xs, ts = inputs([draw(rng) for draw in draws], dtype, torch)
+    y, t = getattr(F, name)(*xs, **options), functional(torch, name)(*ts, **options)
+    close(y, t, "value")
+    backward(y, t, rng, torch)
+    for i, (x, tx) in enumerate(zip(xs, ts)):
+        if tx.grad is not None or x.requires_grad:
+            close(x.grad, tx.grad, f"gradient by argument {i}")
+
+
+def test_batch_norm_in_training_moves_what_it_is_given(torch):
+    rng = np.random.default_rng(0)
+    x, mean, var = rng.normal(size=(4, 3, 2)), rng.normal(size=3), rng.uniform(1, 2, 3)
+    (ox, om, ov), (tx, tm, tv) = inputs([x, mean, var], "float64", torch)
+    om, ov, tm, tv = (v.detach() for v in (om, ov, tm, tv))
+    for _ in range(2):
+        close(
+            F.batch_norm(ox, om, ov, training=True, momentum=0.3),
+            torch.nn.functional.batch_norm(tx, tm, tv, training=True, momentum=0.3),
+            "value",
+        )
+    close(om, tm, "running mean")
+    close(ov, tv, "running variance")
+
+
+def test_every_function_is_tried():
+    """Here, or by the layer or loss that is named after it."""
+    by_layers = {row.kind.lower() for row in [*LAYERS, *ACTIVATIONS, *LOSSES]}
+    tried = {name for name, _, _ in ROWS}
+    forgotten = []
+    for name in F.__all__:
+        plain = name.replace("_", "")
+        named_after = {plain, f"{plain}loss"} | {f"{plain}{d}" for d in ("1d", "2d")}
+        aliases = {"binarycrossentropy": "bceloss", "binarycrossentropywithlogits": "bcewithlogitsloss"}
+        if name not in tried and not named_after & by_layers and aliases.get(plain) not in by_layers:
+            forgotten.append(name)
+    assert not forgotten
+
+
+@pytest.mark.parametrize("name", F.__all__)
+def test_arguments_are_named_and_ordered_as_in_pytorch(name, torch):
+    theirs = functional(torch, name)
+    try:
+        wanted = list(inspect.signature(theirs).parameters)
+    except ValueError:  # built into PyTorch, without a signature
+        pytest.skip("PyTorch does not say")
+    ours = list(inspect.signature(getattr(F, name)).parameters)
+    known = [p for p in ours if p in wanted]
+    assert known == [p for p in wanted if p in known], "another order"
+    new = set(ours) - set(wanted) - {"x", "index", "generator", "state"}
+    assert not new, "names of our own"
+
+
+def test_dropout_needs_no_layer():
+    assert nn.functional is F
