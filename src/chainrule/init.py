@@ -58,9 +58,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         slope = 0.01 if param is None else param
         return math.sqrt(2.0 / (1 + slope**2))
     if nonlinearity not in _GAINS:
-        raise OptionError(
-            f"no gain is known for {nonlinearity!r}" + did_you_mean(nonlinearity, _GAINS)
-        )
+        near = did_you_mean(nonlinearity, [*_GAINS, "leaky_relu"])
+        raise OptionError(f"no gain is known for {nonlinearity!r}{near}")
     return _GAINS[nonlinearity]
 
 
@@ -116,7 +115,23 @@ def truncated_normal(
     high: float,
     dtype: Any = np.float32,
 ) -> ops.Array:
-    """Return numbers of the normal distribution, those outside [low, high] drawn again."""
+    """Return numbers of the normal distribution, those outside [low, high] drawn again.
+
+    Raises:
+        OptionError: nearly all of them would be.
+    """
+    if state is None:
+        return _placeholder(shape, dtype)
+    if not (low < high and std > 0):
+        raise OptionError(
+            f"a truncated normal needs low < high and std above 0, got {low}, {high} and {std}"
+        )
+    ends = [math.erf((end - mean) / (std * math.sqrt(2))) for end in (low, high)]
+    if (ends[1] - ends[0]) / 2 < 1e-3:
+        raise OptionError(
+            f"less than one number in a thousand of N({mean}, {std}^2) lies in [{low}, {high}]; "
+            "use a wider interval"
+        )
     y = normal(state, shape, mean, std, np.float64)
     outside = (y < low) | (y > high)
     while outside.any():

@@ -46,9 +46,7 @@ def filled(module: Any, rng: np.random.Generator, torch: Any) -> Any:
     return module
 
 
-def pair(
-    row: Any, torch: Any, dtype: str, fill: bool = True, **more: Any
-) -> tuple[Any, Any]:
+def pair(row: Any, torch: Any, dtype: str, fill: bool = True, **more: Any) -> tuple[Any, Any]:
     """The module of a row in both libraries, with the same weights and running values."""
     theirs = row.build(torch.nn, torch.as_tensor, **more).to(getattr(torch, dtype))
     ours = row.build(nn, tensor, **more).to(dtype)

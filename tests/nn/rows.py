@@ -130,9 +130,7 @@ def _word(v: Any) -> str:
     return repr(v).replace(" ", "") if isinstance(v, (list, tuple)) else repr(v)
 
 
-def layer(
-    kind: str, *args: Any, x: Draw, note: str = "", slack: float = 1, **options: Any
-) -> Row:
+def layer(kind: str, *args: Any, x: Draw, note: str = "", slack: float = 1, **options: Any) -> Row:
     """A layer that is called with x."""
     return Row(kind, args, options, (x,), note, slack)
 
@@ -172,9 +170,7 @@ LAYERS = [
     layer("Conv2d", 4, 6, 3, dilation=(1, 3), x=IMAGES),
     layer("Conv2d", 4, 6, 3, groups=2, x=IMAGES),
     layer("Conv2d", 4, 8, 3, groups=4, padding=1, x=IMAGES, note="depthwise"),
-    layer(
-        "Conv2d", 4, 6, 3, stride=2, padding=2, dilation=2, groups=2, bias=False, x=IMAGES
-    ),
+    layer("Conv2d", 4, 6, 3, stride=2, padding=2, dilation=2, groups=2, bias=False, x=IMAGES),
     layer("Conv2d", 4, 6, 3, 2, 1, 1, 2, False, x=IMAGES, note="by position"),
     layer("Conv2d", 1, 2, 3, x=normal(1, 1, 3, 3), note="one output pixel"),
     layer("Conv2d", 4, 6, 3, x=normal(0, 4, 8, 7), note="no images"),
@@ -192,7 +188,7 @@ LAYERS = [
     layer("AvgPool2d", 3, 2, 1, count_include_pad=False, x=IMAGES),
     layer("AvgPool2d", (4, 3), padding=(2, 1), count_include_pad=False, x=IMAGES),
     layer("BatchNorm1d", 3, x=normal(5, 3)),
-    layer("BatchNorm1d", 3, x=normal(5, 3, 4)),
+    layer("BatchNorm1d", 3, x=normal(5, 3, 4), note="sequences"),
     layer("BatchNorm1d", 3, x=normal(1, 3, 4), note="one sequence"),
     layer("BatchNorm1d", 3, eps=0.1, momentum=0.7, x=normal(5, 3)),
     layer("BatchNorm1d", 3, momentum=None, x=normal(5, 3)),
@@ -292,58 +288,91 @@ OF_NUMBERS = [
     ]
 ]
 
-OF_CLASSES = [
-    loss("CrossEntropyLoss", x=x, target=target, note=note, **options)
-    for x, target, note in [
-        (normal(6, 4), LABELS, ""),
-        (normal(6, 4), ignored(LABELS, -100), "some ignored"),
-        (normal(4), lambda rng: np.array(2), "one row without a batch"),
-        (MAPS, LABEL_MAPS, "maps"),
-        (normal(2, 4, 3), ignored(whole(2, 3, below=4), -100), "sequences"),
-        (extreme(6, 4), LABELS, "extremes"),
-        (normal(6, 4), distribution(6, 4), "probabilities"),
-        (MAPS, distribution(2, 4, 3, 5), "maps of probabilities"),
-        (normal(4), distribution(4), "probabilities without a batch"),
-        (extreme(6, 4), distribution(6, 4), "extremes, probabilities"),
+OF_CLASSES = (
+    [
+        loss("CrossEntropyLoss", x=x, target=target, note=note, **options)
+        for x, target, note in [
+            (normal(6, 4), LABELS, ""),
+            (normal(6, 4), ignored(LABELS, -100), "some ignored"),
+            (normal(4), lambda rng: np.array(2), "one row without a batch"),
+            (MAPS, LABEL_MAPS, "maps"),
+            (normal(2, 4, 3), ignored(whole(2, 3, below=4), -100), "sequences"),
+            (extreme(6, 4), LABELS, "extremes"),
+            (normal(6, 4), distribution(6, 4), "probabilities"),
+            (MAPS, distribution(2, 4, 3, 5), "maps of probabilities"),
+            (normal(4), distribution(4), "probabilities without a batch"),
+            (extreme(6, 4), distribution(6, 4), "extremes, probabilities"),
+        ]
+        for options in [
+            {},
+            {"weight": CLASS_WEIGHTS},
+            {"label_smoothing": 0.1},
+            {"weight": CLASS_WEIGHTS, "label_smoothing": 0.3},
+        ]
     ]
-    for options in [
-        {},
-        {"weight": CLASS_WEIGHTS},
-        {"label_smoothing": 0.1},
-        {"weight": CLASS_WEIGHTS, "label_smoothing": 0.3},
+    + [
+        loss("CrossEntropyLoss", x=normal(6, 4), target=LABELS, **options)
+        for options in [
+            {"ignore_index": 2},
+            {"ignore_index": 0, "weight": CLASS_WEIGHTS},
+            {"ignore_index": 3, "label_smoothing": 0.2},
+            {"ignore_index": 1, "label_smoothing": 0.2, "weight": CLASS_WEIGHTS},
+            {"ignore_index": -1},
+            {"label_smoothing": 1.0},
+        ]
     ]
-] + [
-    loss("CrossEntropyLoss", x=normal(6, 4), target=LABELS, **options)
-    for options in [
-        {"ignore_index": 2},
-        {"ignore_index": 0, "weight": CLASS_WEIGHTS},
-        {"ignore_index": 3, "label_smoothing": 0.2},
-        {"ignore_index": 1, "label_smoothing": 0.2, "weight": CLASS_WEIGHTS},
-        {"ignore_index": -1},
-        {"label_smoothing": 1.0},
+    + [
+        loss(
+            "CrossEntropyLoss",
+            x=normal(3, 4),
+            target=given(-1, -1, -1),
+            ignore_index=-1,
+            note="all ignored",
+        ),
+        loss(
+            "CrossEntropyLoss",
+            x=normal(3, 4),
+            target=given(-1, -1, -1),
+            ignore_index=-1,
+            label_smoothing=0.1,
+            note="all ignored",
+        ),
+        loss("NLLLoss", x=logs(distribution(6, 4)), target=LABELS),
+        loss("NLLLoss", x=logs(distribution(6, 4)), target=LABELS, weight=CLASS_WEIGHTS),
+        loss("NLLLoss", x=logs(distribution(6, 4)), target=LABELS, ignore_index=1),
+        loss(
+            "NLLLoss", x=logs(distribution(6, 4)), target=ignored(LABELS, -100), note="some ignored"
+        ),
+        loss(
+            "NLLLoss",
+            x=logs(distribution(2, 4, 3, 5)),
+            target=LABEL_MAPS,
+            weight=CLASS_WEIGHTS,
+            note="maps",
+        ),
+        loss(
+            "NLLLoss",
+            x=logs(distribution(4)),
+            target=lambda rng: np.array(3),
+            note="one row without a batch",
+        ),
+        loss(
+            "NLLLoss",
+            x=given([-np.inf, -0.5, -1.0], [-0.1, -3.0, -4.0]),
+            target=given(-100, 0),
+            note="an ignored row with an impossible class",
+        ),
+        loss("MultiMarginLoss", x=normal(6, 4), target=LABELS),
+        loss("MultiMarginLoss", x=normal(6, 4), target=LABELS, p=2, margin=0.4),
+        loss("MultiMarginLoss", x=normal(6, 4), target=LABELS, weight=CLASS_WEIGHTS),
+        loss("MultiMarginLoss", x=normal(6, 4), target=LABELS, p=2, weight=CLASS_WEIGHTS),
+        loss("MultiMarginLoss", x=extreme(6, 4), target=LABELS, note="extremes"),
+        loss("MultiMarginLoss", x=given([1.0, 0.0, 2.0]), target=given(0), note="at the kink"),
+        loss(
+            "MultiMarginLoss", x=normal(4), target=lambda rng: np.array(2), note="without a batch"
+        ),
     ]
-] + [
-    loss("CrossEntropyLoss", x=normal(3, 4), target=given(-1, -1, -1), ignore_index=-1),
-    loss("NLLLoss", x=logs(distribution(6, 4)), target=LABELS),
-    loss("NLLLoss", x=logs(distribution(6, 4)), target=LABELS, weight=CLASS_WEIGHTS),
-    loss("NLLLoss", x=logs(distribution(6, 4)), target=LABELS, ignore_index=1),
-    loss("NLLLoss", x=logs(distribution(6, 4)), target=ignored(LABELS, -100), note="some ignored"),
-    loss("NLLLoss", x=logs(distribution(2, 4, 3, 5)), target=LABEL_MAPS, weight=CLASS_WEIGHTS),
-    loss("NLLLoss", x=logs(distribution(4)), target=lambda rng: np.array(3)),
-    loss(
-        "NLLLoss",
-        x=given([-np.inf, -0.5, -1.0], [-0.1, -3.0, -4.0]),
-        target=given(-100, 0),
-        note="an ignored row with an impossible class",
-    ),
-    loss("MultiMarginLoss", x=normal(6, 4), target=LABELS),
-    loss("MultiMarginLoss", x=normal(6, 4), target=LABELS, p=2, margin=0.4),
-    loss("MultiMarginLoss", x=normal(6, 4), target=LABELS, weight=CLASS_WEIGHTS),
-    loss("MultiMarginLoss", x=normal(6, 4), target=LABELS, p=2, weight=CLASS_WEIGHTS),
-    loss("MultiMarginLoss", x=extreme(6, 4), target=LABELS, note="extremes"),
-    loss("MultiMarginLoss", x=given([1.0, 0.0, 2.0]), target=given(0), note="at the kink"),
-    loss("MultiMarginLoss", x=normal(4), target=lambda rng: np.array(2), note="without a batch"),
-]
+)
 
 OF_SIGNS = [
     loss("HingeEmbeddingLoss", x=normal(5, 3), target=signs(5, 3)),
@@ -366,7 +395,9 @@ OF_PROBABILITIES = [
         # The slope is infinite here; PyTorch gives (x - t) / 1e-12. See test_certain_and_wrong.
         slopes=False,
     ),
-    loss("BCELoss", x=between(1e-9, 1e-7, 4), target=given(0.0, 1.0, 0.5, 1.0), note="nearly certain"),
+    loss(
+        "BCELoss", x=between(1e-9, 1e-7, 4), target=given(0.0, 1.0, 0.5, 1.0), note="nearly certain"
+    ),
     loss("BCEWithLogitsLoss", x=normal(5, 3), target=WANTED),
     loss("BCEWithLogitsLoss", x=normal(5, 3), target=WANTED, weight=ELEMENT_WEIGHTS),
     loss("BCEWithLogitsLoss", x=normal(5, 3), target=WANTED, pos_weight=[0.5, 3.0, 1.0]),

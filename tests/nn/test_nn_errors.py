@@ -46,7 +46,7 @@ WHEN_CALLED = [
         nn.Linear(3, 2),
         [tensor(1.0)],
         ShapeError,
-        "Linear: expected 3 input features, got a single number; give it shape (3,) or (N, 3)",
+        "Linear: expected 3 input features, got a single number; give it shape (3,)",
     ),
     (
         nested(nn.Conv2d(3, 8, 3)),
@@ -59,8 +59,8 @@ WHEN_CALLED = [
         nn.Conv2d(3, 8, 3),
         [images(2, 28, 28, 3)],
         ShapeError,
-        "Conv2d: expected images (N, 3, H, W), got shape (2, 28, 28, 3); if the channels come last, "
-        "put x.permute(0, 3, 1, 2)",
+        "Conv2d: expected images (N, 3, H, W), got shape (2, 28, 28, 3); if the channels come "
+        "last, put x.permute(0, 3, 1, 2)",
     ),
     (
         nn.Conv2d(3, 8, 3),
@@ -79,8 +79,8 @@ WHEN_CALLED = [
         nested(nn.Conv2d(1, 8, 5)),
         [images(2, 1, 4, 9)],
         ShapeError,
-        "body.0 (Conv2d): a window of (5, 5) (reach (5, 5)) does not fit images of 4x9 with padding "
-        "(0, 0); use a smaller one or more padding",
+        "body.0 (Conv2d): a window of (5, 5) (reach (5, 5)) does not fit images of 4x9 with "
+        "padding (0, 0); use a smaller one or more padding",
     ),
     (
         nested(nn.MaxPool2d(2, padding=2)),
@@ -107,7 +107,8 @@ WHEN_CALLED = [
         nested(nn.BatchNorm2d(3)),
         [images(2, 4, 5, 5)],
         ShapeError,
-        "body.0 (BatchNorm2d): expected 4 dimensions with 3 channels second, got shape (2, 4, 5, 5)",
+        "body.0 (BatchNorm2d): expected 4 dimensions with 3 channels second, got shape "
+        "(2, 4, 5, 5)",
     ),
     (
         nested(nn.BatchNorm1d(3)),
@@ -119,8 +120,8 @@ WHEN_CALLED = [
         nested(nn.BatchNorm1d(3)),
         [images(1, 3)],
         ShapeError,
-        "body.0 (BatchNorm1d): batch norm in training needs more than one value a channel, got shape "
-        "(1, 3); use a larger batch, or call .eval()",
+        "body.0 (BatchNorm1d): batch norm in training needs more than one value a channel, got "
+        "shape (1, 3); use a larger batch, or call .eval()",
     ),
     (
         nn.BatchNorm2d(3, track_running_stats=False).eval(),
@@ -228,8 +229,8 @@ WHEN_CALLED = [
         nn.CrossEntropyLoss(reduction="means"),
         [images(3, 4), tensor([0, 1, 2])],
         OptionError,
-        "CrossEntropyLoss: reduction 'means' is not known; use one of mean, sum, none; did you mean "
-        "'mean'?",
+        "CrossEntropyLoss: reduction 'means' is not known; use one of mean, sum, none; did you "
+        "mean 'mean'?",
     ),
     (
         nn.CrossEntropyLoss(label_smoothing=1.5),

@@ -185,7 +185,7 @@ def test_fans(shape, torch):
     ],
 )
 def test_layers_begin_as_pytorchs(layer, fan):
-    """Weight and bias uniform in +-1/sqrt(fan), which PyTorch writes as kaiming_uniform(a=sqrt 5)."""
+    """Weight and bias uniform in +-1/sqrt(fan), PyTorch's kaiming_uniform with a = sqrt(5)."""
     made = layer(Generator(0))
     for p in made.parameters():
         values = p.detach().numpy().astype(np.float64)
@@ -240,7 +240,7 @@ def test_embeddings_begin_as_pytorchs():
         (
             lambda: nn_init.trunc_normal_(zeros(3), a=1.0, b=1.0),
             OptionError,
-            "a truncated normal needs low < high, got 1.0 and 1.0",
+            "a truncated normal needs low < high and std above 0, got 1.0, 1.0 and 1.0",
         ),
         (
             lambda: nn_init.trunc_normal_(zeros(3), a=9.0, b=10.0),

@@ -1,4 +1,4 @@
-"""Every layer gives PyTorch's numbers from PyTorch's weights: outputs, gradients, running values."""
+"""Every layer gives PyTorch's numbers: outputs, gradients, running values."""
 
 import numpy as np
 import pytest

@@ -26,11 +26,14 @@ def test_as_pytorch(row, dtype, torch):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_certain_and_wrong(dtype, torch):
-    """Probabilities of exactly 0 and 1 are what large scores become; no NaN comes back from them."""
+    """Large scores become probabilities of exactly 0 and 1; no NaN comes back from them."""
     scores = np.array([-1000.0, -1000.0, 1000.0, 1000.0, 0.5])
     target = np.array([0.0, 1.0, 0.0, 1.0, 1.0])
     (x, t), (tx, tt) = inputs([scores, target], dtype, torch)
-    ours, theirs = nn.BCELoss()(x.sigmoid(), t.detach()), torch.nn.BCELoss()(tx.sigmoid(), tt.detach())
+    ours, theirs = (
+        nn.BCELoss()(x.sigmoid(), t.detach()),
+        torch.nn.BCELoss()(tx.sigmoid(), tt.detach()),
+    )
     ours.backward()
     theirs.backward()
     close(ours, theirs, "value")

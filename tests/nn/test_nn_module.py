@@ -347,9 +347,11 @@ def test_repr_as_pytorch(layer, torch):
 def test_a_wrong_attribute_suggests_a_near_one():
     layer = nn.Linear(2, 3)
     for name, near in [("wieght", "weight"), ("in_feature", "in_features"), ("evall", "eval")]:
-        with pytest.raises(AttributeError, match=rf"^Linear has no attribute '{name}'.*'{near}'\?$"):
+        with pytest.raises(
+            AttributeError, match=rf"^Linear has no attribute '{name}'.*'{near}'\?$"
+        ):
             getattr(layer, name)
-    with pytest.raises(AttributeError, match="^Linear has no attribute 'qqq'$"):
+    with pytest.raises(AttributeError, match=r"^Linear has no attribute 'qqq'$"):
         _ = layer.qqq
     assert not hasattr(layer, "qqq")
 
@@ -369,7 +371,9 @@ def row(nn):
     return nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
 
 
-@pytest.mark.parametrize("key", [slice(None), slice(2), slice(1, 4), slice(-1, None), slice(0, 5, 2)])
+@pytest.mark.parametrize(
+    "key", [slice(None), slice(2), slice(1, 4), slice(-1, None), slice(0, 5, 2)]
+)
 @pytest.mark.parametrize("kind", ["Sequential", "ModuleList"])
 def test_slices(kind, key, torch):
     def keys(nn):
@@ -398,7 +402,7 @@ def test_indices():
         whole[5]
     whole[1] = nn.Sigmoid()
     assert [type(m).__name__ for m in whole][:3] == ["Linear", "Sigmoid", "Linear"]
-    assert list(whole.state_dict())[0] == "0.weight"
+    assert next(iter(whole.state_dict())) == "0.weight"
 
 
 @pytest.mark.parametrize("make", [nn.Sequential, lambda *m: nn.ModuleList(m)])

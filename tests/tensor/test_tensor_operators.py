@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import operator
 
 import numpy as np
@@ -107,18 +106,11 @@ PAIRS = "maximum minimum logaddexp atan2 logical_and logical_or logical_xor"
 ROWS = {
     **{
         each: [call()]
-        for each in (
-            "neg square sqrt rsqrt reciprocal exp exp2 expm1 log log1p log2 log10 sin cos tan asin "
-            "acos atan sinh cosh tanh asinh atanh erf sigmoid relu abs sign floor ceil round trunc "
-            "isnan isfinite clone contiguous t T mT sum mean prod amax amin argmax argmin argsort "
-            "var std norm max min all any sort flatten squeeze logical_not"
-        ).split()
+        for each in ["neg", "square", "sqrt", "rsqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "atanh", "erf", "sigmoid", "relu", "abs", "sign", "floor", "ceil", "round", "trunc", "isnan", "isfinite", "clone", "contiguous", "t", "T", "mT", "sum", "mean", "prod", "amax", "amin", "argmax", "argmin", "argsort", "var", "std", "norm", "max", "min", "all", "any", "sort", "flatten", "squeeze", "logical_not"]
     },
     **{
         each: [call(on=(X, Y)), call(2.0)]
-        for each in (
-            "add sub mul div remainder floor_divide pow eq ne lt le gt ge"
-        ).split()
+        for each in ["add", "sub", "mul", "div", "remainder", "floor_divide", "pow", "eq", "ne", "lt", "le", "gt", "ge"]
     },
     **{each: [call(on=(X, Y))] for each in PAIRS.split()},
     "acosh": [call(on=(X + 1,))],
@@ -156,7 +148,7 @@ ROWS = {
 }
 MORE = {
     each: [call(1), call(0, keepdim=True), call(dim=-1)]
-    for each in "sum mean prod amax amin argmax argmin var std max min all any".split()
+    for each in ["sum", "mean", "prod", "amax", "amin", "argmax", "argmin", "var", "std", "max", "min", "all", "any"]
 }
 # Where PyTorch puts a number before the tensors.
 DIM_FIRST = {"gather", "scatter", "scatter_add", "index_select"}

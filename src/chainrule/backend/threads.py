@@ -9,8 +9,9 @@ and after it, NumPy's own setting is left alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from chainrule.errors import OptionError
 
@@ -21,14 +22,15 @@ SMALL = 50_000_000
 
 _allowed: int | None = None
 _in_policy = False
-_current = 0
+_current = 0  # what the BLAS was told last, 0 where somebody else may have spoken since
 _natural = 1
-_setters: list[Callable[[int], object]] = []
+_libraries: list[Any] = []  # threadpoolctl's controllers
+_before: list[int] = []  # their numbers of threads when `policy` was entered
 
 
 def _available() -> int:
     """How many threads this process has cores for, or fewer where the BLAS was told so."""
-    if _setters:
+    if _libraries:
         return _natural
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -61,25 +63,27 @@ def set_num_threads(n: int) -> None:
     _set(_allowed)
 
 
-def _blas_setters() -> list[Callable[[int], object]]:
+def _blas() -> list[Any]:
     # Looking the libraries up costs milliseconds, so it is done once; threadpoolctl is imported
     # only by a process that comes here.
     global _natural
-    if not _setters:
+    if not _libraries:
         from threadpoolctl import ThreadpoolController
 
         cores = _available()
-        found = ThreadpoolController().select(user_api="blas").lib_controllers
-        _natural = min([cores, *(library.num_threads for library in found)])
-        _setters.extend(library.set_num_threads for library in found)
-    return _setters
+        _libraries.extend(ThreadpoolController().select(user_api="blas").lib_controllers)
+        _natural = min([cores, *(library.num_threads for library in _libraries)])
+    return _libraries
 
 
 def _set(n: int) -> None:
     global _current
     if n != _current:
-        for setter in _blas_setters():
-            setter(n)
+        libraries = _blas()
+        if _in_policy and not _before:
+            _before.extend(library.num_threads for library in libraries)
+        for library in libraries:
+            library.set_num_threads(n)
         _current = n
 
 
@@ -100,12 +104,17 @@ def policy(n: int | None = None) -> Iterator[None]:
         >>> with policy(1):
         ...     pass
     """
-    global _in_policy, _allowed
-    before = _in_policy, _allowed
+    global _in_policy, _allowed, _current
+    outer = _in_policy, _allowed
+    if not _in_policy:
+        _current = 0
     _in_policy, _allowed = True, n or _allowed
     try:
         yield
     finally:
-        _in_policy, _allowed = before
+        _in_policy, _allowed = outer
         if not _in_policy:
-            _set(get_num_threads())
+            for library, threads in zip(_libraries, _before):
+                library.set_num_threads(threads)
+            _before.clear()
+            _current = 0

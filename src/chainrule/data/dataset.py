@@ -64,15 +64,20 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
             shapes = ", ".join(str(tuple(t.shape)) for t in self.tensors) or "none"
             raise DataError(f"TensorDataset needs tensors of equal length, got shapes {shapes}")
 
-    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+    def __getitem__(self, index: int | slice) -> tuple[Tensor, ...]:
+        if not isinstance(index, slice) and not -len(self) <= index < len(self):
+            raise IndexError(f"there is no sample {index}, only {len(self)}")  # ends a for loop
         return tuple(t[index] for t in self.tensors)
 
     def __len__(self) -> int:
         return len(self.tensors[0])
 
     def take(self, which: Array | slice) -> tuple[Tensor, ...]:
-        """Return the samples that an index array or a slice names, as one batch."""
-        return tuple(from_numpy(t.array[which]) for t in self.tensors)
+        """Return the samples that an index array or a slice names, as a batch of its own."""
+        picked = [t.array[which] for t in self.tensors]
+        if isinstance(which, slice):  # these are views still, those of an index array are copies
+            picked = [rows.copy() for rows in picked]
+        return tuple(from_numpy(rows) for rows in picked)
 
 
 class Subset(Dataset[Any]):
@@ -80,7 +85,10 @@ class Subset(Dataset[Any]):
 
     Args:
         dataset: where they come from.
-        indices: which.
+        indices: which, by their numbers.
+
+    Raises:
+        OptionError: indices that are no whole numbers, such as a mask of booleans.
 
     Examples:
         >>> from chainrule.tensor import arange
@@ -90,7 +98,13 @@ class Subset(Dataset[Any]):
 
     def __init__(self, dataset: Dataset[Any], indices: Sequence[int] | Array) -> None:
         self.dataset = dataset
-        self.indices = np.asarray(indices, dtype=np.int64)
+        numbers = np.asarray(indices)
+        if numbers.size and (numbers.ndim != 1 or numbers.dtype.kind not in "iu"):
+            raise OptionError(
+                f"indices must be a list of whole numbers, got {numbers.dtype} of shape "
+                f"{numbers.shape}; of a mask, take np.flatnonzero(mask)"
+            )
+        self.indices = numbers.astype(np.int64)
 
     def __getitem__(self, index: int) -> Any:
         return self.dataset[int(self.indices[index])]
@@ -159,7 +173,8 @@ def random_split(
 
 
 def _sizes(total: int, lengths: Sequence[float]) -> list[int]:
-    if abs(sum(lengths) - 1) < 1e-9 and not all(isinstance(n, int) for n in lengths):
+    shares = all(0 <= n <= 1 for n in lengths) and not all(isinstance(n, int) for n in lengths)
+    if shares and abs(sum(lengths) - 1) < 1e-9:
         sizes = [int(total * share) for share in lengths]
         # What rounding down leaves over goes round the parts, one each, as in PyTorch.
         for i in range(total - sum(sizes)):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.dataset import Dataset
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, ShapeError
 from chainrule.ops import Array, random_permutation
 from chainrule.tensor import Generator, Tensor, as_tensor, from_numpy
 from chainrule.tensor.generator import state_of
@@ -22,20 +22,36 @@ def default_collate(samples: Sequence[Any]) -> Any:
     Args:
         samples: all of one kind and shape.
 
+    Raises:
+        ShapeError: they differ in shape or length.
+
     Examples:
         >>> default_collate([(1.0, 2), (3.0, 4)])
         [tensor([1., 3.]), tensor([2, 4])]
     """
     first = samples[0]
     if isinstance(first, (Tensor, np.ndarray)):
-        return from_numpy(np.stack([np.asarray(s) for s in samples]))
+        arrays = [np.asarray(s) for s in samples]
+        _alike("shapes", [a.shape for a in arrays])
+        return from_numpy(np.stack(arrays))
     if isinstance(first, Mapping):
         return {key: default_collate([s[key] for s in samples]) for key in first}
     if isinstance(first, (tuple, list)):
-        return [default_collate(column) for column in zip(*samples)]
+        _alike("lengths", [len(s) for s in samples])
+        columns = [default_collate(column) for column in zip(*samples)]
+        return type(first)(*columns) if hasattr(first, "_fields") else columns
     if isinstance(first, (bool, int, float, np.generic)):
         return as_tensor(list(samples))
     return list(samples)
+
+
+def _alike(what: str, found: Sequence[Any]) -> None:
+    odd = next((one for one in found if one != found[0]), None)
+    if odd is not None:
+        raise ShapeError(
+            f"the samples of a batch have different {what}, {found[0]} and {odd}; make them equal, "
+            "or give the DataLoader a collate_fn"
+        )
 
 
 class DataLoader:
@@ -75,8 +91,10 @@ class DataLoader:
         collate_fn: Callable[[Sequence[Any]], Any] | None = None,
         num_workers: int = 0,
     ) -> None:
-        if batch_size < 1:
-            raise OptionError(f"batch_size must be at least 1, got {batch_size}")
+        if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+            raise OptionError(
+                f"batch_size must be a whole number of at least 1, got {batch_size!r}"
+            )
         self.dataset = dataset
         self.batch_size = int(batch_size)
         self.shuffle = shuffle

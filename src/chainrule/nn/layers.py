@@ -102,8 +102,10 @@ class Linear(Module):
                 f"{features} = {sizes}: put Flatten before it"
                 + ("" if features == self.in_features else f" and set in_features={features}")
             )
-        got = shape[-1] if shape else "a single number"
-        return f"expected {self.in_features} input features, got {got}; set in_features={got}"
+        n = self.in_features
+        if not shape:
+            return f"expected {n} input features, got a single number; give it shape ({n},)"
+        return f"expected {n} input features, got {shape[-1]}; set in_features={shape[-1]}"
 
     def extra_repr(self) -> str:
         """Return the sizes."""

@@ -94,7 +94,7 @@ class CrossEntropyLoss(_WeightedLoss):
     def forward(self, x: Tensor, target: Tensor) -> Tensor:
         """Return the loss of scores (N, C, ...) against labels (N, ...) or probabilities."""
         return F.cross_entropy(
-            x, target, self.weight, self.reduction, self.ignore_index, self.label_smoothing
+            x, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
         )
 
 
@@ -112,7 +112,7 @@ class NLLLoss(_WeightedLoss):
 
     def forward(self, x: Tensor, target: Tensor) -> Tensor:
         """Return the loss of log-probabilities (N, C, ...) against labels (N, ...)."""
-        return F.nll_loss(x, target, self.weight, self.reduction, self.ignore_index)
+        return F.nll_loss(x, target, self.weight, self.ignore_index, self.reduction)
 
 
 class MultiMarginLoss(_WeightedLoss):

@@ -76,7 +76,13 @@ class AvgPool2d(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to (N, C, oh, ow)."""
-        return F.avg_pool2d(x, self.kernel_size, self.stride, self.padding, self.count_include_pad)
+        return F.avg_pool2d(
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            count_include_pad=self.count_include_pad,
+        )
 
     def extra_repr(self) -> str:
         """Return the window."""

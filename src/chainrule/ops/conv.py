@@ -683,6 +683,7 @@ def avg_pool2d(
     kernel_size: int | Pair,
     stride: int | Pair | None = None,
     padding: int | Pair = 0,
+    *,
     count_include_pad: bool = True,
 ) -> Value:
     """The mean of each window; the stride is the window's size if not given.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.errors import ShapeError
+from chainrule.errors import DataError, ShapeError
 from chainrule.ops.core import Array, Shape, Value, composite, normal_dim, primitive
 from chainrule.ops.elementwise import add, cast, eq
 from chainrule.ops.shape import ARRAY, index, unsqueeze
@@ -161,19 +161,30 @@ def index_select(x: Value, dim: int, which: Value) -> Value:
 
 
 @composite
-def one_hot(index: Value, num_classes: int) -> Array:
+def one_hot(index: Value, num_classes: int = -1) -> Array:
     """Rows of zeros with a 1 at each index.
 
     Args:
         index: integers of any shape, 0 to `num_classes` - 1.
-        num_classes: the size of the new last dimension.
+        num_classes: the size of the new last dimension; by the largest index if -1.
 
     Returns:
         int64 of shape (*index.shape, num_classes).
+
+    Raises:
+        DataError: an index outside.
 
     Examples:
         >>> one_hot(np.array([0, 2]), 3)
         array([[1, 0, 0],
                [0, 0, 1]])
     """
+    low, high = (f(np.asarray(index), initial=0) for f in (np.min, np.max))
+    if num_classes == -1:
+        num_classes = int(high) + 1
+    if low < 0 or high >= num_classes:
+        raise DataError(
+            f"index {low if low < 0 else high} is outside the {num_classes} classes "
+            f"0 to {num_classes - 1}"
+        )
     return cast(eq(unsqueeze(index, -1), np.arange(num_classes)), dtype=np.int64)

@@ -176,7 +176,7 @@ def _nll(scores: Value, target: Value, weight: Value, reduction: str, ignore_ind
     """Negative log likelihood of `target` under log-probabilities `scores` (..., C)."""
     _one_label_a_row(scores, target)
     _checked_labels(target, scores.shape[-1], ignore_index)
-    if weight is None and ignore_index < 0 and not _has(target, ignore_index):
+    if weight is None and not _has(target, ignore_index):
         chosen = take_along(scores, unsqueeze(target, -1), dim=-1)
         return _reduced(neg(reshape(chosen, shape=tuple(target.shape))), reduction)
     loss, factor = _picked(scores, target, weight, ignore_index)
@@ -192,7 +192,9 @@ def _mean_over(loss: Value, factor: Value) -> Value:
 
 def _has(target: Value, ignore_index: int) -> bool:
     labels = np.asarray(target)
-    return bool(labels.size and labels.min() <= ignore_index)
+    if ignore_index < 0:  # no label of a class is that low, so the lowest tells
+        return bool(labels.size and labels.min() <= ignore_index)
+    return bool((labels == ignore_index).any())
 
 
 @composite
@@ -200,8 +202,8 @@ def nll_loss(
     x: Value,
     target: Value,
     weight: Value = None,
-    reduction: str = "mean",
     ignore_index: int = -100,
+    reduction: str = "mean",
 ) -> Value:
     """The mean of -x at each label, x being log-probabilities.
 
@@ -209,8 +211,8 @@ def nll_loss(
         x: log-probabilities (N, C), (N, C, ...) or (C,).
         target: class numbers (N,), (N, ...) or a single one.
         weight: of each class, (C,); the mean is then over the weights.
-        reduction: "mean", "sum" or "none".
         ignore_index: a label that does not count.
+        reduction: "mean", "sum" or "none".
 
     Raises:
         DataError: a label outside the classes.
@@ -228,8 +230,8 @@ def cross_entropy(
     x: Value,
     target: Value,
     weight: Value = None,
-    reduction: str = "mean",
     ignore_index: int = -100,
+    reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Value:
     """-ln softmax(x) at each label, averaged; safe for scores of any size.
@@ -241,8 +243,8 @@ def cross_entropy(
         x: scores before any softmax, (N, C), (N, C, ...) or (C,).
         target: class numbers (N,), (N, ...), or probabilities of x's shape.
         weight: of each class, (C,); the mean is then over the weights.
-        reduction: "mean", "sum" or "none".
         ignore_index: a label that does not count.
+        reduction: "mean", "sum" or "none".
         label_smoothing: 0 to 1.
 
     Raises:
@@ -282,6 +284,8 @@ def _uniform_part(
     scores: Value, target: Value, weight: Value, reduction: str, ignore_index: int
 ) -> Value:
     """What smoothing adds: the cross-entropy against equal probabilities."""
+    if weight is None and not _has(target, ignore_index):
+        return _reduced(neg(mean(scores, dim=-1)), reduction)
     weighted = scores if weight is None else mul(scores, weight)
     loss = mul(sum(weighted, dim=-1), -1 / scores.shape[-1])
     loss = where(ne(target, ignore_index), loss, 0.0)

@@ -396,6 +396,8 @@ def _shown_part(k: Any) -> str:
     if isinstance(k, builtins.slice):
         ends = [("" if v is None else str(v)) for v in (k.start, k.stop)]
         return ":".join(ends) + (f":{k.step}" if k.step is not None else "")
+    if _is_index_array(k):
+        return f"array of shape {np.shape(k)}"
     return "..." if k is Ellipsis else str(k)
 
 
@@ -464,7 +466,7 @@ def _indexed(shape: Shape, *indices: Shape, key: Sequence[Any]) -> Shape:
     ),
 )
 def index(x: Array, *indices: Array, key: Sequence[Any]) -> Array:
-    """x[key] where each `ARRAY` in the key stands for the next of the index arrays or masks.
+    """x[key] where each `ARRAY` in the key stands for the next of the index arrays.
 
     Examples:
         >>> index(np.array([5.0, 6.0, 7.0]), np.array([2, 0, 2]), key=(ARRAY,))
@@ -496,19 +498,41 @@ def _is_index_array(k: Any) -> bool:
     return isinstance(k, (list, np.ndarray)) or hasattr(k, "__array__")
 
 
-def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
-    """Separate what `x[key]` is given into a static key and the arrays in it."""
-    parts = key if isinstance(key, tuple) else (key,)
-    arrays = [np.asarray(k) if isinstance(k, list) else k for k in parts if _is_index_array(k)]
-    static = tuple(
-        ARRAY if _is_index_array(k) else int(k) if isinstance(k, np.integer) else k for k in parts
-    )
-    return static, [a.astype(np.intp) if np.size(a) == 0 else a for a in arrays]
+def split_key(key: Any, shape: Shape) -> tuple[tuple[Any, ...], list[Any]]:
+    """Separate what `x[key]` is given into a static key and the arrays of integers in it.
+
+    A mask becomes the places where it holds, so that the shapes of the arrays say what comes out.
+    """
+    static: list[Any] = []
+    arrays: list[Any] = []
+    for k in key if isinstance(key, tuple) else (key,):
+        if not _is_index_array(k):
+            static.append(int(k) if isinstance(k, np.integer) else k)
+            continue
+        a = np.asarray(k) if isinstance(k, list) else k
+        if a.dtype == bool and a.ndim:
+            _sliced(shape, key=_plain(key))  # a mask of another shape is an error
+            places = [*np.nonzero(np.asarray(a))]
+        elif a.dtype == bool:
+            static.append(bool(a))
+            continue
+        else:
+            places = [a if math.prod(a.shape) else np.asarray(a).astype(np.intp)]
+        arrays += places
+        static += [ARRAY] * len(places)
+    return tuple(static), arrays
+
+
+def _plain(key: Any) -> Any:
+    """The key with arrays in place of whatever stands for them."""
+    if isinstance(key, tuple):
+        return tuple(_plain(k) for k in key)
+    return np.asarray(key) if _is_index_array(key) else key
 
 
 def getitem(x: Value, key: Any) -> Value:
     """x[key] in every form NumPy knows: integers, slices, `None`, `...`, masks, index arrays."""
-    static, arrays = split_key(key)
+    static, arrays = split_key(key, x.shape)
     return index(x, *arrays, key=static) if arrays else slice(x, key=static)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,12 +20,10 @@ from chainrule.ops import Array
 from chainrule.optim.group import ParamGroup
 from chainrule.tensor import Tensor
 
-if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
-
 __all__ = ["load", "packed"]
 
-State = Mapping[Tensor, Mapping[str, Any]]
+State: TypeAlias = Mapping[Tensor, Mapping[str, Any]]
+Optimizer: TypeAlias = Any  # an optimiser: its groups, its state, and how its state begins
 
 
 def packed(groups: Sequence[ParamGroup], state: State) -> dict[str, Any]:

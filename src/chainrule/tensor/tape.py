@@ -57,12 +57,15 @@ class no_grad(ContextDecorator):  # noqa: N801  # PyTorch's name
 
     mode = False
 
+    def __init__(self) -> None:
+        self.before: list[bool] = []  # one for each block that the object is in
+
     def __enter__(self) -> None:
-        self.before = _mode.enabled
+        self.before.append(_mode.enabled)
         _mode.enabled = self.mode
 
     def __exit__(self, *_: object) -> None:
-        _mode.enabled = self.before
+        _mode.enabled = self.before.pop()
 
     def _recreate_cm(self) -> no_grad:
         # One for each call, so that a decorated function may call itself.
@@ -91,12 +94,26 @@ class set_grad_enabled(no_grad):  # noqa: N801  # PyTorch's name
     """
 
     def __init__(self, mode: bool) -> None:
-        self.before = _mode.enabled
+        super().__init__()
         self.mode = bool(mode)
+        # What to go back to if it turns out to be no statement, but a block or a decorator.
+        self.found: bool | None = _mode.enabled
         _mode.enabled = self.mode
 
     def __enter__(self) -> None:
-        _mode.enabled = self.mode
+        self._undo()
+        super().__enter__()
+
+    def __call__(self, function: Any) -> Any:
+        self._undo()
+        return super().__call__(function)
+
+    def _undo(self) -> None:
+        if self.found is not None:
+            _mode.enabled, self.found = self.found, None
+
+    def _recreate_cm(self) -> set_grad_enabled:
+        return type(self)(self.mode)
 
 
 class Node:
@@ -111,13 +128,15 @@ class Node:
             needs no gradient.
         order: nodes made later have larger numbers.
         version: how often the result has been changed in place since.
-        stamp: the versions of the parents when they were read.
+        constants: the tensors among the arguments that need no gradient but are read.
+        stamp: the versions, added up, of all that is read, when it was.
         hooks: called with the gradient when it is complete.
         keeper: a reference to the tensor that asked to keep its gradient.
     """
 
     version = 0
     stamp = 0
+    constants: Sequence[Traced] = ()
     hooks: list[Hook] | None = None
     keeper: weakref.ref[Traced] | None = None
     xs: list[Value] | None
@@ -149,7 +168,10 @@ class Node:
                 f"the values saved by {self.op.name} were freed by an earlier backward(); to go "
                 "through the same graph twice, call the first with retain_graph=True"
             )
-        now = sum(p.version for p in self.parents if p is not None)
+        read = (
+            p for p, x in zip(self.parents, self.xs) if p is not None and type(x) is not Ghost
+        )
+        now = sum(v.version for v in (*read, *self.constants))
         if now != self.stamp or (self.version and not isinstance(self.y, Ghost)):
             raise GradientError(
                 f"a value that the gradient of {self.op.name} needs was changed in place after it "
@@ -161,6 +183,7 @@ class Node:
         """Let the saved arrays go."""
         self.xs = None
         self.y = None
+        self.constants = ()
 
 
 class Traced:
@@ -244,11 +267,15 @@ def _noted(
     for i, a in enumerate(args):
         parent: Node | Traced | None = None
         if isinstance(a, Traced):
-            if not reads[i]:
-                arrays[i] = Ghost(a.array.shape, a.array.dtype)
             if a.needs_grad:
                 parent = a.node or a
+            if not reads[i]:
+                arrays[i] = Ghost(a.array.shape, a.array.dtype)
+            elif parent is not None:
                 node.stamp += parent.version
+            else:
+                node.constants = (*node.constants, a)
+                node.stamp += a.version
         parents.append(parent)
     return node
 
@@ -271,14 +298,14 @@ def _promoted_otherwise(
     dtype = promoted(meeting)
     if dtype.kind not in "fc" and result.kind in "fc":
         dtype = get_default_dtype()
-    same = all(a.dtype == dtype for a in meeting if isinstance(a, np.ndarray))
+    same = all(a.dtype == dtype for a in meeting if isinstance(a, (np.ndarray, np.generic)))
     return None if dtype == result or same else dtype
 
 
 def _in_dtype(op: Op, args: Sequence[Value], dtype: np.dtype[Any]) -> list[Value]:
     return [
         cast(a, dtype=dtype)
-        if isinstance(a, (Traced, np.ndarray)) and not (op is where and i == 0)
+        if isinstance(a, (Traced, np.ndarray, np.generic)) and not (op is where and i == 0)
         else a
         for i, a in enumerate(args)
     ]
@@ -363,7 +390,8 @@ def _boxed(x: Value, parent: Node | Traced | None) -> Value:
 
 def _hooked(hooks: Sequence[Hook] | None, g: Value, create_graph: bool) -> Value:
     for hook in hooks or ():
-        changed = hook(g if create_graph else wrap(np.asarray(g)))
+        # A copy: what a hook does to it changes no other gradient.
+        changed = hook(g if create_graph else wrap(np.array(g)))
         if changed is not None:
             g = changed if create_graph else _array(changed)
     return g

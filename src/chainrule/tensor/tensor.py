@@ -445,7 +445,7 @@ class Tensor(Methods, Traced):
         return ops.getitem(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        static, arrays = ops.split_key(key)
+        static, arrays = ops.split_key(key, self.shape)
         value = value if isinstance(value, Traced) else np.asarray(value, dtype=self.array.dtype)
         if self._tracked(value):
             self._become(ops.index_put(self, value, *arrays, key=static))

@@ -180,13 +180,10 @@ def _at_least(**counts: int) -> None:
 
 
 def _are_parts(callbacks: Any, schedule: Any) -> None:
-    listed = callbacks if isinstance(callbacks, (list, tuple)) else [None]
-    odd = next((one for one in listed if not isinstance(one, Callback)), None)
-    if listed is not callbacks or odd is not None:
-        raise OptionError(
-            "callbacks must be a list of Callback objects, got "
-            + (_kind(callbacks) if odd is None else f"one with {_kind(odd)}")
-        )
+    listed = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    odd = [one for one in listed if listed is not callbacks or not isinstance(one, Callback)]
+    if odd:
+        raise OptionError(f"callbacks must be a list of Callback objects, got {_kind(odd[0])}")
     if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
         raise OptionError(
             "ReduceLROnPlateau steps by a figure and not by the batch; call its step() in the "

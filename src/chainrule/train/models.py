@@ -29,6 +29,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "softplus": nn.Softplus,
     "none": nn.Identity,
 }
+_BLOCK = 4096
 _SMALL = 16  # pixels along a side up to which convolutions take seconds rather than minutes
 MODELS = ("auto", "mlp", "cnn", "linear")
 
@@ -42,7 +43,11 @@ def scaling(x: Array) -> nn.Normalize:
     """
     dims = tuple(d for d in range(x.ndim) if d != 1)
     mean = x.mean(axis=dims, dtype=np.float64)
-    std = x.std(axis=dims, dtype=np.float64)
+    centre = mean.reshape(-1, *([1] * (x.ndim - 2)))
+    squares = np.zeros_like(mean)
+    for i in range(0, len(x), _BLOCK):  # so that no copy of all data in float64 is made
+        squares += np.square(x[i : i + _BLOCK] - centre).sum(axis=dims)
+    std = np.sqrt(squares * (mean.size / max(x.size, 1)))
     return nn.Normalize(mean, np.where(std > 0, std, 1.0))
 
 
@@ -96,7 +101,7 @@ def chosen_model(name: str, x: Array) -> str:
     chosen("model", name, dict.fromkeys(MODELS))
     if name != "auto":
         return name
-    small = x.ndim == 4 and 4 <= min(x.shape[2:]) and max(x.shape[2:]) <= _SMALL
+    small = x.ndim == 4 and min(x.shape[2:]) >= 4 and max(x.shape[2:]) <= _SMALL
     return "cnn" if small else "mlp"
 
 

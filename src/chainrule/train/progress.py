@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from chainrule.errors import require
 from chainrule.train.callbacks import Callback
 from chainrule.train.run import Run
 
@@ -45,9 +44,9 @@ class Progress(Callback):
     """
 
     def __init__(self, console: Any = None, lines: int = 20) -> None:
-        self.console = console or require("rich.console", "all", "showing progress").Console(
-            highlight=False, emoji=False
-        )
+        from rich.console import Console
+
+        self.console = console or Console(highlight=False, emoji=False)
         self.lines = lines
         self._bar: Any = None
         self._task: Any = None
@@ -55,13 +54,17 @@ class Progress(Callback):
 
     def on_fit_start(self, run: Run) -> None:
         """Show the bar."""
-        rich = require("rich.progress", "all", "showing progress")
-        self._bar = rich.Progress(
-            rich.TextColumn("epoch {task.fields[epoch]}"),
-            rich.BarColumn(bar_width=24),
-            rich.TextColumn("{task.percentage:>3.0f} %"),
-            rich.TextColumn("{task.fields[figures]}", markup=False),
-            rich.TextColumn("{task.fields[left]}"),
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
+        from rich.table import Column
+
+        whole = Column(no_wrap=True, min_width=14)
+        self._bar = Bar(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=16),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[left]}", table_column=whole),
+            TextColumn("{task.fields[figures]}", markup=False),
             console=self.console,
             transient=True,
             auto_refresh=False,
