@@ -46,8 +46,8 @@ def trained(tmp_path_factory):
     home = tmp_path_factory.mktemp("trained")
     lines = {
         "digits": "digits --model mlp --hidden 32 --epochs 4",
-        "pets": f"{home}/pets.csv --model linear --epochs 30 --lr 0.1 --batch-size 16",
-        "prices": f"{home}/prices.csv --model linear --epochs 60 --lr 0.1 --batch-size 16",
+        "pets": f"{home}/pets.csv --model linear --epochs 12 --lr 0.1 --batch-size 16",
+        "prices": f"{home}/prices.csv --model linear --epochs 30 --lr 0.2 --batch-size 16",
         "kaggle": f"{home}/kaggle.csv --model linear --epochs 10 --lr 0.01",
     }
 

@@ -1,4 +1,4 @@
-"""no_grad, enable_grad and set_grad_enabled: as blocks, decorators and statements, and by thread."""
+"""no_grad, enable_grad and set_grad_enabled: as blocks, decorators, statements, and by thread."""
 
 from __future__ import annotations
 

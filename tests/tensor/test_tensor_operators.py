@@ -101,18 +101,28 @@ def call(*args, on=(X,), **kwargs):
     return on, args, kwargs
 
 
+def words(text):
+    """The words of a text, for lists of names."""
+    return text.split()
+
+
 INDEX = (X, PLACES)
 PAIRS = "maximum minimum logaddexp atan2 logical_and logical_or logical_xor"
 ROWS = {
     **{
         each: [call()]
-        for each in ["neg", "square", "sqrt", "rsqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "atanh", "erf", "sigmoid", "relu", "abs", "sign", "floor", "ceil", "round", "trunc", "isnan", "isfinite", "clone", "contiguous", "t", "T", "mT", "sum", "mean", "prod", "amax", "amin", "argmax", "argmin", "argsort", "var", "std", "norm", "max", "min", "all", "any", "sort", "flatten", "squeeze", "logical_not"]
+        for each in words(
+            "neg square sqrt rsqrt reciprocal exp exp2 expm1 log log1p log2 log10 sin cos tan "
+            "asin acos atan sinh cosh tanh asinh atanh erf sigmoid relu abs sign floor ceil round "
+            "trunc isnan isfinite clone contiguous t T mT sum mean prod amax amin argmax argmin "
+            "argsort var std norm max min all any sort flatten squeeze logical_not"
+        )
     },
     **{
         each: [call(on=(X, Y)), call(2.0)]
-        for each in ["add", "sub", "mul", "div", "remainder", "floor_divide", "pow", "eq", "ne", "lt", "le", "gt", "ge"]
+        for each in words("add sub mul div remainder floor_divide pow eq ne lt le gt ge")
     },
-    **{each: [call(on=(X, Y))] for each in PAIRS.split()},
+    **{each: [call(on=(X, Y))] for each in words(PAIRS)},
     "acosh": [call(on=(X + 1,))],
     "where": [call(on=(X, MASK, Y))],
     "masked_fill": [call(-1.0, on=(X, MASK))],
@@ -148,7 +158,7 @@ ROWS = {
 }
 MORE = {
     each: [call(1), call(0, keepdim=True), call(dim=-1)]
-    for each in ["sum", "mean", "prod", "amax", "amin", "argmax", "argmin", "var", "std", "max", "min", "all", "any"]
+    for each in words("sum mean prod amax amin argmax argmin var std max min all any")
 }
 # Where PyTorch puts a number before the tensors.
 DIM_FIRST = {"gather", "scatter", "scatter_add", "index_select"}

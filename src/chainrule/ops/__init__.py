@@ -15,22 +15,7 @@ from chainrule.ops.activation import (
     softmax,
     softplus,
 )
-from chainrule.ops.conv import (
-    Window,
-    average_pooling,
-    average_pooling_spread,
-    avg_pool2d,
-    conv2d,
-    convolution,
-    convolution_input,
-    convolution_weight,
-    max_pool2d,
-    max_pooling,
-    max_pooling_picked,
-    max_pooling_spread,
-    max_pooling_winners,
-    pair,
-)
+from chainrule.ops.conv import conv2d, convolution, convolution_input, convolution_weight
 from chainrule.ops.core import (
     COMPOSITES,
     REGISTRY,
@@ -145,6 +130,16 @@ from chainrule.ops.norm import (
     batch_norm_train,
     layer_norm,
 )
+from chainrule.ops.pooling import (
+    average_pooling,
+    average_pooling_spread,
+    avg_pool2d,
+    max_pool2d,
+    max_pooling,
+    max_pooling_picked,
+    max_pooling_spread,
+    max_pooling_winners,
+)
 from chainrule.ops.random import (
     dropout,
     new_state,
@@ -210,6 +205,7 @@ from chainrule.ops.update import (
     rmsprop_step,
     sgd_step,
 )
+from chainrule.ops.window import Window, pair
 
 __all__ = [
     "COMPOSITES",

@@ -114,7 +114,7 @@ def log_sigmoid(x: Value) -> Value:
 
 @composite
 def hardtanh(x: Value, min_val: float = -1.0, max_val: float = 1.0) -> Value:
-    """x, clipped to [min_val, max_val]; the slope is 0 at the bounds too, other than that of `clip`.
+    """x, clipped to [min_val, max_val]; the slope is 0 at the bounds, unlike that of `clip`.
 
     Examples:
         >>> hardtanh(np.array([-3.0, 0.5, 3.0]))

@@ -73,7 +73,7 @@ def _fold(ufunc: Any, x: Array, dim: Dim, keepdim: bool) -> Array:
 
 
 def _signed(x: Array) -> Array:
-    """x, or int64 for unsigned integers, whose sums NumPy would keep unsigned and PyTorch does not."""
+    """x, or int64 for unsigned integers, whose sums PyTorch, unlike NumPy, makes signed."""
     return x.astype(np.int64) if x.dtype.kind == "u" else x
 
 

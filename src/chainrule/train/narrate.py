@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
+from rich.text import Text
 
 from chainrule.data import Examples
 from chainrule.errors import one_line
@@ -33,8 +33,10 @@ def introduce(
         else f"{len(examples.classes)} classes ({_listed(examples.classes)})"
     )
     total = len(examples) + (0 if examples.test is None else len(examples.test))
-    console.print(f"[bold]{_plain(examples.name)}[/bold]: {_plain(examples.about)}")
-    console.print(f"{total:,} {kind} {shape}{unit}, {goal}")
+    # As texts, not as markup: a name may have brackets in it.
+    name, about = one_line(examples.name), one_line(examples.about)
+    console.print(Text.assemble((name, "bold"), f": {about}"))
+    console.print(Text(f"{total:,} {kind} {shape}{unit}, {goal}"))
     parts = [f"{len(training):,} to train on"]
     if validation is not None:
         parts.append(f"{len(validation):,} to choose the best weights by")
@@ -42,13 +44,8 @@ def introduce(
     console.print(", ".join(parts))
 
 
-def _plain(text: str) -> str:
-    """Text from outside, kept from being read as markup, or by the terminal as commands."""
-    return escape(one_line(text))
-
-
 def _listed(names: Sequence[str], most: int = 10) -> str:
-    shown = ", ".join(_plain(name) for name in names[:most])
+    shown = ", ".join(one_line(name) for name in names[:most])
     return shown + (f", ... {len(names) - most} more" if len(names) > most else "")
 
 
@@ -83,4 +80,5 @@ def conclude(console: Any, outcome: Outcome) -> None:
     else:
         r2 = f", R2 {outcome.figures['r2']:.3f}" if "r2" in outcome.figures else ""
         console.print(f"[bold]test error {outcome.figures['mae']:.4g} on average{r2}[/bold]")
-    console.print(f"model, figures and report: {_plain(str(outcome.folder))}", soft_wrap=True)
+    folder = one_line(str(outcome.folder))
+    console.print(Text(f"model, figures and report: {folder}"), soft_wrap=True)
