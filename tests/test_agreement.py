@@ -21,7 +21,7 @@ import pytest
 
 import chainrule.nn
 import chainrule.optim
-from chainrule.tensor import from_numpy
+from chainrule.autograd import from_numpy
 
 torch = pytest.importorskip("torch")
 

@@ -9,10 +9,9 @@ import pytest
 
 from cases import CASES, LISTS, Case, is_real
 from chainrule import ops
+from chainrule.autograd import Tensor, grad, gradcheck, gradgradcheck
 from chainrule.errors import ChainruleError
 from chainrule.ops import COMPOSITES, REGISTRY, Ghost
-from chainrule.tensor import Tensor
-from chainrule.tensor.autograd import grad, gradcheck, gradgradcheck
 
 TOLERANCE = {
     np.dtype(np.float32): {"rtol": 2e-5, "atol": 2e-6},

@@ -47,7 +47,10 @@ DATA = [
     ("train renamed", "renamed/dark/0.png is not an image that can be read"),
     ("train shapes --image-size 9999", "size is a number of pixels ... 1 to 4096, got 9999"),
     # MNIST.
-    ("train mnist --data-dir label11", "t10k-labels-idx1-ubyte: label 1 (from 0) is 11; the digits are"),
+    (
+        "train mnist --data-dir label11",
+        "t10k-labels-idx1-ubyte: label 1 (from 0) is 11; the digits are",
+    ),
     ("train mnist --data-dir repacked", "t10k-images-idx3-ubyte.gz is not the published file: the"),
     ("train mnist --data-dir corrupt", "cannot be read to its end ... get the file again"),
     ("train mnist --data-dir cut", "train-images-idx3-ubyte is truncated: its header claims"),
@@ -104,7 +107,10 @@ OPTIONS = [
 
 # The learning goes wrong, or cannot begin: what had been made is taken away again.
 TRAINING = [
-    ("train moons --model mlp --lr 1e6 --optimizer sgd", "the loss became ... use a lower learning"),
+    (
+        "train moons --model mlp --lr 1e6 --optimizer sgd",
+        "the loss became ... use a lower learning",
+    ),
     ("train pets.csv --lr 1e30 --optimizer sgd --batch-size 99 --epochs 1", "no finite numbers"),
     ("train moons --model mlp --hidden 1000000000000", "there is not enough memory for this"),
 ]
@@ -142,7 +148,10 @@ PREDICTIONS = [
     ("predict good text.png", "text.png is not an image that can be read"),
     ("predict good cut.png", "cut.png is damaged and cannot be decoded"),
     ("predict good pets.csv", "pets.csv does not hold images: columns pixel0, pixel1"),
-    ("predict good kaggle5.csv", "kaggle5.csv has rows of shape (1, 5, 5), the model takes (1, 8, 8)"),
+    (
+        "predict good kaggle5.csv",
+        "kaggle5.csv has rows of shape (1, 5, 5), the model takes (1, 8, 8)",
+    ),
     ("predict good 1.png kaggle5.csv", "kaggle5.csv has rows of shape (1, 5, 5), the model takes"),
     ("predict good kaggle8.csv --invert", "--resize and --invert apply to image files only"),
     ("predict table 1.png", "1.png: the model takes rows of a table, not images; give a CSV file"),

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import chainrule as library
+from chainrule.autograd import no_grad
 from chainrule.data import load
 from chainrule.io import load_model
-from chainrule.tensor import no_grad
 from chainrule.train import evaluate
 from chainrule.train.fit import OPTIMIZERS, SCHEDULES
 from chainrule.train.models import ACTIVATIONS

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn
-from chainrule.tensor import from_numpy, tensor
+from chainrule.autograd import from_numpy, tensor
 
 # Of the largest element: a few units in the last place, as many as a sum of some hundred terms in
 # another order may differ by.

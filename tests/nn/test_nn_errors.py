@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from chainrule import nn
+from chainrule.autograd import from_numpy, tensor, zeros
 from chainrule.errors import ChainruleError, DataError, OptionError, ShapeError
 from chainrule.nn import functional as F
-from chainrule.tensor import from_numpy, tensor, zeros
 
 
 def images(*shape, dtype=np.float32):

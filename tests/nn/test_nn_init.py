@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from chainrule import init, nn
+from chainrule.autograd import Generator, manual_seed, zeros
 from chainrule.errors import OptionError, ShapeError
 from chainrule.nn import init as nn_init
-from chainrule.tensor import Generator, manual_seed, zeros
 
 SHAPES = [(400, 250), (100, 50, 4, 5)]
 FANS = {(400, 250): (250, 400), (100, 50, 4, 5): (1000, 2000)}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule import nn
-from chainrule.tensor import Generator, from_numpy, manual_seed, no_grad, ones, tensor
+from chainrule.autograd import Generator, from_numpy, manual_seed, no_grad, ones, tensor
 from nn.oracle import backward, close, inputs, pair
 from nn.rows import ACTIVATIONS, LAYERS
 

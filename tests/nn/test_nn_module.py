@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from chainrule import nn
+from chainrule.autograd import from_numpy, no_grad, ones, zeros
 from chainrule.errors import OptionError, ShapeError
-from chainrule.tensor import from_numpy, no_grad, ones, zeros
 
 
 def network(nn, ones, zeros):

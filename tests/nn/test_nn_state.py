@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from chainrule import nn
+from chainrule.autograd import ones, tensor
 from chainrule.errors import DataError, ShapeError
-from chainrule.tensor import ones, tensor
 
 
 def make(nn):

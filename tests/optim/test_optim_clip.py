@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.autograd import Tensor, tensor, zeros
+from chainrule.autograd.clip import clip_grad_norm_, clip_grad_value_
 from chainrule.errors import GradientError, OptionError
-from chainrule.tensor import Tensor, tensor, zeros
-from chainrule.tensor.clip import clip_grad_norm_, clip_grad_value_
 
 SHAPES = [(4, 3), (), (5,), (0,)]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from chainrule import ops, optim
+from chainrule.autograd import Tensor, tensor, zeros
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops import update
 from chainrule.optim import SGD, Adagrad, Adam, AdamW, Optimizer, ParamGroup, RMSprop
-from chainrule.tensor import Tensor, tensor, zeros
 
 ALL = [SGD, Adam, AdamW, RMSprop, Adagrad]
 

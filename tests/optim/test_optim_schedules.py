@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
+from chainrule.autograd import zeros
 from chainrule.errors import OptionError
 from chainrule.optim import SGD, Adagrad, Adam, AdamW, lr_scheduler
-from chainrule.tensor import zeros
 
 STEPS = 100
 

@@ -5,10 +5,10 @@ import copy
 import numpy as np
 import pytest
 
+from chainrule.autograd import Tensor, tensor, zeros
 from chainrule.errors import OptionError
 from chainrule.optim import SGD, Adam, AdamW
 from chainrule.optim.lr_scheduler import StepLR
-from chainrule.tensor import Tensor, tensor, zeros
 from optim.twins import Network, close, ours, same, theirs
 
 ROWS = [

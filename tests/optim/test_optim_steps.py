@@ -165,8 +165,8 @@ def test_parameters_that_miss_gradients(name, options, dtype, torch):
 def test_parameters_of_any_layout_in_memory(name):
     """Fortran order, strides, and sizes that are worked through in pieces."""
     from chainrule import optim
+    from chainrule.autograd import Tensor
     from chainrule.ops import update
-    from chainrule.tensor import Tensor
 
     rng = np.random.default_rng(3)
     start, slope = rng.normal(size=(2, 500, 600))
@@ -200,7 +200,7 @@ def test_parameters_of_any_layout_in_memory(name):
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
 def test_an_empty_parameter_and_a_gradient_of_zeros_do_no_harm(name):
     from chainrule import optim
-    from chainrule.tensor import Tensor, zeros
+    from chainrule.autograd import Tensor, zeros
 
     p, q = zeros(0, 3, requires_grad=True), Tensor([1.0], requires_grad=True)
     optimizer = getattr(optim, name)([p, q], weight_decay=0)
@@ -214,7 +214,7 @@ def test_an_empty_parameter_and_a_gradient_of_zeros_do_no_harm(name):
 @pytest.mark.parametrize("value", [np.inf, np.nan, 3e38])
 def test_what_is_not_finite_passes_without_a_warning(name, value):
     from chainrule import optim
-    from chainrule.tensor import Tensor
+    from chainrule.autograd import Tensor
 
     p = Tensor([1.0], requires_grad=True)
     optimizer = getattr(optim, name)([p])

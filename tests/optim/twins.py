@@ -6,7 +6,7 @@ A problem is written once, with what tensors of both kinds can do, and names its
 import numpy as np
 
 from chainrule import optim
-from chainrule.tensor import Tensor
+from chainrule.autograd import Tensor
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 

@@ -1,6 +1,6 @@
 """Route 4: handwritten digits by equations, here through the library.
 
-A CSV file in the layout of Kaggle's digit recogniser, 1,000 of its 42,000 rows kept aside, 784-10-10
+A CSV file in the layout of Kaggle's digit recogniser, 1,000 of 42,000 rows kept aside, 784-10-10
 with ReLU, weights from U(-0.5, 0.5), full-batch gradient descent at 0.1 for 500 iterations: about
 84 % on the training set and 85 % on the rows kept aside.
 """
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chainrule.autograd import Generator, from_numpy
 
 from chainrule import nn, optim
+from chainrule.autograd import Generator, from_numpy
 from chainrule.data import Examples, load, mnist
 from chainrule.errors import ChainruleError
 from chainrule.nn import functional as F

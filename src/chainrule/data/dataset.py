@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy, randperm
 from chainrule.errors import DataError, OptionError
 from chainrule.ops import Array
-from chainrule.tensor import Generator, Tensor, as_tensor, from_numpy, randperm
 
 __all__ = ["ConcatDataset", "Dataset", "Subset", "TensorDataset", "random_split"]
 
@@ -51,7 +51,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         DataError: none are given, or their lengths differ.
 
     Examples:
-        >>> from chainrule.tensor import arange
+        >>> from chainrule.autograd import arange
         >>> x, y = TensorDataset(arange(3), arange(3) * 2)[1]
         >>> x.item(), y.item()
         (1, 2)
@@ -91,7 +91,7 @@ class Subset(Dataset[Any]):
         OptionError: indices that are no whole numbers, such as a mask of booleans.
 
     Examples:
-        >>> from chainrule.tensor import arange
+        >>> from chainrule.autograd import arange
         >>> len(Subset(TensorDataset(arange(10)), [1, 3]))
         2
     """
@@ -127,7 +127,7 @@ class ConcatDataset(Dataset[Any]):
         datasets: at least one.
 
     Examples:
-        >>> from chainrule.tensor import arange
+        >>> from chainrule.autograd import arange
         >>> both = ConcatDataset([TensorDataset(arange(3)), TensorDataset(arange(2))])
         >>> len(both), both[3][0].item()
         (5, 0)
@@ -162,7 +162,7 @@ def random_split(
         OptionError: they do not add up.
 
     Examples:
-        >>> from chainrule.tensor import arange
+        >>> from chainrule.autograd import arange
         >>> [len(part) for part in random_split(TensorDataset(arange(10)), [0.75, 0.25])]
         [8, 2]
     """

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy
+from chainrule.autograd.generator import state_of
 from chainrule.data.dataset import Dataset
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops import Array, random_permutation
-from chainrule.tensor import Generator, Tensor, as_tensor, from_numpy
-from chainrule.tensor.generator import state_of
 
 __all__ = ["DataLoader", "default_collate"]
 
@@ -72,7 +72,7 @@ class DataLoader:
 
     Examples:
         >>> from chainrule.data import TensorDataset
-        >>> from chainrule.tensor import arange
+        >>> from chainrule.autograd import arange
         >>> for (x,) in DataLoader(TensorDataset(arange(5)), batch_size=2):
         ...     print(x)
         tensor([0, 1])

@@ -15,8 +15,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 
 from chainrule import nn
+from chainrule.autograd import Generator, Tensor
 from chainrule.errors import ChainruleError, DataError, OptionError, did_you_mean
-from chainrule.tensor import Generator, Tensor
 
 __all__ = ["build", "describe"]
 

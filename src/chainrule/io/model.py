@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chainrule import nn
+from chainrule.autograd import Tensor, from_numpy
 from chainrule.errors import DataError
 from chainrule.files import replace_text
 from chainrule.io.architecture import build, describe
 from chainrule.io.weights import read_weights, write_weights
 from chainrule.ops import Array
-from chainrule.tensor import Tensor, from_numpy
 
 __all__ = ["Saved", "load", "load_model", "save", "save_model"]
 
@@ -170,7 +170,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Examples:
         >>> import tempfile
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save({"x": ones(2)}, folder + "/x.safetensors")
         ...     print(load(folder + "/x.safetensors"))

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+from chainrule.autograd import Tensor
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module
-from chainrule.tensor import Tensor
 
 __all__ = [
     "ELU",

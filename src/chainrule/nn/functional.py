@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.autograd import Generator, Tensor, no_grad
+from chainrule.autograd.generator import state_of
 from chainrule.errors import DataError
 from chainrule.ops import (
     avg_pool2d,
@@ -47,8 +49,6 @@ from chainrule.ops import (
     tanh,
 )
 from chainrule.ops import log_sigmoid as logsigmoid
-from chainrule.tensor import Generator, Tensor, no_grad
-from chainrule.tensor.generator import state_of
 
 __all__ = [
     "avg_pool2d",
@@ -101,7 +101,7 @@ def dropout(
         generator: where the random numbers come from; the default one if `None`.
 
     Examples:
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> dropout(ones(3), 0.5, training=False)
         tensor([1., 1., 1.])
     """
@@ -123,7 +123,7 @@ def embedding(index: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
         DataError: an index that is no integer, or outside.
 
     Examples:
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> embedding(tensor([1]), tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor([[3., 4.]])
     """
@@ -163,7 +163,7 @@ def batch_norm(
         eps: keeps the root away from 0.
 
     Examples:
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> batch_norm(tensor([[3.0]]), tensor([1.0]), tensor([4.0]), eps=0.0)
         tensor([[1.]])
     """

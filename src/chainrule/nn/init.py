@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from chainrule import init
+from chainrule.autograd import Generator, Tensor, no_grad
+from chainrule.autograd.generator import state_of
 from chainrule.errors import ShapeError
 from chainrule.init import calculate_gain
 from chainrule.ops import assign
-from chainrule.tensor import Generator, Tensor, no_grad
-from chainrule.tensor.generator import state_of
 
 __all__ = [
     "calculate_gain",
@@ -45,7 +45,7 @@ def uniform_(
     """Fill with U(a, b).
 
     Examples:
-        >>> from chainrule.tensor import zeros
+        >>> from chainrule.autograd import zeros
         >>> bool((uniform_(zeros(3), 5.0, 6.0) >= 5).all())
         True
     """

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from chainrule import init
+from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy
+from chainrule.autograd.generator import state_of
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module, Parameter
 from chainrule.ops import Array, pair
-from chainrule.tensor import Generator, Tensor, as_tensor, from_numpy
-from chainrule.tensor.generator import state_of
 
 __all__ = ["Conv2d", "Embedding", "Flatten", "Identity", "Linear", "Normalize"]
 
@@ -68,7 +68,7 @@ class Linear(Module):
         ShapeError: an input of another size.
 
     Examples:
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> Linear(2, 3)(ones(5, 2)).shape
         (5, 3)
     """
@@ -138,7 +138,7 @@ class Conv2d(Module):
         ShapeError: images with other channels, or smaller than the filter.
 
     Examples:
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> Conv2d(3, 8, 3, padding=1)(ones(2, 3, 5, 5)).shape
         (2, 8, 5, 5)
     """
@@ -220,7 +220,7 @@ class Embedding(Module):
         DataError: a number outside 0 to num_embeddings - 1.
 
     Examples:
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> Embedding(10, 4)(tensor([[1, 2, 3]])).shape
         (1, 3, 4)
     """
@@ -258,7 +258,7 @@ class Flatten(Module):
     """Join the dimensions from `start_dim` to `end_dim`: by default all but the batch.
 
     Examples:
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> Flatten()(ones(2, 3, 4)).shape
         (2, 12)
     """
@@ -280,7 +280,7 @@ class Identity(Module):
     """Return the input as it is.
 
     Examples:
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> Identity()(ones(2))
         tensor([1., 1.])
     """
@@ -308,7 +308,7 @@ class Normalize(Module):
         ShapeError: an input with another number of channels.
 
     Examples:
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> Normalize(127.5, 127.5)(tensor([[0, 255]]))
         tensor([[-1.,  1.]])
     """

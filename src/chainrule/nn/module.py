@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
+from chainrule.autograd import Tensor, as_tensor, no_grad, zeros
 from chainrule.errors import (
     ChainruleError,
     DataError,
@@ -20,7 +21,6 @@ from chainrule.errors import (
     did_you_mean,
 )
 from chainrule.ops import assign
-from chainrule.tensor import Tensor, as_tensor, no_grad, zeros
 
 __all__ = ["Module", "Parameter"]
 
@@ -35,7 +35,7 @@ class Parameter(Tensor):
         requires_grad: whether it wants a gradient.
 
     Examples:
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> Parameter(ones(2))
         Parameter containing: tensor([1., 1.], requires_grad=True)
     """

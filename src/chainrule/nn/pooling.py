@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from chainrule.autograd import Tensor
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module
 from chainrule.ops import pair
-from chainrule.tensor import Tensor
 
 __all__ = ["AvgPool2d", "MaxPool2d"]
 
@@ -20,7 +20,7 @@ class MaxPool2d(Module):
         dilation: pixels from one tap of the window to the next.
 
     Examples:
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> MaxPool2d(2)(ones(1, 3, 4, 4)).shape
         (1, 3, 2, 2)
     """
@@ -56,7 +56,7 @@ class AvgPool2d(Module):
         count_include_pad: whether those zeros count.
 
     Examples:
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> AvgPool2d(2)(ones(1, 3, 4, 4)).shape
         (1, 3, 2, 2)
     """

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chainrule.autograd import Generator, Tensor, ones, tensor, zeros
 from chainrule.errors import OptionError, ShapeError
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module, Parameter
-from chainrule.tensor import Generator, Tensor, ones, tensor, zeros
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "Dropout", "LayerNorm"]
 
@@ -83,7 +83,7 @@ class BatchNorm1d(_BatchNorm):
     `BatchNorm2d`.
 
     Examples:
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> BatchNorm1d(1)(tensor([[1.0], [3.0]])).round().tolist()
         [[-1.0], [1.0]]
     """
@@ -105,7 +105,7 @@ class BatchNorm2d(_BatchNorm):
         ShapeError: an input with other dimensions or channels, or one value a channel in training.
 
     Examples:
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> BatchNorm2d(3)(ones(2, 3, 4, 4)).shape
         (2, 3, 4, 4)
     """
@@ -123,7 +123,7 @@ class LayerNorm(Module):
         bias: whether there is a bias.
 
     Examples:
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> LayerNorm(2)(tensor([[1.0, 3.0]])).tolist()[0][1] > 0.99
         True
     """
@@ -168,7 +168,7 @@ class Dropout(Module):
         OptionError: p outside 0 to 1.
 
     Examples:
-        >>> from chainrule.tensor import ones
+        >>> from chainrule.autograd import ones
         >>> Dropout(0.5).eval()(ones(3))
         tensor([1., 1., 1.])
     """

@@ -63,7 +63,7 @@ def random_uniform(state: Array, shape: Shape, dtype: Any = np.float32) -> Array
         >>> random_uniform(new_state(0), shape=(3,)).round(3)
         array([0.883, 0.432, 0.026], dtype=float32)
     """
-    digits = 24 if np.dtype(dtype).itemsize <= 4 else 53
+    digits = np.finfo(dtype).nmant + 1
     bits = _bits(state, math.prod(shape)) >> np.uint64(64 - digits)
     y = bits.astype(dtype)
     y *= np.asarray(2.0**-digits, dtype=dtype)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from chainrule import ops
+from chainrule.autograd import Tensor
 from chainrule.ops.update import increment
 from chainrule.optim.group import ParamGroup
 from chainrule.optim.number import AT_LEAST_0, PAIR_BELOW_1
 from chainrule.optim.optimizer import UNUSED, Optimizer
-from chainrule.tensor import Tensor
 
 __all__ = ["Adam", "AdamW"]
 

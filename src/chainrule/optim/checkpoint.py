@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule import ops
+from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
 from chainrule.ops import Array
 from chainrule.optim.group import ParamGroup
-from chainrule.tensor import Tensor
 
 __all__ = ["load", "packed"]
 

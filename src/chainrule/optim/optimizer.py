@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule import ops
+from chainrule.autograd import Tensor, enable_grad, no_grad, zeros, zeros_like
 from chainrule.errors import OptionError, did_you_mean
 from chainrule.ops import Array
 from chainrule.optim import checkpoint
 from chainrule.optim.group import ParamGroup
 from chainrule.optim.number import AT_LEAST_0, Allowed
-from chainrule.tensor import Tensor, enable_grad, no_grad, zeros, zeros_like
 
 __all__ = ["UNUSED", "Optimizer"]
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
 from chainrule.optim.group import ParamGroup
 from chainrule.optim.number import ANY, AT_LEAST_0
 from chainrule.optim.optimizer import UNUSED, Optimizer
-from chainrule.tensor import Tensor
 
 __all__ = ["SGD"]
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn, ops, optim
+from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy, no_grad
 from chainrule.backend import threads
 from chainrule.data import DataLoader, Dataset, TensorDataset
 from chainrule.errors import ChainruleError, DataError, OptionError, did_you_mean
 from chainrule.nn import functional as F
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
-from chainrule.tensor import Generator, Tensor, as_tensor, from_numpy, no_grad
 from chainrule.train.callbacks import Callback
 from chainrule.train.run import History, Loss, Metric, Run
 
@@ -135,8 +135,9 @@ def fit(
         ChainruleError: the loss is no longer a finite number.
 
     Examples:
-        >>> from chainrule import nn, tensor
-        >>> x = tensor.linspace(-1, 1, 64).view(64, 1)
+        >>> import chainrule as cr
+        >>> from chainrule import nn
+        >>> x = cr.linspace(-1, 1, 64).view(64, 1)
         >>> history = fit(
         ...     nn.Linear(1, 1), (x, 3 * x), lr=0.1, epochs=40, batch_size=16, progress=False
         ... )
@@ -323,7 +324,7 @@ def _step(run: Run, x: Tensor, y: Tensor, max_grad_norm: float | None) -> None:
         )
     loss.backward()
     if max_grad_norm is not None:
-        from chainrule.tensor.clip import clip_grad_norm_
+        from chainrule.autograd.clip import clip_grad_norm_
 
         clip_grad_norm_(run.model.parameters(), max_grad_norm)
     run.optimizer.step()

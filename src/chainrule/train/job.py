@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn
+from chainrule.autograd import Generator, Tensor
 from chainrule.backend import threads
 from chainrule.data import Examples
 from chainrule.errors import ChainruleError, OptionError
@@ -26,7 +27,6 @@ from chainrule.files import replace_bytes
 from chainrule.io import save_model
 from chainrule.nn import functional as F
 from chainrule.ops import Array
-from chainrule.tensor import Generator, Tensor
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
 from chainrule.train.fit import (
     OPTIMIZERS,

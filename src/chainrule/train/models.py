@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from chainrule import nn
+from chainrule.autograd import Generator
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops import Array
-from chainrule.tensor import Generator
 from chainrule.train.fit import chosen
 
 __all__ = ["ACTIVATIONS", "MODELS", "build_model", "chosen_model", "scaling"]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from chainrule import nn, optim
+from chainrule.autograd import Tensor
 from chainrule.ops import Array
-from chainrule.tensor import Tensor
 
 __all__ = ["History", "Loss", "Metric", "Run"]
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import nn, ops
+from chainrule.autograd import from_numpy, no_grad
 from chainrule.ops import Array, Op
-from chainrule.tensor import from_numpy, no_grad
 
 __all__ = ["Layer", "summarise", "total_parameters"]
 

@@ -32,7 +32,7 @@ class LRScheduler:
 
     Examples:
         >>> from chainrule.optim import SGD
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> class InverseRoot(LRScheduler):
         ...     def get_lr(self):
         ...         return [base / (1 + self.last_epoch) ** 0.5 for base in self.base_lrs]

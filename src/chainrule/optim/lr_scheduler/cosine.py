@@ -28,7 +28,7 @@ class CosineAnnealingLR(LRScheduler):
 
     Examples:
         >>> from chainrule.optim import SGD
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
         >>> scheduler = CosineAnnealingLR(optimizer, T_max=4)
         >>> for _ in range(5):

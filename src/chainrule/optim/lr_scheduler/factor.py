@@ -49,7 +49,7 @@ class StepLR(_FactorLR):
 
     Examples:
         >>> from chainrule.optim import SGD
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
         >>> scheduler = StepLR(optimizer, step_size=2, gamma=0.5)
         >>> for _ in range(4):
@@ -90,7 +90,7 @@ class MultiStepLR(_FactorLR):
 
     Examples:
         >>> from chainrule.optim import SGD
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
         >>> scheduler = MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
         >>> for _ in range(4):
@@ -135,7 +135,7 @@ class ConstantLR(_FactorLR):
 
     Examples:
         >>> from chainrule.optim import SGD
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
         >>> scheduler = ConstantLR(optimizer, factor=0.5, total_iters=2)
         >>> for _ in range(3):
@@ -183,7 +183,7 @@ class LinearLR(_FactorLR):
 
     Examples:
         >>> from chainrule.optim import SGD
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
         >>> scheduler = LinearLR(optimizer, start_factor=0.5, total_iters=2)
         >>> for _ in range(3):
@@ -236,7 +236,7 @@ class ExponentialLR(_FactorLR):
 
     Examples:
         >>> from chainrule.optim import SGD
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
         >>> scheduler = ExponentialLR(optimizer, gamma=0.5)
         >>> optimizer.step()
@@ -271,7 +271,7 @@ class LambdaLR(LRScheduler):
 
     Examples:
         >>> from chainrule.optim import SGD
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
         >>> scheduler = LambdaLR(optimizer, lambda t: 1 / (1 + t))
         >>> optimizer.step()

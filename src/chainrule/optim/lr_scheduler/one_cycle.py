@@ -48,7 +48,7 @@ class OneCycleLR(LRScheduler):
 
     Examples:
         >>> from chainrule.optim import SGD
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=0.1, momentum=0.9)
         >>> scheduler = OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
         >>> rates = scheduler.get_last_lr()

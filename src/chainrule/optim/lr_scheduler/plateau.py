@@ -31,7 +31,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     Examples:
         >>> from chainrule.optim import SGD
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
         >>> scheduler = ReduceLROnPlateau(optimizer, patience=1)
         >>> for loss in [3.0, 2.0, 2.0, 2.0]:

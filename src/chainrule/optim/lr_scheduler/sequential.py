@@ -31,7 +31,7 @@ class SequentialLR(LRScheduler):
     Examples:
         >>> from chainrule.optim import SGD
         >>> from chainrule.optim.lr_scheduler import ExponentialLR, LinearLR
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
         >>> warm_up = LinearLR(optimizer, start_factor=0.5, total_iters=2)
         >>> decay = ExponentialLR(optimizer, gamma=0.5)

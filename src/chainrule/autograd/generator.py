@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.autograd.tape import wrap
+from chainrule.autograd.tensor import Tensor
 from chainrule.backend.dtypes import as_dtype, get_default_dtype
 from chainrule.errors import OptionError
-from chainrule.tensor.tape import wrap
-from chainrule.tensor.tensor import Tensor
 
 __all__ = [
     "Generator",

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from chainrule.autograd import gradcheck, gradgradcheck, no_grad, tensor
 from chainrule.errors import GradientError
 from chainrule.ops.core import Op, broadcast_shape
 from chainrule.ops.elementwise import mul
-from chainrule.tensor import no_grad, tensor
-from chainrule.tensor.autograd import gradcheck, gradgradcheck
 
 
 def cube(slope):

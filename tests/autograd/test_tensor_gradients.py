@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.autograd import Tensor, backward, grad, no_grad, ones, tensor, zeros
 from chainrule.errors import GradientError, ShapeError
-from chainrule.tensor import Tensor, no_grad, ones, tensor, zeros
-from chainrule.tensor.autograd import backward, grad
 
 
 def leaf(*values):

@@ -7,9 +7,9 @@ import operator
 import numpy as np
 import pytest
 
+from chainrule.autograd import Tensor, tensor
+from chainrule.autograd.methods import Methods
 from chainrule.errors import OptionError, ShapeError
-from chainrule.tensor import Tensor, tensor
-from chainrule.tensor.methods import Methods
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.uniform(0.2, 0.9, (3, 4)), RNG.uniform(0.2, 0.9, (3, 4))

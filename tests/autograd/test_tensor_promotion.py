@@ -8,8 +8,8 @@ import operator
 import numpy as np
 import pytest
 
+from chainrule.autograd import Tensor, tensor
 from chainrule.backend.dtypes import set_default_dtype
-from chainrule.tensor import Tensor, tensor
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 OPERATORS = [operator.add, operator.mul, operator.truediv, operator.lt, operator.eq]

@@ -8,9 +8,9 @@ import pickle
 import numpy as np
 import pytest
 
+from chainrule.autograd import Tensor, as_tensor, from_numpy, tensor
+from chainrule.autograd.tensor import _UFUNCS
 from chainrule.errors import GradientError, OptionError, ShapeError
-from chainrule.tensor import Tensor, as_tensor, from_numpy, tensor
-from chainrule.tensor.tensor import _UFUNCS
 
 X = np.array([[0.2, 0.5], [0.7, 0.9]])
 

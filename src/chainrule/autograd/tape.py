@@ -168,9 +168,7 @@ class Node:
                 f"the values saved by {self.op.name} were freed by an earlier backward(); to go "
                 "through the same graph twice, call the first with retain_graph=True"
             )
-        read = (
-            p for p, x in zip(self.parents, self.xs) if p is not None and type(x) is not Ghost
-        )
+        read = (p for p, x in zip(self.parents, self.xs) if p is not None and type(x) is not Ghost)
         now = sum(v.version for v in (*read, *self.constants))
         if now != self.stamp or (self.version and not isinstance(self.y, Ghost)):
             raise GradientError(

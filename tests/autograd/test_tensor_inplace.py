@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from chainrule.autograd import Tensor, from_numpy, no_grad, tensor
 from chainrule.errors import GradientError, OptionError, ShapeError
-from chainrule.tensor import Tensor, from_numpy, no_grad, tensor
 
 A, B = np.array([1.0, 2.0, 3.0]), np.array([0.5, -1.0, 2.0])
 

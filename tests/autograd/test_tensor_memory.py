@@ -8,8 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from chainrule.tensor import Tensor, no_grad, tensor
-from chainrule.tensor.autograd import grad
+from chainrule.autograd import Tensor, grad, no_grad, tensor
 
 LONG = 100_000
 

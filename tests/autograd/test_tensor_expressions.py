@@ -6,8 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.tensor import Tensor
-from chainrule.tensor.autograd import grad
+from chainrule.autograd import Tensor, grad
 
 LEAVES = 3
 SHAPES = [(), (3,), (2, 1), (2, 3), (1, 3)]

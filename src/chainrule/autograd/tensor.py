@@ -14,10 +14,8 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from chainrule import ops
-from chainrule.backend.dtypes import DType, as_dtype, get_default_dtype
-from chainrule.errors import GradientError, OptionError, ShapeError
-from chainrule.tensor.methods import Methods
-from chainrule.tensor.tape import (
+from chainrule.autograd.methods import Methods
+from chainrule.autograd.tape import (
     Hook,
     Node,
     Traced,
@@ -26,6 +24,8 @@ from chainrule.tensor.tape import (
     mark_changed,
     wrap,
 )
+from chainrule.backend.dtypes import DType, as_dtype, get_default_dtype
+from chainrule.errors import GradientError, OptionError, ShapeError
 
 __all__ = ["Size", "Tensor", "as_tensor", "from_numpy", "tensor"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from chainrule.autograd import Tensor, no_grad, tensor
 from chainrule.errors import GradientError, ShapeError
-from chainrule.tensor import Tensor, no_grad, tensor
 
 SHAPE = (3, 4, 2)
 MASK = np.arange(24).reshape(SHAPE) % 3 == 0
@@ -152,7 +152,7 @@ def test_second_derivative_through_an_index(torch):
         (first,) = grad(y, x, create_graph=True)
         return grad((first**2).sum(), x)[0].numpy()
 
-    from chainrule.tensor.autograd import grad
+    from chainrule.autograd import grad
 
     np.testing.assert_allclose(second(Tensor, grad), second(torch.tensor, torch.autograd.grad))
 

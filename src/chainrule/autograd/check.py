@@ -1,4 +1,4 @@
-"""Gradients asked for by name, and gradients checked by finite differences (floor 2)."""
+"""Gradients checked by finite differences, element by element (floor 2)."""
 
 from __future__ import annotations
 
@@ -7,121 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.autograd.gradients import grad, listed
+from chainrule.autograd.tape import enable_grad, no_grad, wrap
+from chainrule.autograd.tensor import Tensor
 from chainrule.errors import GradientError
 from chainrule.ops import Array
-from chainrule.tensor.tape import (
-    backpropagate,
-    enable_grad,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-    wrap,
-)
-from chainrule.tensor.tensor import Tensor, seed
 
-__all__ = [
-    "backward",
-    "enable_grad",
-    "grad",
-    "gradcheck",
-    "gradgradcheck",
-    "is_grad_enabled",
-    "no_grad",
-    "set_grad_enabled",
-]
-
-
-def _listed(values: Any) -> list[Any]:
-    return [values] if isinstance(values, Tensor) else list(values)
-
-
-def _seeds(outputs: Sequence[Tensor], weights: Any, create_graph: bool) -> list[Any]:
-    given = [None] * len(outputs) if weights is None else _listed(weights)
-    return [seed(y, w, create_graph) for y, w in zip(outputs, given)]
-
-
-def backward(
-    tensors: Any,
-    grad_tensors: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-) -> None:
-    """Add to the `.grad` of the leaves the derivatives of several tensors together.
-
-    Args:
-        tensors: one or several.
-        grad_tensors: the weight of each, as in `Tensor.backward`.
-        retain_graph: keep what was saved, for another walk.
-        create_graph: let the gradients be differentiated in turn.
-
-    Examples:
-        >>> x = Tensor(3.0, requires_grad=True)
-        >>> backward([x * 2, x * x])
-        >>> x.grad
-        tensor(8.)
-    """
-    roots = _listed(tensors)
-    backpropagate(
-        roots,
-        _seeds(roots, grad_tensors, create_graph),
-        retain_graph=create_graph if retain_graph is None else retain_graph,
-        create_graph=create_graph,
-    )
-
-
-def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool = False,
-) -> tuple[Any, ...]:
-    """Return the derivative of `outputs` by each of `inputs`, leaving every `.grad` alone.
-
-    Args:
-        outputs: one tensor or several.
-        inputs: one tensor or several, leaves or not.
-        grad_outputs: the weight of each output, as in `Tensor.backward`.
-        retain_graph: keep what was saved, for another walk; as `create_graph` if `None`.
-        create_graph: let the results be differentiated in turn.
-        allow_unused: give `None` for an input that the outputs do not depend on.
-
-    Raises:
-        GradientError: an input needs no gradient, or the outputs do not depend on it.
-
-    Examples:
-        >>> x = Tensor(3.0, requires_grad=True)
-        >>> (first,) = grad(x**3, x, create_graph=True)
-        >>> (second,) = grad(first, x)
-        >>> first.item(), second.item()
-        (27.0, 18.0)
-    """
-    roots, targets = _listed(outputs), _listed(inputs)
-    for i, x in enumerate(targets):
-        if not x.needs_grad:
-            raise GradientError(
-                f"input {i} needs no gradient; give it requires_grad=True before it is used"
-            )
-    found = backpropagate(
-        roots,
-        _seeds(roots, grad_outputs, create_graph),
-        targets=targets,
-        retain_graph=create_graph if retain_graph is None else retain_graph,
-        create_graph=create_graph,
-    )
-    missing = [i for i, g in enumerate(found) if g is None]
-    if missing and not allow_unused:
-        raise GradientError(
-            f"the outputs do not depend on input {missing[0]}; pass allow_unused=True to get None"
-        )
-    return tuple(_owned(g, create_graph) for g in found)
-
-
-def _owned(g: Any, create_graph: bool) -> Any:
-    if g is None or create_graph:
-        return g
-    return wrap(np.array(g))
+__all__ = ["gradcheck", "gradgradcheck"]
 
 
 def _numeric(
@@ -175,7 +67,7 @@ def gradcheck(
         >>> gradcheck(lambda x: (x * x).sin(), x)
         True
     """
-    xs = _listed(inputs)
+    xs = listed(inputs)
     wanted = [(n, x) for n, x in enumerate(xs) if isinstance(x, Tensor) and x.needs_grad]
     for n, x in wanted:
         if x.dtype != np.float64:
@@ -227,7 +119,7 @@ def gradgradcheck(
         >>> gradgradcheck(lambda x: x**3, x)
         True
     """
-    xs = _listed(inputs)
+    xs = listed(inputs)
 
     def first(*values: Tensor) -> Any:
         with enable_grad():

@@ -1,6 +1,7 @@
 """Tensors and their gradients, of any order (floor 2)."""
 
-from chainrule.tensor.creation import (
+from chainrule.autograd.check import gradcheck, gradgradcheck
+from chainrule.autograd.creation import (
     arange,
     empty,
     eye,
@@ -12,7 +13,7 @@ from chainrule.tensor.creation import (
     zeros,
     zeros_like,
 )
-from chainrule.tensor.generator import (
+from chainrule.autograd.generator import (
     Generator,
     default_generator,
     manual_seed,
@@ -24,8 +25,9 @@ from chainrule.tensor.generator import (
     randn_like,
     randperm,
 )
-from chainrule.tensor.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from chainrule.tensor.tensor import Size, Tensor, as_tensor, from_numpy, tensor
+from chainrule.autograd.gradients import backward, grad
+from chainrule.autograd.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from chainrule.autograd.tensor import Size, Tensor, as_tensor, from_numpy, tensor
 
 __all__ = [
     "Generator",
@@ -33,6 +35,7 @@ __all__ = [
     "Tensor",
     "arange",
     "as_tensor",
+    "backward",
     "default_generator",
     "empty",
     "enable_grad",
@@ -40,6 +43,9 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
     "is_grad_enabled",
     "linspace",
     "manual_seed",

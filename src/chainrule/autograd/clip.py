@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from chainrule import ops
+from chainrule.autograd.creation import zeros
+from chainrule.autograd.tape import no_grad
+from chainrule.autograd.tensor import Tensor
 from chainrule.errors import GradientError, OptionError
-from chainrule.tensor.creation import zeros
-from chainrule.tensor.tape import no_grad
-from chainrule.tensor.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -56,7 +56,7 @@ def clip_grad_norm_(
         GradientError: the norm is not finite and `error_if_nonfinite` is set.
 
     Examples:
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> p = tensor([0.0, 0.0], requires_grad=True)
         >>> p.grad = tensor([3.0, 4.0])
         >>> clip_grad_norm_(p, 1.0)
@@ -98,7 +98,7 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
         OptionError: `clip_value` is negative or NaN.
 
     Examples:
-        >>> from chainrule.tensor import tensor
+        >>> from chainrule.autograd import tensor
         >>> p = tensor([0.0, 0.0], requires_grad=True)
         >>> p.grad = tensor([-3.0, 0.5])
         >>> clip_grad_value_(p, 1.0)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from chainrule.autograd import grad, tensor
 from chainrule.errors import GradientError
-from chainrule.tensor import tensor
-from chainrule.tensor.autograd import grad
 
 
 def graph(place):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import chainrule.tensor as ours
+import chainrule.autograd as ours
+from chainrule.autograd import Generator, Tensor, manual_seed, rand, randint, randn, randperm
 from chainrule.errors import OptionError
-from chainrule.tensor import Generator, Tensor, manual_seed, rand, randint, randn, randperm
 
 CALLS = {
     "zeros": lambda m: m.zeros(2, 3),

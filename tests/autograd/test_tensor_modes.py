@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from chainrule.tensor import enable_grad, is_grad_enabled, no_grad, set_grad_enabled, tensor
+from chainrule.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled, tensor
 
 
 @pytest.fixture(autouse=True)
