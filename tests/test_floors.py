@@ -21,7 +21,7 @@ FLOORS = [
     ("scalar", "draw", "backend"),
     ("ops", "init"),
     ("kernels",),
-    ("layers", "tensor", "plan"),
+    ("layers", "autograd", "plan"),
     ("nn", "optim", "data"),
     ("train", "explain", "io", "distributed"),
     ("estimator", "sklearn", "playground", "cli"),

@@ -2,6 +2,8 @@
 
 import importlib
 import shlex
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import NamedTuple
 
 import pytest
@@ -56,7 +58,7 @@ def trained(tmp_path_factory):
         if not place.exists():
             if name != "digits":
                 getattr(material, name)(home / f"{name}.csv")
-            with pytest.raises(SystemExit) as ended:
+            with redirect_stdout(StringIO()), pytest.raises(SystemExit) as ended:
                 main(["train", *shlex.split(lines[name]), "--seed", "1", "--out", str(place)])
             assert ended.value.code == 0
         return place

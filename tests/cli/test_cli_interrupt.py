@@ -49,8 +49,11 @@ def test_in_the_middle(chainrule, tmp_path, interrupted):
     ended = chainrule(LINE)
     assert (ended.code, ended.err) == (130, "")
     info = is_whole(tmp_path / "out", epochs=3)
-    told = re.search(r"stopped in epoch 4; keeping the best weights so far, those of epoch (\d)\n"
-        r"trained in \d\.\d s\ntest accuracy \d+\.\d %\nmodel, figures and report: out\n$", ended.out)
+    told = re.search(
+        r"stopped in epoch 4; keeping the best weights so far, those of epoch (\d)\n"
+        r"trained in \d\.\d s\ntest accuracy \d+\.\d %\nmodel, figures and report: out\n$",
+        ended.out,
+    )
     assert int(told[1]) == info["best_epoch"]
 
 
@@ -76,10 +79,10 @@ def test_while_it_is_being_saved(chainrule, tmp_path, monkeypatch):
 
 
 def test_while_the_data_are_read(chainrule, tmp_path, monkeypatch):
-    def pressed(**_):
+    def pressed(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(sys.modules["chainrule.data.load"].TOYS._mapping, "moons", pressed)
+    monkeypatch.setattr("chainrule.cli.train.load", pressed)
     ended = chainrule(LINE)
     assert (ended.code, ended.out) == (130, "")
     assert not list(tmp_path.iterdir())

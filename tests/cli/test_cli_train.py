@@ -12,7 +12,7 @@ from chainrule.autograd import no_grad
 from chainrule.data import load
 from chainrule.io import load_model
 from chainrule.train import evaluate
-from chainrule.train.fit import OPTIMIZERS, SCHEDULES
+from chainrule.train.loop import OPTIMIZERS, SCHEDULES
 from chainrule.train.models import ACTIVATIONS
 from cli import material
 from cli.material import QUICK

@@ -49,7 +49,7 @@ def predict_command(
         raise DataError(f"{run} does not take inputs of shape {x.shape[1:]}: {error}") from None
     console = Console(highlight=False, emoji=False)
     for (name, _), line in zip(read, _lines(outputs, _classes_of(info, outputs, run), top)):
-        console.print(f"{one_line(name)}  {one_line(line)}", soft_wrap=True, markup=False)
+        console.print(f"{one_line(name)}  {line}", soft_wrap=True, markup=False)
 
 
 class _Input(NamedTuple):
@@ -120,5 +120,5 @@ def _lines(outputs: Array, classes: Sequence[str], top: int) -> Iterator[str]:
         return
     for row in softmax(outputs, dim=1):
         best = np.argsort(-row, kind="stable")[:top]
-        first, *others = [f"{classes[k]} {100 * row[k]:.1f} %" for k in best]
+        first, *others = [f"{one_line(classes[k])} {100 * row[k]:.1f} %" for k in best]
         yield first + (f"  ({', '.join(others)})" if others else "")

@@ -1,7 +1,7 @@
 """Training: the loop, its callbacks, and the job behind `chainrule train` (floor 4)."""
 
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
-from chainrule.train.fit import evaluate, fit, predict
+from chainrule.train.loop import evaluate, fit, predict
 from chainrule.train.progress import Progress
 from chainrule.train.run import History, Run
 from chainrule.train.summary import summarise, total_parameters

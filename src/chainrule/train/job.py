@@ -28,7 +28,7 @@ from chainrule.io import save_model
 from chainrule.nn import functional as F
 from chainrule.ops import Array
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
-from chainrule.train.fit import (
+from chainrule.train.loop import (
     OPTIMIZERS,
     SCHEDULES,
     accuracy,

@@ -14,7 +14,7 @@ from chainrule import nn
 from chainrule.autograd import Generator
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops import Array
-from chainrule.train.fit import chosen
+from chainrule.train.loop import chosen
 
 __all__ = ["ACTIVATIONS", "MODELS", "build_model", "chosen_model", "scaling"]
 

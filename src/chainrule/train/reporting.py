@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-import chainrule
 from chainrule import nn
 from chainrule.backend import threads
 from chainrule.data import Examples
 from chainrule.ops import Array, softmax
-from chainrule.train.fit import predict
+from chainrule.train.loop import predict
 from chainrule.train.outcome import Outcome
 from chainrule.train.progress import format_seconds
 from chainrule.train.report import Boundary, Mistake, Report
@@ -120,7 +120,7 @@ def _setting(value: Any) -> str:
 
 def _environment() -> list[tuple[str, str]]:
     return [
-        ("chainrule", chainrule.__version__),
+        ("chainrule", version("chainrule")),
         ("Python", platform.python_version()),
         ("NumPy", np.__version__),
         ("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"),
