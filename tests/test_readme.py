@@ -31,9 +31,6 @@ def test_options_in_the_readme_exist() -> None:
     from chainrule.cli.main import cli
 
     known = {option for p in cli.commands["train"].params for option in p.opts}
-    named = set(
-        re.findall(
-            r"(?<![\w-])--[a-z][a-z-]*", "\n".join(re.findall(r"```\n(.*?)```", README, re.S))
-        )
-    )
+    commands = "\n".join(re.findall(r"```\n(.*?)```", README, re.S))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", commands))
     assert named - known <= {"--help"}

@@ -119,4 +119,4 @@ def test_a_signal_to_a_process(tmp_path):
     out, err = started.communicate(timeout=60)
     assert (started.returncode, err) == (130, "")
     assert "keeping the best weights so far" in out
-    is_whole(tmp_path / "out", epochs=figures.read_text().count("\n"))
+    is_whole(tmp_path / "out", epochs=len(figures.read_text().splitlines()))

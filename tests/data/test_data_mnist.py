@@ -1,6 +1,7 @@
 """MNIST: where it is looked for, what is refused, and the real files where they are at hand."""
 
 import gzip
+import importlib
 import os
 from pathlib import Path
 
@@ -8,13 +9,14 @@ import numpy as np
 import pytest
 
 from chainrule.data import fetch as fetching
-from chainrule.data import mnist as module
 from chainrule.data.idx import write_idx
 from chainrule.data.mnist import mnist
 from chainrule.data.places import cache_folder, places
 from chainrule.errors import DataError, MissingExtraError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+# The package hands on a function of the same name, which hides the module's own.
+module = importlib.import_module("chainrule.data.mnist")
 NAMES = tuple(module.CONTENTS)
 
 

@@ -130,5 +130,5 @@ def test_dropout_keeps_the_mean_and_passes_the_gradient_of_what_it_keeps():
     assert y.mean() == pytest.approx(3.0, abs=0.03)
     assert set(np.unique(y).tolist()) == {0.0, 4.0}
     assert ops.dropout(x, 0.0, state=new_state(2)) is x
-    with pytest.raises(OptionError, match="between 0 and 1, got 1.5"):
+    with pytest.raises(OptionError, match=r"between 0 and 1, got 1\.5"):
         ops.dropout(x, 1.5, state=new_state(2))

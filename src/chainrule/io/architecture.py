@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from chainrule import nn
+from chainrule import nn, ops
 from chainrule.autograd import Generator, Tensor
 from chainrule.errors import ChainruleError, DataError, OptionError, did_you_mean
 
@@ -98,6 +98,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+@ops.quiet
 def build(description: Any, limit: int) -> nn.Module:
     """Return the network that a description stands for, its weights yet to be loaded.
 

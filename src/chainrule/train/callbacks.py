@@ -139,7 +139,8 @@ class JsonLines(Callback):
         """Write a line."""
         if self._file is not None:
             row = {k: v if math.isfinite(v) else None for k, v in run.history.rows[-1].items()}
-            print(json.dumps(row), file=self._file, flush=True)
+            self._file.write(json.dumps(row) + "\n")  # at once: no Ctrl-C comes between
+            self._file.flush()
 
     def on_fit_end(self, run: Run) -> None:
         """Close the file."""
