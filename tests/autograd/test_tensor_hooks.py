@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chainrule.autograd import grad, tensor
-from chainrule.errors import GradientError
+from chainrule.errors import GradientError, ShapeError
 
 
 def graph(place):
@@ -85,6 +85,14 @@ def test_a_hook_cannot_change_other_gradients_by_changing_its_own():
     a.register_hook(lambda g: g.zero_())
     y.sum().backward()
     assert b.grad.tolist() == [1.0, 1.0]
+
+
+@each_place
+def test_a_hook_keeps_the_shape(place, gradient):
+    _, hooked, y = graph(place)
+    hooked.register_hook(lambda g: g.sum())
+    with pytest.raises(ShapeError, match=r"a gradient of shape \(\) of one of shape \(2,\)"):
+        y.backward()
 
 
 def test_only_what_has_a_gradient_can_be_hooked():

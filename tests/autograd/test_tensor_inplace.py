@@ -121,6 +121,11 @@ def test_format_is_kept():
     assert counts.dtype == np.int64
 
 
+def test_an_integer_is_put_in_exactly():
+    assert tensor([1, 2]).fill_(2**60 + 1).tolist() == [2**60 + 1] * 2
+    assert tensor([1, 2]).fill_(tensor(7)).tolist() == [7, 7]
+
+
 def test_data_shares_memory_and_has_no_history():
     x = tensor([1.0, 2.0], requires_grad=True)
     x.data += 1

@@ -132,6 +132,12 @@ def test_copies_of_a_leaf(copied):
     assert x.tolist() == [1.0, 2.0]
 
 
+def test_what_was_computed_is_not_copied_with_its_history():
+    y = tensor([1.0], requires_grad=True) * 2
+    with pytest.raises(GradientError, match=r"use \.clone\(\), or \.detach\(\)\.clone\(\)"):
+        copy.deepcopy(y)
+
+
 @pytest.mark.parametrize(
     ("x", "text"),
     [

@@ -8,6 +8,7 @@ import operator
 import numpy as np
 import pytest
 
+from chainrule import ops
 from chainrule.autograd import Tensor, tensor
 from chainrule.backend.dtypes import set_default_dtype
 
@@ -74,6 +75,26 @@ def test_one_tensor(dtype, name, torch):
 @pytest.mark.usefixtures("default_dtype")
 def test_reductions(dtype, name, torch):
     compare(operator.methodcaller(name), WITH_DIMENSIONS.astype(dtype), torch=torch)
+
+
+@each_default
+@pytest.mark.usefixtures("default_dtype")
+def test_integers_turned_into_fractions_become_the_default(default):
+    x = tensor([1, 2])
+    for y in (x.mean(), x.var(), x.std(), x.norm(), x.logsumexp(0), x.softmax(0), x / 2):
+        assert y.dtype == default
+
+
+@each_default
+@pytest.mark.parametrize("a", [1, 0.5])
+@pytest.mark.parametrize("b", [2, 2.5, True])
+@pytest.mark.usefixtures("default_dtype")
+def test_where_between_two_numbers(a, b, torch):
+    condition = np.array([True, False])
+    found = ops.where(Tensor(condition), a, b)
+    expected = torch.where(torch.tensor(condition), a, b)
+    assert found.dtype == expected.numpy().dtype
+    assert found.tolist() == expected.tolist()
 
 
 @each_default

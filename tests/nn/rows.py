@@ -378,6 +378,12 @@ OF_SIGNS = [
     loss("HingeEmbeddingLoss", x=normal(5, 3), target=signs(5, 3)),
     loss("HingeEmbeddingLoss", x=normal(5, 3), target=signs(5, 3), margin=0.3),
     loss("HingeEmbeddingLoss", x=extreme(5, 3), target=signs(5, 3), note="extremes"),
+    loss(
+        "HingeEmbeddingLoss",
+        x=given(1.0, 1.0, 1.0, 2.0),
+        target=given(-1.0, 1.0, 0.0, 0.0),
+        note="at the kink, and targets that are neither",
+    ),
     loss("SoftMarginLoss", x=normal(5, 3), target=signs(5, 3)),
 ]
 

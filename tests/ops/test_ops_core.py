@@ -166,6 +166,8 @@ REFUSED = [
     (lambda: ops.squeeze(X, 2), "dim 2 is out of range"),
     (lambda: ops.split(X, [1, 2]), r"add up to 3, not 2"),
     (lambda: ops.split(X, 0), "at least 1 element"),
+    (lambda: ops.chunk(X, 0), "there is at least 1"),
+    (lambda: ops.reshape(np.zeros((0, 3)), (0, -1)), r"has 0 elements and cannot become \(0, -1\)"),
     (lambda: ops.cat([]), "at least one array"),
     (lambda: ops.pad(X, (1,)), r"padding \(1,\) does not fit shape \(2, 2\)"),
     (lambda: ops.pad(X, (1, 1), mode="mirror"), "padding mode 'mirror' is not known"),

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from chainrule.backend.dtypes import get_default_dtype, promoted
-from chainrule.errors import GradientError
+from chainrule.errors import GradientError, ShapeError
 from chainrule.ops import Array, Ghost, Op, add, cast, perform, run, where
 from chainrule.ops.core import READERS
 
@@ -236,7 +236,7 @@ def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
         return args[0]
     if type(y) is not np.ndarray:
         y = np.asarray(y)
-    if op.kind == "elementwise":
+    if op.kind in ("elementwise", "reduce"):
         for x in arrays:
             if type(x) is np.ndarray and x.dtype is not y.dtype:
                 dtype = _promoted_otherwise(op, arrays, y.dtype)
@@ -293,20 +293,22 @@ def _promoted_otherwise(
     if op is cast or result.kind == "b":
         return None
     meeting = arrays[1:] if op is where else arrays
+    known = {a.dtype for a in meeting if isinstance(a, (np.ndarray, np.generic))}
+    if known == {result}:
+        return None
     dtype = promoted(meeting)
     if dtype.kind not in "fc" and result.kind in "fc":
         dtype = get_default_dtype()
-    same = all(a.dtype == dtype for a in meeting if isinstance(a, (np.ndarray, np.generic)))
-    return None if dtype == result or same else dtype
+    return None if dtype == result or known == {dtype} else dtype
 
 
 def _in_dtype(op: Op, args: Sequence[Value], dtype: np.dtype[Any]) -> list[Value]:
-    return [
-        cast(a, dtype=dtype)
-        if isinstance(a, (Traced, np.ndarray, np.generic)) and not (op is where and i == 0)
-        else a
-        for i, a in enumerate(args)
-    ]
+    """The arguments in one format; numbers stay as they are unless there is nothing else."""
+    first = 1 if op is where else 0
+    has_format = [isinstance(a, (Traced, np.ndarray, np.generic)) for a in args[first:]]
+    wanted = has_format if any(has_format) else [True] * len(has_format)
+    rest = [cast(a, dtype=dtype) if w else a for a, w in zip(args[first:], wanted)]
+    return [*args[:first], *rest]
 
 
 def _array(a: Value) -> Array:
@@ -390,8 +392,14 @@ def _hooked(hooks: Sequence[Hook] | None, g: Value, create_graph: bool) -> Value
     for hook in hooks or ():
         # A copy: what a hook does to it changes no other gradient.
         changed = hook(g if create_graph else wrap(np.array(g)))
-        if changed is not None:
-            g = changed if create_graph else _array(changed)
+        if changed is None:
+            continue
+        if np.shape(_array(changed)) != g.shape:
+            raise ShapeError(
+                f"a hook made a gradient of shape {np.shape(_array(changed))} of one of shape "
+                f"{tuple(g.shape)}; it must keep the shape"
+            )
+        g = changed if create_graph else _array(changed)
     return g
 
 

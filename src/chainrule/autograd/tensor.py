@@ -6,6 +6,7 @@ making one, looking at it, going to NumPy and back, changing it in place.
 
 from __future__ import annotations
 
+import copy
 import math
 import weakref
 from collections.abc import Callable, Iterator
@@ -216,6 +217,17 @@ class Tensor(Methods, Traced):
 
     def __hash__(self) -> int:
         return id(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node is not None:
+            raise GradientError(
+                "a copy of a computed tensor would be one of all that it was computed from; "
+                "use .clone(), or .detach().clone() for the numbers alone"
+            )
+        out: Tensor = object.__new__(type(self))
+        memo[id(self)] = out
+        vars(out).update(copy.deepcopy(vars(self), memo))
+        return out
 
     def __contains__(self, value: Any) -> bool:
         return bool((self.array == _array_of(value)).any())
@@ -528,7 +540,8 @@ class Tensor(Methods, Traced):
 
     def fill_(self, value: Any) -> Tensor:
         """Put `value` everywhere, in place."""
-        return self._become(wrap(np.full(self.shape, float(value), dtype=self.dtype)))
+        number = value.item() if isinstance(value, Tensor) else value
+        return self._become(wrap(np.full(self.shape, number, dtype=self.dtype)))
 
     def zero_(self) -> Tensor:
         """Put 0 everywhere, in place."""

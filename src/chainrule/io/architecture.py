@@ -33,6 +33,9 @@ _LAYERS: dict[str, type[nn.Module]] = {
 }
 
 _DEEPEST = 64  # modules within modules
+# Sizes of windows, which are no sizes of weights: a padding alone can make an image enormous.
+_WINDOWS = ("kernel_size", "stride", "padding", "dilation")
+_LARGEST_WINDOW = 1024
 
 
 class _Blank(Generator):
@@ -122,8 +125,6 @@ class _Builder:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
-        # No single size may be larger; some, as those of a padding, are no size of a weight.
-        self.largest = max(limit, 1 << 16)
 
     def module(self, description: Any, depth: int = 0) -> nn.Module:
         if depth > _DEEPEST:
@@ -167,7 +168,8 @@ class _Builder:
                     f"{kind.__name__} in the description has an unknown argument {name!r:.40}"
                 )
             arguments[name] = tuple(value) if isinstance(value, list) else value
-            if not _fits(arguments[name], hints[name]) or self._too_large(arguments[name]):
+            largest = _LARGEST_WINDOW if name in _WINDOWS else max(self.limit, 1 << 16)
+            if not _fits(arguments[name], hints[name]) or _is_over(arguments[name], largest):
                 raise DataError(
                     f"{kind.__name__}.{name} in the description cannot be {value!r:.40}"
                 )
@@ -178,11 +180,13 @@ class _Builder:
         except (ChainruleError, TypeError, ValueError) as error:
             raise DataError(f"{kind.__name__} in the description is not valid: {error}") from None
 
-    def _too_large(self, value: Any) -> bool:
-        if isinstance(value, tuple):
-            whole = [v for v in value if isinstance(v, int)]
-            return len(value) > self.largest or abs(math.prod(whole)) > self.largest
-        return isinstance(value, int) and abs(value) > self.largest
+
+def _is_over(value: Any, largest: int) -> bool:
+    """Whether a size, or what several make together, is larger than it may be."""
+    if isinstance(value, tuple):
+        whole = [v for v in value if isinstance(v, int)]
+        return len(value) > largest or abs(math.prod(whole)) > largest
+    return isinstance(value, int) and abs(value) > largest
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -336,15 +336,16 @@ def multi_margin_loss(
 def hinge_embedding_loss(
     x: Value, target: Value, margin: float = 1.0, reduction: str = "mean"
 ) -> Value:
-    """x where the target is 1, max(0, margin - x) where it is -1.
+    """x where the target is 1, max(0, margin - x), of slope -1 at the margin, where it is -1.
 
     Examples:
         >>> hinge_embedding_loss(np.array([0.5, 0.25]), np.array([1.0, -1.0]))
         np.float64(0.625)
     """
     _same(x, target)
-    alike = where(eq(target, 1), x, 0.0)
-    unlike = where(eq(target, -1), relu(sub(margin, x)), 0.0)
+    # Any other target counts as both, as in PyTorch.
+    alike = where(ne(target, -1), x, 0.0)
+    unlike = where(ne(target, 1), clip(sub(margin, x), min=0.0), 0.0)
     return _reduced(add(alike, unlike), reduction)
 
 

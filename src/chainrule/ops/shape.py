@@ -35,13 +35,13 @@ def _reshaped(old: Shape, *, shape: Sequence[int]) -> Shape:
     count = math.prod(old)
     free = [d for d, n in enumerate(new) if n == -1]
     known = math.prod(n for n in new if n != -1)
-    fits = count % known == 0 if free and known else count == known
+    fits = (known > 0 and count % known == 0) if free else count == known
     if len(free) > 1 or any(n < -1 for n in new) or not fits:
         raise ShapeError(
             f"shape {old} has {count} elements and cannot become {new}"
             + ("; only one size may be -1" if len(free) > 1 else "")
         )
-    return tuple(count // known if n == -1 else n for n in new) if free and known else new
+    return tuple(count // known if n == -1 else n for n in new)
 
 
 @primitive(
@@ -184,7 +184,8 @@ def transpose(x: Value, dim0: int = 0, dim1: int = 1) -> Value:
     ndim = len(x.shape)
     order = list(range(ndim))
     a, b = normal_dim(dim0, ndim), normal_dim(dim1, ndim)
-    order[a], order[b] = b, a
+    if order:
+        order[a], order[b] = b, a
     return permute(x, dims=tuple(order))
 
 
@@ -325,6 +326,8 @@ def chunk(x: Value, chunks: int, dim: int = 0) -> tuple[Value, ...]:
         >>> chunk(np.arange(5.0), 2)
         (array([0., 1., 2.]), array([3., 4.]))
     """
+    if chunks < 1:
+        raise ShapeError(f"chunk into {chunks} pieces; there is at least 1")
     n = x.shape[normal_dim(dim, len(x.shape))]
     return split(x, builtins.max(-(-n // chunks), 1), dim)
 
