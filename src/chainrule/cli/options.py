@@ -61,7 +61,7 @@ JOB_OPTIONS = _grouped(
     click.option(
         "--epochs",
         type=click.IntRange(1),
-        help="Passes over the data.  [default: enough for 1,000 steps, at least 5]",
+        help="Passes over the data.  [default: enough for 700 steps, at least 5]",
     ),
     click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True),
     click.option("--lr", type=_ABOVE_0, default=2e-3, show_default=True, help="Learning rate."),

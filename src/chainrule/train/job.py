@@ -38,7 +38,7 @@ from chainrule.train.loop import (
     predict,
 )
 from chainrule.train.models import build_model, chosen_model
-from chainrule.train.narrate import conclude, introduce, show_network
+from chainrule.train.narrate import conclude, explain_smoothing, introduce, show_network
 from chainrule.train.outcome import Outcome, Settings
 from chainrule.train.progress import Progress
 from chainrule.train.report import write
@@ -58,9 +58,6 @@ class _Task:
     outputs: int
     loss: Loss
     metrics: dict[str, Metric]
-    # What the best weights are chosen by, and whether more of it is better. For classes not the
-    # loss: it rises with confidence in the few mistakes while the accuracy still improves.
-    monitor: tuple[str, bool]
     last: nn.Module | None = None
 
 
@@ -68,7 +65,7 @@ def _classification(classes: int, label_smoothing: float) -> _Task:
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
 
-    return _Task(classes, loss, {"accuracy": accuracy}, ("validation_accuracy", True))
+    return _Task(classes, loss, {"accuracy": accuracy})
 
 
 def _regression(y: Array) -> _Task:
@@ -91,9 +88,9 @@ def _regression(y: Array) -> _Task:
 
 
 def _epochs(settings: Settings, examples: int) -> int:
-    """Passes enough for some thousand steps, from 5 to 300."""
+    """Passes enough for some 700 steps, from 5 to 300."""
     steps = -(-examples // settings.batch_size)
-    return settings.epochs or min(max(-(-1000 // max(steps, 1)), 5), 300)
+    return settings.epochs or min(max(-(-700 // max(steps, 1)), 5), 300)
 
 
 def _checked(settings: Settings) -> None:
@@ -185,9 +182,10 @@ def run_job(
     with _opened(folder, overwrite):
         introduce(console, examples, training, validation, test)
         show_network(console, layers, total_parameters(model))
-        callbacks: list[Callback] = [BestWeights(*task.monitor), JsonLines(folder / FIGURES)]
+        explain_smoothing(console, settings.label_smoothing, examples)
+        callbacks: list[Callback] = [BestWeights(), JsonLines(folder / FIGURES)]
         if settings.patience is not None:
-            callbacks.append(EarlyStopping(settings.patience, *task.monitor))
+            callbacks.append(EarlyStopping(settings.patience))
         callbacks.append(Progress(console))
         history = History()
         started = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from chainrule.train.outcome import Outcome
 from chainrule.train.progress import format_seconds
 from chainrule.train.summary import Layer, shape_text
 
-__all__ = ["conclude", "introduce", "show_network"]
+__all__ = ["conclude", "explain_smoothing", "introduce", "show_network"]
 
 
 def introduce(
@@ -64,6 +65,17 @@ def show_network(console: Any, layers: Sequence[Layer], parameters: int) -> None
     table.add_row("[bold]in all[/bold]", "", f"[bold]{parameters:,}[/bold]", f"{flops:,}")
     console.print()
     console.print(table)
+    console.print()
+
+
+def explain_smoothing(console: Any, share: float, examples: Examples) -> None:
+    """Say how far the loss can fall: smoothed targets have an entropy of their own."""
+    if not share or examples.classes is None or len(examples.classes) < 2:
+        return
+    count = len(examples.classes)
+    least, most = share / count, 1 - share + share / count
+    entropy = -(most * math.log(most) + (count - 1) * least * math.log(least))
+    console.print(f"with label smoothing {share:g} the loss can fall to {entropy:.2f}, not to 0")
     console.print()
 
 

@@ -23,7 +23,7 @@ class Settings:
         hidden: sizes of the hidden layers.
         activation: between them.
         dropout: probability with which a hidden value is dropped in training.
-        epochs: passes over the data; enough for a thousand steps, but at least 5, if `None`.
+        epochs: passes over the data; enough for 700 steps, but at least 5, if `None`.
         batch_size: examples in a step.
         lr: learning rate.
         optimizer: its name.
