@@ -78,13 +78,7 @@ def _regression(y: Array) -> _Task:
     def mae(outputs: Array, targets: Array) -> float:
         return mean_absolute_error(outputs.reshape(-1), targets)
 
-    return _Task(
-        1,
-        loss,
-        {"mae": mae},
-        ("validation_loss", False),
-        nn.Normalize(-centre / spread, 1 / spread),
-    )
+    return _Task(1, loss, {"mae": mae}, nn.Normalize(-centre / spread, 1 / spread))
 
 
 def _epochs(settings: Settings, examples: int) -> int:
