@@ -22,16 +22,6 @@ def alone(f):
     return lambda *xs, **_: f(*xs)
 
 
-def fields(f, *names):
-    """`f` with attributes under other names: `fields(np.sum, "dim=axis")`."""
-    known = dict(name.split("=") for name in names)
-
-    def reference(*xs, **attrs):
-        return f(*xs, **{known.get(k, k): v for k, v in attrs.items()})
-
-    return reference
-
-
 def clip(x, min=-math.inf, max=math.inf):
     """x between two bounds."""
     return np.minimum(np.maximum(x, min), max)

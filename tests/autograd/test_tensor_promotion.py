@@ -40,41 +40,35 @@ def compare(f, *values, torch):
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-3)
 
 
-@each_default
-@pytest.mark.parametrize("a", DTYPES)
-@pytest.mark.parametrize("b", DTYPES)
-@pytest.mark.usefixtures("default_dtype")
-def test_two_tensors(a, b, torch):
-    for f, x, y in itertools.product(OPERATORS, *[[WITH_DIMENSIONS, WITHOUT]] * 2):
-        compare(f, x.astype(a), y.astype(b), torch=torch)
+each_format = pytest.mark.parametrize("dtype", DTYPES)
 
 
 @each_default
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("number", [True, 3, 0.5])
+@each_format
 @pytest.mark.usefixtures("default_dtype")
-def test_a_tensor_and_a_number(dtype, number, torch):
-    for f, x in itertools.product(OPERATORS, [WITH_DIMENSIONS, WITHOUT]):
+def test_two_tensors(dtype, torch):
+    shapes = [WITH_DIMENSIONS, WITHOUT]
+    for f, x, y, other in itertools.product(OPERATORS, shapes, shapes, DTYPES):
+        compare(f, x.astype(dtype), y.astype(other), torch=torch)
+
+
+@each_default
+@each_format
+@pytest.mark.usefixtures("default_dtype")
+def test_a_tensor_and_a_number(dtype, torch):
+    for f, x, number in itertools.product(OPERATORS, [WITH_DIMENSIONS, WITHOUT], [True, 3, 0.5]):
         compare(f, x.astype(dtype), number, torch=torch)
         compare(f, number, x.astype(dtype), torch=torch)
 
 
 @each_default
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["exp", "sqrt", "sigmoid", "tanh", "log1p", "abs", "square"])
+@each_format
 @pytest.mark.usefixtures("default_dtype")
-def test_one_tensor(dtype, name, torch):
-    if (dtype, name) == ("bool", "square"):
-        pytest.skip("NumPy's product of truth values is one, PyTorch's square an integer")
-    compare(operator.methodcaller(name), WITH_DIMENSIONS.astype(dtype), torch=torch)
-
-
-@each_default
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["sum", "prod", "amax", "argmax"])
-@pytest.mark.usefixtures("default_dtype")
-def test_reductions(dtype, name, torch):
-    compare(operator.methodcaller(name), WITH_DIMENSIONS.astype(dtype), torch=torch)
+def test_one_tensor(dtype, torch):
+    functions = ["exp", "sqrt", "sigmoid", "tanh", "log1p", "abs"]
+    for name in [*functions, "sum", "prod", "amax", "argmax", "logsumexp"]:
+        args = (0,) if name == "logsumexp" else ()
+        compare(operator.methodcaller(name, *args), WITH_DIMENSIONS.astype(dtype), torch=torch)
 
 
 @each_default
@@ -98,25 +92,17 @@ def test_where_between_two_numbers(a, b, torch):
 
 
 @each_default
-@pytest.mark.parametrize("a", DTYPES)
-@pytest.mark.parametrize("b", [*DTYPES, 2, 0.5])
+@each_format
 @pytest.mark.usefixtures("default_dtype")
-def test_where(a, b, torch):
-    condition = np.array([True, False])
-    other = WITH_DIMENSIONS.astype(b) if isinstance(b, str) else b
-    ours = Tensor(WITH_DIMENSIONS.astype(a)).where(Tensor(condition), _ours(other))
-    theirs = torch.where(
-        torch.tensor(condition), torch.tensor(WITH_DIMENSIONS.astype(a)), _theirs(other, torch)
-    )
-    assert ours.dtype == theirs.numpy().dtype
-
-
-def _ours(v):
-    return Tensor(v) if isinstance(v, np.ndarray) else v
-
-
-def _theirs(v, torch):
-    return torch.tensor(v) if isinstance(v, np.ndarray) else v
+def test_where(dtype, torch):
+    condition, x = np.array([True, False]), WITH_DIMENSIONS.astype(dtype)
+    for other in [*(WITH_DIMENSIONS.astype(b) for b in DTYPES), 2, 0.5]:
+        is_array = isinstance(other, np.ndarray)
+        found = Tensor(x).where(Tensor(condition), Tensor(other) if is_array else other)
+        expected = torch.where(
+            torch.tensor(condition), torch.tensor(x), torch.tensor(other) if is_array else other
+        )
+        assert found.dtype == expected.numpy().dtype
 
 
 @pytest.mark.parametrize("data", [1, 1.5, True, [1, 2], [1.0, 2], [[True]], np.float64(2.0), []])

@@ -260,8 +260,8 @@ def _loop(
     schedule: Any,
     max_grad_norm: float | None,
 ) -> None:
-    _tell(run, "on_fit_start", callbacks)
     try:
+        _tell(run, "on_fit_start", callbacks)
         while run.epoch < run.epochs and not run.stopped:
             _epoch(run, loader, held_out, callbacks, schedule, max_grad_norm)
     except KeyboardInterrupt:

@@ -41,7 +41,9 @@ class _Counter:
         self.flops = 0
 
     def __call__(self, op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Any) -> None:
-        self.flops += op.cost(*(np.shape(a) for a in args), **attrs).flops
+        # What was left out, such as a bias, has no shape.
+        shapes: list[Any] = [None if a is None else np.shape(a) for a in args]
+        self.flops += op.cost(*shapes, **attrs).flops
 
 
 def total_parameters(model: nn.Module) -> int:

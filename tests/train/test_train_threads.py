@@ -1,0 +1,134 @@
+"""Threads for products by the size of their work, and NumPy's own setting as it was, afterwards."""
+
+import numpy as np
+import pytest
+import threadpoolctl
+
+from chainrule.backend import threads
+from chainrule.errors import OptionError
+from chainrule.ops import matmul
+
+SMALL, LARGE = 10, 10 * threads.SMALL
+
+
+def blas():
+    """How many threads the BLAS would use."""
+    found = {
+        library["num_threads"]
+        for library in threadpoolctl.threadpool_info()
+        if library["user_api"] == "blas"
+    }
+    assert len(found) == 1, "NumPy's BLAS is not where it was"
+    return found.pop()
+
+
+def has(count):
+    """Skip where the BLAS does not have so many threads."""
+    with threadpoolctl.threadpool_limits(count, user_api="blas"):
+        if blas() != count:
+            pytest.skip(f"the BLAS here has no {count} threads")
+
+
+@pytest.mark.parametrize("outside", [1, 2])
+def test_what_it_finds_it_leaves(outside):
+    has(2)
+    with threadpoolctl.threadpool_limits(outside, user_api="blas"):
+        with threads.policy(2):
+            threads.fit_to_work(LARGE)
+            assert blas() == 2
+            threads.fit_to_work(SMALL)
+            assert blas() == 1
+        assert blas() == outside
+        with threads.policy(1):
+            threads.fit_to_work(LARGE)
+            assert blas() == 1
+        assert blas() == outside
+
+
+def test_nested():
+    has(2)
+    before = blas()
+    with threads.policy(2):
+        threads.fit_to_work(LARGE)
+        with threads.policy(1):
+            threads.fit_to_work(LARGE)
+            assert (blas(), threads.get_num_threads()) == (1, 1)
+            with threads.policy():
+                assert threads.get_num_threads() == 1
+        threads.fit_to_work(LARGE)
+        assert (blas(), threads.get_num_threads()) == (2, 2)
+    assert blas() == before
+
+
+def test_also_after_an_error():
+    before = blas(), threads.get_num_threads()
+
+    def fails():
+        with threads.policy(7):
+            threads.fit_to_work(SMALL)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert (blas(), threads.get_num_threads()) == before
+
+
+def test_outside_of_it_nothing_is_touched():
+    has(2)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        threads.fit_to_work(SMALL)
+        matmul(np.ones((2, 2)), np.ones((2, 2)))
+        assert blas() == 2
+
+
+def test_inside_of_it_nothing_is_touched_without_a_product():
+    has(2)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        with threads.policy(1):
+            assert blas() == 2
+        assert blas() == 2
+
+
+def test_somebody_else_may_set_them_between():
+    """What the BLAS was told last time is not what it does this time."""
+    has(2)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        with threads.policy(1):
+            threads.fit_to_work(LARGE)
+        with threadpoolctl.threadpool_limits(2, user_api="blas"), threads.policy(1):
+            threads.fit_to_work(LARGE)
+            assert blas() == 1
+        assert blas() == 2
+
+
+def test_products_inside_ask_for_what_they_are_worth(monkeypatch):
+    asked = []
+    monkeypatch.setattr(threads, "_set", asked.append)
+    side = round((threads.SMALL / 2) ** (1 / 3)) + 5
+    with threads.policy(3):
+        matmul(np.ones((4, 4)), np.ones((4, 4)))
+        matmul(np.ones((side, side), np.float32), np.ones((side, side), np.float32))
+    assert asked[:2] == [1, 3]
+
+
+@pytest.mark.parametrize("n", [0, -2])
+def test_fewer_than_one(n):
+    with pytest.raises(OptionError, match=f"must be at least 1, got {n}"):
+        threads.set_num_threads(n)
+
+
+def test_how_many_there_are():
+    assert threads.get_num_threads() >= 1
+    with threads.policy(5):
+        assert threads.get_num_threads() == 5
+
+
+def test_setting_them_for_good(monkeypatch):
+    has(2)
+    monkeypatch.setattr(threads, "_allowed", None)
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        threads.set_num_threads(2)
+        assert (blas(), threads.get_num_threads()) == (2, 2)
+        with threads.policy():
+            threads.fit_to_work(LARGE)
+            assert blas() == 2
