@@ -17,6 +17,14 @@ from chainrule.train.progress import Progress
 LINE = "train moons --model mlp --hidden 8 --batch-size 120 --epochs 5 --out out"  # 6 steps each
 
 
+# A shell lets what it starts in the background ignore Ctrl-C, and this may run there.
+PROGRAM = """
+import signal, chainrule.cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
+chainrule.cli.main()
+"""
+
+
 @pytest.fixture
 def interrupted(monkeypatch):
     """Let a person press Ctrl-C at a given step."""
@@ -103,7 +111,7 @@ def test_what_was_learned_before_is_what_is_kept(chainrule, tmp_path, interrupte
 def test_a_signal_to_a_process(tmp_path):
     line = "train moons --model mlp --epochs 5000 --out out"
     started = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "chainrule.cli", *line.split()],
+        [sys.executable, "-W", "error", "-c", PROGRAM, *line.split()],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -119,4 +127,5 @@ def test_a_signal_to_a_process(tmp_path):
     out, err = started.communicate(timeout=60)
     assert (started.returncode, err) == (130, "")
     assert "keeping the best weights so far" in out
+    assert f"chainrule {line}" in (tmp_path / "out" / "report.html").read_text()
     is_whole(tmp_path / "out", epochs=len(figures.read_text().splitlines()))

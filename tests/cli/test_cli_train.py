@@ -112,6 +112,24 @@ def test_targets_that_are_all_alike_in_the_test(chainrule, tmp_path):
     assert set(json.loads((tmp_path / "out" / "model.json").read_text())["test"]) == {"mae"}
 
 
+def test_mnist_brings_its_own_test(chainrule, tmp_path):
+    material.mnist(tmp_path / "data" / "mnist", labels=[*range(10)] * 4)
+    ended = chainrule("train mnist --data-dir data --model linear --lr 0.1 --epochs 30 --out out")
+    assert (ended.code, ended.err) == (0, "")
+    assert "80 images of 1 x 28 x 28" in ended.out
+    assert "36 to train on, 4 to choose the best weights by, 40 to test on" in ended.out
+    assert ended.out.splitlines()[-2] == "test accuracy 100.0 %"
+
+
+def test_the_report_says_how_to_repeat_it(chainrule, tmp_path):
+    chainrule(f"train moons {QUICK} --out 'my run' --seed 4")
+    line = (
+        "chainrule train moons --epochs 1 --model mlp --hidden 8 --out &#x27;my run&#x27; --seed 4"
+    )
+    page = (tmp_path / "my run" / "report.html").read_text()
+    assert line in page or line.replace("&#x27;", "'") in page
+
+
 def test_what_it_says(chainrule):
     ended = chainrule("train moons --epochs 2 --model mlp --hidden 8,4 --dropout 0.5")
     assert ended.out.splitlines()[:4] == [

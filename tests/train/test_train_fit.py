@@ -459,7 +459,11 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("named", "kind", "words"), REFUSED, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(
+    ("named", "kind", "words"),
+    REFUSED,
+    ids=[f"{i}-{next(iter(row[0]))}" for i, row in enumerate(REFUSED)],
+)
 def test_arguments_that_are_refused(named, kind, words):
     with pytest.raises(kind, match=words) as caught:
         quiet_fit(model(), **{"data": (X, Y), **named})

@@ -1,4 +1,4 @@
-"""The job behind `chainrule train`, from examples to a folder; and the networks it knows by name."""
+"""The job behind `chainrule train`, from examples to a folder, and its networks by name."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from rich.console import Console
 from chainrule import nn
 from chainrule.autograd import Generator
 from chainrule.data import Examples, blobs, digits, moons, rectangles
-from chainrule.errors import ChainruleError, DataError, OptionError
+from chainrule.errors import DataError, OptionError
 from chainrule.io import load_model
 from chainrule.train import evaluate, predict
 from chainrule.train.job import run_job
@@ -133,6 +133,10 @@ def test_targets_that_are_all_alike(tmp_path):
         ({"lr": math.inf}, "--lr must be above 0"),
         ({"weight_decay": -1}, "--weight-decay must be at least 0"),
         ({"weight_decay": math.nan}, "--weight-decay must be at least 0"),
+        ({"epochs": 0}, "--epochs must be at least 1, got 0"),
+        ({"batch_size": 0}, "--batch-size must be at least 1, got 0"),
+        ({"patience": 0}, "--patience must be at least 1, got 0"),
+        ({"threads": -1}, "--threads must be at least 1, got -1"),
         ({"seed": -1}, "--seed must be at least 0"),
         ({"hidden": (8, 0)}, "--hidden sizes must be at least 1"),
         ({"optimizer": "adma"}, "no optimizer 'adma'; .* did you mean 'adam'"),
@@ -148,13 +152,6 @@ def test_settings_that_are_refused(tmp_path, settings, words):
     with pytest.raises(OptionError, match=words):
         job(moons(50), tmp_path / "out", said, **settings)
     assert not said.getvalue()
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 0}, {"threads": 0}])
-def test_counts_below_one(tmp_path, options):
-    with pytest.raises(ChainruleError, match="must be"):
-        job(moons(50), tmp_path / "out", **options)
     assert not list(tmp_path.iterdir())
 
 
@@ -248,21 +245,21 @@ def test_the_report_of_classes(tmp_path):
     assert report.confusion.trace() == (guesses == test.y).sum()
     for truth in range(10):
         assert report.confusion[truth].sum() == test.counts()[str(truth)]
-    wrong = [mistake.row for mistake in report.mistakes]
+    wrong = [mistake.index for mistake in report.mistakes]
     assert set(wrong) <= set(np.flatnonzero(guesses != test.y).tolist())
     sure = [mistake.confidence for mistake in report.mistakes]
     assert sure == sorted(sure, reverse=True)
     for mistake in report.mistakes:
         assert (mistake.truth, mistake.predicted) == (
-            str(test.y[mistake.row]),
-            str(guesses[mistake.row]),
+            str(test.y[mistake.index]),
+            str(guesses[mistake.index]),
         )
-        np.testing.assert_array_equal(mistake.picture * 16, test.x[mistake.row])
+        np.testing.assert_array_equal(mistake.picture * 16, test.x[mistake.index])
     assert report.weights.shape == (8, 1, 8, 8)
     assert list(report.sample_labels) == [str(k) for k in range(10) for _ in range(2)]
     assert report.samples.max() <= 1
     assert report.boundary is None
-    assert report.history is outcome.history.rows
+    assert [row["loss"] for row in report.history] == outcome.history["loss"]
     assert dict(report.headline)["test accuracy"].endswith(" %")
     assert report.command == "chainrule train digits"
 
@@ -283,6 +280,6 @@ def test_the_report_of_numbers(tmp_path):
     truth, guesses = report.scatter
     np.testing.assert_array_equal(truth, outcome.test.y)
     np.testing.assert_array_equal(guesses, outcome.outputs[:, 0])
-    far = [abs(truth[m.row] - guesses[m.row]) for m in report.mistakes]
+    far = [abs(truth[m.index] - guesses[m.index]) for m in report.mistakes]
     assert far == sorted(far, reverse=True)
     assert {"mean error", "R2"} <= set(dict(report.headline))

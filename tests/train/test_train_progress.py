@@ -74,6 +74,7 @@ def test_a_bar():
     assert "\x1b[" in screen
     assert "━" in screen
     assert re.search(r"epoch 1/3 .*\d+ % .*loss \d.*examples/s.* left", screen)
+    assert re.search(r"epoch 3/3 .*100 % .*0.0 s left", screen)
     lines = [line for line in screen.split("\n") if "validation loss" in line]
     assert len(lines) == 3
     assert screen.rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in screen  # the cursor is back

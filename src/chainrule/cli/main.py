@@ -7,6 +7,7 @@ exit code 130. What the subcommands do is in files of their own, imported when t
 from __future__ import annotations
 
 import io
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -38,7 +39,7 @@ def train(context: click.Context, /, data: str, **options: object) -> None:
     """
     from chainrule.cli.train import train_command
 
-    context.exit(train_command(data, options))
+    context.exit(train_command(data, options, shlex.join(context.obj)))
 
 
 @cli.command()
@@ -63,7 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):  # where a letter cannot be shown, a ? will do
             stream.reconfigure(errors="replace")
     try:
-        code = cli.main(arguments, prog_name="chainrule", standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else arguments
+        code = cli.main(
+            arguments, prog_name="chainrule", standalone_mode=False, obj=["chainrule", *given]
+        )
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message())  # noqa: T201
         sys.exit(0)

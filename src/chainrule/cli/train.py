@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,13 @@ from chainrule.train.outcome import Settings
 __all__ = ["train_command"]
 
 
-def train_command(data: str, options: Mapping[str, Any]) -> int:
+def train_command(data: str, options: Mapping[str, Any], command: str) -> int:
     """Run the job that the options describe, and return the exit code.
 
     Args:
         data: a name or path.
         options: of the command line, by name.
+        command: the whole line, which repeats the run.
     """
     examples = load(
         data,
@@ -42,7 +41,7 @@ def train_command(data: str, options: Mapping[str, Any]) -> int:
         folder,
         info={"data": examples.name, "target": options["target"]},
         console=Console(highlight=False, emoji=False),
-        command=_command(data, options),
+        command=command,
         overwrite=options["overwrite"],
     )
     return 130 if outcome.interrupted else 0
@@ -55,11 +54,3 @@ def _next_folder(examples: Examples) -> Path:
     while (folder := Path("runs") / f"{stem}-{number}").exists():
         number += 1
     return folder
-
-
-def _command(data: str, options: Mapping[str, Any]) -> str:
-    """The command line that repeats the run; what differs from the defaults is as it was given."""
-    given = sys.argv[1:]
-    if given[:1] == ["train"]:
-        return shlex.join(["chainrule", *given])
-    return shlex.join(["chainrule", "train", data])

@@ -94,6 +94,10 @@ def _checked(settings: Settings) -> None:
             raise OptionError(
                 f"--{name.replace('_', '-')} is a share from 0 to below 1, got {share}"
             )
+    for name in ("epochs", "batch_size", "patience", "threads"):
+        count = getattr(settings, name)
+        if count is not None and count < 1:
+            raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {count}")
     if not settings.lr > 0 or not math.isfinite(settings.lr):
         raise OptionError(f"--lr must be above 0, got {settings.lr}")
     if not 0 <= settings.weight_decay < math.inf:

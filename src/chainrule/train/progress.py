@@ -77,10 +77,11 @@ class Progress(Callback):
 
     def on_step_end(self, run: Run) -> None:
         """Move the bar, at most ten times a second."""
-        now = time.perf_counter()
-        if now - self._drawn < 0.1:
-            return
-        self._drawn = now
+        if time.perf_counter() - self._drawn >= 0.1:
+            self._draw(run)
+
+    def _draw(self, run: Run) -> None:
+        now = self._drawn = time.perf_counter()
         rate = run.seen / max(now - run.started, 1e-9)
         ahead = max(run.total_steps - run.step, 0) * (now - run.started) / max(run.step, 1)
         figures = "  ".join(f"{k} {_shown(k, v)}" for k, v in run.running().items())
@@ -98,6 +99,7 @@ class Progress(Callback):
         every = -(-run.epochs // self.lines)
         if run.epoch % every and run.epoch not in (1, run.epochs) and not run.stopped:
             return
+        self._draw(run)
         row = run.history.rows[-1]
         width = len(str(run.epochs))
         skip = ("epoch", "seconds", "learning_rate", "examples_per_second")
