@@ -25,7 +25,7 @@ FLOORS = [
         "0  the ground",
         [
             ("backend", "number formats, threads"),
-            ("draw", "charts and pictures"),
+            ("picture", "charts, graphs, pixels"),
             ("errors, files", "sentences, safe writing"),
         ],
     ),

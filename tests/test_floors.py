@@ -18,18 +18,19 @@ from modules import MODULES
 # From the lowest floor up. Packages that are planned are here too.
 FLOORS = [
     ("errors", "files"),
-    ("scalar", "draw", "backend"),
+    ("scalar", "picture", "backend"),
     ("ops", "init"),
     ("kernels",),
     ("layers", "autograd", "plan"),
     ("nn", "optim", "data"),
-    ("train", "explain", "io", "distributed"),
+    ("convert",),
+    ("train", "draw", "explain", "io", "distributed"),
     ("estimator", "sklearn", "playground", "cli"),
     ("__main__",),
 ]
 
 # What a floor does not see although it is below, and the neighbour that one may see.
-UNSEEN = {2: {"scalar", "draw"}, 3: {"scalar", "draw"}, 5: {"layers", "plan"}}
+UNSEEN = {2: {"scalar", "picture"}, 3: {"scalar", "picture"}, 5: {"layers", "plan"}}
 NEIGHBOURS = {"init": {"ops"}, "train": {"io"}}
 
 

@@ -164,7 +164,7 @@ from chainrule.ops import (
 clamp = clip
 
 if TYPE_CHECKING:
-    from chainrule import data, init, io, nn, optim, train
+    from chainrule import convert, data, draw, init, io, layers, nn, optim, picture, scalar, train
     from chainrule.io import load, save
     from chainrule.train import fit
 
@@ -176,12 +176,16 @@ int, long = int32, int64
 
 # Imported when first asked for: the name, and the module that has it.
 _LATER = {
+    "convert": "chainrule.convert",
     "data": "chainrule.data",
     "draw": "chainrule.draw",
     "init": "chainrule.init",
     "io": "chainrule.io",
+    "layers": "chainrule.layers",
     "nn": "chainrule.nn",
     "optim": "chainrule.optim",
+    "picture": "chainrule.picture",
+    "scalar": "chainrule.scalar",
     "train": "chainrule.train",
     "fit": "chainrule.train",
     "load": "chainrule.io",
@@ -230,6 +234,7 @@ __all__ = [
     "chunk",
     "clamp",
     "clip",
+    "convert",
     "cos",
     "cosh",
     "cumsum",
@@ -277,6 +282,7 @@ __all__ = [
     "is_grad_enabled",
     "isfinite",
     "isnan",
+    "layers",
     "le",
     "linspace",
     "load",
@@ -315,6 +321,7 @@ __all__ = [
     "outer",
     "permute",
     "pi",
+    "picture",
     "pow",
     "prod",
     "rand",
@@ -330,6 +337,7 @@ __all__ = [
     "round",
     "rsqrt",
     "save",
+    "scalar",
     "scatter",
     "scatter_add",
     "set_default_dtype",

@@ -3,7 +3,7 @@
 Plain data in, one self-contained file out: no script, no font, no address outside the page, and a
 policy in its head that forbids them all. It knows nothing of training, only of the numbers and
 pictures that a run leaves behind; whatever of them is missing, its section is left out. Every
-text from outside passes through `draw.element`, which escapes it. The look of the page is in
+text from outside passes through `picture.element`, which escapes it. The look of the page is in
 `report.css`.
 """
 
@@ -19,7 +19,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.draw import (
+from chainrule.errors import ShapeError
+from chainrule.files import replace_text
+from chainrule.picture import (
     STYLESHEET,
     Markup,
     Svg,
@@ -36,8 +38,6 @@ from chainrule.draw import (
     shrink,
     to_pixels,
 )
-from chainrule.errors import ShapeError
-from chainrule.files import replace_text
 
 __all__ = ["Boundary", "Mistake", "Report", "render", "write"]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.draw.markup import Markup, element, escape, join, number
 from chainrule.files import replace_text
+from chainrule.picture.markup import Markup, element, escape, join, number
 
 
 def test_text_is_escaped_and_markup_is_not():

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from chainrule.draw.palette import (
+from chainrule.picture.palette import (
     DARK_INK,
     DARK_PAPER,
     INK,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.draw.palette import rgb
 from chainrule.errors import DataError, ShapeError
+from chainrule.picture.palette import rgb
 
 __all__ = ["diverging", "image_grid", "shrink", "to_pixels"]
 

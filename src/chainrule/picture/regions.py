@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.draw.axis import linear_axis
-from chainrule.draw.frame import Frame, framed
-from chainrule.draw.markup import Markup, element, join
-from chainrule.draw.palette import rgb, series_color
-from chainrule.draw.png import data_uri, encode_png
-from chainrule.draw.svg import Svg, group, label
-from chainrule.draw.text import shorten, text_width
 from chainrule.errors import ShapeError
+from chainrule.picture.axis import linear_axis
+from chainrule.picture.frame import Frame, framed
+from chainrule.picture.markup import Markup, element, join
+from chainrule.picture.palette import rgb, series_color
+from chainrule.picture.png import data_uri, encode_png
+from chainrule.picture.svg import Svg, group, label
+from chainrule.picture.text import shorten, text_width
 
 __all__ = ["region_chart"]
 

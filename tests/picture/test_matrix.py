@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from chainrule.draw import FAULT, GOOD, matrix_chart
 from chainrule.errors import DataError, ShapeError
+from chainrule.picture import FAULT, GOOD, matrix_chart
 
 
 def names(k):

@@ -6,16 +6,16 @@ notebook shows, `save` writes, and `inline` sets into a page. Images (`to_pixels
 `element` is what the pictures, and any page that shows them, are written with.
 """
 
-from chainrule.draw.axis import format_value
-from chainrule.draw.chart import line_chart
-from chainrule.draw.markup import Markup, element, escape, join
-from chainrule.draw.matrix import matrix_chart
-from chainrule.draw.palette import FAULT, GOOD, SERIES, STYLESHEET
-from chainrule.draw.pixels import diverging, image_grid, shrink, to_pixels
-from chainrule.draw.png import data_uri, encode_png
-from chainrule.draw.regions import region_chart
-from chainrule.draw.scatter import scatter_chart
-from chainrule.draw.svg import Svg
+from chainrule.picture.axis import format_value
+from chainrule.picture.chart import line_chart
+from chainrule.picture.markup import Markup, element, escape, join
+from chainrule.picture.matrix import matrix_chart
+from chainrule.picture.palette import FAULT, GOOD, SERIES, STYLESHEET
+from chainrule.picture.pixels import diverging, image_grid, shrink, to_pixels
+from chainrule.picture.png import data_uri, encode_png
+from chainrule.picture.regions import region_chart
+from chainrule.picture.scatter import scatter_chart
+from chainrule.picture.svg import Svg
 
 __all__ = [
     "FAULT",

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.draw import Svg, line_chart, region_chart, scatter_chart
-from chainrule.draw.chart import spread
 from chainrule.errors import ShapeError
+from chainrule.picture import Svg, line_chart, region_chart, scatter_chart
+from chainrule.picture.chart import spread
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule.draw.axis import Axis
-from chainrule.draw.markup import Markup, join
-from chainrule.draw.svg import group, label, line
-from chainrule.draw.text import shorten, text_width
+from chainrule.picture.axis import Axis
+from chainrule.picture.markup import Markup, join
+from chainrule.picture.svg import group, label, line
+from chainrule.picture.text import shorten, text_width
 
 __all__ = ["Frame", "framed"]
 

@@ -15,13 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.draw.axis import Axis, drawable, linear_axis, log_axis
-from chainrule.draw.frame import Frame, framed
-from chainrule.draw.markup import Markup, element, join, number
-from chainrule.draw.palette import series_color, series_dash
-from chainrule.draw.svg import Svg, group, label, line
-from chainrule.draw.text import shorten, text_width
 from chainrule.errors import ShapeError
+from chainrule.picture.axis import Axis, drawable, linear_axis, log_axis
+from chainrule.picture.frame import Frame, framed
+from chainrule.picture.markup import Markup, element, join, number
+from chainrule.picture.palette import series_color, series_dash
+from chainrule.picture.svg import Svg, group, label, line
+from chainrule.picture.text import shorten, text_width
 
 __all__ = ["line_chart", "spread"]
 

@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chainrule.draw.markup import Markup, element, join, number
-from chainrule.draw.palette import ALONE, STYLESHEET
 from chainrule.files import replace_text
+from chainrule.picture.markup import Markup, element, join, number
+from chainrule.picture.palette import ALONE, STYLESHEET
 
 __all__ = ["Svg", "group", "label", "line"]
 

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.draw.markup import Markup, element, join
-from chainrule.draw.palette import FAULT, GOOD, rgb
-from chainrule.draw.png import data_uri, encode_png
-from chainrule.draw.svg import Svg, group, label
-from chainrule.draw.text import shorten, text_width
 from chainrule.errors import DataError, ShapeError
+from chainrule.picture.markup import Markup, element, join
+from chainrule.picture.palette import FAULT, GOOD, rgb
+from chainrule.picture.png import data_uri, encode_png
+from chainrule.picture.svg import Svg, group, label
+from chainrule.picture.text import shorten, text_width
 
 __all__ = ["matrix_chart"]
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.draw.axis import linear_axis
-from chainrule.draw.frame import Frame, framed
-from chainrule.draw.markup import Markup, element, join
-from chainrule.draw.palette import SERIES
-from chainrule.draw.svg import Svg, group, label, line
 from chainrule.errors import ShapeError
+from chainrule.picture.axis import linear_axis
+from chainrule.picture.frame import Frame, framed
+from chainrule.picture.markup import Markup, element, join
+from chainrule.picture.palette import SERIES
+from chainrule.picture.svg import Svg, group, label, line
 
 __all__ = ["scatter_chart"]
 

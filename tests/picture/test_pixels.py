@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.draw import data_uri, diverging, encode_png, image_grid, shrink, to_pixels
 from chainrule.errors import DataError, ShapeError
+from chainrule.picture import data_uri, diverging, encode_png, image_grid, shrink, to_pixels
 
 
 def decoded(png):
