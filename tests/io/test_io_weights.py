@@ -103,6 +103,7 @@ def test_torch_reads_it(torch, tmp_path):
         ({"a": "text"}, "'a' is a str of <U4"),
         ({"a": None}, "'a' is a NoneType of object"),
         ({"a": np.ones(2, complex)}, "'a' is a ndarray of complex128"),
+        ({"a": np.ones(2, np.clongdouble).real}, "numbers of at most 64 bits; 'a' is"),
         ({1: np.ones(2)}, "saved by name as numbers of at most 64 bits; 1 is"),
     ],
 )
