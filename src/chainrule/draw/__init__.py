@@ -1,0 +1,86 @@
+"""Pictures of what a network is and does: graphs of computation, and plots (floor 4).
+
+The module can be called. `chainrule.draw(x)` draws a scalar, a tensor, a module or a network of
+layers as a graph, and is the same function as `from chainrule.draw import draw`. The plots stand
+beside it under their names: `draw.function`, `draw.curves`, `draw.descent`, `draw.surface`,
+`draw.boundary`, `draw.images`, `draw.weights` and `draw.Animation`, each imported when first used.
+
+Examples:
+    >>> import chainrule as cr
+    >>> x = cr.tensor(3.0, requires_grad=True)
+    >>> cr.draw(x * x)
+    Drawing of mul: 2 nodes, 2 edges
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from chainrule.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from chainrule.draw.animation import Animation
+    from chainrule.draw.boundary import boundary
+    from chainrule.draw.descent import descent, surface
+    from chainrule.draw.drawing import Drawing
+    from chainrule.draw.function import curves, function
+    from chainrule.draw.images import images, weights
+    from chainrule.draw.subject import draw
+
+__all__ = [
+    "Animation",
+    "Drawing",
+    "boundary",
+    "curves",
+    "descent",
+    "draw",
+    "function",
+    "images",
+    "surface",
+    "weights",
+]
+
+# Imported when first asked for: the name, and the file that has it.
+_LATER = {
+    "Animation": "animation",
+    "Drawing": "drawing",
+    "boundary": "boundary",
+    "curves": "function",
+    "descent": "descent",
+    "draw": "subject",
+    "function": "function",
+    "images": "images",
+    "surface": "descent",
+    "weights": "images",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"chainrule.draw has no {name!r}" + did_you_mean(name, __all__))
+    found = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
+
+class _Callable(ModuleType):
+    """A module that can be called, and whose functions stand before the files they are in."""
+
+    def __call__(self, x: Any, *more: Any, **options: Any) -> Any:
+        return self.draw(x, *more, **options)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Importing the file `function` would otherwise put the file where the function belongs.
+        if isinstance(value, ModuleType) and name in _LATER:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Callable
