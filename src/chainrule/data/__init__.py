@@ -9,6 +9,7 @@ from chainrule.data.load import KNOWN, load
 from chainrule.data.loader import DataLoader, default_collate
 from chainrule.data.mnist import mnist
 from chainrule.data.table import table, table_rows
+from chainrule.data.text import text
 from chainrule.data.toys import blobs, circles, moons, rectangles, ring, spiral, xor
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "spiral",
     "table",
     "table_rows",
+    "text",
     "write_idx",
     "xor",
 ]

@@ -31,7 +31,8 @@ def fetch(
     Args:
         title: what the files are, for a person: `"MNIST"`.
         files: file name to the SHA-256 of the file as it is published.
-        mirrors: addresses that a file name completes, ending in a slash.
+        mirrors: addresses that a file name completes, ending in a slash; one that does not end in
+            a slash is the address of the file, which may have another name there.
         places: the folders that were searched in vain; the last is downloaded to.
 
     Raises:
@@ -48,7 +49,8 @@ def fetch(
         for name, sha256 in files.items():
             reasons = []
             for mirror in mirrors:
-                reason = _try(pooch, mirror + name, sha256, places[-1] / name, progress)
+                url = mirror + name if mirror.endswith("/") else mirror
+                reason = _try(pooch, url, sha256, places[-1] / name, progress)
                 if reason is None:
                     break
                 reasons.append(reason)
