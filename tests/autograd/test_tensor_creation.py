@@ -51,6 +51,13 @@ def test_options():
     assert ours.empty(2, 3).shape == (2, 3)
 
 
+def test_python_numbers_keep_the_digits_that_the_dtype_has():
+    assert ours.tensor(0.1, dtype=np.float64).item() == 0.1
+    assert ours.as_tensor([0.1], dtype=np.float64).tolist() == [0.1]
+    assert ours.tensor([0.1]).double().new_tensor([0.1]).tolist() == [0.1]
+    assert ours.tensor([0.1]).dtype == np.float32
+
+
 @pytest.mark.parametrize(
     ("cast", "dtype"),
     [

@@ -290,6 +290,9 @@ def test_nothing_wants_a_gradient():
         y = x.sum()
     with pytest.raises(GradientError, match=r"computed inside no_grad\(\)"):
         y.backward()
+    (slope,) = grad((x * x).sum(), x)
+    with pytest.raises(GradientError, match="taken without create_graph=True"):
+        grad(slope, x)
 
 
 def test_weights_of_another_shape():

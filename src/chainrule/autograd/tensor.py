@@ -569,13 +569,14 @@ def _array_of(data: Any, dtype: Any = None) -> ops.Array:
     elif isinstance(data, (np.ndarray, np.generic)):
         found = np.asarray(data)
     else:
-        found = _of_lists(data)
+        found = _of_lists(data, rounded=dtype is None)
     if found.dtype.kind not in "fiubcO":
         raise OptionError(f"a tensor holds numbers, got {found.dtype}: {data!r:.60}")
     return found if dtype is None else found.astype(as_dtype(dtype), copy=False)
 
 
-def _of_lists(data: Any) -> ops.Array:
+def _of_lists(data: Any, *, rounded: bool) -> ops.Array:
+    """The numbers in nested lists; `rounded`: Python's floats in the default format."""
     try:
         found = np.array(_unwrapped(data))
     except ValueError as error:
@@ -586,7 +587,8 @@ def _of_lists(data: Any) -> ops.Array:
     while isinstance(inner, (list, tuple)) and inner:
         inner = inner[0]
     plain = not isinstance(inner, (np.ndarray, np.generic, Traced))
-    return found.astype(get_default_dtype()) if plain and found.dtype.kind == "f" else found
+    default = rounded and plain and found.dtype.kind == "f"
+    return found.astype(get_default_dtype()) if default else found
 
 
 def _unwrapped(data: Any) -> Any:
@@ -606,7 +608,8 @@ def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
     if not root.needs_grad:
         raise GradientError(
             "nothing here needs a gradient: none of the tensors it was computed from has "
-            "requires_grad=True, or it was computed inside no_grad()"
+            "requires_grad=True, or it was computed inside no_grad(), or it is itself a gradient "
+            "and was taken without create_graph=True"
         )
     if gradient is None:
         if root.array.size != 1:
