@@ -15,4 +15,9 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+# An installed package has the lessons in it, which are programs and no modules.
+MODULES = {
+    name_of(path): path
+    for path in sorted(ROOT.rglob("*.py"))
+    if path.parent != ROOT / "learn" / "lessons"
+}

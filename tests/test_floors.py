@@ -24,7 +24,7 @@ FLOORS = [
     ("layers", "autograd", "plan"),
     ("nn", "optim", "data"),
     ("convert",),
-    ("train", "draw", "explain", "io", "distributed"),
+    ("train", "draw", "learn", "explain", "io", "distributed"),
     ("estimator", "sklearn", "playground", "cli"),
     ("__main__",),
 ]

@@ -23,7 +23,7 @@ __all__ = ["cli", "main"]
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", message="chainrule %(version)s")
 def cli() -> None:
-    """Neural networks from scratch: train one, use one."""
+    """Neural networks from scratch: train one, use one, learn how they work."""
 
 
 @cli.command()
@@ -56,6 +56,18 @@ def predict(run: str, inputs: tuple[str, ...], top: int, resize: bool, invert: b
     from chainrule.cli.predict import predict_command
 
     predict_command(run, inputs, top=top, resize=resize, invert=invert)
+
+
+@cli.command()
+@click.argument("lesson", required=False)
+@click.option("--page", is_flag=True, help="Write it to a page with its pictures, and open that.")
+@click.option("--notebook", is_flag=True, help="Write it to a notebook, to change and run again.")
+@click.option("--no-open", is_flag=True, help="Leave the page unopened.")
+def learn(lesson: str | None, page: bool, notebook: bool, no_open: bool) -> None:
+    """Read and run LESSON, its number or a part of its name; without one, list them all."""
+    from chainrule.cli.learn import learn_command
+
+    learn_command(lesson, as_page=page, as_notebook=notebook, no_open=no_open)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
