@@ -12,6 +12,7 @@ from chainrule.autograd.tape import enable_grad, no_grad, wrap
 from chainrule.autograd.tensor import Tensor
 from chainrule.errors import GradientError
 from chainrule.ops import Array
+from chainrule.ops.differences import central_differences, unequal, worst_fault
 
 __all__ = ["gradcheck", "gradgradcheck"]
 
@@ -20,17 +21,16 @@ def _numeric(
     function: Callable[..., Any], inputs: Sequence[Tensor], x: Tensor, weights: Array, eps: float
 ) -> Array:
     """Central differences of sum(weights function(inputs)) by every element of x."""
-    out = np.zeros(x.array.shape)
     original = x.array
-    for i in np.ndindex(*x.array.shape):
-        ends = []
-        for sign in (1, -1):
-            x.array = original.copy()
-            x.array[i] += sign * eps
-            ends.append(float(np.sum(weights * function(*inputs).detach().array)))
-        out[i] = (ends[0] - ends[1]) / (2 * eps)
-    x.array = original
-    return out
+
+    def number(values: Array) -> float:
+        x.array = values
+        return float(np.sum(weights * function(*inputs).detach().array))
+
+    try:
+        return central_differences(number, original, eps)
+    finally:
+        x.array = original
 
 
 def gradcheck(
@@ -76,32 +76,18 @@ def gradcheck(
                 "say nothing; use .double()"
             )
     y = function(*xs)
-    weights = np.cos(np.arange(y.numel(), dtype=np.float64)).reshape(y.shape) + 1.5
+    weights = unequal(y.shape)
     analytic = grad(y, [x for _, x in wanted], wrap(weights), allow_unused=True)
     for (n, x), g in zip(wanted, analytic):
         with no_grad():
             numeric = _numeric(function, xs, x, weights, eps)
         found = np.zeros(x.shape) if g is None else g.array
-        fault = _first_fault(n, found, numeric, atol, rtol)
-        if fault and raise_exception:
-            raise GradientError(fault)
-        if fault:
+        fault = worst_fault(found, numeric, atol, rtol)
+        if fault is not None and raise_exception:
+            raise GradientError(f"the gradient of input {n} is {fault}")
+        if fault is not None:
             return False
     return True
-
-
-def _first_fault(n: int, analytic: Array, numeric: Array, atol: float, rtol: float) -> str:
-    error = np.abs(analytic - numeric)
-    wrong = ~(error <= atol + rtol * np.abs(numeric))
-    if not wrong.any():
-        return ""
-    worst = np.unravel_index(int(np.argmax(np.where(wrong, error, -1))), error.shape)
-    at = tuple(int(i) for i in worst)
-    return (
-        f"the gradient of input {n} is wrong in {int(wrong.sum())} of {wrong.size} elements, most "
-        f"at element {list(at)}: the rules give {analytic[at]:.10g}, differences give "
-        f"{numeric[at]:.10g}, which differ by {error[at]:.3g}"
-    )
 
 
 def gradgradcheck(
@@ -124,9 +110,10 @@ def gradgradcheck(
     def first(*values: Tensor) -> Any:
         with enable_grad():
             y = function(*values)
-            weights = np.sin(np.arange(y.numel(), dtype=np.float64)).reshape(y.shape) + 1.5
             wanted = [v for v in values if isinstance(v, Tensor) and v.needs_grad]
-            found = grad(y, wanted, wrap(weights), create_graph=True, allow_unused=True)
+            found = grad(
+                y, wanted, wrap(unequal(y.shape, -1)), create_graph=True, allow_unused=True
+            )
         # Also those that came without a graph: differences will tell if one was lost on the way.
         return _summed([g for g in found if g is not None], wanted[0])
 
@@ -137,6 +124,5 @@ def _summed(gradients: Sequence[Tensor], like: Tensor) -> Any:
     """One number that depends on every element of every gradient, by fixed, unequal weights."""
     total: Any = (like * 0).sum()
     for k, g in enumerate(gradients):
-        weights = np.cos(np.arange(g.numel(), dtype=np.float64) + k).reshape(g.shape) + 1.5
-        total = total + (g * wrap(weights)).sum()
+        total = total + (g * wrap(unequal(g.shape, k))).sum()
     return total

@@ -5,15 +5,22 @@ you wrote with finite differences.
 """
 
 from chainrule.layers.activation import Elementwise, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from chainrule.layers.check import Check, check
 from chainrule.layers.conv import Conv2D, MaxPool2D
+from chainrule.layers.dropout import Dropout
 from chainrule.layers.function import Function, Layer, Loss
 from chainrule.layers.linear import Flatten, Linear, Normalize
 from chainrule.layers.loss import CrossEntropyLoss, MeanSquareLoss
 from chainrule.layers.net import Net
+from chainrule.layers.norm import BatchNorm2D
+from chainrule.layers.recurrent import Recurrent
 
 __all__ = [
+    "BatchNorm2D",
+    "Check",
     "Conv2D",
     "CrossEntropyLoss",
+    "Dropout",
     "Elementwise",
     "Flatten",
     "Function",
@@ -26,7 +33,9 @@ __all__ = [
     "Net",
     "Normalize",
     "ReLU",
+    "Recurrent",
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "check",
 ]
