@@ -1,0 +1,184 @@
+"""Plots of images with words beneath, and of weights as images (floor 4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.draw.numbers import Array, numbers
+from chainrule.errors import DataError, ShapeError
+from chainrule.picture import Svg, diverging
+from chainrule.picture.tiles import tile_chart
+
+__all__ = ["images", "weights"]
+
+_MOST = 200
+
+
+def images(
+    images: Any,
+    captions: Sequence[Any] | None = None,
+    wrong: Any = None,
+    *,
+    shape: tuple[int, int] | None = None,
+    title: str = "",
+    columns: int | None = None,
+) -> Svg:
+    """Draw images with words beneath them, the wrong ones marked.
+
+    Args:
+        images: `(N, H, W)`, `(N, C, H, W)` with one or three channels, or rows of pixels
+            `(N, H * W)`. The brightest is white and 0, or what is lower, black.
+        captions: words for each image: its label, what it was taken for.
+        wrong: for each image whether it was got wrong, shape `(N,)`.
+        shape: H and W of rows of pixels; a square if not given.
+        title: what the picture is.
+        columns: images in a row; as many as fit if not given.
+
+    Returns:
+        The picture; of more than 200 images the first 200, and it says so.
+
+    Raises:
+        ShapeError: no images, or not one caption or mark for each.
+        DataError: a pixel is not a number, or fewer than one column.
+
+    Examples:
+        >>> from chainrule import data
+        >>> digits = data.digits()
+        >>> images(digits.x[:3], captions=digits.y[:3]).description
+        '3 images: 0; 1; 2'
+    """
+    pixels = _pixels(_stacked(numbers(images, "images"), shape))
+    count = len(pixels)
+    words = None if captions is None else [str(each) for each in captions]
+    marked = None if wrong is None else numbers(wrong, "wrong").ravel().astype(bool).tolist()
+    for what, given in (("captions", words), ("marks", marked)):
+        if given is not None and len(given) != count:
+            raise ShapeError(f"{count} images with {len(given)} {what}; give one each")
+    return tile_chart(
+        pixels[:_MOST],
+        words and words[:_MOST],
+        marked and marked[:_MOST],
+        title=title,
+        columns=columns,
+        note=f"the first {_MOST} of {count:,} images" if count > _MOST else "",
+    )
+
+
+def weights(
+    weights: Any,
+    shape: tuple[int, int] | None = None,
+    *,
+    captions: Sequence[Any] | None = None,
+    title: str = "",
+    columns: int | None = None,
+) -> Svg:
+    """Draw the weights of each unit as an image: blue below zero, pale at zero, red above.
+
+    Args:
+        weights: an array `(units, pixels)`, `(units, H, W)` or `(units, C, H, W)`; or a layer:
+            of `nn`, of `layers` or of `scalar`, or a module or network, of which the first layer
+            with such weights is taken.
+        shape: H and W of the pixels of a unit; a square if not given.
+        captions: words for each unit; its number, from 0, if not given.
+        title: what the picture is.
+        columns: units in a row; as many as fit if not given.
+
+    Returns:
+        The picture with its scale, common to all units. Units with several channels have an image
+        for each; of more than 200 images it shows the first 200, and says so.
+
+    Raises:
+        ShapeError: no such weights, or a number of pixels that does not fill `shape`.
+        DataError: a weight is not a number, or fewer than one column.
+
+    Examples:
+        >>> from chainrule import nn
+        >>> weights(nn.Linear(64, 10)).description[:22]
+        '10 images: 0; 1; 2; 3;'
+    """
+    array = numbers(_of_layer(weights), "weights")
+    stacked = _stacked(array, shape, what="weights")
+    words = [str(i) for i in range(len(stacked))] if captions is None else list(map(str, captions))
+    if len(words) != len(stacked):
+        raise ShapeError(f"{len(stacked)} units with {len(words)} captions; give one each")
+    if stacked.ndim == 4:
+        channels = stacked.shape[1]
+        words = [
+            f"{word}, {c}" if channels > 1 else word for word in words for c in range(channels)
+        ]
+        stacked = stacked.reshape(-1, *stacked.shape[2:])
+    limit = float(np.abs(stacked).max())
+    return tile_chart(
+        diverging(stacked[:_MOST], limit),
+        words[:_MOST],
+        title=title,
+        columns=columns,
+        limit=limit or 1.0,
+        note=f"the first {_MOST} of {len(stacked):,} images" if len(stacked) > _MOST else "",
+    )
+
+
+def _stacked(array: Array, shape: tuple[int, int] | None, what: str = "images") -> Array:
+    """Images `(N, H, W)` or `(N, C, H, W)`, rows of pixels brought to their shape."""
+    if array.ndim == 2 and array.size:
+        array = array.reshape(len(array), *_sides(array.shape[1], shape, what))
+    if array.ndim not in (3, 4) or not array.size:
+        raise ShapeError(
+            f"{what}: expected shape (N, H, W), (N, C, H, W) or rows (N, H * W), got {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise DataError(f"{what}: expected finite numbers, got NaN or infinity")
+    return array
+
+
+def _sides(pixels: int, shape: tuple[int, int] | None, what: str) -> tuple[int, int]:
+    side = math.isqrt(pixels)
+    if shape is None and side * side == pixels:
+        return side, side
+    if shape is None or shape[0] * shape[1] != pixels:
+        filled = "no square" if shape is None else f"not {shape[0]} x {shape[1]}"
+        raise ShapeError(f"{what}: {pixels} pixels in a row are {filled}; give shape=(H, W)")
+    return shape
+
+
+def _pixels(stacked: Array) -> Any:
+    """Bytes `(N, H, W)` or `(N, H, W, 3)`, dark where the numbers are low."""
+    if stacked.ndim == 4 and stacked.shape[1] not in (1, 3):
+        raise ShapeError(
+            f"images: expected 1 or 3 channels in (N, C, H, W), got {stacked.shape[1]} "
+            f"in {stacked.shape}"
+        )
+    low = min(float(stacked.min()), 0.0)
+    bright = np.rint(255 * (stacked - low) / (float(stacked.max()) - low or 1)).astype(np.uint8)
+    if stacked.ndim == 3:
+        return bright
+    return bright[:, 0] if stacked.shape[1] == 1 else np.moveaxis(bright, 1, -1)
+
+
+def _of_layer(layer: Any) -> Any:
+    """The weights of a layer, a row or a stack of kernels for each unit; an array as it is."""
+    if hasattr(layer, "neurons"):
+        return [neuron.w for neuron in layer.neurons]
+    if isinstance(weight := getattr(layer, "weight", None), dict):
+        kernel = numbers(weight["W"], "weights")
+        return kernel.T if kernel.ndim == 2 else kernel  # (in, out) there, (out, in) here
+    if weight is not None:
+        return weight
+    for inner in _inner(layer):
+        try:
+            return _of_layer(inner)
+        except ShapeError:
+            continue
+    if callable(layer):
+        raise ShapeError(f"weights: {type(layer).__name__} has no layer with weights")
+    return layer
+
+
+def _inner(layer: Any) -> Sequence[Any]:
+    if hasattr(layer, "children"):
+        return list(layer.children())
+    return list(getattr(layer, "layers", ()))

@@ -1,0 +1,180 @@
+"""Curves over an axis, with the tangents that show how steep they are (floor 0)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chainrule.errors import ShapeError
+from chainrule.picture.axis import drawable, format_value, linear_axis
+from chainrule.picture.frame import Frame, framed
+from chainrule.picture.markup import Markup, element, join
+from chainrule.picture.palette import series_color, series_dash
+from chainrule.picture.plane import clipped, curve, inside, names, zero_lines
+from chainrule.picture.svg import Svg, group, label, line
+from chainrule.picture.text import text_width
+
+__all__ = ["Tangent", "curve_points", "tangent_chart"]
+
+_REACH = 80  # pixels that a tangent is drawn to either side of its point
+_LINE = 15  # pixels from one line of text to the next
+
+
+@dataclass(frozen=True)
+class Tangent:
+    """Where a curve is touched, and how steep it is there.
+
+    Attributes:
+        x: across.
+        y: the height of the curve at `x`.
+        slope: by how much it rises for each 1 to the right.
+        hollow: whether the curve lies above the tangent there rather than below.
+    """
+
+    x: float
+    y: float
+    slope: float
+    hollow: bool = True
+
+    def told(self) -> str:
+        """Return slope and place in words.
+
+        Examples:
+            >>> Tangent(2, 4, 4).told()
+            'slope 4 at x = 2'
+        """
+        return f"slope {format_value(self.slope)} at x = {format_value(self.x)}"
+
+
+def tangent_chart(
+    curves: Mapping[str, ArrayLike],
+    tangents: Sequence[Tangent] = (),
+    *,
+    title: str = "",
+    x_label: str = "",
+    y_label: str = "",
+    y_range: tuple[float, float] | None = None,
+    width: float = 560,
+    height: float = 360,
+) -> Svg:
+    """Draw curves with tangents, each with its slope in words.
+
+    Args:
+        curves: points `(N, 2)` by name, x rising; NaN leaves a gap. One curve needs no name.
+        tangents: where to draw them.
+        title: what the picture is.
+        x_label: what is measured across.
+        y_label: what is measured upwards.
+        y_range: the least and the greatest height shown; that of the curves if not given.
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+
+    Returns:
+        The chart; what lies outside `y_range` is cut off.
+
+    Raises:
+        ShapeError: a curve is not of shape `(N, 2)`.
+
+    Examples:
+        >>> x = np.linspace(-1, 1, 5)
+        >>> tangent_chart({"": np.stack([x, x * x], axis=1)}, [Tangent(1, 1, 2)]).description
+        'from 1 at x = −1 to 1 at x = 1, least 0, greatest 1; slope 2 at x = 1'
+    """
+    points = {name: curve_points(name, values) for name, values in curves.items()}
+    named = len(points) > 1
+    across = linear_axis(_flat(points, 0), name=x_label, tight=True)
+    heights = [*_flat(points, 1), *(tangent.y for tangent in tangents)]
+    up = linear_axis(y_range or heights, name=y_label, tight=y_range is not None)
+    frame = framed(width, across, up, height=height, title=title, marks=named)
+    colors = {name: series_color(i) for i, name in enumerate(points)}
+    body = [
+        frame.drawn(),
+        zero_lines(frame),
+        *(
+            curve(frame, points[name].tolist(), color, series_dash(i))
+            for i, (name, color) in enumerate(colors.items())
+        ),
+        *(_touched(frame, t, series_color(len(colors) + i)) for i, t in enumerate(tangents)),
+        _words(frame, tangents),
+        names(frame, colors) if named else None,
+    ]
+    told = [_in_words(name, at) for name, at in points.items()] + [t.told() for t in tangents]
+    return Svg(width, height, title or "curve", "; ".join(told), join(body))
+
+
+def curve_points(name: str, values: ArrayLike) -> NDArray[Any]:
+    """Return the points of a curve as an array `(N, 2)`.
+
+    Raises:
+        ShapeError: they are of another shape.
+    """
+    array: NDArray[Any] = np.asarray(values, dtype=float)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise ShapeError(f"curve {name!r}: expected points of shape (N, 2), got {array.shape}")
+    return array
+
+
+def _flat(points: Mapping[str, NDArray[Any]], column: int) -> list[float]:
+    return [value for array in points.values() for value in array[:, column].tolist()]
+
+
+def _touched(frame: Frame, tangent: Tangent, color: str) -> Markup | None:
+    """The tangent, as far as it reaches and the plot goes, and the point where it touches."""
+    if not inside(frame, (tangent.x, tangent.y)):
+        return None
+    x, y = frame.x(tangent.x), frame.y(tangent.y)
+    ahead = frame.across.low + 1e-3 * (frame.across.high - frame.across.low)  # a step across
+    run = frame.x(ahead) - frame.left
+    rise = frame.y(tangent.y) - frame.y(
+        tangent.y + tangent.slope * (ahead - frame.across.low)
+    )  # upwards
+    scale = _REACH / float(np.hypot(run, rise))
+    dx, dy = scale * run, -scale * rise
+    box = (frame.left, frame.top, frame.right, frame.bottom)
+    ends = clipped((x - dx, y - dy), (x + dx, y + dy), box)
+    return group(
+        [
+            line(*ends[0], *ends[1], class_="curve", stroke=color) if ends else None,
+            element("circle", cx=x, cy=y, r=4.5, fill=color, stroke="#fff", stroke_opacity=0.85),
+        ]
+    )
+
+
+def _words(frame: Frame, tangents: Sequence[Tangent]) -> Markup:
+    """Each slope in words beside its point, on the side of the tangent where no curve is."""
+    parts, taken = [], list[tuple[float, float, float]]()
+    for tangent in tangents:
+        if not inside(frame, (tangent.x, tangent.y)):
+            continue
+        wide = text_width(tangent.told())
+        x, y = _beside(frame, tangent, wide)
+        while any(abs(y - b) < _LINE and x < right and left < x + wide for left, right, b in taken):
+            y += _LINE
+        taken.append((x, x + wide, y))
+        parts.append(label(tangent.told(), x, y))
+    return group(parts)
+
+
+def _beside(frame: Frame, tangent: Tangent, wide: float) -> tuple[float, float]:
+    """Where the words on a tangent begin."""
+    x, y = frame.x(tangent.x), frame.y(tangent.y)
+    rising = tangent.slope >= 0
+    to_the_right = rising == tangent.hollow
+    left = x + 10 if to_the_right else x - 10 - wide
+    left = min(max(left, frame.left + 4), frame.right - wide)
+    base = y + 20 if tangent.hollow else y - 10
+    return left, min(max(base, frame.top + 12), frame.bottom - 5)
+
+
+def _in_words(name: str, points: NDArray[Any]) -> str:
+    seen = [(a, b) for a, b in points.tolist() if drawable(a) and drawable(b)]
+    if not seen:
+        return f"{name}: no values".lstrip(": ")
+    heights = [b for _, b in seen]
+    ends = [f"{format_value(b)} at x = {format_value(a)}" for a, b in (seen[0], seen[-1])]
+    told = f"from {ends[0]} to {ends[1]}, least {format_value(min(heights))}"
+    return f"{name}: {told}".lstrip(": ") + f", greatest {format_value(max(heights))}"
