@@ -89,6 +89,11 @@ def test_nothing_positive_is_a_gap_on_a_logarithmic_axis():
     assert len(curves(chart)) == 2
 
 
+def test_a_logarithmic_axis_upwards_leaves_the_one_across_alone():
+    chart = line_chart({"error": [(-8.0, 1e-3), (-4.0, 1e-9), (0.0, 1e-1)]}, log_y=True)
+    assert chart.description == "error: from 0.001 to 0.1, least 1e−09 at −4"
+
+
 def test_marks_stand_inside_the_picture():
     chart = line_chart({"a": [1, 2, 3]}, marks={1: "the very first", 3: "the very last"})
     assert {"the very first", "the very last"} <= set(texts(chart))

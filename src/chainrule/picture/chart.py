@@ -161,7 +161,7 @@ def _points(
             f"got {array.shape}"
         )
     if log:
-        array = np.where(array > 1e-300, array, [[-np.inf, np.nan]])
+        array = np.stack([array[:, 0], np.where(array[:, 1] > 1e-300, array[:, 1], np.nan)], axis=1)
     return tuple((a, b) for a, b in array.tolist() if drawable(a))
 
 
