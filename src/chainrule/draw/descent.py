@@ -52,7 +52,7 @@ def descent(
 
     Examples:
         >>> descent(lambda x: x**2, [2.0, 1.2, 0.72], -2.5, 2.5).description
-        '2 steps from x = 2, height 4 to x = 0.72, height 0.5184'
+        '2 steps from 4 at x = 2 to 0.5184 at x = 0.72'
     """
     low, high = interval(low, high)
     if y_range is not None:
@@ -96,7 +96,7 @@ def surface(
         y_label: what is measured upwards.
 
     Returns:
-        The picture: lines of equal height, the darker the lower.
+        The picture: lines of equal height, the shade the stronger the lower.
 
     Raises:
         OptionError: a range is no stretch of numbers.

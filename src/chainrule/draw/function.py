@@ -144,11 +144,11 @@ def called(f: Function) -> str:
 
 
 def _tangent(f: Function, x: float, across: float) -> Tangent:
-    """The tangent at `x`, and whether the curve lies above it nearby."""
-    h, far = _NUDGE * max(1.0, abs(x)), across / 100
-    before, after, y, left, right = heights(f, x + np.array([-h, h, 0.0, -far, far])).tolist()
+    """The tangent at `x`, of a curve that is drawn `across` numbers wide."""
+    h = _NUDGE * max(1.0, abs(x))
+    before, y, after = heights(f, x + np.array([-h, 0.0, h])).tolist()
     slope = (after - before) / (2 * h)
     if not np.isfinite(slope):
         raise DataError(f"{called(f)} has no slope at x = {x:g}: it is not finite right beside it")
     slope = 0.0 if abs(slope) * across < 1e-6 * abs(y) + 1e-9 else slope  # a rounding error
-    return Tangent(x, y, slope, hollow=not left + right < 2 * y)
+    return Tangent(x, y, slope)

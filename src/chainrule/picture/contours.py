@@ -76,7 +76,7 @@ def contour_chart(
             the plane is very wide or very high.
 
     Returns:
-        The chart: the darker the lower. Ways that leave it are cut off at its edge.
+        The chart: the lower, the stronger its shade. Ways that leave it are cut off at its edge.
 
     Raises:
         ShapeError: heights that are no grid, or paths that are not of shape `(T, 2)`.

@@ -53,7 +53,7 @@ def descent_chart(
     Examples:
         >>> bowl = [(-2, 4), (-1, 1), (0, 0), (1, 1), (2, 4)]
         >>> descent_chart(bowl, [(2, 4), (1, 1), (0.5, 0.25)]).description
-        '2 steps from x = 2, height 4 to x = 0.5, height 0.25'
+        '2 steps from 4 at x = 2 to 0.25 at x = 0.5'
     """
     ground, way = curve_points("ground", points), curve_points("descent", steps)
     if not len(way):
@@ -91,10 +91,10 @@ def reached(way: NDArray[Any]) -> list[tuple[float, float]]:
 def _in_words(frame: Frame, kept: list[tuple[float, float]], lost: int) -> str:
     if not kept:
         return "the start is not a number that can be drawn"
-    ends = [f"x = {format_value(a)}, height {format_value(b)}" for a, b in (kept[0], kept[-1])]
+    ends = [f"{format_value(b)} at x = {format_value(a)}" for a, b in (kept[0], kept[-1])]
     steps = len(kept) - 1
     told = f"{steps} step{'s' * (steps != 1)} from {ends[0]} to {ends[1]}"
     outside = sum(not inside(frame, point) for point in kept)
     if outside:
-        told += f"; {outside} of {len(kept)} points lie outside the picture"
-    return told + (f"; after that it grew beyond all numbers ({lost} left out)" if lost else "")
+        told += f"; {outside} of {len(kept)} points outside"
+    return told + (f"; {lost} beyond all numbers" if lost else "")

@@ -17,16 +17,15 @@ from chainrule.picture.markup import Markup, element, number
 from chainrule.picture.svg import group, label, line
 from chainrule.picture.text import shorten, text_width
 
-__all__ = ["clipped", "curve", "inside", "names", "trail", "zero_lines"]
+__all__ = ["Point", "clipped", "curve", "inside", "names", "trail", "zero_lines"]
 
 Point = tuple[float, float]
 
 _ARROW = 7  # pixels from the tip of an arrow to the ends of its barbs
-_ROOM = 16  # pixels that a step takes at least to carry an arrow
+_ROOM = 20  # pixels that a step takes at least to carry an arrow
 _CLEAR = 5  # pixels between the tip of an arrow and the middle of the dot it points to
-_APART = 3  # pixels between two dots, and
+_APART = 6  # pixels between two dots, and
 _NUMBERED_APART = 17  # between two that are numbered
-_MOST_DOTS = 400
 
 
 def inside(frame: Frame, point: Point) -> bool:
@@ -115,15 +114,15 @@ def trail(frame: Frame, points: Sequence[Point], color: str, *, numbered: bool =
     """
     at = [_placed(frame, point) for point in points]
     shown = [place for place, point in enumerate(points) if inside(frame, point)]
-    dots = _spaced(at, shown, _APART, always=(0, len(at) - 1))
+    dots = {*_spaced(at, shown, _APART), *(place for place in shown if place == len(at) - 1)}
     return group(
         [
             _way(at, _box(frame), color),
             *(_arrow(a, b, _box(frame), color) for a, b in pairwise(at)),
-            *(_dot(at[place], place, len(at) - 1, color) for place in _thinned(dots)),
+            *(_dot(at[place], place, len(at) - 1, color) for place in sorted(dots)),
             *(
-                _numeral(at, place)
-                for place in _spaced(at, shown, _NUMBERED_APART, always=(0,))
+                _numeral(frame, at, place)
+                for place in _spaced(at, shown, _NUMBERED_APART)
                 if numbered
             ),
         ]
@@ -177,20 +176,13 @@ def _arrow(
     return element("path", d=d, fill=color)
 
 
-def _spaced(
-    at: Sequence[Point], places: Sequence[int], apart: float, always: tuple[int, ...]
-) -> list[int]:
-    """Of `places` those that lie `apart` from the one kept before, and the ones in `always`."""
+def _spaced(at: Sequence[Point], places: Sequence[int], apart: float) -> list[int]:
+    """Of `places` those that lie `apart` from every one kept before."""
     kept: list[int] = []
     for place in places:
-        if place in always or not kept or math.dist(at[place], at[kept[-1]]) >= apart:
+        if all(math.dist(at[place], at[other]) >= apart for other in reversed(kept)):
             kept.append(place)
     return kept
-
-
-def _thinned(places: Sequence[int]) -> list[int]:
-    every = -(-len(places) // _MOST_DOTS) or 1
-    return sorted({*places[::every], *places[-1:]})
 
 
 def _dot(at: Point, place: int, last: int, color: str) -> Markup:
@@ -203,15 +195,29 @@ def _dot(at: Point, place: int, last: int, color: str) -> Markup:
     return element("circle", cx=x, cy=y, r=2.6, fill=color)
 
 
-def _numeral(at: Sequence[Point], place: int) -> Markup:
+def _numeral(frame: Frame, at: Sequence[Point], place: int) -> Markup:
     """The number of a dot, on the side away from the dots before and after it."""
     x, y = at[place]
-    near = [at[other] for other in (place - 1, place + 1) if 0 <= other < len(at)]
-    dx, dy = (
-        (x - sum(a for a, _ in near) / len(near), y - sum(b for _, b in near) / len(near))
-        if near
-        else (0.0, -1.0)
-    )
-    length = math.hypot(dx, dy)
-    dx, dy = (dx / length, dy / length) if length > 2 else (0.0, -1.0)
+    dx, dy = _outward(at, place)
+    if not frame.top < y + 13 * dy < frame.bottom - 6:
+        dy = -dy
     return label(str(place), x + 13 * dx, y + 13 * dy + 4, text_anchor="middle", font_size=11)
+
+
+def _outward(at: Sequence[Point], place: int) -> Point:
+    """The direction, of length 1, away from a way: ahead of a sharp turn, else where it bulges."""
+    x, y = at[place]
+    (x1, y1), (x2, y2) = at[max(place - 1, 0)], at[min(place + 1, len(at) - 1)]
+    ahead = _unit((2 * x - x1 - x2, 2 * y - y1 - y2))
+    if place in (0, len(at) - 1):
+        return _unit((ahead[0], ahead[1] + 1))  # a little lower than straight on
+    if (x - x1) * (x2 - x) + (y - y1) * (y2 - y) < 0:
+        return ahead
+    across = _unit((y1 - y2, x2 - x1))
+    side = math.copysign(1, across[0] * ahead[0] + across[1] * ahead[1])
+    return side * across[0], side * across[1]
+
+
+def _unit(vector: Point) -> Point:
+    length = math.hypot(*vector)
+    return (vector[0] / length, vector[1] / length) if length > 1e-9 else (0.0, 1.0)

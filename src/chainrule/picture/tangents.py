@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +15,14 @@ from chainrule.picture.axis import drawable, format_value, linear_axis
 from chainrule.picture.frame import Frame, framed
 from chainrule.picture.markup import Markup, element, join
 from chainrule.picture.palette import series_color, series_dash
-from chainrule.picture.plane import clipped, curve, inside, names, zero_lines
+from chainrule.picture.plane import Point, clipped, curve, inside, names, zero_lines
 from chainrule.picture.svg import Svg, group, label, line
 from chainrule.picture.text import text_width
 
 __all__ = ["Tangent", "curve_points", "tangent_chart"]
 
 _REACH = 80  # pixels that a tangent is drawn to either side of its point
-_LINE = 15  # pixels from one line of text to the next
+_TALL = 13  # pixels from the foot of a letter to its head, and a little
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,11 @@ class Tangent:
         x: across.
         y: the height of the curve at `x`.
         slope: by how much it rises for each 1 to the right.
-        hollow: whether the curve lies above the tangent there rather than below.
     """
 
     x: float
     y: float
     slope: float
-    hollow: bool = True
 
     def told(self) -> str:
         """Return slope and place in words.
@@ -91,6 +90,7 @@ def tangent_chart(
     up = linear_axis(y_range or heights, name=y_label, tight=y_range is not None)
     frame = framed(width, across, up, height=height, title=title, marks=named)
     colors = {name: series_color(i) for i, name in enumerate(points)}
+    seen = [(i, t) for i, t in enumerate(tangents) if inside(frame, (t.x, t.y))]
     body = [
         frame.drawn(),
         zero_lines(frame),
@@ -98,8 +98,8 @@ def tangent_chart(
             curve(frame, points[name].tolist(), color, series_dash(i))
             for i, (name, color) in enumerate(colors.items())
         ),
-        *(_touched(frame, t, series_color(len(colors) + i)) for i, t in enumerate(tangents)),
-        _words(frame, tangents),
+        *(_touched(frame, t, series_color(len(colors) + i)) for i, t in seen),
+        _words(frame, [t for _, t in seen], (array.tolist() for array in points.values())),
         names(frame, colors) if named else None,
     ]
     told = [_in_words(name, at) for name, at in points.items()] + [t.told() for t in tangents]
@@ -122,52 +122,67 @@ def _flat(points: Mapping[str, NDArray[Any]], column: int) -> list[float]:
     return [value for array in points.values() for value in array[:, column].tolist()]
 
 
-def _touched(frame: Frame, tangent: Tangent, color: str) -> Markup | None:
-    """The tangent, as far as it reaches and the plot goes, and the point where it touches."""
-    if not inside(frame, (tangent.x, tangent.y)):
-        return None
+def _touched(frame: Frame, tangent: Tangent, color: str) -> Markup:
+    """The tangent and the point where it touches."""
     x, y = frame.x(tangent.x), frame.y(tangent.y)
-    ahead = frame.across.low + 1e-3 * (frame.across.high - frame.across.low)  # a step across
-    run = frame.x(ahead) - frame.left
-    rise = frame.y(tangent.y) - frame.y(
-        tangent.y + tangent.slope * (ahead - frame.across.low)
-    )  # upwards
-    scale = _REACH / float(np.hypot(run, rise))
-    dx, dy = scale * run, -scale * rise
-    box = (frame.left, frame.top, frame.right, frame.bottom)
-    ends = clipped((x - dx, y - dy), (x + dx, y + dy), box)
     return group(
-        [
-            line(*ends[0], *ends[1], class_="curve", stroke=color) if ends else None,
-            element("circle", cx=x, cy=y, r=4.5, fill=color, stroke="#fff", stroke_opacity=0.85),
-        ]
+        [line(*start, *end, class_="curve", stroke=color) for start, end in [_ends(frame, tangent)]]
+        + [element("circle", cx=x, cy=y, r=4.5, fill=color, stroke="#fff", stroke_opacity=0.85)]
     )
 
 
-def _words(frame: Frame, tangents: Sequence[Tangent]) -> Markup:
-    """Each slope in words beside its point, on the side of the tangent where no curve is."""
-    parts, taken = [], list[tuple[float, float, float]]()
+def _ends(frame: Frame, tangent: Tangent) -> tuple[Point, Point]:
+    """Where the tangent begins and ends on paper: as far as it reaches and the plot goes."""
+    x, y = frame.x(tangent.x), frame.y(tangent.y)
+    run = (frame.right - frame.left) / (frame.across.high - frame.across.low)
+    rise = -tangent.slope * (frame.bottom - frame.top) / (frame.up.high - frame.up.low)
+    scale = _REACH / math.hypot(run, rise)
+    dx, dy = scale * run, scale * rise
+    box = (frame.left, frame.top, frame.right, frame.bottom)
+    start, end = clipped((x - dx, y - dy), (x + dx, y + dy), box)
+    return start, end
+
+
+# --- words where nothing else is -----------------------------------------------------------------
+
+
+def _words(frame: Frame, tangents: Sequence[Tangent], curves: Iterable[Iterable[Point]]) -> Markup:
+    """Each slope in words beside its point, where it covers the least of what is drawn."""
+    ink = [
+        (frame.x(a), frame.y(b))
+        for points in curves
+        for a, b in points
+        if drawable(b) and inside(frame, (a, b))
+    ]
+    lines = [_ends(frame, tangent) for tangent in tangents]
+    if frame.up.low < 0 < frame.up.high:
+        lines.append(((frame.left, frame.y(0)), (frame.right, frame.y(0))))
+    for (x1, y1), (x2, y2) in lines:
+        ink += [(x1 + (x2 - x1) * i / 40, y1 + (y2 - y1) * i / 40) for i in range(41)]
+    parts = []
     for tangent in tangents:
-        if not inside(frame, (tangent.x, tangent.y)):
-            continue
         wide = text_width(tangent.told())
-        x, y = _beside(frame, tangent, wide)
-        while any(abs(y - b) < _LINE and x < right and left < x + wide for left, right, b in taken):
-            y += _LINE
-        taken.append((x, x + wide, y))
+        x, y = min(_places(frame, tangent, wide), key=lambda at: _covered(ink, *at, wide))
+        ink += [(x + wide * i / 20, y - 4) for i in range(21)]
         parts.append(label(tangent.told(), x, y))
     return group(parts)
 
 
-def _beside(frame: Frame, tangent: Tangent, wide: float) -> tuple[float, float]:
-    """Where the words on a tangent begin."""
+def _places(frame: Frame, tangent: Tangent, wide: float) -> list[Point]:
+    """Where the words might begin: right, left, below and above, near and farther off."""
     x, y = frame.x(tangent.x), frame.y(tangent.y)
-    rising = tangent.slope >= 0
-    to_the_right = rising == tangent.hollow
-    left = x + 10 if to_the_right else x - 10 - wide
-    left = min(max(left, frame.left + 4), frame.right - wide)
-    base = y + 20 if tangent.hollow else y - 10
-    return left, min(max(base, frame.top + 12), frame.bottom - 5)
+    lefts = (x + 10, x - 10 - wide, x - wide / 2)
+    return [
+        (min(max(left, frame.left + 4), frame.right - wide - 2), y + 4 + down)
+        for down in (0, 18, -16, 34, -32)
+        for left in lefts
+        if frame.top + 10 <= y + 4 + down <= frame.bottom - 4
+    ] or [(x, y)]
+
+
+def _covered(ink: Sequence[Point], x: float, y: float, wide: float) -> int:
+    """How many points of what is drawn words that begin at `x, y` would cover."""
+    return sum(x - 3 < a < x + wide + 3 and y - _TALL < b < y + 5 for a, b in ink)
 
 
 def _in_words(name: str, points: NDArray[Any]) -> str:

@@ -148,7 +148,8 @@ def _tile(
 
 def _scale(top: float, limit: float) -> Markup:
     """Which colour is which number, from -limit at the left to limit at the right."""
-    texts = (format_value(-limit), "0", format_value(limit))
+    end = float(f"{limit:.2g}")
+    texts = (format_value(-end), "0", format_value(end))
     anchors = ("start", "middle", "end")
     return group(
         [
