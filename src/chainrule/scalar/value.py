@@ -55,29 +55,29 @@ class Value:
         self.grad = 0.0
         self.label = label
         self.op = ""
-        self._a: Value | None = None
+        self._a: Any = None  # of a result always a Value
         self._b: Value | None = None
         self._slope_a = self._slope_b = 0.0
 
     # --- operations: each is its value, then its operands with the slope by each -----------------
 
     def __add__(self, other: Any) -> Value:
-        if other.__class__ is not Value and (other := _lifted(other)) is None:
+        if type(other) is not Value and (other := _lifted(other)) is None:
             return NotImplemented
         return _result("+", self.data + other.data, self, 1.0, other, 1.0)
 
     def __sub__(self, other: Any) -> Value:
-        if other.__class__ is not Value and (other := _lifted(other)) is None:
+        if type(other) is not Value and (other := _lifted(other)) is None:
             return NotImplemented
         return _result("-", self.data - other.data, self, 1.0, other, -1.0)
 
     def __mul__(self, other: Any) -> Value:
-        if other.__class__ is not Value and (other := _lifted(other)) is None:
+        if type(other) is not Value and (other := _lifted(other)) is None:
             return NotImplemented
         return _result("*", self.data * other.data, self, other.data, other, self.data)
 
     def __truediv__(self, other: Any) -> Value:
-        if other.__class__ is not Value and (other := _lifted(other)) is None:
+        if type(other) is not Value and (other := _lifted(other)) is None:
             return NotImplemented
         y = _divide(self.data, other.data)
         slope, slope_other = _divide(1.0, other.data), -_divide(y, other.data)
@@ -195,8 +195,7 @@ class Value:
         self.grad = 1.0
         for result in reversed(results):
             grad = result.grad
-            if (a := result._a) is not None:
-                a.grad += grad * result._slope_a
+            result._a.grad += grad * result._slope_a
             if (b := result._b) is not None:
                 b.grad += grad * result._slope_b
 
@@ -216,10 +215,11 @@ class Value:
                 order.append(stack.pop())  # type: ignore[arg-type]
             elif x not in seen:
                 seen.add(x)
-                stack += (x, None)
-                if (b := x._b) is not None and b._a is not None:
+                stack.append(x)
+                stack.append(None)
+                if (b := x._b) is not None and b.op:
                     stack.append(b)
-                if (a := x._a) is not None and a._a is not None:
+                if (a := x._a).op:
                     stack.append(a)
         return order
 
@@ -256,10 +256,13 @@ class Value:
         return f"Value({self.data:.6g}, grad={self.grad:.6g}{label})"
 
 
+_blank = object.__new__
+
+
 def _result(
     op: str, data: float, a: Value, slope_a: float, b: Value | None = None, slope_b: float = 0.0
 ) -> Value:
-    y = object.__new__(Value)  # half the time of Value(...), and this is called for every operation
+    y = _blank(Value)  # half the time of Value(...), and this is done for every operation
     y.data = data
     y.grad = 0.0
     y.label = ""
