@@ -64,12 +64,18 @@ JOB_OPTIONS = _grouped(
         help="Passes over the data.  [default: enough for 700 steps, at least 5]",
     ),
     click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True),
-    click.option("--lr", type=_ABOVE_0, default=2e-3, show_default=True, help="Learning rate."),
+    click.option(
+        "--engine",
+        default="tensor",
+        show_default=True,
+        help="What turns the gradients: tensor, the tape, or layers, explicit backpropagation.",
+    ),
+    click.option(
+        "--lr", type=_ABOVE_0, help="Learning rate.  [default: 0.002; 0.3 with --engine layers]"
+    ),
     click.option(
         "--optimizer",
-        default="adam",
-        show_default=True,
-        help="adam, adamw, sgd, rmsprop or adagrad.",
+        help="adam, adamw, sgd, rmsprop or adagrad.  [default: adam; sgd with --engine layers]",
     ),
     click.option(
         "--schedule",

@@ -10,7 +10,9 @@ from typing import Any
 from rich.console import Console
 
 from chainrule.data import Examples, load
+from chainrule.train.engine import ENGINES
 from chainrule.train.job import run_job
+from chainrule.train.loop import chosen
 from chainrule.train.outcome import Settings
 
 __all__ = ["train_command"]
@@ -33,7 +35,8 @@ def train_command(data: str, options: Mapping[str, Any], command: str) -> int:
         seed=options["seed"],
     )
     names = [field.name for field in dataclasses.fields(Settings)]
-    settings = Settings(**{name: options[name] for name in names})
+    usual = chosen("engine", options["engine"], ENGINES)._asdict()
+    settings = Settings(**{n: usual.get(n) if options[n] is None else options[n] for n in names})
     folder = Path(options["out"]) if options["out"] else _next_folder(examples)
     outcome = run_job(
         examples,

@@ -158,7 +158,9 @@ class Normalize(Function):
 
     def forward(self, X: Array) -> Any:
         """Return (X - mean) / std, in floating point."""
-        return ops.div(ops.sub(X, self._beside(self.mean, X)), self._beside(self.std, X))
+        mean, std = self._beside(self.mean, X), self._beside(self.std, X)
+        numbers = X if X.dtype.kind == "f" else ops.cast(X, dtype=mean.dtype)
+        return ops.div(ops.sub(numbers, mean), std)
 
     def local_grad(self, X: Array) -> dict[str, Array]:
         """Return 1 / std."""

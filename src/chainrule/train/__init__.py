@@ -1,6 +1,7 @@
 """Training: the loop, its callbacks, and the job behind `chainrule train` (floor 4)."""
 
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
+from chainrule.train.engine import explicit_step
 from chainrule.train.loop import evaluate, fit, predict
 from chainrule.train.progress import Progress
 from chainrule.train.run import History, Run
@@ -15,6 +16,7 @@ __all__ = [
     "Progress",
     "Run",
     "evaluate",
+    "explicit_step",
     "fit",
     "predict",
     "summarise",

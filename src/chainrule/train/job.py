@@ -12,22 +12,20 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chainrule import nn
-from chainrule.autograd import Generator, Tensor
+from chainrule.autograd import Generator
 from chainrule.backend import threads
 from chainrule.data import Examples
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.files import replace_bytes
 from chainrule.io import save_model
-from chainrule.nn import functional as F
 from chainrule.ops import Array
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
+from chainrule.train.engine import ENGINES, explicit_step
 from chainrule.train.loop import (
     OPTIMIZERS,
     SCHEDULES,
@@ -43,42 +41,13 @@ from chainrule.train.outcome import Outcome, Settings
 from chainrule.train.progress import Progress
 from chainrule.train.report import write
 from chainrule.train.reporting import report_of
-from chainrule.train.run import History, Loss, Metric
+from chainrule.train.run import History
 from chainrule.train.summary import summarise, total_parameters
+from chainrule.train.task import task_of
 
 __all__ = ["run_job"]
 
 FIGURES = "metrics.jsonl"
-
-
-@dataclass(frozen=True)
-class _Task:
-    """How outputs are compared with targets: of classes or of numbers."""
-
-    outputs: int
-    loss: Loss
-    metrics: dict[str, Metric]
-    last: nn.Module | None = None
-
-
-def _classification(classes: int, label_smoothing: float) -> _Task:
-    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
-        return F.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
-
-    return _Task(classes, loss, {"accuracy": accuracy})
-
-
-def _regression(y: Array) -> _Task:
-    """One number; errors are measured in deviations of the target, outputs are in its own units."""
-    centre, spread = float(y.mean()), float(y.std()) or 1.0
-
-    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
-        return F.mse_loss(outputs.view(-1) / spread, targets / spread)
-
-    def mae(outputs: Array, targets: Array) -> float:
-        return mean_absolute_error(outputs.reshape(-1), targets)
-
-    return _Task(1, loss, {"mae": mae}, nn.Normalize(-centre / spread, 1 / spread))
 
 
 def _epochs(settings: Settings, examples: int) -> int:
@@ -106,8 +75,22 @@ def _checked(settings: Settings) -> None:
         raise OptionError(f"--seed must be at least 0, got {settings.seed}")
     if any(n < 1 for n in settings.hidden):
         raise OptionError(f"--hidden sizes must be at least 1, got {settings.hidden}")
+    chosen("engine", settings.engine, ENGINES)
     chosen("optimizer", settings.optimizer, OPTIMIZERS)
     chosen("schedule", settings.schedule, SCHEDULES)
+    if settings.engine == "layers":
+        _plain(settings)
+
+
+def _plain(settings: Settings) -> None:
+    """Refuse what explicit backpropagation, which descends plainly, does not do."""
+    asked = f"--optimizer {settings.optimizer}" if settings.optimizer != "sgd" else ""
+    asked = asked or ("--weight-decay" if settings.weight_decay else "")
+    if asked:
+        raise OptionError(
+            f"--engine layers descends plainly, weight -= lr * gradient, and knows no {asked}; "
+            "leave it out, or use --engine tensor"
+        )
 
 
 def _split(examples: Examples, settings: Settings) -> tuple[Examples, Examples | None, Examples]:
@@ -159,11 +142,7 @@ def run_job(
         epochs=_epochs(settings, len(training)),
         model=chosen_model(settings.model, training.x),
     )
-    task = (
-        _regression(training.y)
-        if examples.classes is None
-        else _classification(len(examples.classes), settings.label_smoothing)
-    )
+    task = task_of(training, settings.label_smoothing)
     generator = Generator(settings.seed)
     model = build_model(
         settings.model,
@@ -176,6 +155,7 @@ def run_job(
     )
     if task.last is not None:
         model.append(task.last)
+    step = explicit_step(model, task.explicit_loss) if settings.engine == "layers" else None
     layers = summarise(model, training.x[:1])
     with _opened(folder, overwrite):
         introduce(console, examples, training, validation, test)
@@ -202,6 +182,7 @@ def run_job(
                 validation=None if validation is None else (validation.x, validation.y),
                 metrics=task.metrics,
                 callbacks=callbacks,
+                step=step,
                 generator=generator,
                 threads=settings.threads,
                 history=history,

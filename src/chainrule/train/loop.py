@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +14,12 @@ from chainrule import nn, ops, optim
 from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy, no_grad
 from chainrule.backend import threads
 from chainrule.data import DataLoader, Dataset, TensorDataset
-from chainrule.errors import ChainruleError, DataError, OptionError, did_you_mean
+from chainrule.errors import DataError, OptionError, did_you_mean
 from chainrule.nn import functional as F
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.train.callbacks import Callback
-from chainrule.train.run import History, Loss, Metric, Run
+from chainrule.train.run import History, Loss, Metric, Run, Step
 
 __all__ = ["LOSSES", "OPTIMIZERS", "SCHEDULES", "chosen", "evaluate", "fit", "predict"]
 
@@ -98,6 +99,7 @@ def fit(
     metrics: dict[str, Metric] | None = None,
     callbacks: Sequence[Callback] = (),
     max_grad_norm: float | None = None,
+    step: Step | None = None,
     generator: Generator | None = None,
     threads: int | None = None,
     history: History | None = None,
@@ -121,6 +123,10 @@ def fit(
             integer targets, the mean absolute error for others.
         callbacks: see `Callback`.
         max_grad_norm: scale gradients down to this norm if theirs is larger.
+        step: a training step of your own, `step(run, x, y)`, that changes the weights and returns
+            the loss, a number, and the outputs, an array; `run.finite(loss)`, called first, refuses
+            a bad loss, and the learning rate is `run.optimizer.param_groups[0]["lr"]`. By default:
+            forward, `loss`, `backward()`, a step of the optimizer.
         generator: where the order of the examples comes from; the default one if `None`.
         threads: the most processor threads to use.
         history: where to put the figures, for who may be interrupted; a new one if `None`.
@@ -156,6 +162,7 @@ def fit(
     if isinstance(schedule, str):
         schedule = chosen("schedule", schedule, SCHEDULES)(optimizer, epochs, len(loader))
     _are_parts(callbacks, schedule)
+    step = _step_of(step, max_grad_norm)
     run = Run(
         model,
         optimizer,
@@ -170,7 +177,7 @@ def fit(
 
         callbacks = (*callbacks, Progress())
     with _threads(threads):
-        _loop(run, loader, held_out, callbacks, schedule, max_grad_norm)
+        _loop(run, loader, held_out, callbacks, schedule, step)
     return run.history
 
 
@@ -258,12 +265,12 @@ def _loop(
     held_out: DataLoader | None,
     callbacks: Sequence[Callback],
     schedule: Any,
-    max_grad_norm: float | None,
+    step: Step,
 ) -> None:
     try:
         _tell(run, "on_fit_start", callbacks)
         while run.epoch < run.epochs and not run.stopped:
-            _epoch(run, loader, held_out, callbacks, schedule, max_grad_norm)
+            _epoch(run, loader, held_out, callbacks, schedule, step)
     except KeyboardInterrupt:
         run.stop("interrupted")
         raise
@@ -284,7 +291,7 @@ def _epoch(
     held_out: DataLoader | None,
     callbacks: Sequence[Callback],
     schedule: Any,
-    max_grad_norm: float | None,
+    step: Step,
 ) -> None:
     begun, seen = time.perf_counter(), run.seen
     rate = float(run.optimizer.param_groups[0]["lr"])
@@ -292,7 +299,8 @@ def _epoch(
     _tell(run, "on_epoch_start", callbacks)
     run.model.train()
     for x, y in loader:
-        _step(run, x, y, max_grad_norm)
+        loss, outputs = step(run, x, y)
+        run.count(loss, outputs, y.array)
         if schedule is not None:
             schedule.step()
         _tell(run, "on_step_end", callbacks)
@@ -309,26 +317,31 @@ def _epoch(
     _tell(run, "on_epoch_end", callbacks)
 
 
-def _step(run: Run, x: Tensor, y: Tensor, max_grad_norm: float | None) -> None:
+def _step_of(own: Step | None, max_grad_norm: float | None) -> Step:
+    """A person's own step, or that of the tape."""
+    if own is None:
+        return functools.partial(_tape_step, max_grad_norm=max_grad_norm)
+    if not callable(own):
+        raise OptionError(f"step must be a function of run, x and y, got {_kind(own)}")
+    if max_grad_norm is not None:
+        raise OptionError("max_grad_norm does not apply to a step of your own; clip in the step")
+    return own
+
+
+def _tape_step(run: Run, x: Tensor, y: Tensor, max_grad_norm: float | None) -> tuple[float, Array]:
     run.optimizer.zero_grad()
     outputs = run.model(x)
     loss = run.loss(outputs, y)
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         raise OptionError(f"the loss must return a tensor of one number, got {_loss_kind(loss)}")
-    value = loss.item()
-    if not math.isfinite(value):
-        rate = run.optimizer.param_groups[0]["lr"]
-        raise ChainruleError(
-            f"the loss became {value} in epoch {run.epoch}, step {run.step + 1}; use a lower "
-            f"learning rate than {rate:g}, or look for NaN and unscaled numbers in the data"
-        )
+    value = run.finite(loss.item())
     loss.backward()
     if max_grad_norm is not None:
         from chainrule.autograd.clip import clip_grad_norm_
 
         clip_grad_norm_(run.model.parameters(), max_grad_norm)
     run.optimizer.step()
-    run.count(value, outputs.detach().array, y.array)
+    return value, outputs.detach().array
 
 
 def _loss_kind(loss: Any) -> str:

@@ -25,8 +25,10 @@ class Settings:
         dropout: probability with which a hidden value is dropped in training.
         epochs: passes over the data; enough for 700 steps, but at least 5, if `None`.
         batch_size: examples in a step.
+        engine: what turns the gradients: "tensor", the tape, or "layers", explicit backpropagation
+            by `layers.Net`, which descends plainly.
         lr: learning rate.
-        optimizer: its name.
+        optimizer: its name; for layers it must be "sgd".
         schedule: how the learning rate changes.
         weight_decay: strength of the pull towards 0.
         label_smoothing: how much of the target goes to all classes alike; against overconfidence.
@@ -43,6 +45,7 @@ class Settings:
     dropout: float = 0.0
     epochs: int | None = None
     batch_size: int = 64
+    engine: str = "tensor"
     lr: float = 2e-3
     optimizer: str = "adam"
     schedule: str = "cosine"

@@ -9,12 +9,14 @@ from typing import TypeAlias
 
 from chainrule import nn, optim
 from chainrule.autograd import Tensor
+from chainrule.errors import ChainruleError
 from chainrule.ops import Array
 
-__all__ = ["History", "Loss", "Metric", "Run"]
+__all__ = ["History", "Loss", "Metric", "Run", "Step"]
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 Metric: TypeAlias = Callable[[Array, Array], float]
+Step: TypeAlias = Callable[["Run", Tensor, Tensor], tuple[float, Array]]
 
 
 class History:
@@ -96,8 +98,23 @@ class Run:
         self._sums = dict.fromkeys(("loss", *self.metrics), 0.0)
         self._count = 0
 
+    def finite(self, loss: float) -> float:
+        """Return the loss of the step under way, for a step to call before it changes a weight.
+
+        Raises:
+            ChainruleError: it is not a finite number.
+        """
+        if math.isfinite(loss):
+            return loss
+        rate = self.optimizer.param_groups[0]["lr"]
+        raise ChainruleError(
+            f"the loss became {loss} in epoch {self.epoch}, step {self.step + 1}; use a lower "
+            f"learning rate than {rate:g}, or look for NaN and unscaled numbers in the data"
+        )
+
     def count(self, loss: float, outputs: Array, targets: Array) -> None:
         """Add a step's figures to the epoch's."""
+        self.finite(loss)
         n = len(targets)
         self.step += 1
         self.seen += n
