@@ -10,9 +10,7 @@ import numpy as np
 from chainrule.draw.function import called, sampled
 from chainrule.draw.numbers import Array, heights, interval, numbers
 from chainrule.errors import ShapeError
-from chainrule.picture import Svg
-from chainrule.picture.contours import contour_chart
-from chainrule.picture.descent import descent_chart
+from chainrule.picture import Svg, contour_chart, descent_chart
 
 __all__ = ["descent", "surface"]
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from chainrule.draw.numbers import Array, heights, interval, numbers
 from chainrule.errors import DataError
-from chainrule.picture import Svg, line_chart
-from chainrule.picture.tangents import Tangent, tangent_chart
+from chainrule.picture import Svg, Tangent, line_chart, tangent_chart
 
 __all__ = ["curves", "function", "sampled"]
 

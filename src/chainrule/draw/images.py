@@ -10,12 +10,12 @@ import numpy as np
 
 from chainrule.draw.numbers import Array, numbers
 from chainrule.errors import DataError, ShapeError
-from chainrule.picture import Svg, diverging
-from chainrule.picture.tiles import tile_chart
+from chainrule.picture import Svg, diverging, tile_chart
 
 __all__ = ["images", "weights"]
 
 _MOST = 200
+_MOST_CHANNELS = 8  # that have a row for themselves
 
 
 def images(
@@ -24,6 +24,7 @@ def images(
     wrong: Any = None,
     *,
     shape: tuple[int, int] | None = None,
+    ink: bool = False,
     title: str = "",
     columns: int | None = None,
 ) -> Svg:
@@ -31,10 +32,11 @@ def images(
 
     Args:
         images: `(N, H, W)`, `(N, C, H, W)` with one or three channels, or rows of pixels
-            `(N, H * W)`. The brightest is white and 0, or what is lower, black.
+            `(N, H * W)`. 0, or what is lower, is drawn black; 1, or what is higher, white.
         captions: words for each image: its label, what it was taken for.
         wrong: for each image whether it was got wrong, shape `(N,)`.
         shape: H and W of rows of pixels; a square if not given.
+        ink: draw high numbers dark, as ink on paper.
         title: what the picture is.
         columns: images in a row; as many as fit if not given.
 
@@ -51,7 +53,7 @@ def images(
         >>> images(digits.x[:3], captions=digits.y[:3]).description
         '3 images: 0; 1; 2'
     """
-    pixels = _pixels(_stacked(numbers(images, "images"), shape))
+    pixels = _pixels(_stacked(numbers(images, "images"), shape), ink)
     count = len(pixels)
     words = None if captions is None else [str(each) for each in captions]
     marked = None if wrong is None else numbers(wrong, "wrong").ravel().astype(bool).tolist()
@@ -85,7 +87,7 @@ def weights(
         shape: H and W of the pixels of a unit; a square if not given.
         captions: words for each unit; its number, from 0, if not given.
         title: what the picture is.
-        columns: units in a row; as many as fit if not given.
+        columns: images in a row; as many as fit, or the channels of one unit, if not given.
 
     Returns:
         The picture with its scale, common to all units. Units with several channels have an image
@@ -145,15 +147,16 @@ def _sides(pixels: int, shape: tuple[int, int] | None, what: str) -> tuple[int, 
     return shape
 
 
-def _pixels(stacked: Array) -> Any:
-    """Bytes `(N, H, W)` or `(N, H, W, 3)`, dark where the numbers are low."""
+def _pixels(stacked: Array, ink: bool) -> Any:
+    """Bytes `(N, H, W)` or `(N, H, W, 3)`, dark where the numbers are low, or high for ink."""
     if stacked.ndim == 4 and stacked.shape[1] not in (1, 3):
         raise ShapeError(
             f"images: expected 1 or 3 channels in (N, C, H, W), got {stacked.shape[1]} "
             f"in {stacked.shape}"
         )
-    low = min(float(stacked.min()), 0.0)
-    bright = np.rint(255 * (stacked - low) / (float(stacked.max()) - low or 1)).astype(np.uint8)
+    low, high = min(float(stacked.min()), 0.0), max(float(stacked.max()), 1.0)
+    share = (stacked - low) / (high - low)
+    bright = np.rint(255 * (1 - share if ink else share)).astype(np.uint8)
     if stacked.ndim == 3:
         return bright
     return bright[:, 0] if stacked.shape[1] == 1 else np.moveaxis(bright, 1, -1)

@@ -1,13 +1,16 @@
 """Pictures without a plotting library: SVG and PNG from NumPy and the standard library (floor 0).
 
-Charts (`line_chart`, `scatter_chart`, `region_chart`, `matrix_chart`) return an `Svg`, which a
-notebook shows, `save` writes, and `inline` sets into a page. Images (`to_pixels`, `diverging`,
+Charts (`line_chart`, `tangent_chart`, `descent_chart`, `contour_chart`, `scatter_chart`,
+`region_chart`, `matrix_chart`, `tile_chart`) return an `Svg`, which a notebook shows, `inline` sets
+into a page, and `save` writes, with two light libraries also as PNG and PDF. Images (`to_pixels`, `diverging`,
 `image_grid`) are arrays of pixels that `encode_png` and `data_uri` turn into files and addresses.
 `element` is what the pictures, and any page that shows them, are written with.
 """
 
 from chainrule.picture.axis import format_value
 from chainrule.picture.chart import line_chart
+from chainrule.picture.contours import contour_chart
+from chainrule.picture.descent import descent_chart
 from chainrule.picture.markup import Markup, element, escape, join
 from chainrule.picture.matrix import matrix_chart
 from chainrule.picture.palette import FAULT, GOOD, SERIES, STYLESHEET
@@ -16,6 +19,8 @@ from chainrule.picture.png import data_uri, encode_png
 from chainrule.picture.regions import region_chart
 from chainrule.picture.scatter import scatter_chart
 from chainrule.picture.svg import Svg
+from chainrule.picture.tangents import Tangent, tangent_chart
+from chainrule.picture.tiles import tile_chart
 
 __all__ = [
     "FAULT",
@@ -24,7 +29,10 @@ __all__ = [
     "STYLESHEET",
     "Markup",
     "Svg",
+    "Tangent",
+    "contour_chart",
     "data_uri",
+    "descent_chart",
     "diverging",
     "element",
     "encode_png",
@@ -37,5 +45,7 @@ __all__ = [
     "region_chart",
     "scatter_chart",
     "shrink",
+    "tangent_chart",
+    "tile_chart",
     "to_pixels",
 ]

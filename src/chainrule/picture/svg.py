@@ -1,6 +1,7 @@
 """The finished picture: an SVG that stands alone, sits in a page, or goes to a file (floor 0).
 
-What it is made of comes from `markup`, its colours and lettering from `palette`.
+What it is made of comes from `markup`, its colours and lettering from `palette`, its way into PNG
+and PDF from `export`.
 """
 
 from __future__ import annotations
@@ -8,14 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from chainrule.files import replace_text
+from chainrule.errors import OptionError, did_you_mean
+from chainrule.files import replace_bytes
+from chainrule.picture.export import to_pdf, to_png
 from chainrule.picture.markup import Markup, element, join, number
 from chainrule.picture.palette import ALONE, STYLESHEET
 
 __all__ = ["Svg", "group", "label", "line"]
 
 _NAMESPACE = "http://www.w3.org/2000/svg"
+_ENDINGS = (".svg", ".png", ".pdf")
 _MARGIN = 16  # pixels of paper around a picture that stands alone
 
 
@@ -63,16 +68,39 @@ class Svg:
         """Return the picture as an element for a page that carries `STYLESHEET`."""
         return self._svg({"x": 0, "y": 0, "width": self.width, "height": self.height})
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, scale: float = 2) -> None:
         """Write the picture to a file, beside it first and then renamed.
 
         Args:
-            path: where to, usually ending in `.svg`.
+            path: ending in `.svg`, `.png` or `.pdf`.
+            scale: for PNG, pixels of the file for each pixel of the picture, across and down.
 
         Raises:
+            OptionError: another ending, or a scale that is 0 or less or too large.
+            MissingExtraError: what writes PNG or PDF is not installed.
             OSError: the folder is missing, or may not be written to.
         """
-        replace_text(path, str(self) + "\n")
+        ending = Path(path).suffix.lower()
+        if ending not in _ENDINGS:
+            raise OptionError(
+                f"a picture is saved as .svg, .png or .pdf, got {os.fspath(path)!r}"
+                + did_you_mean(ending, _ENDINGS)
+            )
+        replace_bytes(path, self._encoded(ending, scale))
+
+    def to_png(self, *, scale: float = 2) -> bytes:
+        """Return the picture as the bytes of a PNG file, `scale` pixels for each of its own.
+
+        Raises:
+            OptionError: a scale that is 0 or less or too large.
+            MissingExtraError: what writes PNG is not installed.
+        """
+        return to_png(str(self), self.width + 2 * _MARGIN, self.height + 2 * _MARGIN, scale)
+
+    def _encoded(self, ending: str, scale: float) -> bytes:
+        if ending == ".svg":
+            return f"{self}\n".encode()
+        return to_pdf(str(self), self.title) if ending == ".pdf" else self.to_png(scale=scale)
 
     def _svg(self, frame: dict[str, float], *before: Markup, xmlns: str | None = None) -> Markup:
         return element(

@@ -162,7 +162,7 @@ def _words(frame: Frame, tangents: Sequence[Tangent], curves: Iterable[Iterable[
     parts = []
     for tangent in tangents:
         wide = text_width(tangent.told())
-        x, y = min(_places(frame, tangent, wide), key=lambda at: _covered(ink, *at, wide))
+        x, y = min(_places(frame, tangent, wide), key=lambda at: _covered(ink, at, wide))
         ink += [(x + wide * i / 20, y - 4) for i in range(21)]
         parts.append(label(tangent.told(), x, y))
     return group(parts)
@@ -180,8 +180,9 @@ def _places(frame: Frame, tangent: Tangent, wide: float) -> list[Point]:
     ] or [(x, y)]
 
 
-def _covered(ink: Sequence[Point], x: float, y: float, wide: float) -> int:
-    """How many points of what is drawn words that begin at `x, y` would cover."""
+def _covered(ink: Sequence[Point], start: Point, wide: float) -> int:
+    """How many points of what is drawn words that begin at `start` would cover."""
+    x, y = start
     return sum(x - 3 < a < x + wide + 3 and y - _TALL < b < y + 5 for a, b in ink)
 
 
