@@ -156,8 +156,8 @@ hill = newton_steps(lambda x: x**4 / 4 - x**2 / 2, 0.3, 5)
 print("x⁴/4 - x²/2, from 0.3:", *(f"{x:.3f}" for x in hill))
 
 # %% [markdown]
-# In a curved valley each step roughly *doubles the number of right digits*. But look at the second:
-# it went to 0, which is the top of a hill. Newton's step looks for a place of slope zero and does
+# There each step roughly *doubles the number of right digits*. But look at the second function: from
+# 0.3 it went to 0, which is the top of a hill. Newton's step looks for a place of slope zero and does
 # not ask which kind. Where the curvature is negative, it climbs.
 #
 # ## A million weights
@@ -215,10 +215,7 @@ def loss_after(lr, steps=40):
 
 
 trained = {share: loss_after(share * limit) for share in (0.9, 2.0)}
-print(
-    f"loss {loss_after(0, 1):.3f}; after 40 steps at 0.9 of the limit {trained[0.9]:.3f}", end=", "
-)
-print(f"at twice the limit {trained[2.0]:.0e}")
+print(f"loss after 40 steps at 0.9 of the limit {trained[0.9]:.3f}, at twice {trained[2.0]:.0e}")
 
 
 # %%
