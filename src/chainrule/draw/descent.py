@@ -104,7 +104,7 @@ def surface(
     Examples:
         >>> bowl = lambda x, y: x**2 + 10 * y**2
         >>> surface(bowl, {"plain": [(1, 0.5), (0.8, -0.4)]}).description
-        'heights from 0 to 11; plain: from (1, 0.5) to (0.8, −0.4) in 1 steps'
+        'heights from 0 to 11; plain: from (1, 0.5) to (0.8, −0.4) in 1 step'
     """
     left, right = interval(*x_range, "x_range")
     low, high = interval(*y_range, "y_range")

@@ -2,9 +2,9 @@
 
 Charts (`line_chart`, `tangent_chart`, `descent_chart`, `contour_chart`, `scatter_chart`,
 `region_chart`, `matrix_chart`, `tile_chart`) return an `Svg`, which a notebook shows, `inline` sets
-into a page, and `save` writes, with two light libraries also as PNG and PDF. Images (`to_pixels`, `diverging`,
-`image_grid`) are arrays of pixels that `encode_png` and `data_uri` turn into files and addresses.
-`element` is what the pictures, and any page that shows them, are written with.
+into a page, and `save` writes; PNG and PDF files of it take a library each. Images (`to_pixels`,
+`diverging`, `image_grid`) are arrays of pixels that `encode_png` and `data_uri` turn into files and
+addresses. `element` is what the pictures, and any page that shows them, are written with.
 """
 
 from chainrule.picture.axis import format_value

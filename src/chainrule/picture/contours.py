@@ -214,6 +214,7 @@ def _in_words(frame: Frame, name: str, way: Sequence[tuple[float, float]]) -> st
     if not way:
         return f"{name}: no step that can be drawn".lstrip(": ")
     ends = [f"({format_value(a)}, {format_value(b)})" for a, b in (way[0], way[-1])]
-    told = f"{name}: from {ends[0]} to {ends[1]} in {len(way) - 1} steps".lstrip(": ")
+    steps = len(way) - 1
+    told = f"{name}: from {ends[0]} to {ends[1]} in {steps} step{'s' * (steps != 1)}".lstrip(": ")
     outside = sum(not inside(frame, point) for point in way)
     return told + (f", {outside} of {len(way)} points outside the picture" if outside else "")
