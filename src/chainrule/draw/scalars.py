@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chainrule.picture.graph import Direction, Edge, Graph, Kind, Node
+from chainrule.draw.words import SIGNS, counted, tell
+from chainrule.picture.graph import Edge, Graph, Kind, Node
 from chainrule.scalar import Value
 
-__all__ = ["scalar_graph", "tell"]
+__all__ = ["scalar_graph"]
 
-_SIGNS = {"*": "×", "-": "−", "neg": "−", "**": "xʸ", "sigmoid": "σ", "sqrt": "√"}
 _NAMED = 12  # leaves that the description names
 
 
-def scalar_graph(
-    results: Sequence[Value], *, limit: int = 3000, direction: Direction = "right"
-) -> Graph:
+def scalar_graph(results: Sequence[Value], *, limit: int = 3000) -> Graph:
     """Return the graph of all that `results` were computed from.
 
     Args:
         results: the numbers at its end.
         limit: numbers drawn at most; of a larger graph those nearest to the results.
-        direction: where it leads, `"right"` or `"down"`.
 
     Examples:
         >>> graph = scalar_graph([Value(2, "a") * Value(-3, "b")])
@@ -40,20 +37,9 @@ def scalar_graph(
             for operand in value.operands
             if id(operand) in keys
         ],
-        direction=direction,
         remark=_cut(len(values), total),
         description=_in_words(results, values),
     )
-
-
-def tell(number: float) -> str:
-    """Return a number in four significant digits, as people write it.
-
-    Examples:
-        >>> tell(-8.0), tell(0.70710678), tell(1e-9), tell(123456.0)
-        ('-8', '0.7071', '1e-09', '1.235e+05')
-    """
-    return f"{number:.4g}"
 
 
 def _nearest(results: Sequence[Value], limit: int) -> tuple[list[Value], int]:
@@ -62,10 +48,10 @@ def _nearest(results: Sequence[Value], limit: int) -> tuple[list[Value], int]:
     Returns:
         Those, and how many there are in all.
     """
-    found: dict[int, Value] = {id(result): result for result in results}
+    found: dict[int, Value] = {id(result): result for result in reversed(results)}
     waiting = list(found.values())
     for value in waiting:  # grows while it is walked
-        for operand in value.operands:
+        for operand in reversed(value.operands):
             if id(operand) not in found:
                 found[id(operand)] = operand
                 waiting.append(operand)
@@ -79,7 +65,7 @@ def _node(value: Value, key: str, is_end: bool) -> Node:
         title=value.label,
         rows=(("data", tell(value.data)), ("grad", tell(value.grad))),
         kind="output" if is_end else kind,
-        sign=_SIGNS.get(value.op, value.op),
+        sign=SIGNS.get(value.op, value.op),
         note=f"{value.label or 'a number'} = {value.data!r}, gradient {value.grad!r}",
     )
 
@@ -91,9 +77,9 @@ def _cut(drawn: int, total: int) -> str:
 
 
 def _in_words(results: Sequence[Value], values: Sequence[Value]) -> str:
-    ends = ", ".join(f"{result.label or result.op or 'it'} is {tell(result.data)}" for result in results[:4])
+    ends = ", ".join(f"{end.label or end.op or 'it'} is {tell(end.data)}" for end in results[:4])
     named = [value for value in values if value.label and not value.op]
     told = ", ".join(f"{v.label} {tell(v.data)} (slope {tell(v.grad)})" for v in named[:_NAMED])
     operations = sum(1 for value in values if value.op)
-    counted = f"{operations} operation{'s' * (operations != 1)} on {len(values) - operations} numbers"
-    return f"{ends}: {counted}" + (f", among them {told}" if told else "")
+    done = f"{counted(operations, 'operation')} on {counted(len(values) - operations, 'number')}"
+    return f"{ends}: {done}" + (f", among them {told}" if told else "")

@@ -1,18 +1,120 @@
-"""`draw`: what kind of thing it was given, and who reads it (floor 4)."""
+"""`draw`: what it was given, and who reads it (floor 4)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from chainrule.autograd import Tensor
 from chainrule.draw.drawing import Drawing
+from chainrule.draw.lowering import lower
+from chainrule.draw.modules import flow_graph, tree_graph
+from chainrule.draw.nets import net_graph
 from chainrule.draw.scalars import scalar_graph
-from chainrule.scalar import Value
+from chainrule.draw.tensors import tape_graph
+from chainrule.draw.trace import traced
+from chainrule.errors import OptionError
+from chainrule.layers import Function
+from chainrule.nn import Module
+from chainrule.picture.graph import Direction, Graph
+from chainrule.scalar import MLP, Value
 
 __all__ = ["draw"]
 
+_BROADEST = 1200  # pixels up to which a graph of layers is drawn from left to right
 
-def draw(x: Any, *more: Any, **options: Any) -> Drawing:
-    """Draw."""
-    if isinstance(x, Value):
-        return Drawing(scalar_graph([x, *more], **options))
-    raise NotImplementedError
+
+def draw(
+    x: Any,
+    *more: Any,
+    scalars: bool = False,
+    direction: Direction | None = None,
+    **options: Any,
+) -> Drawing:
+    """Draw what was computed, or what computes.
+
+    - `draw(value)`: the graph of a scalar, with label, data, gradient and operator of every number;
+      several scalars, or a list of them, make one graph.
+    - `draw(tensor)`: the graph that its tape remembers, with shapes, dtypes and operations;
+      `draw(tensor, model)` names the parameters and layers of `model`.
+    - `draw(model, input)`: the layers of an `nn.Module` as the data flow through them, with shapes
+      and parameters; the model is run once, in `eval` mode. `draw(model)`: what contains what.
+    - `draw(net)`, `draw(net, X)`: the layers of a `layers.Net` and their weights.
+    - `draw(model, input, scalars=True)`: what the model does with the input one scalar at a time;
+      if it returns a single number, with the gradients of that.
+
+    Args:
+        x: a `scalar.Value` or several, a `Tensor`, an `nn.Module`, a `layers.Net` or layer, a
+            `scalar.MLP`.
+        more: the inputs of a model; the model of a tensor; further scalars.
+        scalars: draw what a model does with the inputs as scalars.
+        direction: where edges lead, `"right"` or `"down"`. If not given, to the right, and graphs
+            of tensors and layers that would be broader than 1,200 pixels down.
+        options: `limit`, how many nodes are drawn at most; for modules `depth`, how deep they are
+            opened, and `collapse` and `expand`, the paths of modules to close and to open.
+
+    Returns:
+        A drawing, which a notebook shows and `save` writes.
+
+    Raises:
+        OptionError: something that cannot be drawn, or too large for it.
+
+    Examples:
+        >>> from chainrule.scalar import Value
+        >>> draw(Value(2, "a") * Value(-3, "b"))
+        Drawing of *: 3 nodes, 2 edges
+        >>> from chainrule import nn
+        >>> model = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+        >>> draw(model, np.zeros((1, 2), np.float32))
+        Drawing of Sequential: 4 nodes, 3 edges
+        >>> draw(model, np.zeros((1, 2), np.float32), scalars=True)
+        Drawing of tanh, tanh: 18 nodes, 18 edges
+    """
+    values = _lowered(x, more, options) if scalars else _values([x, *more])
+    graph = scalar_graph(values, **options) if values else _read(x, more, options)
+    drawing = Drawing(replace(graph, direction=direction or "right"))
+    if values or direction is not None or drawing.svg.width <= _BROADEST:
+        return drawing
+    return Drawing(replace(graph, direction="down"))
+
+
+def _values(things: Sequence[Any]) -> list[Value]:
+    """The scalars, if that is what these are: one by one, in lists, or in arrays."""
+    flat = [v for x in things for v in (np.ravel(x) if _is_many(x) else [x])]
+    return flat if flat and all(isinstance(v, Value) for v in flat) else []
+
+
+def _is_many(x: Any) -> bool:
+    return isinstance(x, (list, tuple)) or (isinstance(x, np.ndarray) and x.dtype == object)
+
+
+def _read(x: Any, more: Sequence[Any], options: dict[str, Any]) -> Graph:
+    if isinstance(x, Tensor):
+        model = next((each for each in more if isinstance(each, Module)), None)
+        results = [x, *(each for each in more if isinstance(each, Tensor))]
+        return tape_graph(results, model, **options)
+    if isinstance(x, Module) and more:
+        return flow_graph(traced(x, *more), **options)
+    if isinstance(x, Module):
+        return tree_graph(x, **options)
+    if isinstance(x, Function):
+        return net_graph(x, *more, **options)
+    raise OptionError(
+        "draw takes a scalar.Value, a Tensor, an nn.Module (with an example of its input), a "
+        f"layers.Net or a scalar.MLP, got {type(x).__name__}"
+    )
+
+
+def _lowered(x: Any, inputs: Sequence[Any], options: dict[str, Any]) -> list[Value]:
+    """The scalars that a model returns for an input."""
+    if isinstance(x, MLP) and inputs:
+        return _values([x(*inputs)])
+    if not isinstance(x, Module) or not inputs:
+        raise OptionError("scalars=True takes a model and an example: draw(model, x, scalars=True)")
+    values = _values(lower(x, *inputs, **options))
+    if len(values) == 1:
+        values[0].backward()
+    return values

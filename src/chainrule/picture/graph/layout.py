@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chainrule.picture.graph.level import Item, Level, Link, Stroke, laid_out
-from chainrule.picture.graph.model import Direction, Edge, Graph, Node
+from chainrule.picture.graph.model import Edge, Graph, Node
 from chainrule.picture.text import text_width
 
 __all__ = ["LINE", "SIGN", "TITLE", "Box", "Layout", "arranged", "card_size", "sign_size"]
@@ -65,7 +65,7 @@ def card_size(node: Node) -> tuple[float, float]:
         True
     """
     widths = [text_width(node.title, 12.5)]
-    widths += [text_width(f"{name}  {text}" if name else text, 11.5) for name, text in node.rows]
+    widths += [text_width(f"{name}    {text}" if name else text, 11.5) for name, text in node.rows]
     lines = bool(node.title) + len(node.rows)
     least = _TABLE if any(name for name, _ in node.rows) else 24.0
     return max(least, math.ceil(max(widths)) + 16.0), max(1, lines) * LINE + 9.0
@@ -104,7 +104,7 @@ class _End(NamedTuple):
 
 
 class _Wire(NamedTuple):
-    """A link before the sizes of groups are known; `place` is the argument it is for, of how many."""
+    """A link before the sizes of groups are known, for an argument by its place among how many."""
 
     source: _End
     target: _End
@@ -212,11 +212,14 @@ class _Inside:
             return Item(0.0, 0.0, "first" if what == "in" else "last")
         if what == "group":
             return Item(self.rooms[key].length, self.rooms[key].breadth)
-        length, breadth = self._turned(*card_size(self.nodes[key]))
-        if sign := self.nodes[key].sign:
-            far, wide = self._turned(*sign_size(sign))
-            return Item(length + far + _STEM, max(breadth, wide))
-        return Item(length, breadth)
+        node = self.nodes[key]
+        length, breadth = self._turned(*card_size(node))
+        stretches = not self.down and any(name for name, _ in node.rows)
+        if node.sign:
+            far, wide = self._turned(*sign_size(node.sign))
+            front = far + _STEM
+            return Item(length + front, max(breadth, wide), "", front, stretches)
+        return Item(length, breadth, stretches=stretches)
 
     def _link(self, room: _Room, wire: _Wire) -> Link:
         source, target = room.items[wire.source.item], room.items[wire.target.item]
@@ -261,16 +264,19 @@ class _Inside:
                     origins[name] = corner
                     layout.frames[name] = self._box(corner, self.rooms[name])
                 elif what == "node":
-                    self._put(layout, self.nodes[name], along + start, across + middle)
+                    end = along + start + room.level.lengths[i]
+                    self._put(layout, self.nodes[name], along + start, end, across + middle)
+                elif what == "in":  # from the frame to where the level begins
+                    entry = Stroke(origins[key][0], across + middle, along + start, across + middle)
+                    layout.lines.setdefault(name, []).append(self._stroke(entry))
             self._draw(layout, room, along, across)
         return layout
 
     def _box(self, corner: tuple[float, float], room: _Room) -> Box:
         return Box(*self._turned(*corner), *self._turned(room.length, room.breadth))
 
-    def _put(self, layout: Layout, node: Node, start: float, middle: float) -> None:
-        width, height = card_size(node)
-        length, breadth = self._turned(width, height)
+    def _put(self, layout: Layout, node: Node, start: float, end: float, middle: float) -> None:
+        _, breadth = self._turned(*card_size(node))
         if node.sign:
             size = sign_size(node.sign)
             far, wide = self._turned(*size)
@@ -278,7 +284,8 @@ class _Inside:
             start += far + _STEM
             piece = Stroke(start - _STEM, middle, start, middle, arrow=True)
             layout.lines.setdefault(node.key, []).append(self._stroke(piece))
-        layout.cards[node.key] = Box(*self._turned(start, middle - breadth / 2), width, height)
+        corner = self._turned(start, middle - breadth / 2)
+        layout.cards[node.key] = Box(*corner, *self._turned(end - start, breadth))
 
     def _draw(self, layout: Layout, room: _Room, along: float, across: float) -> None:
         """Give the lines of a room to the nodes that they come from, through however many ports."""

@@ -1,8 +1,8 @@
 """One level of a graph laid out in columns: boxes, ports and the lines between them (floor 0).
 
 A level knows no text and no group. It has items with a length, along the way the edges lead, and a
-breadth, across it. An edge that passes columns on its way leads through a vertex in each, so that it
-goes around what stands there; edges from one place share these and branch off, as from a stem.
+breadth, across it. An edge that passes columns on its way leads through a vertex in each, so that
+it goes around what stands there; edges from one place share these and branch off, as from a stem.
 """
 
 from __future__ import annotations
@@ -31,11 +31,15 @@ class Item(NamedTuple):
         length: along the edges.
         breadth: across them.
         end: `"first"` or `"last"` for a port, where edges come into the level or leave it.
+        front: how much of its length is in front of what stretches.
+        stretches: whether the rest becomes as long as the longest in its column.
     """
 
     length: float
     breadth: float
     end: str = ""
+    front: float = 0.0
+    stretches: bool = False
 
 
 class Link(NamedTuple):
@@ -77,12 +81,14 @@ class Level(NamedTuple):
 
     Attributes:
         places: for each item where it begins and its middle across.
+        lengths: of the items, those that stretch stretched.
         lines: for each place that edges come from, as (item, leaves), all their pieces.
         length: of the whole, along the edges.
         breadth: of the whole, across.
     """
 
     places: list[tuple[float, float]]
+    lengths: list[float]
     lines: dict[tuple[int, float], list[Stroke]]
     length: float
     breadth: float
@@ -129,13 +135,13 @@ def laid_out(items: Sequence[Item], links: Sequence[Link]) -> Level:
     web = _web(items, links)
     columns = ordered(web.ranks, list(web.hops))
     across = placed(columns, web.breadths, web.gaps, *_pulls(web, len(items)))
+    items = _stretched(items, web.ranks)
     starts, ends = _columns(items, web, columns, across)
-    places = [
-        (ends[web.ranks[i]] - item.length, across[i]) for i, item in enumerate(items)
-    ]
+    places = [(ends[web.ranks[i]] - item.length, across[i]) for i, item in enumerate(items)]
     breadth = max((y + b / 2 for y, b in zip(across, web.breadths)), default=0.0)
     lines = _lines(items, web, starts, ends, across)
-    return Level(places, lines, ends[-1] if ends else 0.0, breadth)
+    lengths = [item.length for item in items]
+    return Level(places, lengths, lines, ends[-1] if ends else 0.0, breadth)
 
 
 def _web(items: Sequence[Item], links: Sequence[Link]) -> _Web:
@@ -148,8 +154,19 @@ def _web(items: Sequence[Item], links: Sequence[Link]) -> _Web:
     return web
 
 
+def _stretched(items: Sequence[Item], ranks: Sequence[int]) -> list[Item]:
+    longest: dict[int, float] = {}
+    for item, rank in zip(items, ranks):
+        if item.stretches:
+            longest[rank] = max(longest.get(rank, 0.0), item.length - item.front)
+    return [
+        item._replace(length=item.front + longest[rank]) if item.stretches else item
+        for item, rank in zip(items, ranks)
+    ]
+
+
 def _pulls(web: _Web, items: int) -> tuple[list[list[Pull]], list[list[Pull]]]:
-    """What each vertex is drawn to; the more strongly, the longer the line would be seen to bend."""
+    """What each vertex is drawn to: most of all, a line that passes to where it passes next."""
     before: list[list[Pull]] = [[] for _ in web.ranks]
     after: list[list[Pull]] = [[] for _ in web.ranks]
     for a, leaves, b, arrives in web.hops:

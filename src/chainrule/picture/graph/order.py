@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 __all__ = ["crossings", "ordered"]
@@ -76,7 +77,7 @@ def crossings(columns: Columns, after: Ends) -> int:
         1
     """
     total = 0
-    for column, following in zip(columns, columns[1:]):
+    for column, following in pairwise(columns):
         place = {v: i for i, v in enumerate(following)}
         met: list[tuple[int, float]] = []  # where the hops so far end, sorted
         for v in column:
@@ -109,7 +110,7 @@ def _swept(columns: Columns, fixed: Ends) -> None:
 
     What has no neighbour there keeps its place.
     """
-    for previous, column in zip(columns, columns[1:]):
+    for previous, column in pairwise(columns):
         place = {v: i for i, v in enumerate(previous)}
         means = {
             v: sum(place[e.other] + _NUDGE * (e.there - e.own) for e in fixed[v]) / len(fixed[v])
@@ -135,6 +136,4 @@ def _exchanged(columns: Columns, before: Ends, after: Ends) -> None:
 
 def _crossed(upper: Sequence[End], lower: Sequence[End], place: dict[int, int]) -> int:
     """How many hops of two neighbours cross on one side."""
-    return sum(
-        (place[a.other], a.there) > (place[b.other], b.there) for a in upper for b in lower
-    )
+    return sum((place[a.other], a.there) > (place[b.other], b.there) for a in upper for b in lower)

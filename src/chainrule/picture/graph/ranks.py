@@ -43,7 +43,7 @@ def ranked(
         least = 0 if v in held else floor
         ranks[v] = max((ranks[p] + 1 for p in before[v]), default=least)
     if last:
-        end = max(max(ranks), 1 + max((ranks[v] for v in range(count) if v not in last), default=0))
+        end = 1 + max((ranks[v] for v in range(count) if v not in last), default=0)
         for v in last:
             ranks[v] = end
     for _ in range(2):

@@ -33,9 +33,9 @@ def drawn(graph: Graph) -> Svg:
 
     Examples:
         >>> from chainrule.picture.graph.model import Edge
-        >>> svg = drawn(Graph("a", [Node("a"), Node("b")], [Edge("a", "b")], description="one edge"))
+        >>> svg = drawn(Graph("a", [Node("a"), Node("b")], [Edge("a", "b")], description="b of a"))
         >>> svg.title, svg.description
-        ('a', 'one edge')
+        ('a', 'b of a')
     """
     layout = arranged(graph)
     top = _REMARK if graph.remark else 0

@@ -1,0 +1,314 @@
+"""Reading a module: its layers as they follow one another, or as they are nested (floor 4).
+
+With an input the data show the way: a node for each call of a layer and for each operation between
+layers, edges as the numbers flowed, a box around the layers of a larger module. Without one there
+is only what contains what: a tree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.draw.trace import Call, Scope, Trace
+from chainrule.draw.words import SIGNS, counted, shape_text
+from chainrule.errors import OptionError, did_you_mean
+from chainrule.nn import Module
+from chainrule.picture.graph import Edge, Graph, Group, Kind, Node
+
+__all__ = ["flow_graph", "tree_graph"]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Which modules are shown with what is in them.
+
+    Attributes:
+        depth: how deep modules are opened: 0 shows the whole as one node.
+        collapse: paths of modules that stay closed.
+        expand: paths of modules that are opened at any depth, a layer too: into its operations.
+    """
+
+    depth: int
+    collapse: Collection[str] = ()
+    expand: Collection[str] = ()
+
+    def shuts(self, module: Module, path: str) -> bool:
+        """Say whether a module is one node."""
+        if path in self.collapse:
+            return True
+        if path in self.expand or any(name.startswith(f"{path}.") for name in self.expand):
+            return False
+        level = path.count(".") + 1 if path else 0
+        return level >= self.depth or not any(True for _ in module.children())
+
+
+def flow_graph(
+    trace: Trace,
+    *,
+    depth: int | None = None,
+    collapse: Sequence[str] = (),
+    expand: Sequence[str] = (),
+    limit: int = 200,
+) -> Graph:
+    """Return the graph of a run of a module.
+
+    Args:
+        trace: the run.
+        depth: how deep modules are opened; as deep as `limit` allows if not given.
+        collapse: paths of modules to show as one node.
+        expand: paths of modules to open at any depth.
+        limit: nodes, above which modules are closed, the innermost first.
+
+    Raises:
+        OptionError: a path that the model has not.
+
+    Examples:
+        >>> from chainrule import nn
+        >>> from chainrule.draw.trace import traced
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> [node.title for node in flow_graph(traced(model, np.zeros((1, 2)))).nodes]
+        ['input', 'Linear', 'ReLU', 'output']
+    """
+    paths = [path for path, _ in trace.model.named_modules()]
+    _check_paths([*collapse, *expand], paths)
+    deepest = 1 + max(path.count(".") + 1 if path else 0 for path in paths)
+    wanted = deepest if depth is None else depth
+    for level in range(min(wanted, deepest), -1, -1):
+        flow = _Flow(trace, Opening(level, collapse, expand))
+        if depth is not None or len(flow.nodes) <= limit:
+            break
+    shut = level < deepest and depth is None
+    return Graph(
+        title=type(trace.model).__name__,
+        nodes=list(flow.nodes.values()),
+        edges=list(flow.edges),
+        groups=list(flow.groups.values()),
+        remark=_heading(trace.model) + (f"; {_closed(level, limit)}" if shut else ""),
+        description=_flow_in_words(trace, flow),
+    )
+
+
+def _closed(level: int, limit: int) -> str:
+    levels = f"modules below level {level} are" if level else "the whole is"
+    return f"{levels} closed to stay within {limit} nodes: depth= and expand= open more"
+
+
+def _heading(model: Module) -> str:
+    return f"{type(model).__name__}: {counted(_parameters(model), 'parameter')}"
+
+
+def _check_paths(wanted: Iterable[str], paths: Sequence[str]) -> None:
+    for path in wanted:
+        if path not in paths:
+            raise OptionError(f"the model has no module {path!r}{did_you_mean(path, paths)}")
+
+
+def _parameters(model: Module) -> int:
+    return sum(math.prod(p.shape) for p in model.parameters())
+
+
+# --- the flow of data -----------------------------------------------------------------------------
+
+
+class _Flow:
+    """Nodes, edges and groups of a trace, by key and in order."""
+
+    def __init__(self, trace: Trace, opening: Opening) -> None:
+        self.trace = trace
+        self.opening = opening
+        self.nodes: dict[str, Node] = {}
+        self.edges: dict[Edge, None] = {}
+        self.groups: dict[str, Group] = {}
+        self.scopes = {id(scope): f"m{i}" for i, scope in enumerate(trace.scopes)}
+        self.calls = {id(call): f"o{i}" for i, call in enumerate(trace.calls)}
+        self.given = {id(array): f"x{i}" for i, array in enumerate(trace.inputs)}
+        for i, array in enumerate(trace.inputs):
+            self._end(f"x{i}", "input", array, i if len(trace.inputs) > 1 else None)
+        for call in trace.calls:
+            self._take(call)
+        for i, (array, maker) in enumerate(zip(trace.outputs, trace.ends)):
+            self._end(f"y{i}", "output", array, i if len(trace.outputs) > 1 else None)
+            source = self.given.get(id(array)) if maker is None else self._shown(maker)[0]
+            if source is not None:
+                self.edges[Edge(source, f"y{i}")] = None
+
+    def _end(self, key: str, kind: Any, array: Any, number: int | None) -> None:
+        title = kind if number is None else f"{kind} {number + 1}"
+        rows = (("", shape_text(array.shape)), ("", str(array.dtype)))
+        self.nodes[key] = Node(key, title, rows, kind)
+
+    def _shown(self, call: Call) -> tuple[str, Scope | None]:
+        """The key of the node that shows `call`, and the module call that node stands for."""
+        closed = None
+        for scope in call.scope.around():
+            if self.opening.shuts(scope.module, scope.path):
+                closed = scope
+        if closed is None:
+            return self.calls[id(call)], None
+        return self.scopes[id(closed)], closed
+
+    def _take(self, call: Call) -> None:
+        key, scope = self._shown(call)
+        if key not in self.nodes:
+            around = call.scope if scope is None else scope.parent
+            group = self._group(around)
+            node = _operation(key, call) if scope is None else _layer(key, scope)
+            self.nodes[key] = _within(node, group)
+        for argument, source in zip(call.args, call.sources):
+            start = self._source(argument, source, call, closed=scope is not None)
+            if start is not None and start != key:
+                self.edges[Edge(start, key)] = None
+
+    def _source(self, x: Any, source: Call | None, call: Call, closed: bool) -> str | None:
+        if source is not None:
+            return self._shown(source)[0]
+        if id(x) in self.given:
+            return self.given[id(x)]
+        if closed or not isinstance(x, np.ndarray) or (x.size == 1 and not self._name(x)):
+            return None
+        return self._leaf(x, call)
+
+    def _name(self, x: Any) -> str:
+        return self.trace.names.get(id(x), "")
+
+    def _leaf(self, x: Any, call: Call) -> str:
+        """A parameter or constant that an operation outside all layers reads."""
+        key = f"p{id(x)}"
+        key = self.given.setdefault(id(x), f"p{len(self.given)}")
+        name = self._name(x)
+        rows = (("", shape_text(x.shape)), ("", str(x.dtype)))
+        node = Node(key, name or "constant", rows, "leaf" if name else "constant")
+        self.nodes[key] = _within(node, self._group(call.scope))
+        return key
+
+    def _group(self, scope: Scope | None) -> str:
+        """The key of the box around what happens in a module call; the outermost has none."""
+        if scope is None or scope.parent is None:
+            return ""
+        for each in reversed(scope.around()[:-1]):
+            key = self.scopes[id(each)]
+            if key not in self.groups:
+                parent = "" if each.parent is None else self.scopes[id(each.parent)]
+                title = f"{each.path}  {type(each.module).__name__}{_again(each)}"
+                self.groups[key] = Group(key, title, parent if parent in self.groups else "")
+        return self.scopes[id(scope)]
+
+
+def _within(node: Node, group: str) -> Node:
+    return Node(node.key, node.title, node.rows, node.kind, node.sign, group, node.note)
+
+
+def _again(scope: Scope) -> str:
+    return f" (call {scope.again + 1})" if scope.again else ""
+
+
+def _layer(key: str, scope: Scope) -> Node:
+    module = scope.module
+    count = _parameters(module)
+    rows = [("name", scope.path.rpartition(".")[2])] if scope.path else []
+    rows += [("parameters", f"{count:,}")] if count else []
+    rows += [("output", shape_text(array.shape)) for array in scope.output]
+    owned = [f"{name} {shape_text(p.shape)}" for name, p in module.named_parameters()]
+    made = repr(module).partition("\n")[0].rstrip("(")
+    note = "; ".join([f"{scope.path}: {made}".lstrip(": "), *owned[:8]])
+    title = type(module).__name__ + _again(scope)
+    return Node(key, title, tuple(rows), "module" if count else "result", note=note)
+
+
+def _operation(key: str, call: Call) -> Node:
+    assert call.op is not None or call.scope is not None
+    if call.op is None:
+        return Node(key, type(call.scope.module).__name__, (), "result")
+    numbers = [f"{x:.4g}" for x in call.args if isinstance(x, (int, float))]
+    title = " ".join([SIGNS.get(call.op.name, call.op.name), *numbers])
+    first = np.shape(call.args[0]) if call.args else ()
+    rows = () if np.shape(call.y) == first else (("", shape_text(np.shape(call.y))),)
+    told = ", ".join(f"{name}={value!r}" for name, value in call.attrs.items())
+    return Node(key, title, rows, "operation", note=f"{call.op.name} {told}".strip()[:200])
+
+
+def _flow_in_words(trace: Trace, flow: _Flow) -> str:
+    shown = ", ".join(node.title for node in list(flow.nodes.values())[:20])
+    given = " and ".join(shape_text(array.shape) for array in trace.inputs)
+    return (
+        f"{_heading(trace.model)}; from {given} to "
+        f"{' and '.join(shape_text(array.shape) for array in trace.outputs)} through {shown}"
+        + (", ..." if len(flow.nodes) > 20 else "")
+    )
+
+
+# --- what contains what ---------------------------------------------------------------------------
+
+
+def tree_graph(
+    model: Module,
+    *,
+    depth: int | None = None,
+    collapse: Sequence[str] = (),
+    expand: Sequence[str] = (),
+    limit: int = 200,
+) -> Graph:
+    """Return the tree of a module and all that is in it, with the parameters of each.
+
+    Args:
+        model: the module.
+        depth: how deep modules are opened; as deep as `limit` allows if not given.
+        collapse: paths of modules to show without what is in them.
+        expand: paths of modules to open at any depth.
+        limit: nodes, above which modules are closed, the innermost first.
+
+    Raises:
+        OptionError: a path that the model has not.
+
+    Examples:
+        >>> from chainrule import nn
+        >>> graph = tree_graph(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
+        >>> [node.title for node in graph.nodes]
+        ['Sequential', 'Linear', 'ReLU']
+    """
+    paths = [path for path, _ in model.named_modules(remove_duplicate=False)]
+    _check_paths([*collapse, *expand], paths)
+    deepest = 1 + max(path.count(".") + 1 if path else 0 for path in paths)
+    wanted = deepest if depth is None else depth
+    for level in range(min(wanted, deepest), -1, -1):
+        shown = _opened(model, Opening(level, collapse, expand))
+        if depth is not None or len(shown) <= limit:
+            break
+    shut = level < deepest and depth is None
+    return Graph(
+        title=type(model).__name__,
+        nodes=[_branch(path, module) for path, module in shown],
+        edges=[Edge(f"m{path.rpartition('.')[0]}", f"m{path}") for path, _ in shown if path],
+        remark=_heading(model) + (f"; {_closed(level, limit)}" if shut else ""),
+        description=f"{_heading(model)}: "
+        + ", ".join(f"{path} {type(module).__name__}".strip() for path, module in shown[:20]),
+    )
+
+
+def _opened(model: Module, opening: Opening) -> list[tuple[str, Module]]:
+    """Modules by path, parents first, without those in a closed one."""
+    shown: list[tuple[str, Module]] = []
+    waiting = [("", model)]
+    while waiting:
+        path, module = waiting.pop()
+        shown.append((path, module))
+        if not opening.shuts(module, path):
+            children = [(f"{path}.{name}".lstrip("."), c) for name, c in module.named_children()]
+            waiting.extend(reversed(children))
+    return shown
+
+
+def _branch(path: str, module: Module) -> Node:
+    own = list(module.named_parameters(recurse=False))
+    rows = [("name", path.rpartition(".")[2])] if path else []
+    rows += [(name, shape_text(p.shape)) for name, p in own[:6]]
+    if not own and (count := _parameters(module)):
+        rows += [("parameters", f"{count:,}")]
+    note = f"{path}: {repr(module).partition(chr(10))[0].rstrip('(')}".lstrip(": ")
+    kind: Kind = "module" if own else "result"
+    return Node(f"m{path}", type(module).__name__, tuple(rows), kind, note=note)
