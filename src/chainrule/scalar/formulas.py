@@ -14,11 +14,11 @@ __all__ = ["FORMULAS"]
 
 
 def _exponent_slope(m: Any, y: Any, a: Any, b: Any) -> Any:
-    return m.where((a == 0.0) & (b >= 0.0), 0.0, y * m.log(a))
+    return m.where(m.equal(a, 0.0) & (b >= 0.0), 0.0, y * m.log(a))
 
 
 def _base_slope(m: Any, a: Any, b: Any) -> Any:
-    return m.where(b == 0.0, 0.0, b * m.power(a, b - 1.0))
+    return m.where(m.equal(b, 0.0), 0.0, b * m.power(a, b - 1.0))
 
 
 # "**n" is a power whose exponent is a plain number, which has no slope.

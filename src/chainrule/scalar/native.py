@@ -8,6 +8,7 @@ two arrays, it leaves a line in LLVM's language for each step.
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -35,7 +36,7 @@ class NativeTape(Tape):
         (0.0, array([0., 2.]))
     """
 
-    means = "in machine code"
+    means = "machine code"
 
     def __init__(self, wiring: Wiring) -> None:
         compiled()
@@ -63,6 +64,9 @@ def compiled() -> tuple[Callable[..., None], Callable[..., None], Any]:
     llvm = errors.require("llvmlite.binding", "native", "the native replay of scalars")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    library = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)  # the one behind `math`
+    for name in ("exp", "log", "tanh", "pow"):
+        llvm.add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
     machine = llvm.Target.from_default_triple().create_target_machine(opt=3)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(program()), machine)
     engine.finalize_object()
@@ -222,8 +226,21 @@ class Machine:
     def power(self, x: Register, exponent: Register) -> Register:
         return self.line(f"call double @pow(double {x}, double {exponent})")
 
+    def equal(self, x: Register, y: Operand) -> Register:
+        return self.line(f"fcmp oeq double {x}, {y}")
+
     def where(self, condition: Register, x: Operand, y: Operand) -> Register:
         return self.line(f"select i1 {condition}, double {x}, double {y}")
+
+
+def writes(instruction: str, swapped: bool = False) -> Callable[..., Register]:
+    """Make an operator that writes one instruction on a register and its other operands."""
+
+    def operator(self: Register, *others: Operand) -> Register:
+        operands = [*others, self] if swapped else [self, *others]
+        return self.machine.line(f"{instruction} {', '.join(map(str, operands))}")
+
+    return operator
 
 
 class Register:
@@ -235,33 +252,14 @@ class Register:
     def __str__(self) -> str:
         return self.name
 
+    __add__, __radd__ = writes("fadd double"), writes("fadd double", swapped=True)
+    __sub__, __rsub__ = writes("fsub double"), writes("fsub double", swapped=True)
+    __mul__, __rmul__ = writes("fmul double"), writes("fmul double", swapped=True)
+    __truediv__, __rtruediv__ = writes("fdiv double"), writes("fdiv double", swapped=True)
+    __neg__ = writes("fneg double")
+    __lt__, __le__ = writes("fcmp olt double"), writes("fcmp ole double")
+    __gt__, __ge__ = writes("fcmp ogt double"), writes("fcmp oge double")
+    __and__ = writes("and i1")
+
 
 Operand = Register | float
-
-
-def operator(instruction: str, swapped: bool = False) -> Callable[..., Register]:
-    """Make a method that writes one instruction on a register and its other operands."""
-
-    def method(self: Register, *others: Operand) -> Register:
-        operands = [*others, self] if swapped else [self, *others]
-        return self.machine.line(f"{instruction} {', '.join(map(str, operands))}")
-
-    return method
-
-
-for sign, instruction in {
-    "add": "fadd double",
-    "sub": "fsub double",
-    "mul": "fmul double",
-    "truediv": "fdiv double",
-    "neg": "fneg double",
-    "eq": "fcmp oeq double",
-    "lt": "fcmp olt double",
-    "le": "fcmp ole double",
-    "gt": "fcmp ogt double",
-    "ge": "fcmp oge double",
-    "and": "and i1",
-}.items():
-    setattr(Register, f"__{sign}__", operator(instruction))
-    if sign in {"add", "sub", "mul", "truediv"}:
-        setattr(Register, f"__r{sign}__", operator(instruction, swapped=True))

@@ -39,7 +39,7 @@ class Neuron:
         activation: its name.
 
     Raises:
-        OptionError: an activation that does not exist.
+        OptionError: an activation that does not exist, or no inputs.
         ShapeError: a call with more or fewer numbers than inputs.
 
     Examples:
@@ -57,6 +57,7 @@ class Neuron:
             raise OptionError(
                 f"an activation is one of {', '.join(ACTIVATIONS)}, got {activation!r}{hint}"
             )
+        _check_size("a Neuron has at least 1 input", nin)
         rng = rng or random.Random(0)
         self.w = [Value(rng.uniform(-1, 1), label=f"w{i + 1}") for i in range(nin)]
         self.b = Value(0.0, label="b")
@@ -97,6 +98,7 @@ class Layer:
     def __init__(
         self, nin: int, nout: int, activation: str = "tanh", rng: random.Random | None = None
     ) -> None:
+        _check_size("a Layer has at least 1 neuron", nout)
         rng = rng or random.Random(0)
         self.neurons = [Neuron(nin, activation, rng) for _ in range(nout)]
 
@@ -147,6 +149,7 @@ class MLP:
         output: str = "tanh",
         seed: int = 0,
     ) -> None:
+        _check_size("an MLP has at least 1 layer", len(nouts))
         rng = random.Random(seed)
         sizes = [nin, *nouts]
         bends = [activation] * (len(nouts) - 1) + [output]
@@ -170,3 +173,8 @@ class MLP:
     def __repr__(self) -> str:
         sizes = [len(layer.neurons) for layer in self.layers]
         return f"MLP({len(self.layers[0].neurons[0].w)}, {sizes})"
+
+
+def _check_size(expected: str, size: int) -> None:
+    if size < 1:
+        raise OptionError(f"{expected}, got {size}")

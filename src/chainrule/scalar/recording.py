@@ -79,7 +79,7 @@ class Recorded:
     Examples:
         >>> x = Value(2)
         >>> compile(lambda x: 3 * x + 1, x, backend="numpy")
-        Recorded(2 operations in 2 runs by NumPy)
+        Recorded(operations=2, runs=2, replay='NumPy')
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Recorded:
 
     def __repr__(self) -> str:
         tape = self.tape
-        return f"Recorded({len(tape.a)} operations in {len(tape.runs)} runs {tape.means})"
+        return f"Recorded(operations={len(tape.a)}, runs={len(tape.runs)}, replay={tape.means!r})"
 
 
 # --- recording ------------------------------------------------------------------------------------

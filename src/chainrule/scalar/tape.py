@@ -32,7 +32,7 @@ class Tape:
         slope_a, slope_b: for each result the slope by each operand.
         data, grad: for each number, and for what is absent.
         leaves: how many of the numbers are leaves.
-        means: by what it is replayed, in words.
+        means: what replays it, in words.
 
     Examples:
         >>> tape = Tape([("", ()), ("", ()), ("*", (0, 1)), ("tanh", (2,))])
@@ -42,7 +42,7 @@ class Tape:
         (0.0, array([0., 2.]))
     """
 
-    means = "by NumPy"
+    means = "NumPy"
 
     def __init__(self, wiring: Wiring) -> None:
         levels: list[int] = []
@@ -53,7 +53,7 @@ class Tape:
         absent = len(wiring)
         results = [i for i in order if wiring[i][0]]
         places = [(*(place[j] for j in wiring[i][1]), absent)[:2] for i in results]
-        self.a, self.b = np.array(places, dtype=np.intp).reshape(-1, 2).T.copy()
+        self.a, self.b = np.array(places, dtype=np.int64).reshape(-1, 2).T.copy()
         self.slope_a, self.slope_b = np.empty((2, len(results)))
         self.data, self.grad = np.zeros((2, len(wiring) + 1))
         self.leaves = len(wiring) - len(results)

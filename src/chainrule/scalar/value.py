@@ -102,7 +102,7 @@ class Value:
 
     def __abs__(self) -> Value:
         x = self.data
-        return _result("abs", abs(x), self, math.copysign(1.0, x) if x else 0.0)
+        return _result("abs", abs(x), self, float((x > 0) - (x < 0)))
 
     def __radd__(self, other: float) -> Value:
         return Value(other) + self
@@ -154,7 +154,9 @@ class Value:
     @property
     def operands(self) -> tuple[Value, ...]:
         """What the operation was done on, in the order in which it was written."""
-        return tuple(x for x in (self._a, self._b) if x is not None)
+        if self._b is not None:
+            return self._a, self._b
+        return (self._a,) if self.op else ()
 
     @property
     def slopes(self) -> tuple[float, ...]:
