@@ -54,7 +54,7 @@ for h in (1, 0.1, 0.01, 0.001):
 # curve there: falling at x = -1, level at the bottom, steep at x = 3.
 
 # %%
-draw.function(curve, -2.5, 4.5, slopes=(-1.0, 2 / 3, 3.0))
+draw.function(curve, -2.5, 4.5, slopes=(-1.0, 2 / 3, 3.0), title="3x² - 4x + 5")
 
 # %% [markdown]
 # ## Failure: smaller is not always better

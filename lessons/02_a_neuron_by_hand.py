@@ -21,7 +21,12 @@ target = sum(rectangle) / 4
 print(f"{rectangle} is {target} grey")
 
 # %%
-draw.images([[rectangle[:2], rectangle[2:]]], captions=[f"{target} grey"])
+ink = [[0.0] * 4, rectangle, [1.0] * 4]
+draw.images(
+    [[1 - x for x in cells] for cells in ink],  # on a screen 1 is white
+    captions=["white: 0", f"ours: {target}", "black: 1"],
+    title="How grey they are",
+)
 
 # %% [markdown]
 # ## The neuron
@@ -59,7 +64,9 @@ quarter = [0.25, 0.25, 0.25, 0.25]
 print(f"weights of a quarter say {neuron(quarter, rectangle):.4f}")
 
 # %%
-draw.weights([random_weights, quarter], shape=(2, 2))
+draw.weights(
+    [random_weights, quarter], captions=["random", "quarters"], title="The weights of two neurons"
+)
 
 # %% [markdown]
 # The same four numbers in, the same arithmetic, another answer: **what a neuron knows is in its
@@ -102,8 +109,15 @@ print(f"{mse([neuron(quarter, rectangle)], [target]):.4f}")
 # %% [markdown]
 # Twice as far off costs four times as much: squares forgive small errors and insist on large ones.
 
+
 # %%
-draw.function(lambda answer: (answer - target) ** 2, -0.1, 1.0, slopes=(guess,))
+def squared_error(answer):
+    return (answer - target) ** 2
+
+
+draw.function(
+    squared_error, -0.1, 1.0, slopes=(guess,), title="The loss by the answer", x_label="answer"
+)
 
 # %% [markdown]
 # ## Who is to blame?

@@ -122,7 +122,7 @@ for epoch in (0, 1, 10, 100, 200, 300):
 print("weights", [round(w, 4) for w in weights])
 
 # %%
-draw.curves({"loss": losses}, title="The loss over 300 epochs")
+draw.curves(losses, title="The loss over 300 epochs", x_label="epoch", log_y=True)
 
 # %% [markdown]
 # All four weights have become a quarter. Nobody has told the neuron about quarters or averages: it
@@ -135,7 +135,7 @@ for cells in unseen:
     print(f"{cells}: {neuron(weights, cells):.3f}, the average is {sum(cells) / 4:.3f}")
 
 # %%
-draw.weights([START, weights], shape=(2, 2))
+draw.weights([START, weights], captions=["before", "after"], title="Four weights")
 
 # %% [markdown]
 # ## Two speeds

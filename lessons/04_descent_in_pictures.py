@@ -60,7 +60,7 @@ for n in (0, 1, 2, 3, 10, 20):
     print(f"step {n:>2}: x = {path[n]:>6.3f}, slope {s:>6.3f}, next step {-0.3 * s:>6.3f}")
 
 # %%
-draw.descent(valley, path, -3, 7)
+draw.descent(valley, path, -3, 7, title="Steps as long as the slope says")
 
 # %% [markdown]
 # Big strides where it is steep, small ones near the bottom, and it comes to rest by itself: where the
@@ -101,7 +101,9 @@ for n in (0, 5, 20, 60):
     print(f"step {n:>2}: weights {hike[n].round(3)}, loss {loss(*hike[n]):.6f}")
 
 # %%
-draw.surface(loss, hike, (-0.8, 1.2), (-0.8, 1.2))
+draw.surface(
+    loss, hike, (-0.8, 1.2), (-0.8, 1.2), title="Loss by two weights", x_label="w1", y_label="w2"
+)
 
 # %% [markdown]
 # The lowest point of the landscape is at (0.25, 0.25): there the neuron takes the average. The path
@@ -158,7 +160,7 @@ ball = np.array(ball)
 print(f"the ball after 100 steps:  {ball[-1].round(3)}, height {gorge(*ball[-1]):.6f}")
 
 # %%
-draw.surface(gorge, {"hiker": hiker, "ball": ball}, (-10, 3), (-2, 2))
+draw.surface(gorge, {"hiker": hiker, "ball": ball}, (-10, 3), (-2, 2), title="Through the gorge")
 
 # %% [markdown]
 # Where the hiker's height stalls, the ball's keeps falling. [Lesson 13](13_optimisers.py) comes back
@@ -168,6 +170,7 @@ draw.surface(gorge, {"hiker": hiker, "ball": ball}, (-10, 3), (-2, 2))
 draw.curves(
     {"hiker": [gorge(*p) for p in hiker], "ball": [gorge(*p) for p in ball]},
     title="Height after each step",
+    log_y=True,
 )
 
 # %% [markdown]

@@ -37,7 +37,7 @@ oversteps = descend(bowl, 1.0, 1.1, 8)
 print("learning rate 1.1:", [round(x, 2) for x in oversteps])
 
 # %%
-draw.descent(bowl, oversteps, -5, 5)
+draw.descent(bowl, oversteps, -5, 5, title="Learning rate 1.1: thrown out")
 
 # %% [markdown]
 # Each step crosses the bottom and ends *higher up* on the other side, where it is steeper still, so
@@ -55,7 +55,7 @@ for rate in (0.1, 0.5, 0.9, 1.0, 1.1):
 
 # %%
 lands = descend(bowl, 4.0, 0.1, 20)
-draw.descent(bowl, lands, -5, 5)
+draw.descent(bowl, lands, -5, 5, title="Learning rate 0.1: lands")
 
 # %% [markdown]
 # 0.1 walks down patiently. 0.5 is there in one step. 0.9 swings from side to side and still comes to
@@ -106,7 +106,9 @@ for share, losses in runs.items():
 # %%
 draw.curves(
     {f"rate {share * limit:.2f}": losses[:60] for share, losses in runs.items()},
-    title="Just below the limit, and just above",
+    title="The loss just below the limit, and just above",
+    x_label="epoch",
+    log_y=True,
 )
 
 # %% [markdown]
@@ -127,10 +129,10 @@ for name, walk in (("from  2", to_local), ("from -2", to_global)):
     print(f"{name}: comes to rest at {walk[-1]:>6.3f}, height {two_valleys(walk[-1]):>6.3f}")
 
 # %%
-draw.descent(two_valleys, to_local, -2.2, 2.2)
+draw.descent(two_valleys, to_local, -2.2, 2.2, title="From 2: the local valley")
 
 # %%
-draw.descent(two_valleys, to_global, -2.2, 2.2)
+draw.descent(two_valleys, to_global, -2.2, 2.2, title="From -2: the global valley")
 
 # %% [markdown]
 # The same curve, the same steps; the start alone decides. The right-hand valley is a **local**
@@ -173,7 +175,7 @@ settled = thrown + descend(two_valleys, thrown[-1], 0.02, 100)[1:]
 print("long steps first:", [round(x, 2) for x in thrown], f"... then short ones: {settled[-1]:.3f}")
 
 # %%
-draw.descent(two_valleys, settled, -2.2, 2.2)
+draw.descent(two_valleys, settled, -2.2, 2.2, title="Long steps first, then short ones")
 
 # %% [markdown]
 # **Roll, do not walk.** A ball that keeps nine tenths of its speed

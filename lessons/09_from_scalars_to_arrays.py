@@ -143,7 +143,7 @@ ink = picture @ weights
 print(f"the neuron finds the digit {ink:.3f} grey, NumPy's mean says {picture.mean():.3f}")
 
 # %%
-draw.images([picture.reshape(100, 100)], captions=[f"{ink:.3f} grey"])
+draw.images([1 - picture.reshape(100, 100)], captions=[f"{ink:.3f} grey"])
 
 # %% [markdown]
 # ## Failure: how light is white?
@@ -197,10 +197,9 @@ print("weights", light_weights.ravel().round(3), "bias", bias.round(3))
 # find upper minus lower, but not drop the sign. Do more layers help?
 
 # %%
-upper, lower = small[:, :2].mean(axis=1), small[:, 2:].mean(axis=1)
-tasks = {"average": average, "edge": abs(upper - lower)[:, None]}
+edge = abs(small[:, :2].mean(axis=1) - small[:, 2:].mean(axis=1))[:, None]
 runs = {}
-for task, target in tasks.items():
+for task, target in (("average", average), ("edge", edge)):
     for sizes in ([4, 1], [4, 8, 1], [4, 8, 4, 1]):
         for activation in ("none", "ReLU"):
             losses = learn(sizes, target, activation == "ReLU")[2]
@@ -218,8 +217,9 @@ for task, target in tasks.items():
 # lower one. For the average, a plain sum, the bend is only in the way. Watch the loss:
 
 # %%
-edges = {name: losses for name, losses in runs.items() if name.startswith("edge")}
-draw.curves(edges, title="Learning to see an edge")
+few = ("edge [4, 1] none", "edge [4, 8, 1] none", "edge [4, 8, 1] ReLU", "edge [4, 8, 4, 1] ReLU")
+curves = {name: np.column_stack([range(0, 2000, 20), runs[name][::20]]) for name in few}
+draw.curves(curves, title="Learning to see an edge", x_label="epoch", log_y=True)
 
 # %% [markdown]
 # ## What we found, checked

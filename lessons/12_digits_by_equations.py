@@ -204,6 +204,7 @@ draw.images(
     [X_dev[:, i].reshape(side, side) for i in first],
     captions=[f"{says[i]} ({sure[i]:.0%})" for i in first],
     wrong=[says[i] != y_dev[i] for i in first],
+    title="What the network says, and how sure it is",
 )
 
 # %% [markdown]
@@ -213,8 +214,7 @@ draw.images(
 # would puzzle nobody. And a few labels in such files are simply wrong: only by looking do you find out.
 
 # %%
-mistakes = np.flatnonzero(says != y_dev)
-mistakes = mistakes[np.argsort(-sure[mistakes])]
+mistakes = sorted(np.flatnonzero(says != y_dev), key=lambda i: -sure[i])
 pairs = [f"{y_dev[i]} read as {says[i]}" for i in mistakes]
 print(f"{len(mistakes)} mistakes; most common:", max(sorted(set(pairs)), key=pairs.count))
 show(mistakes[0])
@@ -224,7 +224,7 @@ worst = mistakes[:12]
 draw.images(
     [X_dev[:, i].reshape(side, side) for i in worst],
     captions=[f"{y_dev[i]}, says {says[i]} ({sure[i]:.0%})" for i in worst],
-    wrong=[True] * len(worst),
+    title="The mistakes of which it was most sure",
 )
 
 # %% [markdown]
@@ -243,7 +243,7 @@ gentle = train(gentle, X, 500, every=250)
 print(f"of the images never seen: {accuracy(gentle, X_dev, y_dev):.1%} instead of {on_dev:.1%}")
 
 # %%
-draw.weights(gentle[0], shape=(side, side))
+draw.weights(gentle[0], title="What each hidden unit looks for: red for ink, blue for none")
 
 # %% [markdown]
 # ## What we found, checked

@@ -82,7 +82,7 @@ for method, path in paths.items():
     print(f"{method:>8}, rate {rates[method]:>5}: height {gorge(*path[-1]):.2g}")
 
 # %%
-draw.surface(gorge, paths, (-10, 4), (-3, 3))
+draw.surface(gorge, paths, (-10, 4), (-2, 2), title="Four ways through the gorge")
 
 # %% [markdown]
 # Dividing by the size of the slope has a second effect: **the size of the loss no longer matters**.
@@ -186,7 +186,8 @@ uneven = table(units=np.where(np.arange(64) % 8 < 4, 10.0, 1.0)[:, None])
 # slopes, lose far less. (The best remedy is lesson 12's: bring the inputs to one scale first.)
 
 # %%
-draw.curves(uneven, title="Accuracy at each of the seven rates, uneven units")
+title, x_label = "Digits read, with uneven units", "learning rate as a power of ten"
+draw.curves(uneven, x=np.log10(RATES), title=title, x_label=x_label, percent=True)
 
 # %% [markdown]
 # ## What else one can turn
@@ -240,10 +241,8 @@ best = {name: max(rows) for name, rows in even.items()}
 worst = {name: max(rows) for name, rows in uneven.items()}
 assert gorge(*paths["plain"][-1]) > 1
 assert all(gorge(*paths[name][-1]) < 0.01 for name in ("momentum", "RMSprop", "Adam"))
-assert detours["plain"] > 1e6
-assert detours["momentum"] > 1e6
-assert detours["RMSprop"] < 1e-5
-assert detours["Adam"] < 1e-5
+assert min(detours["plain"], detours["momentum"]) > 1e6
+assert max(detours["RMSprop"], detours["Adam"]) < 1e-5
 assert min(best.values()) > 0.9  # with a rate that suits it, every one reads about as many
 assert min(worst["RMSprop"], worst["Adam"]) > max(worst["plain"], worst["momentum"]) + 0.05
 assert RATES[even["Adam"].index(best["Adam"])] in (0.003, 0.01, 0.03)
