@@ -101,9 +101,9 @@ class LeakyReLU(Function):
         return ops.leaky_relu(X, self.negative_slope)
 
     def local_grad(self, X: Array) -> dict[str, Array]:
-        """Return 1 above 0 and negative_slope elsewhere: the function itself, taken of +-1."""
-        sides = ops.where(ops.gt(X, 0), np.ones((), X.dtype), -np.ones((), X.dtype))
-        return {"X": ops.abs(ops.leaky_relu(sides, self.negative_slope))}
+        """Return 1 above 0 and negative_slope elsewhere."""
+        one = np.ones((), X.dtype)
+        return {"X": ops.where(ops.gt(X, 0), one, one * self.negative_slope)}
 
     def __repr__(self) -> str:
         return f"LeakyReLU({self.negative_slope})"

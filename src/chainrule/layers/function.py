@@ -227,8 +227,8 @@ class Layer(Function):
         for name, weight in self.weight.items():
             if name not in self.weight_update:
                 raise GradientError(
-                    f"{type(self).__name__} has no gradient for its weight {name!r} yet; "
-                    "run backward before the weights are updated"
+                    f"weight {name!r} has no gradient yet; run backward before the weights are "
+                    "updated"
                 )
             ops.sgd_step(weight, self.weight_update[name], _NO_MOMENTUM, lr)
 
