@@ -1,5 +1,6 @@
 """Recorded functions: the same numbers as without, whatever replays them, and what cannot be."""
 
+import copy
 import math
 import random
 import sys
@@ -116,6 +117,15 @@ def test_an_input_that_is_not_used_takes_its_number(backend):
     step = compile(lambda x, _: 2 * x, x, unused, backend=backend)
     assert step(4.0, 5.0) == 8.0
     assert (unused.data, unused.grad) == (5.0, 0.0)
+
+
+@each_backend
+def test_a_copy_has_memory_of_its_own(backend):
+    x = Value(3)
+    step = compile(lambda x: x * x, x, backend=backend)
+    other = copy.deepcopy(step)
+    assert (other(5.0), other.captured[0].grad) == (25.0, 10.0)
+    assert (step(), x.grad) == (9.0, 6.0)
 
 
 @each_backend

@@ -41,21 +41,27 @@ class NativeTape(Tape):
     def __init__(self, wiring: Wiring) -> None:
         compiled()
         super().__init__(wiring)
-        self._ops = np.array([NUMBERS[op] for op, _, _ in self.runs], dtype=np.int64)
-        self._stops = np.array([stop for _, _, stop in self.runs], dtype=np.int64)
-        runs = (self._ops.ctypes.data, self._stops.ctypes.data, len(self.runs))
-        operands = (self.a.ctypes.data, self.b.ctypes.data)
-        slopes = (self.slope_a.ctypes.data, self.slope_b.ctypes.data)
-        results = self.leaves * self.data.itemsize  # where they begin
-        data, grad = self.data.ctypes.data, self.grad.ctypes.data
-        self._forward = (*runs, *operands, *slopes, data, data + results)
-        self._backward = (len(self.a), *operands, *slopes, grad, grad + results)
+        self.ops = np.array([NUMBERS[op] for op, _, _ in self.runs], dtype=np.int64)
+        self.stops = np.array([stop for _, _, stop in self.runs], dtype=np.int64)
 
     def forward(self) -> None:
-        compiled()[0](*self._forward)
+        runs = (*addresses(self.ops, self.stops), len(self.runs))
+        compiled()[0](*runs, *self._operands(), *self._numbers(self.data))
 
     def backward(self) -> None:
-        compiled()[1](*self._backward)
+        compiled()[1](len(self.a), *self._operands(), *self._numbers(self.grad))
+
+    def _operands(self) -> list[int]:
+        return addresses(self.a, self.b, self.slope_a, self.slope_b)
+
+    def _numbers(self, array: np.ndarray) -> list[int]:
+        """Return where all numbers are, and where the results among them begin."""
+        return addresses(array, array[self.leaves :])
+
+
+def addresses(*arrays: np.ndarray) -> list[int]:
+    """Return where arrays lie in memory."""
+    return [array.ctypes.data for array in arrays]
 
 
 @cache
