@@ -37,7 +37,7 @@ def nudged(function, inputs, h=1e-6):
 
 inputs = (2.0, -3.0, 10.0, -2.0)
 by_nudging = nudged(formula, inputs)
-print("L =", formula(*inputs), "slopes by nudging:", by_nudging)
+print(f"L = {formula(*inputs)}, slopes by nudging:", *by_nudging, sep="\n  ")
 
 # %% [markdown]
 # Two things are wrong. The slopes are 6, -4, -2 and 4, and a good third of the digits is noise. And
@@ -111,7 +111,7 @@ calls = Naive.calls
 print(f"20 additions: backward was called {calls:,} times")
 
 # %% [markdown]
-# Every addition is walked twice for each time that the one above it is walked: two million walks.
+# Each addition is walked twice whenever the one after it is walked once: two million walks.
 #
 # **A long chain.** A function that calls itself for every operation runs out of stack:
 

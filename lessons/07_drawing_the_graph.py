@@ -7,6 +7,7 @@
 
 # %%
 import tempfile
+import textwrap
 from pathlib import Path
 
 import chainrule as cr
@@ -125,7 +126,7 @@ with tempfile.TemporaryDirectory() as folder:
         draw(o).save(Path(folder, name))
     saved = {path.name: path.read_text() for path in sorted(Path(folder).iterdir())}
 for name, text in saved.items():
-    print(f"{name}: {len(text):,} characters, beginning with {text[:40]!r}")
+    print(f"{name}: {len(text):,} characters, beginning with {text[:36]!r}")
 
 # %% [markdown]
 # ## Networks of tensors
@@ -150,7 +151,7 @@ draw(network, example)
 # %%
 lowered = draw(network, example, scalars=True)
 answer = dict(lowered.graph.nodes[-1].rows)["data"]
-print(f"{lowered}; at its end {answer}, and the network itself says {network(example).item():.4g}")
+print(f"{lowered}; at its end {answer}, and the network says {network(example).item():.4g}")
 lowered
 
 # %% [markdown]
@@ -163,7 +164,7 @@ try:
     draw(large, cr.zeros(1, 784), scalars=True)
 except ChainruleError as error:
     refused = str(error)
-print("Refused:", refused)
+print(textwrap.fill(f"Refused: {refused}", 86))
 
 # %% [markdown]
 # ## What we found, checked

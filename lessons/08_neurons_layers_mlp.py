@@ -99,8 +99,9 @@ def train(mlp, zero_grad, steps=50, lr=0.1):
 # %%
 forgotten = [train(MLP(3, [4, 4, 1], seed), zero_grad=False) for seed in range(12)]
 cleared = [train(MLP(3, [4, 4, 1], seed), zero_grad=True) for seed in range(12)]
+print("loss after 50 steps")
 for name, runs in (("forgotten", forgotten), ("cleared", cleared)):
-    print(f"{name:>9}: loss after 50 steps", *(f"{losses[-1]:.3f}" for losses in runs))
+    print(f"{name:>9}:", *(f"{losses[-1]:.3f}" for losses in runs))
 
 # %%
 draw.curves(

@@ -3,7 +3,7 @@
 #
 # A network that sorts things into classes gives a score for each class. Softmax turns scores into
 # probabilities, cross-entropy says how wrong those are, and the two belong together so closely that
-# no library computes them apart. This lesson takes each alone, watches it fail, and finds the short
+# libraries compute them as one. This lesson takes each alone, watches it fail, and finds the short
 # formula in which all the failures disappear: *the gradient is what was said minus what was true*.
 
 # %%
@@ -55,8 +55,8 @@ print("the same, repaired:", softmax(large).round(3), "as for 1, 2, 3")
 # the right class and 0 for the others.
 #
 # **Failure: sure of the wrong thing, and unable to learn.** Take two classes, of which the first is
-# right, and a network whose second score is ahead by some gap. What is the slope of the loss by the
-# right score, that is, how hard is the network pushed to raise it?
+# right, and a network whose right score is behind by some gap. How hard does the loss push it up?
+# (The push is the slope of the loss by that score, with its sign turned round.)
 
 
 # %%
@@ -80,17 +80,17 @@ push = {
     "squared error": -nudged(squared_error, scores, first)[:, 0],
     "cross-entropy": -nudged(cross_entropy_by_hand, scores, first)[:, 0],
 }
+print("behind by  probability  push:", *(f"{name:>15}" for name in push))
 for gap in (-5, 0, 5, 10, 20):
     at = np.argmin(abs(gaps - gap))
     p = softmax(scores[at])[0]
-    print(f"wrong class ahead by {gap:>3}: probability of the right one {p:.0e}", end=", ")
-    print(", ".join(f"{name} pushes {slopes[at]:.0e}" for name, slopes in push.items()))
+    print(f"{gap:>9} {p:12.0e}       ", *(f"{slopes[at]:15.0e}" for slopes in push.values()))
 
 # %%
 draw.curves(
     {name: np.stack([gaps, slopes], axis=1) for name, slopes in push.items()},
     title="How hard the loss pushes the right score up",
-    x_label="by how much the wrong class is ahead",
+    x_label="by how much the right score is behind",
     y_label="push",
 )
 

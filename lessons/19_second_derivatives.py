@@ -5,6 +5,7 @@
 # up, it makes steps possible that land at once, and it costs less than one would think.
 
 # %%
+import textwrap
 from timeit import repeat
 
 import numpy as np
@@ -73,7 +74,7 @@ try:
     grad(forgotten, x)
 except GradientError as error:
     refused = str(error)
-print("Refused:", refused)
+print(textwrap.fill(f"Refused: {refused}", 86))
 
 (first,) = grad(x**3, x, create_graph=True)
 (second,) = grad(first, x, create_graph=True)
