@@ -61,6 +61,12 @@ def _batch_norm(m: nn.BatchNorm2d) -> layers.Function:
     return layer
 
 
+def _normalize(m: nn.Normalize) -> layers.Function:
+    layer = layers.Normalize(_array(m.mean), _array(m.std))
+    layer.mean, layer.std = _array(m.mean), _array(m.std)
+    return layer
+
+
 def _pool(m: nn.MaxPool2d) -> layers.Function:
     _only(m, m.dilation == (1, 1), "without dilation")
     return layers.MaxPool2D(m.kernel_size, m.stride, m.padding)
@@ -88,7 +94,7 @@ _LAYER_OF: dict[type[nn.Module], Callable[[Any], layers.Function]] = {
     nn.BatchNorm2d: _batch_norm,
     nn.MaxPool2d: _pool,
     nn.Flatten: _flatten,
-    nn.Normalize: lambda m: layers.Normalize(_array(m.mean), _array(m.std)),
+    nn.Normalize: _normalize,
     nn.Dropout: lambda m: layers.Dropout(m.p, rng=(m.generator or default_generator).state),
     nn.Identity: lambda m: layers.Net([]),
     nn.Sigmoid: lambda m: layers.Sigmoid(),
@@ -104,10 +110,12 @@ def layer_of(m: nn.Module, name: str = "") -> layers.Function:
     try:
         if type(m) not in _LAYER_OF:
             raise _without_counterpart(m, "layers", _LAYER_OF)
-        return _LAYER_OF[type(m)](m).train(m.training)
+        f = _LAYER_OF[type(m)](m)
     except ChainruleError as error:
         _place(error, name)
         raise
+    f.training = m.training
+    return f
 
 
 def _place(error: ChainruleError, name: object) -> None:
