@@ -56,7 +56,26 @@ def with_scalars(problem):
             p.data -= lr * p.grad
 
 
+def replayed(backend):
+    """The same, recorded once and replayed."""
+
+    def steps(problem):
+        mlp, lr = copied(problem.mlp), problem.lr
+        step = scalar.compile(
+            lambda: scalar_loss(problem, [mlp(list(x)) for x in problem.X]), backend=backend
+        )
+        for _ in range(STEPS):
+            mlp.zero_grad()
+            loss = step()
+            yield loss, np.array([p.grad for p in mlp.parameters()])
+            for p in mlp.parameters():
+                p.data -= lr * p.grad
+
+    return steps
+
+
 def scalar_loss(problem, outputs):
+    """The loss of the network's outputs, in scalars."""
     if problem.loss == "mse":
         terms = [(out - float(y)) ** 2 for out, (y,) in zip(outputs, problem.Y)]
     else:
@@ -128,6 +147,8 @@ def by_neuron(pairs):
 # Name of a floor: a generator of (loss, gradients) for each step of descent on a problem.
 FLOORS = {
     "scalar": with_scalars,
+    "scalar, replayed": replayed("numpy"),
+    "scalar, replayed natively": replayed("native"),
     "layers": with_layers,
     "tensor": with_tensors,
     "PyTorch": with_pytorch,
@@ -146,6 +167,8 @@ def by_scalars(problem):
 
 @pytest.mark.parametrize("floor", list(FLOORS)[1:])
 def test_one_network_every_floor(problem, by_scalars, floor):
+    if "natively" in floor:
+        pytest.importorskip("llvmlite", reason="llvmlite makes the native replay")
     curve = list(FLOORS[floor](problem))
     losses, expected = ([loss for loss, _ in c] for c in (curve, by_scalars))
     assert len(losses) == STEPS
