@@ -137,7 +137,7 @@ print(f"[4, 5, -3], which it has never seen and which is like the first: {unseen
 # the right side, and does not ask for more. A little of the sum of all squared weights is added, so
 # that weights stay as small as they can be ([lesson 14](14_regularisation.py) has more on that).
 #
-# Sixty thousand operations a step would take a good part of a second. `scalar.compile` records them
+# Sixty thousand operations a step take a quarter of a second and more. `scalar.compile` records them
 # once, here with the data, and replays them with the weights of the moment.
 
 # %%

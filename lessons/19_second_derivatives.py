@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Second derivatives
 #
-# The slope says which way is down, and the slope of the slope says how far one may go. It decides which learning rates work and which blow
-# up, it makes steps possible that land at once, and it costs less than one would think.
+# The slope says which way is down, and the slope of the slope says how far one may go. It decides
+# which learning rates work and which blow up, it makes steps possible that land at once, and it
+# costs less than one would think.
 
 # %%
 import textwrap
