@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -163,25 +163,22 @@ def _pixels(stacked: Array, ink: bool) -> Any:
 
 
 def _of_layer(layer: Any) -> Any:
-    """The weights of a layer, a row or a stack of kernels for each unit; an array as it is."""
-    if hasattr(layer, "neurons"):
-        return [neuron.w for neuron in layer.neurons]
-    if isinstance(weight := getattr(layer, "weight", None), dict):
-        kernel = numbers(weight["W"], "weights")
-        return kernel.T if kernel.ndim == 2 else kernel  # (in, out) there, (out, in) here
-    if weight is not None:
-        return weight
-    for inner in _inner(layer):
-        try:
-            return _of_layer(inner)
-        except ShapeError:
-            continue
-    if callable(layer):
+    """The weights of the first layer that has a row or a stack of kernels for each unit."""
+    found = next(_kernels(layer), None)
+    if found is None and callable(layer):
         raise ShapeError(f"weights: {type(layer).__name__} has no layer with weights")
-    return layer
+    return layer if found is None else found
 
 
-def _inner(layer: Any) -> Sequence[Any]:
-    if hasattr(layer, "children"):
-        return list(layer.children())
-    return list(getattr(layer, "layers", ()))
+def _kernels(layer: Any) -> Iterator[Any]:
+    """The weights of a layer and of the layers inside it, in order; of an array nothing."""
+    if hasattr(layer, "neurons"):
+        yield [neuron.w for neuron in layer.neurons]
+    weight = getattr(layer, "weight", None)
+    if isinstance(weight, dict):
+        weight = weight.get("W")
+        weight = weight.T if weight is not None and weight.ndim == 2 else weight  # (in, out) there
+    if weight is not None and weight.ndim > 1:
+        yield weight
+    for inner in layer.children() if hasattr(layer, "children") else getattr(layer, "layers", ()):
+        yield from _kernels(inner)
