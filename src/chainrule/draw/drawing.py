@@ -25,6 +25,7 @@ class Drawing:
 
     Attributes:
         graph: its nodes, edges and groups, as plain data.
+        picture: how it looks, if not as graphs do.
 
     Examples:
         >>> from chainrule.draw import draw
@@ -37,11 +38,12 @@ class Drawing:
     """
 
     graph: Graph
+    picture: Svg | None = None
 
     @cached_property
     def svg(self) -> Svg:
         """The picture."""
-        return drawn(self.graph)
+        return drawn(self.graph) if self.picture is None else self.picture
 
     @cached_property
     def dot(self) -> str:

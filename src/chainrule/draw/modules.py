@@ -178,7 +178,6 @@ class _Flow:
 
     def _leaf(self, x: Any, call: Call) -> str:
         """A parameter or constant that an operation outside all layers reads."""
-        key = f"p{id(x)}"
         key = self.given.setdefault(id(x), f"p{len(self.given)}")
         name = self._name(x)
         rows = (("", shape_text(x.shape)), ("", str(x.dtype)))

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.autograd import Tensor
+from chainrule.convert import to_module, to_scalar
 from chainrule.draw.drawing import Drawing
 from chainrule.draw.lowering import lower
 from chainrule.draw.modules import flow_graph, tree_graph
 from chainrule.draw.nets import net_graph
+from chainrule.draw.neurons import neuron_graph, neuron_picture
 from chainrule.draw.scalars import scalar_graph
 from chainrule.draw.tensors import tape_graph
 from chainrule.draw.trace import traced
@@ -31,6 +33,7 @@ def draw(
     x: Any,
     *more: Any,
     scalars: bool = False,
+    neurons: bool = False,
     direction: Direction | None = None,
     **options: Any,
 ) -> Drawing:
@@ -43,6 +46,9 @@ def draw(
     - `draw(model, input)`: the layers of an `nn.Module` as the data flow through them, with shapes
       and parameters; the model is run once, in `eval` mode. `draw(model)`: what contains what.
     - `draw(net)`, `draw(net, X)`: the layers of a `layers.Net` and their weights.
+    - `draw(mlp)`, `draw(mlp, x)`: a circle for each neuron of a `scalar.MLP`, a line for each
+      weight, and what comes out of each neuron for the inputs x; of a net or module made of linear
+      layers the same with `neurons=True`.
     - `draw(model, input, scalars=True)`: what the model does with the input one scalar at a time;
       if it returns a single number, with the gradients of that.
 
@@ -51,6 +57,7 @@ def draw(
             `scalar.MLP`.
         more: the inputs of a model; the model of a tensor; further scalars.
         scalars: draw what a model does with the inputs as scalars.
+        neurons: draw a network of linear layers as neurons.
         direction: where edges lead, `"right"` or `"down"`. If not given, to the right, and graphs
             of tensors and layers that would be broader than 1,200 pixels down.
         options: `limit`, how many nodes are drawn at most; for modules `depth`, how deep they are
@@ -73,6 +80,9 @@ def draw(
         >>> draw(model, np.zeros((1, 2), np.float32), scalars=True)
         Drawing of tanh, tanh: 18 nodes, 18 edges
     """
+    if neurons or (isinstance(x, MLP) and not scalars):
+        mlp = to_scalar(x)
+        return Drawing(neuron_graph(mlp), neuron_picture(mlp, *more))
     values = _lowered(x, more, options) if scalars else _values([x, *more])
     graph = scalar_graph(values, **options) if values else _read(x, more, options)
     drawing = Drawing(replace(graph, direction=direction or "right"))
@@ -110,11 +120,11 @@ def _read(x: Any, more: Sequence[Any], options: dict[str, Any]) -> Graph:
 
 def _lowered(x: Any, inputs: Sequence[Any], options: dict[str, Any]) -> list[Value]:
     """The scalars that a model returns for an input."""
-    if isinstance(x, MLP) and inputs:
-        return _values([x(*inputs)])
-    if not isinstance(x, Module) or not inputs:
+    if not isinstance(x, (Module, Function, MLP)) or not inputs:
         raise OptionError("scalars=True takes a model and an example: draw(model, x, scalars=True)")
-    values = _values(lower(x, *inputs, **options))
+    # Python's numbers are doubles, and stay so.
+    arrays = [np.asarray(x) if isinstance(x, (list, tuple)) else x for x in inputs]
+    values = _values(lower(to_module(x), *arrays, **options))
     if len(values) == 1:
         values[0].backward()
     return values

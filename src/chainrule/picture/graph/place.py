@@ -130,7 +130,7 @@ def spread(
         offsets: how far below the first each stands when they stand close.
 
     Examples:
-        >>> spread([0, 0, 9], [1, 1, 1], [0, 4, 8])
+        >>> spread([0.0, 0.0, 9.0], [1, 1, 1], [0, 4, 8])
         [-2.0, 2.0, 9.0]
     """
     blocks: list[tuple[float, float, int]] = []  # mean, weight, members
