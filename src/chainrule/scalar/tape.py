@@ -45,10 +45,8 @@ class Tape:
     means = "NumPy"
 
     def __init__(self, wiring: Wiring) -> None:
-        levels: list[int] = []
-        for _, operands in wiring:
-            levels.append(1 + max((levels[i] for i in operands), default=-1))
-        order = sorted(range(len(wiring)), key=lambda i: (levels[i], wiring[i][0]))
+        keys = [(level, op) for level, (op, _) in zip(levels(wiring), wiring)]
+        order = sorted(range(len(wiring)), key=keys.__getitem__)
         place = {i: k for k, i in enumerate(order)}
         absent = len(wiring)
         results = [i for i in order if wiring[i][0]]
@@ -58,7 +56,7 @@ class Tape:
         self.data, self.grad = np.zeros((2, len(wiring) + 1))
         self.leaves = len(wiring) - len(results)
         self.runs: list[tuple[str, int, int]] = []
-        for (_, op), run in groupby(results, key=lambda i: (levels[i], wiring[i][0])):
+        for (_, op), run in groupby(keys[i] for i in results):
             start = self.runs[-1][2] if self.runs else 0
             self.runs.append((op, start, start + len(list(run))))
 
@@ -91,3 +89,16 @@ class Tape:
             run = slice(start, stop)
             np.add.at(self.grad, self.a[run], results[run] * self.slope_a[run])
             np.add.at(self.grad, self.b[run], results[run] * self.slope_b[run])
+
+
+def levels(wiring: Wiring) -> list[int]:
+    """Return the level of each number.
+
+    Examples:
+        >>> levels([("", ()), ("", ()), ("*", (0, 1)), ("+", (2, 0))])
+        [0, 0, 1, 2]
+    """
+    found: list[int] = []
+    for _, operands in wiring:
+        found.append(1 + max((found[i] for i in operands), default=-1))
+    return found

@@ -242,9 +242,6 @@ class Value:
     def __eq__(self, other: object) -> bool:
         return self.data == _number(other)
 
-    def __ne__(self, other: object) -> bool:
-        return self.data != _number(other)
-
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
