@@ -82,6 +82,7 @@ OPTIONS = [
     # Names, and the nearest one there is.
     ("train --model mpl", "there is no model 'mpl'; use one of ... did you mean 'mlp'?"),
     ("train --optimizer adm", "there is no optimizer 'adm'; use one of ... did you mean 'adam'?"),
+    ("train --engine layer", "there is no engine 'layer'; use one of ... did you mean 'layers'?"),
     ("train --schedule cosin", "there is no schedule 'cosin' ... did you mean 'cosine'?"),
     ("train --activation rleu", "there is no activation 'rleu' ... did you mean 'relu'?"),
     ("train pets.csv --model cnn", "--model cnn needs images; for a table use --model mlp"),
@@ -91,6 +92,12 @@ OPTIONS = [
     ("train digits --image-size 8", "size does not apply to 'digits', only to a folder of images"),
     ("train moons --grey", "grey does not apply to 'moons', only to a folder of images"),
     ("train pets.csv --data-dir .", "data_dir does not apply to 'pets.csv', only to mnist"),
+    (
+        "train --engine layers --optimizer adam",
+        "--engine layers descends plainly ... knows no --optimizer adam; leave it out",
+    ),
+    ("train --engine layers --weight-decay 1", "knows no --weight-decay; leave it out, or use"),
+    ("train --engine layers --activation gelu", "GELU(approximate='none') has no counterpart in"),
     # Where to write.
     ("train --out pets.csv", "--out pets.csv is a file; give a folder"),
     ("train --out pets.csv/run", "--out pets.csv/run cannot be made: Not a directory"),
@@ -111,6 +118,7 @@ TRAINING = [
         "train moons --model mlp --lr 1e6 --optimizer sgd",
         "the loss became ... use a lower learning",
     ),
+    ("train moons --model mlp --lr 1e6 --engine layers", "the loss became ... use a lower"),
     ("train pets.csv --lr 1e30 --optimizer sgd --batch-size 99 --epochs 1", "no finite numbers"),
     ("train moons --model mlp --hidden 1000000000000", "there is not enough memory for this"),
 ]

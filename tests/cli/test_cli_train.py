@@ -193,6 +193,7 @@ def test_the_figure_is_that_of_examples_never_trained_on(trained):
         "--hidden ''",
         "--hidden 8,4,2",
         "--dropout 0.9",
+        "--engine layers",
         "--weight-decay 0.1",
         "--label-smoothing 0",
         "--threads 1",
