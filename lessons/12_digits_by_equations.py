@@ -11,8 +11,10 @@ import tempfile
 
 import numpy as np
 
-from chainrule import data, draw
+from chainrule import data, draw, set_num_threads
 from chainrule.errors import ChainruleError
+
+set_num_threads(1)  # products as small as these gain nothing from a second one
 
 # %% [markdown]
 # ## A file of numbers
@@ -199,11 +201,10 @@ for i in range(2):
     show(i)
 
 # %%
-first = range(12)
 draw.images(
-    [X_dev[:, i].reshape(side, side) for i in first],
-    captions=[f"{says[i]} ({sure[i]:.0%})" for i in first],
-    wrong=[says[i] != y_dev[i] for i in first],
+    X_dev.T[:12],
+    captions=[f"{says[i]} ({sure[i]:.0%})" for i in range(12)],
+    wrong=(says != y_dev)[:12],
     title="What the network says, and how sure it is",
 )
 
@@ -222,7 +223,7 @@ show(mistakes[0])
 # %%
 worst = mistakes[:12]
 draw.images(
-    [X_dev[:, i].reshape(side, side) for i in worst],
+    X_dev.T[worst],
     captions=[f"{y_dev[i]}, says {says[i]} ({sure[i]:.0%})" for i in worst],
     title="The mistakes of which it was most sure",
 )

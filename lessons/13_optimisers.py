@@ -12,6 +12,8 @@ import chainrule as cr
 from chainrule import data, draw, optim
 from chainrule.nn import functional as F
 
+cr.set_num_threads(1)  # products as small as these gain nothing from a second one
+
 # %% [markdown]
 # ## Four ways to step
 #
