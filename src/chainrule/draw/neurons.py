@@ -71,7 +71,7 @@ def neuron_picture(mlp: MLP, x: Sequence[Value | float] | None = None) -> Svg:
 
     Examples:
         >>> print(neuron_picture(MLP(2, [3, 1])).description)
-        2 inputs, 3 tanh neurons, 1 tanh neuron; 13 parameters from -0.9639 to 0.8268
+        2 inputs, 3 tanh neurons, 1 tanh neuron; 13 parameters from -0.4822 to 0.6888
     """
     sizes = _sizes(mlp)
     shown = [_shown(size) for size in sizes]

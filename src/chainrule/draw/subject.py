@@ -11,15 +11,16 @@ import numpy as np
 from chainrule.autograd import Tensor
 from chainrule.convert import to_module, to_scalar
 from chainrule.draw.drawing import Drawing
+from chainrule.draw.flow import flow_graph
 from chainrule.draw.lowering import lower
-from chainrule.draw.modules import flow_graph, tree_graph
 from chainrule.draw.nets import net_graph
 from chainrule.draw.neurons import neuron_graph, neuron_picture
 from chainrule.draw.scalars import scalar_graph
 from chainrule.draw.tensors import tape_graph
 from chainrule.draw.trace import traced
+from chainrule.draw.tree import tree_graph
 from chainrule.errors import OptionError
-from chainrule.layers import Function
+from chainrule.layers import Function, Net
 from chainrule.nn import Module
 from chainrule.picture.graph import Direction, Graph
 from chainrule.scalar import MLP, Value
@@ -120,7 +121,7 @@ def _read(x: Any, more: Sequence[Any], options: dict[str, Any]) -> Graph:
 
 def _lowered(x: Any, inputs: Sequence[Any], options: dict[str, Any]) -> list[Value]:
     """The scalars that a model returns for an input."""
-    if not isinstance(x, (Module, Function, MLP)) or not inputs:
+    if not isinstance(x, (Module, Net, MLP)) or not inputs:
         raise OptionError("scalars=True takes a model and an example: draw(model, x, scalars=True)")
     # Python's numbers are doubles, and stay so.
     arrays = [np.asarray(x) if isinstance(x, (list, tuple)) else x for x in inputs]

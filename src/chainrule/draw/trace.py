@@ -59,6 +59,7 @@ class Call:
         y: its result.
         scope: the module call that it was part of.
         sources: for each argument the call that made it, or `None`.
+        order: how many calls were noted before it.
     """
 
     op: Op | None
@@ -67,6 +68,7 @@ class Call:
     y: Array
     scope: Scope
     sources: list[Call | None]
+    order: int
 
 
 @dataclass
@@ -80,6 +82,7 @@ class Trace:
         calls: those operations that the outputs depend on, in the order in which they were done.
         scopes: the calls of modules, in the order in which they began.
         names: of parameters and buffers, by the identity of their arrays.
+        ends: for each output the call that made it, or `None` if it is an input.
     """
 
     model: Module
@@ -98,6 +101,7 @@ class _Recorder:
         self.paths = {id(module): path for path, module in model.named_modules()}
         self.calls: list[Call] = []
         self.scopes: list[Scope] = []
+        self.times: dict[int, int] = {}  # how often a module has been called
         self.stack: list[tuple[Scope, int]] = []  # the calls we are in, and when each began
         self.makers: dict[int, Call] = {}  # by the identity of an array
         self.kept: list[Any] = []  # all of them, so that no identity is given out twice
@@ -106,7 +110,8 @@ class _Recorder:
 
     def begin(self, module: Module, _args: Any) -> None:
         parent = self.stack[-1][0] if self.stack else None
-        again = sum(scope.module is module for scope in self.scopes)
+        again = self.times.get(id(module), 0)
+        self.times[id(module)] = again + 1
         scope = Scope(module, self.paths[id(module)], parent, again)
         self.scopes.append(scope)
         self.stack.append((scope, len(self.calls)))
@@ -116,10 +121,9 @@ class _Recorder:
         scope.output = _arrays(y)
         for array in scope.output:
             maker = self.makers.get(id(array))
-            if self.calls[begun:] and maker in self.calls[begun:]:
-                continue
-            if maker is not None or any(array is given for given in _arrays(args)):
-                self._note(Call(None, [array], {}, array, scope, [maker]))
+            handed_on = any(array is given for given in _arrays(args))
+            if handed_on if maker is None else maker.order < begun:
+                self._note(Call(None, [array], {}, array, scope, [maker], len(self.calls)))
 
     # --- operations ---
 
@@ -133,7 +137,8 @@ class _Recorder:
             made = _bare(y)
             # A call that was done over in another dtype has been noted already.
             if op.kind == "update" or id(made) not in self.makers:
-                self._note(Call(op, arrays, attrs, made, self.stack[-1][0], sources))
+                scope = self.stack[-1][0]
+                self._note(Call(op, arrays, attrs, made, scope, sources, len(self.calls)))
             return y
 
         return read

@@ -1,68 +1,29 @@
-"""Reading a module: its layers as they follow one another, or as they are nested (floor 4).
+"""Reading a run of a module: its layers as the data flowed through them (floor 4).
 
-With an input the data show the way: a node for each call of a layer and for each operation between
-layers, edges as the numbers flowed, a box around the layers of a larger module. Without one there
-is only what contains what: a tree.
+There is a node for each call of a layer and for each operation between layers, edges as the numbers
+flowed, and a box around the layers of a larger module.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.draw.opening import Opening, fitted, heading, parameter_count
 from chainrule.draw.trace import Call, Scope, Trace
-from chainrule.draw.words import SIGNS, counted, shape_text
-from chainrule.errors import OptionError, did_you_mean
-from chainrule.nn import Module
-from chainrule.picture.graph import Edge, Graph, Group, Kind, Node
+from chainrule.draw.words import SIGNS, shape_text
+from chainrule.picture.graph import Edge, Graph, Group, Node
 
-__all__ = ["flow_graph", "tree_graph"]
+__all__ = ["flow_graph"]
 
 
-@dataclass(frozen=True)
-class Opening:
-    """Which modules are shown with what is in them.
-
-    Attributes:
-        depth: how deep modules are opened: 0 shows the whole as one node.
-        collapse: paths of modules that stay closed.
-        expand: paths of modules that are opened at any depth, a layer too: into its operations.
-    """
-
-    depth: int
-    collapse: Collection[str] = ()
-    expand: Collection[str] = ()
-
-    def shuts(self, module: Module, path: str) -> bool:
-        """Say whether a module is one node."""
-        if path in self.collapse:
-            return True
-        if path in self.expand or any(name.startswith(f"{path}.") for name in self.expand):
-            return False
-        level = path.count(".") + 1 if path else 0
-        return level >= self.depth or not any(True for _ in module.children())
-
-
-def flow_graph(
-    trace: Trace,
-    *,
-    depth: int | None = None,
-    collapse: Sequence[str] = (),
-    expand: Sequence[str] = (),
-    limit: int = 200,
-) -> Graph:
+def flow_graph(trace: Trace, **options: Any) -> Graph:
     """Return the graph of a run of a module.
 
     Args:
         trace: the run.
-        depth: how deep modules are opened; as deep as `limit` allows if not given.
-        collapse: paths of modules to show as one node.
-        expand: paths of modules to open at any depth.
-        limit: nodes, above which modules are closed, the innermost first.
+        options: `depth`, `collapse`, `expand` and `limit`, as `fitted` takes them.
 
     Raises:
         OptionError: a path that the model has not.
@@ -74,49 +35,22 @@ def flow_graph(
         >>> [node.title for node in flow_graph(traced(model, np.zeros((1, 2)))).nodes]
         ['input', 'Linear', 'ReLU', 'output']
     """
-    paths = [path for path, _ in trace.model.named_modules()]
-    _check_paths([*collapse, *expand], paths)
-    deepest = 1 + max(path.count(".") + 1 if path else 0 for path in paths)
-    wanted = deepest if depth is None else depth
-    for level in range(min(wanted, deepest), -1, -1):
-        flow = _Flow(trace, Opening(level, collapse, expand))
-        if depth is not None or len(flow.nodes) <= limit:
-            break
-    shut = level < deepest and depth is None
+    flow, remark = fitted(trace.model, lambda opening: _Flow(trace, opening), **options)
     return Graph(
         title=type(trace.model).__name__,
         nodes=list(flow.nodes.values()),
         edges=list(flow.edges),
         groups=list(flow.groups.values()),
-        remark=_heading(trace.model) + (f"; {_closed(level, limit)}" if shut else ""),
+        remark=remark,
         description=_flow_in_words(trace, flow),
     )
 
 
-def _closed(level: int, limit: int) -> str:
-    levels = f"modules below level {level} are" if level else "the whole is"
-    return f"{levels} closed to stay within {limit} nodes: depth= and expand= open more"
-
-
-def _heading(model: Module) -> str:
-    return f"{type(model).__name__}: {counted(_parameters(model), 'parameter')}"
-
-
-def _check_paths(wanted: Iterable[str], paths: Sequence[str]) -> None:
-    for path in wanted:
-        if path not in paths:
-            raise OptionError(f"the model has no module {path!r}{did_you_mean(path, paths)}")
-
-
-def _parameters(model: Module) -> int:
-    return sum(math.prod(p.shape) for p in model.parameters())
-
-
-# --- the flow of data -----------------------------------------------------------------------------
-
-
 class _Flow:
     """Nodes, edges and groups of a trace, by key and in order."""
+
+    def __len__(self) -> int:
+        return len(self.nodes)
 
     def __init__(self, trace: Trace, opening: Opening) -> None:
         self.trace = trace
@@ -208,7 +142,7 @@ def _again(scope: Scope) -> str:
 
 def _layer(key: str, scope: Scope) -> Node:
     module = scope.module
-    count = _parameters(module)
+    count = parameter_count(module)
     rows = [("name", scope.path.rpartition(".")[2])] if scope.path else []
     rows += [("parameters", f"{count:,}")] if count else []
     rows += [("output", shape_text(array.shape)) for array in scope.output]
@@ -235,79 +169,7 @@ def _flow_in_words(trace: Trace, flow: _Flow) -> str:
     shown = ", ".join(node.title for node in list(flow.nodes.values())[:20])
     given = " and ".join(shape_text(array.shape) for array in trace.inputs)
     return (
-        f"{_heading(trace.model)}; from {given} to "
+        f"{heading(trace.model)}; from {given} to "
         f"{' and '.join(shape_text(array.shape) for array in trace.outputs)} through {shown}"
         + (", ..." if len(flow.nodes) > 20 else "")
     )
-
-
-# --- what contains what ---------------------------------------------------------------------------
-
-
-def tree_graph(
-    model: Module,
-    *,
-    depth: int | None = None,
-    collapse: Sequence[str] = (),
-    expand: Sequence[str] = (),
-    limit: int = 200,
-) -> Graph:
-    """Return the tree of a module and all that is in it, with the parameters of each.
-
-    Args:
-        model: the module.
-        depth: how deep modules are opened; as deep as `limit` allows if not given.
-        collapse: paths of modules to show without what is in them.
-        expand: paths of modules to open at any depth.
-        limit: nodes, above which modules are closed, the innermost first.
-
-    Raises:
-        OptionError: a path that the model has not.
-
-    Examples:
-        >>> from chainrule import nn
-        >>> graph = tree_graph(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
-        >>> [node.title for node in graph.nodes]
-        ['Sequential', 'Linear', 'ReLU']
-    """
-    paths = [path for path, _ in model.named_modules(remove_duplicate=False)]
-    _check_paths([*collapse, *expand], paths)
-    deepest = 1 + max(path.count(".") + 1 if path else 0 for path in paths)
-    wanted = deepest if depth is None else depth
-    for level in range(min(wanted, deepest), -1, -1):
-        shown = _opened(model, Opening(level, collapse, expand))
-        if depth is not None or len(shown) <= limit:
-            break
-    shut = level < deepest and depth is None
-    return Graph(
-        title=type(model).__name__,
-        nodes=[_branch(path, module) for path, module in shown],
-        edges=[Edge(f"m{path.rpartition('.')[0]}", f"m{path}") for path, _ in shown if path],
-        remark=_heading(model) + (f"; {_closed(level, limit)}" if shut else ""),
-        description=f"{_heading(model)}: "
-        + ", ".join(f"{path} {type(module).__name__}".strip() for path, module in shown[:20]),
-    )
-
-
-def _opened(model: Module, opening: Opening) -> list[tuple[str, Module]]:
-    """Modules by path, parents first, without those in a closed one."""
-    shown: list[tuple[str, Module]] = []
-    waiting = [("", model)]
-    while waiting:
-        path, module = waiting.pop()
-        shown.append((path, module))
-        if not opening.shuts(module, path):
-            children = [(f"{path}.{name}".lstrip("."), c) for name, c in module.named_children()]
-            waiting.extend(reversed(children))
-    return shown
-
-
-def _branch(path: str, module: Module) -> Node:
-    own = list(module.named_parameters(recurse=False))
-    rows = [("name", path.rpartition(".")[2])] if path else []
-    rows += [(name, shape_text(p.shape)) for name, p in own[:6]]
-    if not own and (count := _parameters(module)):
-        rows += [("parameters", f"{count:,}")]
-    note = f"{path}: {repr(module).partition(chr(10))[0].rstrip('(')}".lstrip(": ")
-    kind: Kind = "module" if own else "result"
-    return Node(f"m{path}", type(module).__name__, tuple(rows), kind, note=note)
