@@ -84,7 +84,6 @@ def test_scalars_agree_with_tensors(program, data):
     assert agree(scalars, [y.item(), *(0.0 if x.grad is None else x.grad.item() for x in leaves)])
 
 
-@pytest.mark.parametrize("backend", ["native", "numpy"])
 @given(programs, numbers, numbers)
 def test_replays_agree_with_scalars(backend, program, data, others):
     scalars = on_scalars(program, others)

@@ -12,20 +12,9 @@ from chainrule import data
 from chainrule.errors import GradientError, MissingExtraError, OptionError, ShapeError
 from chainrule.scalar import MLP, Value, compile
 
-each_backend = pytest.mark.parametrize("backend", ["native", "numpy"])
-
-
-@pytest.fixture(autouse=True)
-def llvmlite(request):
-    """Without llvmlite there is no native replay to test."""
-    if "native" in request.node.name:
-        pytest.importorskip("llvmlite")
-
-
 # --- the same as without ------------------------------------------------------------------------
 
 
-@each_backend
 def test_a_replay_is_forward_and_backward(backend):
     w, x, y = Value(0.5), Value(2), Value(1)
     step = compile(lambda x, y: ((w * x).tanh() - y) ** 2, x, y, backend=backend)
@@ -41,7 +30,6 @@ def test_a_replay_is_forward_and_backward(backend):
     assert grads == pytest.approx([w.grad, x.grad, y.grad], rel=1e-15)
 
 
-@each_backend
 def test_gradients_add_up_until_they_are_cleared(backend):
     x = Value(3)
     step = compile(lambda x: x * x, x, backend=backend)
@@ -50,7 +38,6 @@ def test_gradients_add_up_until_they_are_cleared(backend):
     assert x.grad == 6.0 + 10.0 + 10.0
 
 
-@each_backend
 def test_inputs_in_lists_of_lists(backend):
     points = [[Value(1), Value(2)], [Value(3), Value(4)]]
     scale = Value(10)
@@ -85,7 +72,6 @@ OPERATIONS = {
 }
 
 
-@each_backend
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_every_operation_at_the_edges(backend, op):
     a, b = Value(1), Value(1)
@@ -102,7 +88,6 @@ def test_every_operation_at_the_edges(backend, op):
             ), (x, y)
 
 
-@each_backend
 def test_what_computes_nothing(backend):
     x = Value(3)
     step = compile(lambda x: x, x, backend=backend)
@@ -111,7 +96,6 @@ def test_what_computes_nothing(backend):
     assert step() == 7.0
 
 
-@each_backend
 def test_an_input_that_is_not_used_takes_its_number(backend):
     x, unused = Value(3), Value(1)
     step = compile(lambda x, _: 2 * x, x, unused, backend=backend)
@@ -119,7 +103,6 @@ def test_an_input_that_is_not_used_takes_its_number(backend):
     assert (unused.data, unused.grad) == (5.0, 0.0)
 
 
-@each_backend
 def test_a_copy_has_memory_of_its_own(backend):
     x = Value(3)
     step = compile(lambda x: x * x, x, backend=backend)
@@ -128,7 +111,6 @@ def test_a_copy_has_memory_of_its_own(backend):
     assert (step(), x.grad) == (9.0, 6.0)
 
 
-@each_backend
 def test_a_long_chain(backend):
     def chain(x):
         for _ in range(2_000):
@@ -182,7 +164,6 @@ def descend(mlp, step, steps):
             p.data -= (1 - 0.9 * k / 100) * p.grad
 
 
-@each_backend
 def test_a_replayed_loss_curve_is_the_eager_one(backend):
     mlp, loss, _ = moons()
     expected = list(descend(mlp, lambda: eager(mlp, loss), 3))
@@ -193,7 +174,6 @@ def test_a_replayed_loss_curve_is_the_eager_one(backend):
     assert [p.data for p in mlp.parameters()] == pytest.approx(weights, rel=1e-12, abs=1e-12)
 
 
-@each_backend
 def test_gradients_of_the_moons_are_equal(backend):
     mlp, loss, _ = moons()
     eager(mlp, loss)
@@ -203,7 +183,6 @@ def test_gradients_of_the_moons_are_equal(backend):
     assert [p.grad for p in mlp.parameters()] == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
-@each_backend
 def test_the_moons_are_told_apart_within_100_steps(backend):
     mlp, loss, accuracy = moons()
     losses = list(descend(mlp, compile(loss, backend=backend), 100))

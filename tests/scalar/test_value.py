@@ -227,17 +227,17 @@ def test_memory_returns_without_the_collector():
         gc.enable()
 
 
-def test_a_chain_of_a_million_is_freed():
+def test_a_chain_of_300_000_is_freed():
     x = Value(1)
     y = x
-    for _ in range(1_000_000):
+    for _ in range(300_000):
         y = y + x
     y.backward()
-    assert x.grad == 1_000_001
+    assert x.grad == 300_001
     gc.disable()
     before = values_alive()
     del y
-    assert before - values_alive() == 1_000_000
+    assert before - values_alive() == 300_000
     gc.enable()
 
 
