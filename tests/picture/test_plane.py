@@ -188,7 +188,7 @@ def test_half_of_the_plane_lies_below_the_middle_of_the_levels():
     valley = (x - y**2) ** 4
     chart = contour_chart(valley, (-1, 1, -1, 1))
     lines = [at for at in tree(chart).iter(f"{NAMESPACE}path") if at.get("class") is None]
-    assert len(lines) == 14  # every level is met, however flat the valley
+    assert len(lines) == 12  # every level is met, however flat the valley
 
 
 def test_a_flat_surface_is_drawn():

@@ -14,7 +14,7 @@ from chainrule.picture import Svg, contour_chart, descent_chart
 
 __all__ = ["descent", "surface"]
 
-_NODES = 97  # along each side of the grid on which a surface is measured
+_NODES = 141  # along each side of the grid on which a surface is measured
 
 
 def descent(

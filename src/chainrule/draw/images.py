@@ -15,7 +15,6 @@ from chainrule.picture import Svg, diverging, tile_chart
 __all__ = ["images", "weights"]
 
 _MOST = 200
-_MOST_CHANNELS = 8  # that have a row for themselves
 
 
 def images(
@@ -87,7 +86,7 @@ def weights(
         shape: H and W of the pixels of a unit; a square if not given.
         captions: words for each unit; its number, from 0, if not given.
         title: what the picture is.
-        columns: images in a row; as many as fit, or the channels of one unit, if not given.
+        columns: images in a row; as many as fit, the channels of a unit together, if not given.
 
     Returns:
         The picture with its scale, common to all units. Units with several channels have an image
@@ -107,18 +106,17 @@ def weights(
     words = [str(i) for i in range(len(stacked))] if captions is None else list(map(str, captions))
     if len(words) != len(stacked):
         raise ShapeError(f"{len(stacked)} units with {len(words)} captions; give one each")
-    if stacked.ndim == 4:
-        channels = stacked.shape[1]
-        words = [
-            f"{word}, {c}" if channels > 1 else word for word in words for c in range(channels)
-        ]
-        stacked = stacked.reshape(-1, *stacked.shape[2:])
+    channels = stacked.shape[1] if stacked.ndim == 4 else 1
+    stacked = stacked.reshape(-1, *stacked.shape[-2:])
+    if channels > 1:
+        words = [f"{word}, {channel}" for word in words for channel in range(channels)]
     limit = float(np.abs(stacked).max())
     return tile_chart(
         diverging(stacked[:_MOST], limit),
         words[:_MOST],
         title=title,
         columns=columns,
+        together=channels,
         limit=limit or 1.0,
         note=f"the first {_MOST} of {len(stacked):,} images" if len(stacked) > _MOST else "",
     )

@@ -21,7 +21,7 @@ from chainrule.picture.descent import reached
 from chainrule.picture.frame import Frame, framed
 from chainrule.picture.levels import level_lines
 from chainrule.picture.markup import Markup, element, join, number
-from chainrule.picture.palette import rgb, series_color
+from chainrule.picture.palette import SERIES, rgb
 from chainrule.picture.plane import inside, names, trail
 from chainrule.picture.png import data_uri, encode_png
 from chainrule.picture.svg import Svg, group, label
@@ -50,6 +50,11 @@ class _Relief:
 
     def level(self, share: float) -> float:
         return float(self.low + (self.high - self.low) * share**self.power)
+
+    def told(self, height: float, digits: int = 4) -> str:
+        """A height for a reader; 0 where it is as good as that on this surface."""
+        nothing = abs(height) < 1e-4 * (self.high - self.low)
+        return format_value(0 if nothing else float(f"{height:.{digits}g}"))
 
 
 def contour_chart(
@@ -95,7 +100,7 @@ def contour_chart(
     ratio = min(max((up.high - up.low) / (across.high - across.low), 0.5), 1.2)
     named = any(ways)
     frame = framed(width, across, up, ratio=ratio, title=title, marks=named, beside=_BESIDE)
-    colors = {name: series_color(i + 1) for i, name in enumerate(ways)}
+    colors = dict(zip(ways, (SERIES[1], SERIES[0], *SERIES[2:]) * len(ways)))  # a way is orange
     told = "; ".join([_heights_in_words(relief), *(_in_words(frame, *way) for way in ways.items())])
     body = [
         _shade(frame, relief),
@@ -125,8 +130,8 @@ def _relief(heights: NDArray[Any]) -> _Relief:
 
 
 def _levels() -> list[float]:
-    """The shares at which lines are drawn."""
-    return [(i + 1) / (_LEVELS + 1) for i in range(_LEVELS)]
+    """The shares at which lines are drawn; the lowest would be lost between the nodes of a grid."""
+    return [i / _LEVELS for i in range(2, _LEVELS)]
 
 
 def _opacity(share: Any) -> Any:
@@ -180,7 +185,7 @@ def _scale(frame: Frame, relief: _Relief) -> Markup:
     """Which shade is which height, at the right of the plot, the highest uppermost."""
     left, wide = frame.right + 14, 12
     tall = min(frame.bottom - frame.top, 200)
-    shares = [0.0, *_levels()[2::3], 1.0]
+    shares = [0.0, *_levels()[2:-1:3], 1.0]
     return group(
         [
             element(
@@ -194,7 +199,7 @@ def _scale(frame: Frame, relief: _Relief) -> Markup:
             ),
             *(
                 label(
-                    format_value(float(f"{relief.level(share):.2g}")),
+                    relief.told(relief.level(share), digits=2),
                     left + wide + 6,
                     frame.top + tall * (1 - share) + 4,
                     class_="soft",
@@ -207,7 +212,7 @@ def _scale(frame: Frame, relief: _Relief) -> Markup:
 
 
 def _heights_in_words(relief: _Relief) -> str:
-    return f"heights from {format_value(relief.low)} to {format_value(relief.high)}"
+    return f"heights from {relief.told(relief.low)} to {relief.told(relief.high)}"
 
 
 def _in_words(frame: Frame, name: str, way: Sequence[tuple[float, float]]) -> str:

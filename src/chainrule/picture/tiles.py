@@ -20,6 +20,7 @@ from chainrule.picture.text import shorten, text_width
 __all__ = ["tile_chart"]
 
 _GAP = 12
+_MOST_WIDE = 640
 _WORDS = 18  # pixels beneath an image for its words
 _BAR = 180  # pixels across of the scale
 
@@ -31,6 +32,7 @@ def tile_chart(
     *,
     title: str = "",
     columns: int | None = None,
+    together: int = 1,
     side: float = 64,
     limit: float | None = None,
     note: str = "",
@@ -43,6 +45,7 @@ def tile_chart(
         marked: which of them get a frame and words in the colour of faults.
         title: what the picture is.
         columns: images in a row; as many as 640 pixels hold if not given.
+        together: how many neighbours belong together, and stay in one row where they fit.
         side: pixels of the longer side of an image.
         limit: for pixels made by `diverging`: draw the scale from -limit to limit.
         note: a line beneath it all.
@@ -63,7 +66,7 @@ def tile_chart(
     count, rows, across = pixels.shape[:3]
     wide, high = side * min(1, across / rows), side * min(1, rows / across)
     cell = max(wide, min(_longest(captions), 1.6 * side))
-    columns = min(columns or max(1, int((640 + _GAP) // (cell + _GAP))), count)
+    columns = min(columns or _fitting(cell, together), count)
     top = 28 if title else 2
     tall = high + (_WORDS if captions else 0) + _GAP
     width = max(columns * (cell + _GAP) - _GAP, _BAR + 40 if limit is not None else 0) + 4
@@ -106,6 +109,12 @@ def _check(
     for what, given in (("captions", captions), ("marks", marked)):
         if given is not None and len(given) != len(pixels):
             raise ShapeError(f"{len(pixels)} images with {len(given)} {what}; give one each")
+
+
+def _fitting(cell: float, together: int) -> int:
+    """How many cells fit into a row, if it can be, without parting what belongs together."""
+    fit = max(1, int((_MOST_WIDE + _GAP) // (cell + _GAP)))
+    return fit // together * together or fit
 
 
 def _longest(captions: Sequence[str] | None) -> float:
