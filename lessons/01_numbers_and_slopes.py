@@ -1,11 +1,10 @@
 # %% [markdown]
 # # Numbers and slopes
 #
-# A network is a large function full of numbers, and it learns by one question, asked again and
-# again: *if I nudge this number a little, how much does the answer change?* The reply is called a
-# slope. After this lesson you can measure the slope of any function on a computer, you know how
-# small a nudge should be (not as small as you would think), and you have seen why a slope knows
-# which way is down.
+# A network is full of numbers, and it learns by asking of each of them: nudge it a little, and how
+# much does the answer change? The reply is called a slope. After this lesson you can measure the
+# slope of any function on a computer, you know how small a nudge should be (not as small as you
+# would think), and you have seen why a slope knows which way is down.
 
 # %%
 import math

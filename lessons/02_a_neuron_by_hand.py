@@ -1,9 +1,9 @@
 # %% [markdown]
 # # A neuron by hand
 #
-# The smallest network there is has one neuron. It looks at a grey picture of four cells and answers
-# with one number. After this lesson you know what such a neuron computes (you could do it on a
-# napkin), how to say in one number how wrong it is, and which of its four weights is to blame.
+# The smallest network there is has one neuron, and you can compute it on a napkin. It looks at a grey
+# picture of four cells and answers with one number. After this lesson you know what it computes, how
+# to say in one number how wrong it is, and which of its four weights is to blame.
 
 # %%
 from chainrule import draw

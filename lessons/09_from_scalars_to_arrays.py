@@ -1,11 +1,10 @@
 # %% [markdown]
 # # From scalars to arrays
 #
-# A network can be computed one number at a time, and to understand it that is the best way. To train
-# it, it is hopelessly slow. After this lesson you can write a neuron, a layer and a network as matrix
-# products, you have measured how much that gains on your machine, and you have grown the four-cell
-# neuron of [lesson 3](03_learning_an_average.py) to pictures of 100x100, with biases, layers and an
-# activation.
+# To compute a network one number at a time is the best way to understand it, and a hopelessly slow way
+# to train it. After this lesson you can write a neuron, a layer and a network as matrix products, you
+# have measured how much that gains on your machine, and you have grown the four-cell neuron of
+# [lesson 3](03_learning_an_average.py) to pictures of 100x100, with biases, layers and an activation.
 
 # %%
 import tempfile

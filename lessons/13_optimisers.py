@@ -1,9 +1,9 @@
 # %% [markdown]
 # # What momentum, RMSprop and Adam change
 #
-# All of them take the same slopes. They differ in the step that they make of them. After this lesson
-# you can write each in three lines, you have seen on a landscape and on handwritten digits what it
-# changes (and what not), and you know that the optimisers of chainrule compute exactly these lines.
+# All optimisers are given the same slopes, and differ in the step that they make of them. After this
+# lesson you can write each in three lines, you have seen on a landscape and on handwritten digits what
+# it changes (and what not), and you know that chainrule's optimisers compute exactly these lines.
 
 # %%
 import numpy as np

@@ -7,7 +7,6 @@
 
 # %%
 import time
-import timeit
 import tracemalloc
 
 import numpy as np
@@ -52,8 +51,12 @@ def training_step(rows, sizes):
 
 def seconds(action):
     # The clock of the process: it stands still while other programs have the processor.
-    runs, total = timeit.Timer(action, timer=time.process_time).autorange()
-    return total / runs
+    action()
+    runs, began = 0, time.process_time()
+    while (spent := time.process_time() - began) < 0.15:
+        action()
+        runs += 1
+    return spent / runs
 
 
 cr.set_num_threads(1)  # one core, so that seconds of the process are seconds
@@ -145,13 +148,6 @@ for name, step in steps.items():
     )
 
 # %%
-draw.curves(
-    {"foretold": [sum(terms[name]) for name in steps], "measured": list(measured.values())},
-    title="Seconds a step: 1 the average, 2 digits, 3 wide",
-    x_label="network",
-    log_y=True,
-)
-
 # %% [markdown]
 # Within a factor of two or three over a range of nearly a thousand: that is what napkins are for. And
 # more than the time, the napkin says *why*:
@@ -171,8 +167,27 @@ draw.curves(
 # %%
 for name in ("digits", "wide"):
     overhead, *rest = terms[name]
-    rows = NETWORKS[name][0] * overhead / sum(rest)
-    print(f"{name:>8}: up to about {rows:.0f} examples a step come nearly free")
+    free = NETWORKS[name][0] * overhead / sum(rest)
+    print(f"{name:>8}: up to about {free:.0f} examples a step come nearly free")
+
+# %% [markdown]
+# And the clock, for the digits network:
+
+# %%
+BATCHES = (1, 4, 16, 64, 256, 1024, 4096)
+clock, napkin = [], []
+for rows in BATCHES:
+    step = training_step(rows, [784, 10, 10])
+    clock.append(seconds(step))
+    napkin.append(float(work(step) @ [OVERHEAD, 1 / PEAK, 1 / BANDWIDTH]))
+    print(
+        f"{rows:>5} examples: foretold {1e3 * napkin[-1]:.2f} ms, measured {1e3 * clock[-1]:.2f} ms"
+    )
+
+# %%
+points = {"foretold": np.log10(napkin), "measured": np.log10(clock)}
+x_label, y_label = "examples, as a power of ten", "seconds, as a power of ten"
+draw.curves(points, x=np.log10(BATCHES), title="A step", x_label=x_label, y_label=y_label)
 
 # %% [markdown]
 # ## Memory
@@ -219,6 +234,8 @@ assert measured["average"] > 20 * arithmetic["average"]
 assert bound["average"] == "overhead"
 assert bound["wide"] == "arithmetic"
 assert terms["wide"][1] > 20 * terms["digits"][1]
+assert clock[2] < 3 * clock[0]  # 16 examples for the price of one, nearly
+assert clock[-1] > 5 * clock[0]
 
 # %% [markdown]
 # ## Try it yourself
@@ -232,4 +249,4 @@ assert terms["wide"][1] > 20 * terms["digits"][1]
 #    Compare with `cr.ops.conv2d.cost`.
 # 5. Adam in place of SGD: how much more memory, how many more calls? Foretell both.
 #
-# This is the last lesson. All of them: `chainrule learn`.
+# Next: a network of your own. (`chainrule learn` lists all lessons.)
