@@ -115,6 +115,26 @@ def test_several_functions_have_their_names():
         draw.function({}, 0, 1)
 
 
+def test_words_name_what_is_measured_across():
+    chart = draw.function(np.square, 0, 1, slopes=[0.5], x_label="answer")
+    assert "slope 1 at answer = 0.5" in texts(chart)
+    assert "to 1 at answer = 1" in chart.description
+    chart = draw.descent(np.square, [1.0, 0.5], -1, 1, x_label="w")
+    assert chart.description == "1 step from 1 at w = 1 to 0.25 at w = 0.5"
+
+
+def test_what_rounding_leaves_of_zero_is_told_as_zero():
+    chart = draw.function(lambda x: (x - 0.3) ** 2 + 1e-16, -1, 1, slopes=[0.3])
+    assert "least 0, " in chart.description
+    assert "slope 0 at x = 0.3" in chart.description
+    assert "to 0 at x = 0" in draw.descent(np.square, [1.0, 1e-12], -1, 1).description
+
+
+def test_one_place_alone_is_asked_for_without_a_warning(recwarn):
+    assert "0 steps" in draw.descent(math.tanh, [0.5], -1, 1).description
+    assert not recwarn.list
+
+
 # --- learning curves -----------------------------------------------------------------------------
 
 

@@ -148,6 +148,11 @@ def test_a_descent_numbers_its_points_and_tells_its_ends():
     assert "2 steps from 4 at x = 2 to 0 at x = 0" in texts(chart)
 
 
+def test_the_last_of_many_crowded_points_is_numbered():
+    steps = [(2 * 0.9**i, 4 * 0.81**i) for i in range(60)]
+    assert {"0", "59"} <= set(texts(descent_chart(PARABOLA, steps)))
+
+
 def test_a_descent_that_leaves_the_picture_says_so_and_is_cut_off():
     chart = descent_chart(PARABOLA, [(1, 1), (-1.5, 2.25), (2.25, 5.1), (-30, 900)])
     assert chart.description.endswith("2 of 4 points outside")

@@ -6,6 +6,7 @@ floats, tensors or scalars with a graph. What is drawn are arrays of float64.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -102,7 +103,9 @@ def _at_once(function: Callable[..., Any], places: tuple[Array, ...]) -> Array |
     """What the function gives for arrays or tensors, if it gives a number for each place."""
     for kind in (np.array, tensor):
         try:
-            found = numbers(function(*(kind(place) for place in places)), "values")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # NumPy warns where it takes an array for a number
+                found = numbers(function(*(kind(place) for place in places)), "values")
         except Exception:
             continue  # it was written for something else; its own error comes one by one
         if found.shape == places[0].shape:

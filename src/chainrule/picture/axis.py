@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Axis", "drawable", "format_value", "linear_axis", "log_axis", "ticks"]
+__all__ = ["Axis", "drawable", "format_value", "linear_axis", "log_axis", "ticks", "whole_zero"]
 
 _HUGE = 1e300  # beyond this a difference of two numbers may overflow
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -134,6 +134,16 @@ def ticks(low: float, high: float, count: int = 5, *, whole: bool = False) -> tu
 def drawable(value: float) -> bool:
     """Return whether a number has a place on paper: not NaN, not infinite, not near overflow."""
     return math.isfinite(value) and abs(value) < _HUGE
+
+
+def whole_zero(value: float, size: float) -> float:
+    """Return 0 for a number that is nothing beside `size`, as rounding leaves them; others as is.
+
+    Examples:
+        >>> whole_zero(2e-17, 1.0), whole_zero(0.5, 1.0)
+        (0.0, 0.5)
+    """
+    return 0.0 if abs(value) < 1e-9 * size else value
 
 
 def format_value(value: float, percent: bool = False) -> str:

@@ -306,10 +306,10 @@ def _in_words(frame: Frame, curve: _Curve) -> str:
     """What the line shows, for whoever cannot see it."""
     seen, told = curve.seen(), frame.up.told
     if not seen:
-        return f"{curve.name}: no values"
+        return f"{curve.name}: no values".lstrip(": ")
     best, word = (max, "greatest") if frame.up.percent else (min, "least")
     at, extreme = best(seen, key=lambda point: point[1])
     return (
-        f"{curve.name}: from {told(seen[0][1])} to {told(seen[-1][1])}, "
-        f"{word} {told(extreme)} at {frame.across.told(at)}"
+        f"{curve.name}: from {told(seen[0][1])} to {told(seen[-1][1])}, ".lstrip(": ")
+        + f"{word} {told(extreme)} at {frame.across.told(at)}"
     )

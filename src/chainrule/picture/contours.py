@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import DataError, ShapeError
-from chainrule.picture.axis import format_value, linear_axis
+from chainrule.picture.axis import format_value, linear_axis, whole_zero
 from chainrule.picture.descent import reached
 from chainrule.picture.frame import Frame, framed
 from chainrule.picture.levels import level_lines
@@ -218,7 +218,11 @@ def _heights_in_words(relief: _Relief) -> str:
 def _in_words(frame: Frame, name: str, way: Sequence[tuple[float, float]]) -> str:
     if not way:
         return f"{name}: no step that can be drawn".lstrip(": ")
-    ends = [f"({format_value(a)}, {format_value(b)})" for a, b in (way[0], way[-1])]
+    wide, tall = frame.across.high - frame.across.low, frame.up.high - frame.up.low
+    ends = [
+        f"({format_value(whole_zero(a, wide))}, {format_value(whole_zero(b, tall))})"
+        for a, b in (way[0], way[-1])
+    ]
     steps = len(way) - 1
     told = f"{name}: from {ends[0]} to {ends[1]} in {steps} step{'s' * (steps != 1)}".lstrip(": ")
     outside = sum(not inside(frame, point) for point in way)

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ShapeError
-from chainrule.picture.axis import drawable, format_value, linear_axis
+from chainrule.picture.axis import drawable, format_value, linear_axis, whole_zero
 from chainrule.picture.frame import Frame, framed
 from chainrule.picture.markup import join
 from chainrule.picture.palette import SERIES
@@ -91,7 +91,12 @@ def reached(way: NDArray[Any]) -> list[tuple[float, float]]:
 def _in_words(frame: Frame, kept: list[tuple[float, float]], lost: int) -> str:
     if not kept:
         return "the start is not a number that can be drawn"
-    ends = [f"{format_value(b)} at x = {format_value(a)}" for a, b in (kept[0], kept[-1])]
+    wide, tall = frame.across.high - frame.across.low, frame.up.high - frame.up.low
+    ends = [
+        f"{format_value(whole_zero(b, tall))} at {frame.across.name or 'x'} = "
+        f"{format_value(whole_zero(a, wide))}"
+        for a, b in (kept[0], kept[-1])
+    ]
     steps = len(kept) - 1
     told = f"{steps} step{'s' * (steps != 1)} from {ends[0]} to {ends[1]}"
     outside = sum(not inside(frame, point) for point in kept)

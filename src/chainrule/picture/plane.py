@@ -122,7 +122,7 @@ def trail(frame: Frame, points: Sequence[Point], color: str, *, numbered: bool =
             *(_dot(at[place], place, len(at) - 1, color) for place in sorted(dots)),
             *(
                 _numeral(frame, at, place)
-                for place in _spaced(at, shown, _NUMBERED_APART)
+                for place in _spaced(at, [*shown[:1], *shown[-1:], *shown[1:-1]], _NUMBERED_APART)
                 if numbered
             ),
         ]

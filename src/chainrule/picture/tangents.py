@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ShapeError
-from chainrule.picture.axis import drawable, format_value, linear_axis
+from chainrule.picture.axis import drawable, format_value, linear_axis, whole_zero
 from chainrule.picture.frame import Frame, framed
 from chainrule.picture.markup import Markup, element, join
 from chainrule.picture.palette import series_color, series_dash
@@ -39,14 +39,17 @@ class Tangent:
     y: float
     slope: float
 
-    def told(self) -> str:
+    def told(self, across: str = "x") -> str:
         """Return slope and place in words.
+
+        Args:
+            across: what is measured across.
 
         Examples:
             >>> Tangent(2, 4, 4).told()
             'slope 4 at x = 2'
         """
-        return f"slope {format_value(self.slope)} at x = {format_value(self.x)}"
+        return f"slope {format_value(self.slope)} at {across} = {format_value(self.x)}"
 
 
 def tangent_chart(
@@ -102,7 +105,8 @@ def tangent_chart(
         _words(frame, [t for _, t in seen], (array.tolist() for array in points.values())),
         names(frame, colors) if named else None,
     ]
-    told = [_in_words(name, at) for name, at in points.items()] + [t.told() for t in tangents]
+    told = [_in_words(name, at, x_label or "x") for name, at in points.items()]
+    told += [tangent.told(x_label or "x") for tangent in tangents]
     return Svg(width, height, title or "curve", "; ".join(told), join(body))
 
 
@@ -161,10 +165,11 @@ def _words(frame: Frame, tangents: Sequence[Tangent], curves: Iterable[Iterable[
         ink += [(x1 + (x2 - x1) * i / 40, y1 + (y2 - y1) * i / 40) for i in range(41)]
     parts = []
     for tangent in tangents:
-        wide = text_width(tangent.told())
+        told = tangent.told(frame.across.name or "x")
+        wide = text_width(told)
         x, y = min(_places(frame, tangent, wide), key=lambda at: _covered(ink, at, wide))
         ink += [(x + wide * i / 20, y - 4) for i in range(21)]
-        parts.append(label(tangent.told(), x, y))
+        parts.append(label(told, x, y))
     return group(parts)
 
 
@@ -186,11 +191,18 @@ def _covered(ink: Sequence[Point], start: Point, wide: float) -> int:
     return sum(x - 3 < a < x + wide + 3 and y - _TALL < b < y + 5 for a, b in ink)
 
 
-def _in_words(name: str, points: NDArray[Any]) -> str:
+def _in_words(name: str, points: NDArray[Any], across: str) -> str:
     seen = [(a, b) for a, b in points.tolist() if drawable(a) and drawable(b)]
     if not seen:
         return f"{name}: no values".lstrip(": ")
-    heights = [b for _, b in seen]
-    ends = [f"{format_value(b)} at x = {format_value(a)}" for a, b in (seen[0], seen[-1])]
-    told = f"from {ends[0]} to {ends[1]}, least {format_value(min(heights))}"
-    return f"{name}: {told}".lstrip(": ") + f", greatest {format_value(max(heights))}"
+    low, high = min(b for _, b in seen), max(b for _, b in seen)
+    ends = [
+        f"{_height(b, high - low)} at {across} = {format_value(a)}"
+        for a, b in seen[:: len(seen) - 1 or 1]
+    ]
+    told = f"from {ends[0]} to {ends[-1]}, least {_height(low, high - low)}"
+    return f"{name}: {told}".lstrip(": ") + f", greatest {_height(high, high - low)}"
+
+
+def _height(value: float, size: float) -> str:
+    return format_value(whole_zero(value, size))
