@@ -49,7 +49,14 @@ def test_list(chainrule):
 def test_a_lesson_in_the_terminal(chainrule):
     code, out, err = chainrule("learn twice")
     assert (code, err) == (0, "")
-    in_order = ["Twice & as < much", 'print("begin")', "\nbegin\n", "A list", "double(21)", "\n42\n"]
+    in_order = [
+        "Twice & as < much",
+        'print("begin")',
+        "\nbegin\n",
+        "A list",
+        "double(21)",
+        "\n42\n",
+    ]
     places = [out.index(words) for words in in_order]
     assert places == sorted(places)
     assert "Next: the half (chainrule learn 2)." in out
