@@ -1,8 +1,10 @@
 """Boundaries lie where the classifier changes its mind, whichever floor it comes from."""
 
 import base64
+import copy
 import io
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 import chainrule as cr
 from chainrule import draw, nn
 from chainrule.errors import DataError, ShapeError
-from chainrule.layers import Linear, Net
+from chainrule.layers import Dropout, Linear, Net, ReLU
 from chainrule.scalar import MLP
 
 POINTS = np.array([[-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]])
@@ -91,6 +93,26 @@ def test_a_module_is_asked_in_use_and_left_as_it_was():
     draw.boundary(network, POINTS, TARGETS)
     assert [each.training for each in network.modules()] == [True, True, False]
     assert network[0].weight.grad is None
+
+
+def test_a_net_is_asked_in_use_and_can_go_back_as_if_it_had_not_been():
+    net = Net([Linear(2, 3, rng=0), ReLU(), Dropout(0.5, rng=0), Linear(3, 2, rng=1)])
+    twin = copy.deepcopy(net)
+    for each in (net, twin):
+        each(POINTS)
+    draw.boundary(net, POINTS, TARGETS)
+    assert np.array_equal(net.backward(np.ones((4, 2))), twin.backward(np.ones((4, 2))))
+    assert np.array_equal(net(POINTS), twin(POINTS))
+
+
+def test_an_mlp_of_several_outputs_and_every_activation_is_asked_at_once(monkeypatch):
+    monkeypatch.setattr(sys.modules["chainrule.draw.boundary"], "_NODES", 12)
+    for activation in ("tanh", "relu", "sigmoid", "linear"):
+        mlp = MLP(2, [4, 3], activation=activation, output="linear", seed=1)
+        by_hand = draw.boundary(
+            lambda at, mlp=mlp: [mlp(place) for place in at.tolist()], POINTS, TARGETS
+        )
+        assert str(draw.boundary(mlp, POINTS, TARGETS)) == str(by_hand)
 
 
 def test_a_module_of_double_precision_is_asked_in_it():

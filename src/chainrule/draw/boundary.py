@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.autograd import Tensor, no_grad, tensor
+from chainrule.convert import to_layers
 from chainrule.draw.numbers import Array, numbers
 from chainrule.errors import DataError, ShapeError
 from chainrule.layers import Net
@@ -118,9 +120,9 @@ def _whole(classes: Array, what: str) -> Array:
 def _asked(predict: Any, places: Array) -> Array:
     """What the classifier says at each place, as an array, whole numbers kept whole."""
     if isinstance(predict, MLP):
-        found: Any = [predict(at) for at in places.tolist()]
-    elif isinstance(predict, Net):
-        found = predict(places)
+        predict = to_layers(predict)  # the same numbers, thousands of places at once
+    if isinstance(predict, Net):
+        found: Any = copy.deepcopy(predict).eval()(places)  # what backward needs stays as it was
     elif isinstance(predict, Module):
         found = _in_use(predict, places)
     elif callable(predict):
