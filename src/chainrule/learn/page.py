@@ -33,7 +33,7 @@ def page(lesson: Lesson) -> str:
         >>> from pathlib import Path
         >>> title, six = Cell("# Six", False, 1), Cell("print(2 * 3 < 7)", True, 3)
         >>> html = page(Lesson(Path("01_six.py"), (title, six)))
-        >>> "<h1>Six</h1>" in html, "<pre>True</pre>" in html
+        >>> "<h1>Six</h1>" in html, ">True</pre>" in html
         (True, True)
     """
     session = Session(lesson)
@@ -71,7 +71,7 @@ def _ran(session: Session, cell: Cell) -> Markup:
     return join(
         [
             _code(cell.text),
-            element("pre", said.rstrip()) if said else None,
+            element("pre", said.rstrip(), class_="printed") if said else None,
             element("figure", picture) if picture else None,
         ]
     )
