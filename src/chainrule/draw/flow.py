@@ -88,13 +88,16 @@ class _Flow:
 
     def _take(self, call: Call) -> None:
         key, scope = self._shown(call)
+        starts = [
+            self._source(argument, source, call, closed=scope is not None)
+            for argument, source in zip(call.args, call.sources)
+        ]
         if key not in self.nodes:
             around = call.scope if scope is None else scope.parent
             group = self._group(around)
             node = _operation(key, call) if scope is None else _layer(key, scope)
             self.nodes[key] = _within(node, group)
-        for argument, source in zip(call.args, call.sources):
-            start = self._source(argument, source, call, closed=scope is not None)
+        for start in starts:
             if start is not None and start != key:
                 self.edges[Edge(start, key)] = None
 
