@@ -1,5 +1,6 @@
 """Lessons taken apart, found by name, run and shown."""
 
+import importlib
 import json
 import warnings
 from html.parser import HTMLParser
@@ -77,6 +78,13 @@ def test_found_by_words():
 def test_not_found(name, words):
     with pytest.raises(OptionError, match=words):
         learn.find(name)
+
+
+def test_a_package_without_lessons(tmp_path, monkeypatch):
+    module = importlib.import_module("chainrule.learn.lesson")
+    monkeypatch.setattr(module, "_folder", lambda: tmp_path)
+    with pytest.raises(DataError, match=r"there are no lessons in .*; install chainrule anew"):
+        learn.find("1")
 
 
 # --- running ------------------------------------------------------------------------------------

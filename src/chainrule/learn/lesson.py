@@ -140,7 +140,11 @@ def lessons() -> list[Lesson]:
     Raises:
         DataError: the installed package is damaged.
     """
-    return [read(path) for path in sorted(_folder().glob("[0-9][0-9]_*.py"))]
+    folder = _folder()
+    found = [read(path) for path in sorted(folder.glob("[0-9][0-9]_*.py"))]
+    if not found:
+        raise DataError(f"there are no lessons in {folder}; install chainrule anew")
+    return found
 
 
 def _folder() -> Path:
