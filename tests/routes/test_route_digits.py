@@ -24,6 +24,7 @@ Scaling the pixels is what makes it learn at all, and the wide range of the firs
 it from 90 % in 500 iterations; the slip in db does not matter.
 """
 
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -210,7 +211,7 @@ def test_the_accuracy_is_shown_as_it_goes(trained):
     _, seen = trained
     assert len(seen) == 1 + ITERATIONS // 100
     assert seen[0] < 0.25
-    assert all(later > earlier for earlier, later in zip(seen, seen[1:]))
+    assert all(later > earlier for earlier, later in pairwise(seen))
 
 
 def test_predictions_are_shown_beside_their_images_and_the_mislabelled_found(digits, trained):
@@ -264,7 +265,7 @@ READERS = {
 def read_by(few, hidden=(10,), name="SGD", lr=RATE, **options):
     """Train a network of `nn` from weights that fit the number of inputs; return its accuracy."""
     sizes = [784, *hidden, 10]
-    layers = [part for a, b in zip(sizes, sizes[1:]) for part in (nn.Linear(a, b), nn.ReLU())]
+    layers = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())]
     network, generator = nn.Sequential(*layers[:-1]), cr.Generator(0)
     for weights in network.parameters():
         reach = (3 / weights.shape[-1]) ** 0.5 if weights.ndim == 2 else 0.0
