@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Neurons, layers, a network
 #
-# A neuron can say how much of something it sees. Neurons side by side look for several things, and
+# A neuron can say how much of something it sees; neurons side by side look for several things, and
 # layers of them, one behind the other, for things made of things. After this lesson you have written
 # such a network in twenty lines, trained it, seen the mistake that everybody makes once, and
 # separated two moons that no straight line can.

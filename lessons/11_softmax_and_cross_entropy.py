@@ -1,9 +1,8 @@
 # %% [markdown]
 # # Softmax and cross-entropy
 #
-# A network that sorts things into classes gives a score for each class. Softmax turns scores into
-# probabilities, cross-entropy says how wrong those are, and the two belong together so closely that
-# libraries compute them as one. This lesson takes each alone, watches it fail, and finds the short
+# Softmax turns the scores that a network gives to classes into probabilities, cross-entropy says how
+# wrong those are, and the two belong together so closely that libraries compute them as one. This lesson takes each alone, watches it fail, and finds the short
 # formula in which all the failures disappear: *the gradient is what was said minus what was true*.
 
 # %%

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Checking your gradient
 #
-# A wrong derivative does not crash. It trains, a little worse than it should, and nobody knows why.
+# A wrong derivative does not crash: it trains, a little worse than it should, and nobody knows why.
 # The cure is to compare every rule with a measurement: nudge the input, watch the output. That is
 # simple, and there are four ways of doing it that deceive. Here is each of them, and its repair.
 

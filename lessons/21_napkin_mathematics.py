@@ -147,7 +147,6 @@ for name, step in steps.items():
         f" ms; bound by {bound[name]} ({shares})"
     )
 
-# %%
 # %% [markdown]
 # Within a factor of two or three over a range of nearly a thousand: that is what napkins are for. And
 # more than the time, the napkin says *why*:
