@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Softmax and cross-entropy
 #
-# Softmax turns the scores that a network gives to classes into probabilities, cross-entropy says how
-# wrong those are, and the two belong together so closely that libraries compute them as one. This lesson takes each alone, watches it fail, and finds the short
-# formula in which all the failures disappear: *the gradient is what was said minus what was true*.
+# Softmax turns the scores that a network gives to classes into probabilities, cross-entropy says
+# how wrong those are, and the two belong together so closely that libraries compute them as one.
+# This lesson takes each alone, watches it fail, and finds the short formula in which all the
+# failures disappear: *the gradient is what was said minus what was true*.
 
 # %%
 import numpy as np

@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Going deeper
 #
-# Stacking layers goes wrong twice: without an activation a hundred layers are worth one, and with the
-# wrong one the slopes fade on their way back until the first layers learn nothing at all. You will measure both, find out what size the first weights must have, and
-# repair a network of ten layers, then one of thirty, on the same points.
+# Stacking layers goes wrong twice: without an activation a hundred layers are worth one, and with
+# the wrong one the slopes fade on their way back until the first layers learn nothing at all. You
+# will measure both, find out what size the first weights must have, and repair a network of ten
+# layers, then one of thirty, on the same points.
 
 # %%
 import numpy as np
