@@ -1,9 +1,10 @@
 """Pictures of what a network is and does: graphs of computation, and plots (floor 4).
 
 The module can be called. `chainrule.draw(x)` draws a scalar, a tensor, a module or a network of
-layers as a graph, and is the same function as `from chainrule.draw import draw`. The plots stand
-beside it under their names: `draw.function`, `draw.curves`, `draw.descent`, `draw.surface`,
-`draw.boundary`, `draw.images`, `draw.weights` and `draw.Animation`, each imported when first used.
+layers as a graph, and is the same function as `from chainrule.draw import draw`; `draw.lower` makes
+scalars of what a module does. The plots stand beside it under their names: `draw.function`,
+`draw.curves`, `draw.descent`, `draw.surface`, `draw.boundary`, `draw.images`, `draw.weights` and
+`draw.Animation`. Each is imported when first used.
 
 Examples:
     >>> import chainrule as cr
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from chainrule.draw.drawing import Drawing
     from chainrule.draw.function import curves, function
     from chainrule.draw.images import images, weights
+    from chainrule.draw.lowering import lower
     from chainrule.draw.subject import draw
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "draw",
     "function",
     "images",
+    "lower",
     "surface",
     "weights",
 ]
@@ -53,6 +56,7 @@ _LATER = {
     "draw": "subject",
     "function": "function",
     "images": "images",
+    "lower": "lowering",
     "surface": "descent",
     "weights": "images",
 }

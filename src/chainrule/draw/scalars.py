@@ -13,12 +13,12 @@ __all__ = ["scalar_graph"]
 _NAMED = 12  # leaves that the description names
 
 
-def scalar_graph(results: Sequence[Value], *, limit: int = 3000) -> Graph:
+def scalar_graph(results: Sequence[Value], *, limit: int | None = 3000) -> Graph:
     """Return the graph of all that `results` were computed from.
 
     Args:
         results: the numbers at its end.
-        limit: numbers drawn at most; of a larger graph those nearest to the results.
+        limit: numbers drawn at most, of a larger graph those nearest to the results; all if `None`.
 
     Examples:
         >>> graph = scalar_graph([Value(2, "a") * Value(-3, "b")])
@@ -42,7 +42,7 @@ def scalar_graph(results: Sequence[Value], *, limit: int = 3000) -> Graph:
     )
 
 
-def _nearest(results: Sequence[Value], limit: int) -> tuple[list[Value], int]:
+def _nearest(results: Sequence[Value], limit: int | None) -> tuple[list[Value], int]:
     """Up to `limit` numbers, by the number of operations from the results, operands first.
 
     Returns:

@@ -36,7 +36,10 @@ def draw(
     scalars: bool = False,
     neurons: bool = False,
     direction: Direction | None = None,
-    **options: Any,
+    limit: int | None = None,
+    depth: int | None = None,
+    collapse: Sequence[str] = (),
+    expand: Sequence[str] = (),
 ) -> Drawing:
     """Draw what was computed, or what computes.
 
@@ -61,8 +64,13 @@ def draw(
         neurons: draw a network of linear layers as neurons.
         direction: where edges lead, `"right"` or `"down"`. If not given, to the right, and graphs
             of tensors and layers that would be broader than 1,200 pixels down.
-        options: `limit`, how many nodes are drawn at most; for modules `depth`, how deep they are
-            opened, and `collapse` and `expand`, the paths of modules to close and to open.
+        limit: how many nodes are drawn at most: by default 3,000 scalars, 1,000 tensors or 200
+            layers. Modules are closed to stay within it, the innermost first; of other graphs what
+            is nearest to the result is drawn. Either way the picture says so. With `scalars=True`
+            a larger graph is refused.
+        depth: how deep modules are opened; 0 shows the whole as one node.
+        collapse: paths of modules to show as one node.
+        expand: paths of modules to open at any depth; of a layer, to see its operations.
 
     Returns:
         A drawing, which a notebook shows and `save` writes.
@@ -81,15 +89,24 @@ def draw(
         >>> draw(model, np.zeros((1, 2), np.float32), scalars=True)
         Drawing of tanh, tanh: 18 nodes, 18 edges
     """
+    opening = {"depth": depth, "collapse": collapse, "expand": expand}
+    at_most = {} if limit is None else {"limit": limit}
+    if not isinstance(x, Module) and any(value not in (None, ()) for value in opening.values()):
+        raise OptionError(
+            f"depth, collapse and expand are for modules, and {type(x).__name__} is none; draw it "
+            "without them"
+        )
     if neurons or (isinstance(x, MLP) and not scalars):
         mlp = to_scalar(x)
         return Drawing(neuron_graph(mlp), neuron_picture(mlp, *more))
-    values = _lowered(x, more, options) if scalars else _values([x, *more])
-    graph = scalar_graph(values, **options) if values else _read(x, more, options)
+    if values := _lowered(x, more, at_most) if scalars else _values([x, *more]):
+        whole = {"limit": None} if scalars else at_most
+        return Drawing(replace(scalar_graph(values, **whole), direction=direction or "right"))
+    graph = _read(x, more, at_most | (opening if isinstance(x, Module) else {}))
     drawing = Drawing(replace(graph, direction=direction or "right"))
-    if values or direction is not None or drawing.svg.width <= _BROADEST:
-        return drawing
-    return Drawing(replace(graph, direction="down"))
+    if direction is None and drawing.svg.width > _BROADEST:
+        return Drawing(replace(graph, direction="down"))
+    return drawing
 
 
 def _values(things: Sequence[Any]) -> list[Value]:
@@ -104,9 +121,7 @@ def _is_many(x: Any) -> bool:
 
 def _read(x: Any, more: Sequence[Any], options: dict[str, Any]) -> Graph:
     if isinstance(x, Tensor):
-        model = next((each for each in more if isinstance(each, Module)), None)
-        results = [x, *(each for each in more if isinstance(each, Tensor))]
-        return tape_graph(results, model, **options)
+        return _tape(x, more, options)
     if isinstance(x, Module) and more:
         return flow_graph(traced(x, *more), **options)
     if isinstance(x, Module):
@@ -117,6 +132,15 @@ def _read(x: Any, more: Sequence[Any], options: dict[str, Any]) -> Graph:
         "draw takes a scalar.Value, a Tensor, an nn.Module (with an example of its input), a "
         f"layers.Net or a scalar.MLP, got {type(x).__name__}"
     )
+
+
+def _tape(x: Tensor, more: Sequence[Any], options: dict[str, Any]) -> Graph:
+    """The graph of tensors, and among the rest perhaps the model that names their parameters."""
+    models = [each for each in more if isinstance(each, Module)]
+    results = [x, *(each for each in more if isinstance(each, Tensor))]
+    if len(models) > 1 or len(models) + len(results) <= len(more):
+        raise OptionError("with a Tensor, draw takes other Tensors and one nn.Module, no more")
+    return tape_graph(results, *models, **options)
 
 
 def _lowered(x: Any, inputs: Sequence[Any], options: dict[str, Any]) -> list[Value]:

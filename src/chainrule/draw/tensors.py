@@ -39,7 +39,7 @@ def tape_graph(
         >>> [(node.sign, node.rows[0]) for node in graph.nodes]
         [('', ('shape', '2 × 3')), ('sum', ('data', '6'))]
     """
-    if all(result.node is None for result in results):
+    if not any(result.needs_grad for result in results):
         raise OptionError(
             "the tensor was computed from nothing that needs a gradient, so no graph was kept; "
             "set requires_grad=True on what it depends on, or draw(model, x) for a whole model"
