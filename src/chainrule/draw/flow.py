@@ -49,9 +49,6 @@ def flow_graph(trace: Trace, **options: Any) -> Graph:
 class _Flow:
     """Nodes, edges and groups of a trace, by key and in order."""
 
-    def __len__(self) -> int:
-        return len(self.nodes)
-
     def __init__(self, trace: Trace, opening: Opening) -> None:
         self.trace = trace
         self.opening = opening
@@ -70,6 +67,9 @@ class _Flow:
             source = self.given.get(id(array)) if maker is None else self._shown(maker)[0]
             if source is not None:
                 self.edges[Edge(source, f"y{i}")] = None
+
+    def __len__(self) -> int:
+        return len(self.nodes)
 
     def _end(self, key: str, kind: Any, array: Any, number: int | None) -> None:
         title = kind if number is None else f"{kind} {number + 1}"
@@ -150,14 +150,13 @@ def _layer(key: str, scope: Scope) -> Node:
     rows += [("parameters", f"{count:,}")] if count else []
     rows += [("output", shape_text(array.shape)) for array in scope.output]
     owned = [f"{name} {shape_text(p.shape)}" for name, p in module.named_parameters()]
-    made = repr(module).partition("\n")[0].rstrip("(")
+    made = repr(module).partition("\n")[0].rstrip("(")[:120]
     note = "; ".join([f"{scope.path}: {made}".lstrip(": "), *owned[:8]])
     title = type(module).__name__ + _again(scope)
     return Node(key, title, tuple(rows), "module" if count else "result", note=note)
 
 
 def _operation(key: str, call: Call) -> Node:
-    assert call.op is not None or call.scope is not None
     if call.op is None:
         return Node(key, type(call.scope.module).__name__, (), "result")
     numbers = [f"{x:.4g}" for x in call.args if isinstance(x, (int, float))]

@@ -29,12 +29,13 @@ class Opening:
     expand: Collection[str] = ()
 
     def shuts(self, module: Module, path: str) -> bool:
-        """Say whether a module is one node."""
+        """Say whether a module is one node: one that is closed, or a layer, which holds no other."""
         if path in self.collapse:
             return True
         if any(f"{name}.".startswith(f"{path}." if path else "") for name in self.expand):
             return False
-        return _level(path) >= self.depth or not any(True for _ in module.children())
+        inner = any(True for _ in module.children())
+        return _level(path) >= self.depth or (bool(path) and not inner)
 
 
 def fitted(

@@ -14,16 +14,13 @@ from typing import NamedTuple
 
 from chainrule.picture.graph.level import Item, Level, Link, Stroke, laid_out
 from chainrule.picture.graph.model import Edge, Graph, Node
+from chainrule.picture.graph.sizes import SIGN, TITLE, card_size, sign_size
 from chainrule.picture.text import text_width
 
-__all__ = ["LINE", "SIGN", "TITLE", "Box", "Layout", "arranged", "card_size", "sign_size"]
+__all__ = ["Box", "Layout", "arranged"]
 
-LINE = 16  # from one line of text in a node to the next
-SIGN = 11.0  # radius of the circle with an operator
-TITLE = 22  # height of the strip with a group's name
 _STEM = 15  # between the circle and its node
 _PAD = 14  # within a frame
-_TABLE = 88.0  # least width of a node with named rows, so that most are as wide as each other
 _ARC = 0.62  # of the circle's radius, up to which lines arrive above and below its middle
 
 
@@ -55,25 +52,6 @@ class Layout:
     signs: dict[str, Box]
     frames: dict[str, Box]
     lines: dict[str, list[Stroke]]
-
-
-def card_size(node: Node) -> tuple[float, float]:
-    """Return width and height of the rectangle that the text of `node` needs.
-
-    Examples:
-        >>> card_size(Node("a", "relu"))[1] < card_size(Node("a", "relu", (("", "8"),)))[1]
-        True
-    """
-    widths = [text_width(node.title, 12.5)]
-    widths += [text_width(f"{name}    {text}" if name else text, 11.5) for name, text in node.rows]
-    lines = bool(node.title) + len(node.rows)
-    least = _TABLE if any(name for name, _ in node.rows) else 24.0
-    return max(least, math.ceil(max(widths)) + 16.0), max(1, lines) * LINE + 9.0
-
-
-def sign_size(sign: str) -> tuple[float, float]:
-    """Return width and height of the circle around `sign`, drawn out for a long one."""
-    return max(2 * SIGN, math.ceil(text_width(sign)) + 12.0), 2 * SIGN
 
 
 def arranged(graph: Graph) -> Layout:
@@ -131,7 +109,6 @@ class _Inside:
     """The graph as nested rooms."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
         self.down = graph.direction == "down"
         self.nodes = {node.key: node for node in graph.nodes}
         self.titles = {group.key: group.title for group in graph.groups}

@@ -75,7 +75,7 @@ class Graph:
         description: the graph in words, for whoever cannot see it.
 
     Raises:
-        DataError: two nodes share a key, or an edge or group names one that is not there.
+        DataError: two nodes share a key; an edge, node or group names what is not there.
         OptionError: a direction that there is not.
 
     Examples:
@@ -97,6 +97,9 @@ class Graph:
             raise OptionError(f"a graph is drawn 'right' or 'down', not {self.direction!r}")
         nodes = _unique("node", [node.key for node in self.nodes])
         groups = _unique("group", [group.key for group in self.groups])
+        for i, group in enumerate(self.groups):
+            around = dict.fromkeys(each.key for each in self.groups[:i])
+            _known(f"group {group.key!r}", group.parent or None, around)
         for edge in self.edges:
             _known("an edge", edge.source, nodes)
             _known("an edge", edge.target, nodes)
@@ -114,4 +117,4 @@ def _unique(what: str, keys: list[str]) -> dict[str, None]:
 
 def _known(who: str, key: str | None, keys: dict[str, None]) -> None:
     if key is not None and key not in keys:
-        raise DataError(f"{who} names {key!r}, which the graph has not{did_you_mean(key, keys)}")
+        raise DataError(f"{who} names {key!r}, which is not there{did_you_mean(key, keys)}")

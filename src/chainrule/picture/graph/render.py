@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chainrule.picture.graph.layout import LINE, SIGN, TITLE, Box, Layout, arranged
+from chainrule.picture.graph.layout import Box, Layout, arranged
 from chainrule.picture.graph.level import Stroke
 from chainrule.picture.graph.model import Direction, Graph, Kind, Node
+from chainrule.picture.graph.sizes import LINE, SIGN, TITLE
 from chainrule.picture.markup import Markup, element, join, number
 from chainrule.picture.palette import SERIES
 from chainrule.picture.svg import Svg, group, label
