@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROGRAMS = [p for p in re.findall(r"```python\n(.*?)```", README, re.S) if "runs/" not in p]
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.M | re.S)
+PROGRAMS = [p for language, p in BLOCKS if language == "python" and "runs/" not in p]
+COMMANDS = "\n".join(p for language, p in BLOCKS if not language)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
@@ -30,7 +32,8 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_options_in_the_readme_exist() -> None:
     from chainrule.cli.main import cli
 
-    known = {option for p in cli.commands["train"].params for option in p.opts}
-    commands = "\n".join(re.findall(r"```\n(.*?)```", README, re.S))
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", commands))
-    assert named - known <= {"--help"}
+    commands = re.findall(r"chainrule (train|predict|learn)\b([^#\n]*)", COMMANDS)
+    assert {name for name, _ in commands} == {"train", "predict", "learn"}
+    for name, rest in commands:
+        known = {option for p in cli.commands[name].params for option in p.opts} | {"--help"}
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest)) <= known, f"{name} {rest}"
