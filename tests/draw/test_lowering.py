@@ -197,7 +197,7 @@ def test_an_operation_that_scalars_do_not_know(function):
         def forward(self, x):
             return function(x)
 
-    with pytest.raises(OptionError, match="(sin|erf) cannot be drawn as scalars"):
+    with pytest.raises(OptionError, match=r"(sin|erf) cannot be drawn as scalars"):
         draw(Bends(), numbers(1, 2), scalars=True)
 
 

@@ -95,6 +95,12 @@ def test_what_does_nothing_is_still_a_layer():
     assert links(drawing) == list(itertools.pairwise(titles(drawing)))
 
 
+def test_a_layer_alone_is_shown_with_its_operations():
+    drawing = draw(nn.Linear(2, 3), np.zeros((1, 2), np.float32))
+    assert titles(drawing) == ["input", "weight", "bias", "linear", "output"]
+    assert titles(draw(nn.Linear(2, 3))) == ["Linear"]
+
+
 def test_a_model_that_returns_its_input():
     drawing = draw(nn.Identity(), np.zeros((1, 2), np.float32))
     assert titles(drawing) == ["input", "Identity", "output"]
@@ -132,7 +138,7 @@ def test_several_inputs_and_outputs():
         def forward(self, a, b):
             return {"sum": a + b, "rest": [a - b]}
 
-    drawing = draw(Two(), np.zeros(3, np.float32), np.ones(3, np.float32), expand=[""])
+    drawing = draw(Two(), np.zeros(3, np.float32), np.ones(3, np.float32))
     assert titles(drawing) == ["input 1", "input 2", "+", "−", "output 1", "output 2"]
     assert ("+", "output 1") in links(drawing)
     assert ("−", "output 2") in links(drawing)

@@ -165,10 +165,11 @@ def test_saved_as_text(tmp_path, ending):
 
 
 @pytest.mark.parametrize(
-    ("name", "beginning"), [("neuron.PNG", b"\x89PNG\r\n"), ("neuron.pdf", b"%PDF-")]
+    ("name", "beginning", "needed"),
+    [("neuron.PNG", b"\x89PNG\r\n", "resvg_py"), ("neuron.pdf", b"%PDF-", "typst")],
 )
-def test_saved_as_image(tmp_path, name, beginning):
-    pytest.importorskip("PIL.Image")
+def test_saved_as_image(tmp_path, name, beginning, needed):
+    pytest.importorskip(needed)
     draw(neuron()).save(tmp_path / name)
     assert (tmp_path / name).read_bytes().startswith(beginning)
 
@@ -177,6 +178,11 @@ def test_another_ending_is_refused(tmp_path):
     with pytest.raises(OptionError, match=r"saved as \.svg, \.png, \.pdf or \.dot, got .*neuron"):
         draw(neuron()).save(tmp_path / "neuron.gif")
     assert not list(tmp_path.iterdir())
+
+
+def test_options_of_modules_are_refused_elsewhere():
+    with pytest.raises(OptionError, match="for modules, and Value is none"):
+        draw(Value(3), depth=2)
 
 
 def test_what_cannot_be_drawn_is_refused():

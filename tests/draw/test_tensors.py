@@ -107,9 +107,20 @@ def test_a_long_tape_shows_what_is_near_and_says_so():
     assert drawing.graph.remark.startswith("the 40 of 3,001 nodes")
 
 
+def test_a_leaf_alone():
+    assert repr(draw(nn.Linear(3, 2).weight)) == "Drawing of a tensor: 1 node, 0 edges"
+
+
 def test_a_tensor_without_a_tape_is_refused():
     with pytest.raises(OptionError, match="set requires_grad=True"):
         draw(cr.ones(2))
+
+
+def test_with_a_tensor_come_tensors_and_one_model():
+    y = cr.ones(2, requires_grad=True) * 2
+    for more in ([3], [nn.Linear(1, 1), nn.Linear(1, 1)]):
+        with pytest.raises(OptionError, match="draw takes other Tensors and one"):
+            draw(y, *more)
 
 
 def test_in_words():

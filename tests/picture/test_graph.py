@@ -16,6 +16,7 @@ from chainrule.picture.graph import Edge, Graph, Group, Node, arranged, dot_text
 from chainrule.picture.graph.order import End, crossings, ordered
 from chainrule.picture.graph.place import spread
 from chainrule.picture.graph.ranks import ranked
+from chainrule.picture.text import text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -104,6 +105,25 @@ def test_groups_hold_what_is_in_them_and_nothing_else(seed, direction):
                 assert inside(layout.cards[node.key], frame)
             else:
                 assert not overlapping(layout.cards[node.key], frame)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_line_enters_a_group_through_its_name(seed):
+    graph = random_graph(seed, direction="down", groups=4, edges=30)
+    layout = arranged(graph)
+    for group in graph.groups:
+        frame, begins = layout.frames[group.key], layout.names[group.key]
+        ends = begins + text_width(group.title, 12.5)
+        assert frame.x <= begins
+        assert ends <= frame.x + frame.width
+        entries = [
+            piece.x1
+            for pieces in layout.lines.values()
+            for piece in pieces
+            if abs(piece.y1 - frame.y) < 0.01 and abs(piece.x1 - piece.x2) < 0.01
+        ]
+        at_left = any(frame.x + 10 < x < frame.x + 10 + ends - begins for x in entries)
+        assert not at_left or begins > frame.x + 10
 
 
 @pytest.mark.parametrize("groups", [0, 4])
@@ -290,8 +310,9 @@ def test_texts_lie_within_their_boxes():
     [
         (lambda: Graph("", [Node("a"), Node("a")], []), "two nodes of a graph have the key 'a'"),
         (lambda: Graph("", [Node("alpha")], [Edge("alpah", "alpha")]), "did you mean 'alpha'"),
-        (lambda: Graph("", [Node("a", group="g")], []), "node 'a' names 'g', which the graph has"),
+        (lambda: Graph("", [Node("a", group="g")], []), "node 'a' names 'g', which is not there"),
         (lambda: Graph("", [], [], [Group("g", ""), Group("g", "")]), "two groups"),
+        (lambda: Graph("", [], [], [Group("a", "", "b"), Group("b", "")]), "group 'a' names 'b'"),
     ],
 )
 def test_a_graph_that_does_not_hold_together_is_refused(make, sentence):

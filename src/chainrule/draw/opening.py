@@ -29,7 +29,7 @@ class Opening:
     expand: Collection[str] = ()
 
     def shuts(self, module: Module, path: str) -> bool:
-        """Say whether a module is one node: one that is closed, or a layer, which holds no other."""
+        """Say whether a module is one node: one that is closed, or a layer."""
         if path in self.collapse:
             return True
         if any(f"{name}.".startswith(f"{path}." if path else "") for name in self.expand):

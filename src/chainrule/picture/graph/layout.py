@@ -43,6 +43,7 @@ class Layout:
         cards: the rectangle of each node's text, by key.
         signs: the rectangle of each node's circle, of those that have one.
         frames: the rectangle of each group.
+        names: where the name of each group begins, across the paper.
         lines: the pieces of the lines that come from each node.
     """
 
@@ -51,6 +52,7 @@ class Layout:
     cards: dict[str, Box]
     signs: dict[str, Box]
     frames: dict[str, Box]
+    names: dict[str, float]
     lines: dict[str, list[Stroke]]
 
 
@@ -229,7 +231,7 @@ class _Inside:
     def opened(self) -> Layout:
         """Return the places of everything on the paper."""
         whole = self.rooms[""]
-        layout = Layout(*self._turned(whole.length, whole.breadth), {}, {}, {}, {})
+        layout = Layout(*self._turned(whole.length, whole.breadth), {}, {}, {}, {}, {})
         origins = {"": (0.0, 0.0)}
         for key, room in self.rooms.items():
             assert room.level is not None
@@ -246,8 +248,21 @@ class _Inside:
                 elif what == "in":  # from the frame to where the level begins
                     entry = Stroke(origins[key][0], across + middle, along + start, across + middle)
                     layout.lines.setdefault(name, []).append(self._stroke(entry))
+            if key:
+                layout.names[key] = self._beside_lines(key, layout.frames[key], across)
             self._draw(layout, room, along, across)
         return layout
+
+    def _beside_lines(self, group: str, frame: Box, across: float) -> float:
+        """Where a group's name begins: at the left, or at the right if a line would cross it."""
+        room, width = self.rooms[group], text_width(self.titles[group], 12.5)
+        left, right = frame.x + 10, frame.x + frame.width - 10 - width
+        assert room.level is not None
+        entries = [
+            room.level.places[i][1] + across for (what, _), i in room.items.items() if what == "in"
+        ]
+        crossed = self.down and any(left - 5 < x < left + width + 5 for x in entries)
+        return right if crossed else left
 
     def _box(self, corner: tuple[float, float], room: _Room) -> Box:
         return Box(*self._turned(*corner), *self._turned(room.length, room.breadth))

@@ -11,7 +11,7 @@ from chainrule.picture.graph.sizes import LINE, SIGN, TITLE
 from chainrule.picture.markup import Markup, element, join, number
 from chainrule.picture.palette import SERIES
 from chainrule.picture.svg import Svg, group, label
-from chainrule.picture.text import shorten, text_width
+from chainrule.picture.text import text_width
 
 __all__ = ["drawn"]
 
@@ -50,13 +50,13 @@ def drawn(graph: Graph) -> Svg:
 
 def _parts(graph: Graph, layout: Layout) -> Iterable[Markup]:
     for each in graph.groups:
-        yield _frame(each.title, layout.frames[each.key])
+        yield _frame(each.title, layout.frames[each.key], layout.names[each.key])
     yield group(_lines(layout, graph.direction), fill="none", stroke="currentColor", opacity=0.5)
     for node in graph.nodes:
         yield _node(node, layout)
 
 
-def _frame(title: str, box: Box) -> Markup:
+def _frame(title: str, box: Box, x: float) -> Markup:
     rect = element(
         "rect",
         **box._asdict(),
@@ -66,8 +66,7 @@ def _frame(title: str, box: Box) -> Markup:
         stroke="currentColor",
         stroke_opacity=0.3,
     )
-    name = shorten(title, box.width - 16, 12.5)
-    return group([rect, label(name, box.x + 10, box.y + TITLE - 6, class_="soft", font_weight=600)])
+    return group([rect, label(title, x, box.y + TITLE - 6, class_="soft", font_weight=600)])
 
 
 def _lines(layout: Layout, direction: Direction) -> Iterable[Markup]:
