@@ -6,8 +6,17 @@ from pathlib import Path
 
 # Floor by floor from the top: what the floor is for, and its rooms with a word on each.
 FLOORS = [
-    ("5  doors", [("cli", "chainrule train, predict")]),
-    ("4  the work", [("train", "fit, callbacks, the job, its report"), ("io", "models in files")]),
+    ("5  doors", [("cli", "chainrule train, predict, learn")]),
+    (
+        "4  the work",
+        [
+            ("train", "fit, the job, its report"),
+            ("draw", "graphs and plots"),
+            ("io", "models in files"),
+            ("learn", "the lessons"),
+        ],
+    ),
+    ("a landing", [("convert", "one network as scalars, layers or modules")]),
     (
         "3  what people build with",
         [
@@ -16,7 +25,13 @@ FLOORS = [
             ("data", "readers, batches"),
         ],
     ),
-    ("2  readers of the table", [("autograd", "Tensor, the tape, gradients of any order")]),
+    (
+        "2  readers of the table",
+        [
+            ("layers", "explicit backpropagation"),
+            ("autograd", "Tensor, the tape, any order"),
+        ],
+    ),
     (
         "1  the mathematics",
         [("ops", "one record an operation, one door"), ("init", "how weights begin")],
@@ -24,8 +39,9 @@ FLOORS = [
     (
         "0  the ground",
         [
-            ("backend", "number formats, threads"),
-            ("picture", "charts, graphs, pixels"),
+            ("scalar", "one number at a time"),
+            ("backend", "formats, threads"),
+            ("picture", "charts, graphs, files"),
             ("errors, files", "sentences, safe writing"),
         ],
     ),
