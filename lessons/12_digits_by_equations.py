@@ -4,7 +4,7 @@
 # Read handwriting with a dozen equations and nothing but NumPy. No library, no automatic
 # differentiation: every line of the mathematics stands on this page. After this lesson you have
 # trained a real network from a file of numbers, looked at what it reads well and what it does not, and
-# met three ways in which it learns nothing at all.
+# met two ways to learn nothing at all and one to learn slowly.
 
 # %%
 import tempfile

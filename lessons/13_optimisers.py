@@ -172,7 +172,7 @@ even = table(units=1.0)
 # %% [markdown]
 # Look along the rows. With a rate that suits it, *every* one reads about as many: a better optimiser
 # does not make a better network. Momentum is much like plain descent with ten times the rate (for it
-# adds up to ten steps' worth of speed). Adam and RMSprop want rates near 0.01.
+# adds up to ten steps' worth of speed). Adam and RMSprop want 0.003 to 0.01.
 #
 # ## Failure: numbers in different units
 #
