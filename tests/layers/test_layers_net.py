@@ -99,6 +99,13 @@ def test_modes_reach_every_layer():
     assert (one(np.ones((9, 9))) == 0).any()
 
 
+def test_the_way_back_is_that_of_the_call():
+    layer, x = L.BatchNorm2D(1), np.random.default_rng(0).normal(size=(3, 1, 2, 2))
+    layer(x)
+    expected = layer.backward(x)
+    np.testing.assert_array_equal(layer.eval().backward(x), expected)
+
+
 def test_float32_halves_everything():
     one = Net([L.Normalize(0, 1), L.Conv2D(1, 2, rng=0), L.BatchNorm2D(2), Net([L.Tanh()])])
     assert one.astype(np.float32) is one
@@ -258,6 +265,7 @@ REFUSED = [
     (lambda: MeanSquareLoss().backward(), GradientError, "MeanSquareLoss has kept no 'X' yet"),
     # What a net is made of.
     (lambda: Net([Linear]), OptionError, "got the class Linear; did you mean Linear()?"),
+    (lambda: Net(Linear(2, 4)), OptionError, "takes a list of layers; write Net([Linear(2, 4), "),
     (lambda: Net([ReLU(), np.tanh]), OptionError, "a Net is made of functions, got ufunc at 1"),
     (lambda: Net([MeanSquareLoss()]), OptionError, "got a loss, MeanSquareLoss() at 0"),
     (lambda: Net([ReLU()], ReLU()), OptionError, "the loss of a Net must be a Loss, got ReLU"),

@@ -102,7 +102,8 @@ class Function:
     training = True
     variables: tuple[str, ...] = ()
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         cls.variables = tuple(inspect.signature(cls.forward).parameters)[1:]
 
     def __init__(self) -> None:

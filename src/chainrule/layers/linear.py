@@ -1,4 +1,4 @@
-"""The affine layer, and the change of shape in front of it (floor 2)."""
+"""The affine layer, and what prepares data for it: scale and shape (floor 2)."""
 
 from __future__ import annotations
 

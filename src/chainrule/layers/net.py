@@ -49,12 +49,14 @@ class Net(Function):
 
     def __init__(self, layers: Sequence[Function], loss: Loss | None = None) -> None:
         super().__init__()
-        for i, layer in enumerate(layers):
+        if isinstance(layers, Function):
+            raise OptionError(f"a Net takes a list of layers; write Net([{layers!r}, ...])")
+        self.layers = list(layers)
+        for i, layer in enumerate(self.layers):
             if not isinstance(layer, Function) or isinstance(layer, Loss):
                 raise OptionError(f"a Net is made of functions, got {_named(layer)} at {i}")
         if not isinstance(loss, Loss | None):
             raise OptionError(f"the loss of a Net must be a Loss, got {_named(loss)}")
-        self.layers = list(layers)
         self.loss_function = loss
 
     # --- the step -------------------------------------------------------------------------------

@@ -71,7 +71,8 @@ class BatchNorm2D(Layer):
         else:
             variance = self.running_var.reshape(1, -1, 1, 1)
             X_hat = ops.batch_norm_eval(X, self.running_mean, self.running_var, eps=self.eps)
-        self.cache.update(X_hat=X_hat, scale=ops.rsqrt(ops.add(variance, self.eps)))
+        scale = ops.rsqrt(ops.add(variance, self.eps))
+        self.cache.update(X_hat=X_hat, scale=scale, of_batch=self.training)
         return ops.add(ops.mul(X_hat, self.weight["gamma"]), self.weight["beta"])
 
     def backward(self, dY: Array) -> Any:
@@ -84,7 +85,7 @@ class BatchNorm2D(Layer):
         self.weight_update["gamma"] = _sum(ops.mul(dY, X_hat))
         self.weight_update["beta"] = _sum(dY)
         dX_hat = ops.mul(dY, self.weight["gamma"])
-        if not self.training:
+        if not self.cache["of_batch"]:
             return ops.mul(dX_hat, scale)
         along = ops.mul(X_hat, _mean(ops.mul(dX_hat, X_hat)))
         return ops.mul(ops.sub(ops.sub(dX_hat, _mean(dX_hat)), along), scale)

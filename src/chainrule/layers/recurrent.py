@@ -82,13 +82,12 @@ class Recurrent(Layer):
         W, U, _ = self.weight.values()
         slope = ops.tanh.rule(0)
         assert slope is not None
-        dZ = np.empty_like(H[:, 1:])  # by what goes into the tanh
+        outer = np.zeros_like(H[:, 1:])  # what each step's own output is blamed for
+        outer[:, slice(None) if self.every_step else -1] = dY
+        dZ = np.empty_like(outer)  # by what goes into the tanh
         dH = np.zeros_like(H[:, 0])
         for t in reversed(range(X.shape[1])):
-            if self.every_step:
-                dH = ops.add(dH, dY[:, t])
-            elif t == X.shape[1] - 1:
-                dH = dY
+            dH = ops.add(dH, outer[:, t])
             dZ[:, t] = slope(dH, H[:, t + 1], H[:, t + 1])
             dH = ops.matmul(dZ[:, t], U.T)
         g = rows(dZ)
