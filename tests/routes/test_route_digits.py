@@ -247,6 +247,22 @@ def test_weights_that_fit_the_number_of_inputs_learn_sooner(few):
     assert found[1] > found[0] + 0.1
 
 
+def slipped(parameters, X, Y):
+    """The slopes with db = sum of everything / m, as the source's code has it."""
+    dW1, db1, dW2, db2 = backward(parameters, X, Y)
+    return [dW1, db1.sum(), dW2, db2.sum()]
+
+
+def test_the_slip_in_db_does_not_matter(few):
+    found = []
+    for slopes in (backward, slipped):
+        first = start(np.random.default_rng(0))
+        parameters, _ = train(first, few.X, few.y, 200, slopes=slopes)
+        found.append(accuracy(parameters, few.X_kept, few.y_kept))
+    assert found[0] != found[1]
+    assert abs(found[0] - found[1]) < 0.02
+
+
 # What is left to the reader: the change, and by how much it must at least improve on the network as
 # it is. Measured after 100 steps on 4,000 digits, four seeds, per cent right of the 1,000 kept
 # aside: as it is 84.2 84.9 81.2 82.1; more units 87.8 87.1 86.2 87.4, with weight decay 87.8 87.1
@@ -293,26 +309,14 @@ def test_weight_decay_changes_little_so_early(few):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("variant", "learned", "kept"),
-    [("as described", 0.842, 0.839), ("db as one number", 0.841, 0.838), ("gentle", 0.904, 0.902)],
+    ("first", "learned", "kept"), [(start, 0.842, 0.839), (gentle, 0.904, 0.902)]
 )
-def test_ten_seeds(examples, variant, learned, kept):
-    """The table above; two minutes each."""
-    runs = [run(examples, seed, variant) for seed in range(10)]
-    assert np.mean([each[0] for each in runs]) == pytest.approx(learned, abs=0.005)
-    assert np.mean([each[1] for each in runs]) == pytest.approx(kept, abs=0.005)
-
-
-def run(examples, seed, variant):
-    rng = np.random.default_rng(seed)
-    digits = columns(examples, ROWS, rng)
-    parameters = start(rng) if variant != "gentle" else gentle(rng)
-    slopes = backward if variant != "db as one number" else slipped
-    parameters, seen = train(parameters, digits.X, digits.y, ITERATIONS, slopes=slopes)
-    return seen[-1], accuracy(parameters, digits.X_kept, digits.y_kept)
-
-
-def slipped(parameters, X, Y):
-    """The slopes with db = sum of everything / m, as the source's code has it."""
-    dW1, db1, dW2, db2 = backward(parameters, X, Y)
-    return [dW1, db1.sum(), dW2, db2.sum()]
+def test_ten_seeds(examples, first, learned, kept):
+    """The means of the table above; some minutes each."""
+    found = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        digits = columns(examples, ROWS, rng)
+        parameters, seen = train(first(rng), digits.X, digits.y, ITERATIONS)
+        found.append((seen[-1], accuracy(parameters, digits.X_kept, digits.y_kept)))
+    np.testing.assert_allclose(np.mean(found, axis=0), [learned, kept], atol=0.005)
