@@ -68,7 +68,7 @@ JOB_OPTIONS = _grouped(
         "--engine",
         default="tensor",
         show_default=True,
-        help="What turns the gradients: tensor, the tape, or layers, explicit backpropagation.",
+        help="Where gradients come from: tensor, a tape, or layers, explicit backpropagation.",
     ),
     click.option(
         "--lr", type=_ABOVE_0, help="Learning rate.  [default: 0.002; 0.3 with --engine layers]"

@@ -25,7 +25,7 @@ class Settings:
         dropout: probability with which a hidden value is dropped in training.
         epochs: passes over the data; enough for 700 steps, but at least 5, if `None`.
         batch_size: examples in a step.
-        engine: what turns the gradients: "tensor", the tape, or "layers", explicit backpropagation
+        engine: where gradients come from: "tensor", the tape, or "layers", explicit backpropagation
             by `layers.Net`, which descends plainly.
         lr: learning rate.
         optimizer: its name; for layers it must be "sgd".
