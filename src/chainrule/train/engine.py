@@ -1,4 +1,4 @@
-"""Where a job's gradients come from: the tape, or layers with explicit backpropagation (floor 4)."""
+"""Where the gradients of a job come from: the tape, or explicit backpropagation (floor 4)."""
 
 from __future__ import annotations
 
