@@ -18,6 +18,7 @@ ELSEWHERE = {
     "Sequential": "test_nn_module.py",
     "functional": "test_nn_functional.py",
     "init": "test_nn_init.py",
+    "utils": "test_nn_utils.py",
 }
 
 

@@ -1,6 +1,6 @@
 """Modules: layers, activations, losses, and networks made of them (floor 3)."""
 
-from chainrule.nn import functional, init
+from chainrule.nn import functional, init, utils
 from chainrule.nn.activation import (
     ELU,
     GELU,
@@ -74,4 +74,5 @@ __all__ = [
     "Tanh",
     "functional",
     "init",
+    "utils",
 ]
