@@ -106,7 +106,7 @@ def test_a_net_is_asked_in_use_and_can_go_back_as_if_it_had_not_been():
 
 
 def test_an_mlp_of_several_outputs_and_every_activation_is_asked_at_once(monkeypatch):
-    monkeypatch.setattr(sys.modules["chainrule.draw.boundary"], "_NODES", 12)
+    monkeypatch.setattr(sys.modules["chainrule.draw.plots.boundary"], "_NODES", 12)
     for activation in ("tanh", "relu", "sigmoid", "linear"):
         mlp = MLP(2, [4, 3], activation=activation, output="linear", seed=1)
         by_hand = draw.boundary(

@@ -10,8 +10,8 @@ import pytest
 import chainrule as cr
 from chainrule import layers, nn
 from chainrule.draw import draw
-from chainrule.draw.lowering import lower, scalar_count
-from chainrule.draw.trace import traced
+from chainrule.draw.graphs.lowering import lower, scalar_count
+from chainrule.draw.graphs.trace import traced
 from chainrule.errors import OptionError
 from chainrule.nn import functional as F
 from chainrule.scalar import MLP, Value

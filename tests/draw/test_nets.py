@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import xml.etree.ElementTree as ET
 
@@ -137,10 +136,3 @@ def test_draw_is_a_module_and_a_function():
     assert cr.draw.draw is draw
     with pytest.raises(AttributeError, match="no 'boundry'; did you mean 'boundary'"):
         getattr(cr.draw, "boundry")  # noqa: B009
-
-
-def test_a_file_does_not_hide_the_function_of_its_name():
-    importlib.import_module("chainrule.draw.function")
-    importlib.import_module("chainrule.draw.boundary")
-    assert callable(cr.draw.function)
-    assert callable(cr.draw.boundary)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.picture.axis import format_value, linear_axis, log_axis, ticks
+from chainrule.picture.charts.axis import format_value, linear_axis, log_axis, ticks
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chainrule.errors import ShapeError
 from chainrule.picture import Svg, line_chart, region_chart, scatter_chart
-from chainrule.picture.chart import spread
+from chainrule.picture.charts.lines import spread
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from chainrule.errors import DataError, ShapeError
 from chainrule.picture import Tangent, contour_chart, descent_chart, tangent_chart
-from chainrule.picture.levels import level_lines
-from chainrule.picture.plane import clipped
+from chainrule.picture.charts.levels import level_lines
+from chainrule.picture.charts.plane import clipped
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 BOX = (0.0, 0.0, 10.0, 10.0)

@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any
 from chainrule.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from chainrule.draw.animation import Animation
-    from chainrule.draw.boundary import boundary
-    from chainrule.draw.descent import descent, surface
     from chainrule.draw.drawing import Drawing
-    from chainrule.draw.function import curves, function
-    from chainrule.draw.images import images, weights
-    from chainrule.draw.lowering import lower
+    from chainrule.draw.graphs.lowering import lower
+    from chainrule.draw.plots.animation import Animation
+    from chainrule.draw.plots.boundary import boundary
+    from chainrule.draw.plots.descent import descent, surface
+    from chainrule.draw.plots.function import curves, function
+    from chainrule.draw.plots.images import images, weights
     from chainrule.draw.subject import draw
 
 __all__ = [
@@ -48,17 +48,17 @@ __all__ = [
 
 # Imported when first asked for: the name, and the file that has it.
 _LATER = {
-    "Animation": "animation",
+    "Animation": "plots.animation",
     "Drawing": "drawing",
-    "boundary": "boundary",
-    "curves": "function",
-    "descent": "descent",
+    "boundary": "plots.boundary",
+    "curves": "plots.function",
+    "descent": "plots.descent",
     "draw": "subject",
-    "function": "function",
-    "images": "images",
-    "lower": "lowering",
-    "surface": "descent",
-    "weights": "images",
+    "function": "plots.function",
+    "images": "plots.images",
+    "lower": "graphs.lowering",
+    "surface": "plots.descent",
+    "weights": "plots.images",
 }
 
 
@@ -75,16 +75,10 @@ def __dir__() -> list[str]:
 
 
 class _Callable(ModuleType):
-    """A module that can be called, and whose functions stand before the files they are in."""
+    """A module that can be called."""
 
     def __call__(self, x: Any, *more: Any, **options: Any) -> Any:
         return self.draw(x, *more, **options)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Importing the file `function` would otherwise put the file where the function belongs.
-        if isinstance(value, ModuleType) and name in _LATER:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Callable

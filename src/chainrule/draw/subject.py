@@ -11,14 +11,14 @@ import numpy as np
 from chainrule.autograd import Tensor
 from chainrule.convert import to_module, to_scalar
 from chainrule.draw.drawing import Drawing
-from chainrule.draw.flow import flow_graph
-from chainrule.draw.lowering import lower
-from chainrule.draw.nets import net_graph
-from chainrule.draw.neurons import neuron_graph, neuron_picture
-from chainrule.draw.scalars import scalar_graph
-from chainrule.draw.tensors import tape_graph
-from chainrule.draw.trace import traced
-from chainrule.draw.tree import tree_graph
+from chainrule.draw.graphs.flow import flow_graph
+from chainrule.draw.graphs.lowering import lower
+from chainrule.draw.graphs.nets import net_graph
+from chainrule.draw.graphs.neurons import neuron_graph, neuron_picture
+from chainrule.draw.graphs.scalars import scalar_graph
+from chainrule.draw.graphs.tensors import tape_graph
+from chainrule.draw.graphs.trace import traced
+from chainrule.draw.graphs.tree import tree_graph
 from chainrule.errors import OptionError
 from chainrule.layers import Function, Net
 from chainrule.nn import Module

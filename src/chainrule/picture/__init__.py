@@ -7,20 +7,20 @@ into a page, and `save` writes; PNG and PDF files of it take a library each. Ima
 addresses. `element` is what the pictures, and any page that shows them, are written with.
 """
 
-from chainrule.picture.axis import format_value
-from chainrule.picture.chart import line_chart
-from chainrule.picture.contours import contour_chart
-from chainrule.picture.descent import descent_chart
+from chainrule.picture.charts.axis import format_value
+from chainrule.picture.charts.contours import contour_chart
+from chainrule.picture.charts.descent import descent_chart
+from chainrule.picture.charts.lines import line_chart
+from chainrule.picture.charts.matrix import matrix_chart
+from chainrule.picture.charts.regions import region_chart
+from chainrule.picture.charts.scatter import scatter_chart
+from chainrule.picture.charts.tangents import Tangent, tangent_chart
+from chainrule.picture.charts.tiles import tile_chart
 from chainrule.picture.markup import Markup, element, escape, join
-from chainrule.picture.matrix import matrix_chart
 from chainrule.picture.palette import FAULT, GOOD, SERIES, STYLESHEET
 from chainrule.picture.pixels import diverging, image_grid, shrink, to_pixels
 from chainrule.picture.png import data_uri, encode_png
-from chainrule.picture.regions import region_chart
-from chainrule.picture.scatter import scatter_chart
 from chainrule.picture.svg import Svg
-from chainrule.picture.tangents import Tangent, tangent_chart
-from chainrule.picture.tiles import tile_chart
 
 __all__ = [
     "FAULT",

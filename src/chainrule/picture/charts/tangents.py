@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ShapeError
-from chainrule.picture.axis import drawable, format_value, linear_axis, whole_zero
-from chainrule.picture.frame import Frame, framed
+from chainrule.picture.charts.axis import drawable, format_value, linear_axis, whole_zero
+from chainrule.picture.charts.frame import Frame, framed
+from chainrule.picture.charts.plane import Point, clipped, curve, inside, names, zero_lines
 from chainrule.picture.markup import Markup, element, join
 from chainrule.picture.palette import series_color, series_dash
-from chainrule.picture.plane import Point, clipped, curve, inside, names, zero_lines
 from chainrule.picture.svg import Svg, group, label, line
 from chainrule.picture.text import text_width
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.draw.numbers import Array, numbers
+from chainrule.draw.plots.numbers import Array, numbers
 from chainrule.errors import DataError, ShapeError
 from chainrule.picture import Svg, diverging, tile_chart
 

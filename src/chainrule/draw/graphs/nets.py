@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.draw.words import counted, shape_text
+from chainrule.draw.graphs.words import counted, shape_text
 from chainrule.layers import Function, Layer, Net
 from chainrule.picture.graph import Edge, Graph, Group, Kind, Node
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.draw.numbers import Array, heights, interval, numbers
+from chainrule.draw.plots.numbers import Array, heights, interval, numbers
 from chainrule.errors import DataError
 from chainrule.picture import Svg, Tangent, line_chart, tangent_chart
 

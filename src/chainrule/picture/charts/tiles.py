@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.errors import DataError, ShapeError
-from chainrule.picture.axis import format_value
+from chainrule.picture.charts.axis import format_value
 from chainrule.picture.markup import Markup, element, join
 from chainrule.picture.palette import FAULT
 from chainrule.picture.pixels import diverging

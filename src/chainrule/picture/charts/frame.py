@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule.picture.axis import Axis
+from chainrule.picture.charts.axis import Axis
 from chainrule.picture.markup import Markup, join
 from chainrule.picture.svg import group, label, line
 from chainrule.picture.text import shorten, text_width

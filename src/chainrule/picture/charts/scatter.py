@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ShapeError
-from chainrule.picture.axis import linear_axis
-from chainrule.picture.frame import Frame, framed
+from chainrule.picture.charts.axis import linear_axis
+from chainrule.picture.charts.frame import Frame, framed
 from chainrule.picture.markup import Markup, element, join
 from chainrule.picture.palette import SERIES
 from chainrule.picture.svg import Svg, group, label, line

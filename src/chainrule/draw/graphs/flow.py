@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.draw.opening import Opening, fitted, heading, parameter_count
-from chainrule.draw.trace import Call, Scope, Trace
-from chainrule.draw.words import SIGNS, shape_text
+from chainrule.draw.graphs.opening import Opening, fitted, heading, parameter_count
+from chainrule.draw.graphs.trace import Call, Scope, Trace
+from chainrule.draw.graphs.words import SIGNS, shape_text
 from chainrule.picture.graph import Edge, Graph, Group, Node
 
 __all__ = ["flow_graph"]
@@ -30,7 +30,7 @@ def flow_graph(trace: Trace, **options: Any) -> Graph:
 
     Examples:
         >>> from chainrule import nn
-        >>> from chainrule.draw.trace import traced
+        >>> from chainrule.draw.graphs.trace import traced
         >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
         >>> [node.title for node in flow_graph(traced(model, np.zeros((1, 2)))).nodes]
         ['input', 'Linear', 'ReLU', 'output']

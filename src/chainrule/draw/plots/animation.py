@@ -32,7 +32,7 @@ class Animation:
         ShapeError: pictures of several sizes.
 
     Examples:
-        >>> from chainrule.draw.function import function
+        >>> from chainrule.draw.plots.function import function
         >>> waves = [function(lambda x, i=i: (x - i) ** 2, -5, 5, y_range=(0, 9)) for i in range(3)]
         >>> Animation(waves, seconds_per_frame=0.5)
         Animation of 3 pictures, 0.5 seconds each

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.draw.function import called, sampled
-from chainrule.draw.numbers import Array, heights, interval, numbers
+from chainrule.draw.plots.function import called, sampled
+from chainrule.draw.plots.numbers import Array, heights, interval, numbers
 from chainrule.errors import ShapeError
 from chainrule.picture import Svg, contour_chart, descent_chart
 

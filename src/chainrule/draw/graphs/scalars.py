@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chainrule.draw.words import SIGNS, counted, tell
+from chainrule.draw.graphs.words import SIGNS, counted, tell
 from chainrule.picture.graph import Edge, Graph, Kind, Node
 from chainrule.scalar import Value
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.autograd import Tensor, no_grad, tensor
 from chainrule.convert import to_layers
-from chainrule.draw.numbers import Array, numbers
+from chainrule.draw.plots.numbers import Array, numbers
 from chainrule.errors import DataError, ShapeError
 from chainrule.layers import Net
 from chainrule.nn import Module

@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
-from chainrule.picture.axis import drawable
-from chainrule.picture.frame import Frame
+from chainrule.picture.charts.axis import drawable
+from chainrule.picture.charts.frame import Frame
 from chainrule.picture.markup import Markup, element, number
 from chainrule.picture.svg import group, label, line
 from chainrule.picture.text import shorten, text_width

@@ -7,13 +7,13 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ShapeError
-from chainrule.picture.axis import drawable, format_value, linear_axis, whole_zero
-from chainrule.picture.frame import Frame, framed
+from chainrule.picture.charts.axis import drawable, format_value, linear_axis, whole_zero
+from chainrule.picture.charts.frame import Frame, framed
+from chainrule.picture.charts.plane import curve, inside, trail, zero_lines
+from chainrule.picture.charts.tangents import curve_points
 from chainrule.picture.markup import join
 from chainrule.picture.palette import SERIES
-from chainrule.picture.plane import curve, inside, trail, zero_lines
 from chainrule.picture.svg import Svg, label
-from chainrule.picture.tangents import curve_points
 from chainrule.picture.text import shorten
 
 __all__ = ["descent_chart", "reached"]

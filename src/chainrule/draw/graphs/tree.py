@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.draw.opening import Opening, fitted, heading, parameter_count
-from chainrule.draw.words import shape_text
+from chainrule.draw.graphs.opening import Opening, fitted, heading, parameter_count
+from chainrule.draw.graphs.words import shape_text
 from chainrule.nn import Module
 from chainrule.picture.graph import Edge, Graph, Kind, Node
 

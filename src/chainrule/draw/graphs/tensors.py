@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.autograd import Tensor
 from chainrule.autograd.tape import Node as Record
-from chainrule.draw.words import SIGNS, counted, shape_text, tell
+from chainrule.draw.graphs.words import SIGNS, counted, shape_text, tell
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.nn import Module
 from chainrule.ops import Ghost

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import ShapeError
-from chainrule.picture.axis import Axis, drawable, linear_axis, log_axis
-from chainrule.picture.frame import Frame, framed
+from chainrule.picture.charts.axis import Axis, drawable, linear_axis, log_axis
+from chainrule.picture.charts.frame import Frame, framed
 from chainrule.picture.markup import Markup, element, join, number
 from chainrule.picture.palette import series_color, series_dash
 from chainrule.picture.svg import Svg, group, label, line

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.draw.trace import Call, Trace, traced
+from chainrule.draw.graphs.trace import Call, Trace, traced
 from chainrule.errors import OptionError
 from chainrule.nn import Module
 from chainrule.ops import Array, Op

@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import DataError, ShapeError
-from chainrule.picture.axis import format_value, linear_axis, whole_zero
-from chainrule.picture.descent import reached
-from chainrule.picture.frame import Frame, framed
-from chainrule.picture.levels import level_lines
+from chainrule.picture.charts.axis import format_value, linear_axis, whole_zero
+from chainrule.picture.charts.descent import reached
+from chainrule.picture.charts.frame import Frame, framed
+from chainrule.picture.charts.levels import level_lines
+from chainrule.picture.charts.plane import inside, names, trail
+from chainrule.picture.charts.tangents import curve_points
 from chainrule.picture.markup import Markup, element, join, number
 from chainrule.picture.palette import SERIES, rgb
-from chainrule.picture.plane import inside, names, trail
 from chainrule.picture.png import data_uri, encode_png
 from chainrule.picture.svg import Svg, group, label
-from chainrule.picture.tangents import curve_points
 
 __all__ = ["contour_chart"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.draw.words import counted
+from chainrule.draw.graphs.words import counted
 from chainrule.errors import OptionError, did_you_mean
 from chainrule.nn import Module
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from chainrule.draw.words import counted, tell
+from chainrule.draw.graphs.words import counted, tell
 from chainrule.picture import SERIES, Markup, Svg, element, join
 from chainrule.picture.graph import Edge, Graph, Node
 from chainrule.picture.svg import group, label, line

@@ -1,0 +1,1 @@
+"""Charts: numbers as lines, dots, regions, contours, tiles and matrices (floor 0)."""
