@@ -14,6 +14,7 @@ from chainrule import data, draw, layers, nn
 from chainrule.errors import ChainruleError
 from chainrule.train import evaluate, predict
 
+cr.set_num_threads(1)  # products as small as these gain nothing from a second one
 try:
     digits = data.mnist()
     seen, unseen = digits, digits.test
