@@ -156,8 +156,8 @@ print(f"the longest gradient: {max(lengths):.2f}")
 # %%
 smooth = np.convolve(losses, np.ones(20) / 20, "valid")
 draw.curves(
-    {"recurrent": smooth, "letter pairs": np.full(len(smooth), pair_loss)},
-    title="Loss of the next letter",
+    {"recurrent": smooth, "letter pairs, unseen": np.full(len(smooth), pair_loss)},
+    title="Loss while it learns",
 )
 
 # %% [markdown]
