@@ -73,7 +73,8 @@ def _escaped(line: str) -> str:
     """Escape what would be markup: stars, bars and a final underscore outside of `code`."""
     parts = re.split(r"(`+[^`]*`+)", line)
     parts[::2] = [re.sub(r"([*|]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts[::2]]
-    return "".join(parts)
+    # An ending on a piece of code, as in `Value`s, needs a space that does not show.
+    return "".join(re.sub(r"^(?=\w)", r"\\ ", part) if i else part for i, part in enumerate(parts))
 
 
 # --- pictures ---------------------------------------------------------------------------------
