@@ -80,7 +80,7 @@ class Average(nn.Module):
 
 
 cr.manual_seed(0)
-average_losses = train(Average(), 300)
+average_losses = train(Average(), 200)
 print(f"loss on what was read: pairs {pair_losses[0]:.2f}, average {average_losses[0]:.2f}")
 
 # %% [markdown]
@@ -188,7 +188,7 @@ cr.manual_seed(0)
 model = Transformer()
 two = cr.tensor(np.stack([read[:T], [*read[: T - 1], 0]]))  # they differ in the last letter only
 early = model(two).detach().numpy()[:, :-1]
-transformer_losses = train(model, 700 if len(text) > 100_000 else 150)
+transformer_losses = train(model, 550 if len(text) > 100_000 else 150)
 print(f"{'loss':<14} {'on what it read':>16} {'on unseen text':>16}")
 rows = {"letter pairs": pair_losses, "average": average_losses, "transformer": transformer_losses}
 for name, losses in rows.items():
@@ -222,7 +222,7 @@ picture.tile_chart(picture.diverging(seen), ["block 1", "block 2"], side=280, ti
 # %%
 rng, written = np.random.default_rng(1), list(unseen[:T])
 with cr.no_grad():
-    for _ in range(240):
+    for _ in range(200):
         shares = model(cr.tensor([written[-T:]]))[0, -1].double().softmax(0).numpy()
         written.append(int(rng.choice(V, p=shares / shares.sum())))
 print("".join(letters[i] for i in written[T:]))
