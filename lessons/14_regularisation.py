@@ -168,10 +168,7 @@ for name, (seen, unseen, accuracy) in table.items():
 
 # %%
 draw.curves(
-    {
-        name: histories[name]["validation_loss"]
-        for name in ("nothing", "dropout", "weight decay", "early stopping")
-    },
+    {name: histories[name]["validation_loss"] for name in ("nothing", "dropout", "weight decay")},
     title="Validation loss",
     x_label="epoch",
     y_label="loss",
