@@ -190,6 +190,48 @@ while high - low > 1:
 print(f"entry {low} is wrong by {broken[low] - gradient[low]}, found in {evaluations} evaluations")
 
 # %% [markdown]
+# ## A formula that nobody would differentiate by hand
+#
+# Ten functions drawn by lot, one inside the other, then the mean. There is no rule for the whole, but
+# there is one for each part, and the chain rule joins them. The differences are asked whether it did.
+
+
+# %%
+LOT = {
+    "square": lambda x: x**2,
+    "cube": lambda x: x**3,
+    "inverse": lambda x: 1 / x,
+    "sqrt": lambda x: x.sqrt(),
+    "atanh": lambda x: x.atanh(),
+    "log": lambda x: x.log(),
+}
+
+
+def by_lot(rng, x, count=10):
+    for name in map(str, rng.permutation(list(LOT))):
+        y = LOT[name](x)
+        size = abs(y.numpy())  # NaN outside the domain; next to 1, atanh is too steep to measure
+        if 1e-4 < size.min() < size.max() < 1e4 and (name != "atanh" or size.max() < 1.8):
+            rest = [] if count == 1 else by_lot(rng, y, count - 1)
+            if rest is not None:
+                return [name, *rest]
+    return None  # a dead end: the one before it draws again
+
+
+def chained(names, x):
+    for name in names:
+        x = LOT[name](x)
+    return x.mean()
+
+
+x = cr.tensor([0.3, 0.5, 0.6], dtype=cr.float64, requires_grad=True)
+chains = [by_lot(np.random.default_rng(seed), x.detach()) for seed in range(20)]
+chained(chains[0], x).backward()
+print(" of ".join(["mean", *reversed(chains[0])]))
+print("has the gradient", x.grad.tolist())
+confirmed = [gradcheck(lambda x, names=names: chained(names, x), x) for names in chains]
+
+# %% [markdown]
 # ## What we found, checked
 
 # %%
@@ -203,6 +245,7 @@ assert [round(slope, 2) for slope in relu_slopes.values()] == [0.0, 0.5, 0.65, 1
 assert "wrong in 1 of 4 elements, most at element [2]" in caught
 assert passes
 assert right < 1e-8 < 1e-6 < wrong
+assert len(confirmed) == 20 and all(confirmed)
 assert low == planted and evaluations <= 2 * np.ceil(np.log2(weights.size))
 
 # %% [markdown]
