@@ -81,6 +81,35 @@ def test_outside_of_it_nothing_is_touched():
         assert blas() == 2
 
 
+def during(operations, monkeypatch):
+    """How many threads a product of about so many operations has, outside of the policy."""
+    seen = []
+    monkeypatch.setattr(threads.np, "matmul", lambda *_, **__: seen.append(blas()))
+    side = round((operations / 2) ** (1 / 3))
+    threads.matmul(np.ones((side, side), np.float32), np.ones((side, side), np.float32))
+    monkeypatch.undo()
+    return seen
+
+
+def test_outside_of_it_a_product_takes_what_it_is_worth_and_gives_it_back(monkeypatch):
+    has(2)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        assert during(threads.SMALL / 10, monkeypatch) == [1]
+        assert blas() == 2
+        assert during(threads.SMALL * 2, monkeypatch) == [2]
+        assert blas() == 2
+
+
+def test_two_at_a_time_give_it_back_together():
+    has(2)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        with threads._alone:
+            with threads._alone:
+                assert blas() == 1
+            assert blas() == 1
+        assert blas() == 2
+
+
 def test_inside_of_it_nothing_is_touched_without_a_product():
     has(2)
     with threadpoolctl.threadpool_limits(2, user_api="blas"):

@@ -1,24 +1,32 @@
 """How many processor threads the matrix products may use (floor 0).
 
 NumPy's BLAS starts a thread on every core for all but the smallest products, and on a busy machine
-its threads wait for one another longer than they work. Inside `policy` products are given threads
-by the size of their work: one below `SMALL` operations, all that are allowed above. Outside of it,
-and after it, NumPy's own setting is left alone.
+its threads wait for one another longer than they work: on two cores with other work on them, a
+small network trained tenfold slower with two threads than with one. So products are given threads
+by the size of their work: one below `SMALL` operations, all that are allowed above. Inside `policy`
+the BLAS is told when that number changes; outside of it `matmul` tells it before and after, so that
+NumPy's own setting is left alone for whoever else uses it.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chainrule.errors import OptionError
 
-__all__ = ["fit_to_work", "get_num_threads", "policy", "set_num_threads"]
+__all__ = ["fit_to_work", "get_num_threads", "matmul", "policy", "set_num_threads"]
 
 # Below this many operations a product gains less from a second thread than it can lose by it.
 SMALL = 50_000_000
+# Below this many the BLAS itself (OpenBLAS) uses one thread.
+TINY = 500_000
 
 _allowed: int | None = None
 _in_policy = False
@@ -91,6 +99,59 @@ def fit_to_work(operations: int) -> None:
     """Give the product about to run, of so many operations, the threads that it is worth."""
     if _in_policy:
         _set(1 if operations < SMALL else get_num_threads())
+
+
+class _Alone:
+    """Inside, the BLAS uses one thread; after the last who was, as many as before the first."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.before: list[int] = []
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.inside:
+                self.before = [library.num_threads for library in _blas()]
+                self.set([1] * len(self.before))
+            self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self.set(self.before)
+
+    def set(self, numbers: list[int]) -> None:
+        for library, now, n in zip(_blas(), self.before, numbers):
+            if now > 1:
+                library.set_num_threads(n)
+
+
+_alone = _Alone()
+
+
+def matmul(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return `np.matmul(a, b)`, made by as many threads as it is worth.
+
+    Args:
+        a: (..., m, k).
+        b: (..., k, n).
+        out: where to put the product.
+
+    Examples:
+        >>> import numpy as np
+        >>> matmul(np.ones((2, 3)), np.ones((3, 1)))
+        array([[3.],
+               [3.]])
+    """
+    operations = 2 * a.size * b.shape[-1]
+    if _in_policy:
+        fit_to_work(operations)
+    elif TINY <= operations < SMALL:
+        with _alone:
+            return np.matmul(a, b, out=out)
+    return np.matmul(a, b, out=out)
 
 
 @contextmanager

@@ -182,9 +182,8 @@ def convolution(
     filters = _filter_matrix(w, groups)
     each = o // groups
     for images, group, rows in _Unfolded(x, _window_of(w.shape, stride, padding, dilation), groups):
-        threads.fit_to_work(2 * rows.size * each)
         y_rows = y[images].reshape(-1, o)[:, group * each : (group + 1) * each]
-        np.matmul(rows, filters[group], out=y_rows)
+        threads.matmul(rows, filters[group], out=y_rows)
     if b is not None:
         y += b
     return y.transpose(0, 3, 1, 2)
@@ -248,10 +247,9 @@ def convolution_input(
         for group in range(groups):
             rows = last[images, ..., group * each : (group + 1) * each].reshape(-1, each)
             target = x[images, ..., group * c : (group + 1) * c]
-            threads.fit_to_work(2 * rows.size * c)
             spread = np.empty((len(rows), c), dtype=x.dtype)
             for taps, (down, across) in zip(filters[group], window.taps((oh, ow))):
-                np.matmul(rows, taps, out=spread)
+                threads.matmul(rows, taps, out=spread)
                 target[:, down, across] += spread.reshape(-1, oh, ow, c)
     return x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2)
 
@@ -309,8 +307,7 @@ def convolution_weight(
     total = np.zeros((groups, size[0] * size[1] * c, each), dtype=np.result_type(g, x))
     for images, group, rows in _Unfolded(x, Window(size, stride, padding, dilation), groups):
         g_rows = last[images, ..., group * each : (group + 1) * each].reshape(-1, each)
-        threads.fit_to_work(2 * rows.size * each)
-        total[group] += np.matmul(rows.T, g_rows)
+        total[group] += threads.matmul(rows.T, g_rows)
     w = total.reshape(groups, *size, c, each).transpose(0, 4, 3, 1, 2)
     return np.ascontiguousarray(w).reshape(o, c, *size)
 
