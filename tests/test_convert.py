@@ -342,7 +342,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "sentence"), REFUSED, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(("wrong", "sentence"), REFUSED, ids=[row[-1][:40] for row in REFUSED])
 def test_refusals(wrong, sentence):
     with pytest.raises(OptionError) as caught:
         wrong()

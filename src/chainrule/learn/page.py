@@ -13,11 +13,9 @@ from io import StringIO
 
 from chainrule.learn.lesson import Cell, Lesson, standing_alone
 from chainrule.learn.session import Session, picture_of
-from chainrule.picture import Markup, element, join
+from chainrule.picture import Markup, document, element, join
 
 __all__ = ["page"]
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
 def page(lesson: Lesson) -> str:
@@ -38,21 +36,8 @@ def page(lesson: Lesson) -> str:
     """
     session = Session(lesson)
     parts = [_ran(session, cell) if cell.is_code else _prose(cell.text) for cell in lesson.cells]
-    body = element("body", element("main", *parts))
-    return f"<!doctype html>\n{element('html', _head(lesson), body, lang='en')}\n"
-
-
-def _head(lesson: Lesson) -> Markup:
     style = files("chainrule.learn").joinpath("page.css").read_text(encoding="utf-8")
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>'),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("link", rel="icon", href="data:,"),
-        element("title", lesson.title),
-        element("style", Markup(f"\n{style}")),
-    )
+    return document(lesson.title, style, element("main", *parts), scripts=True)
 
 
 def _prose(text: str) -> Markup:

@@ -16,6 +16,7 @@ from chainrule.picture.charts.regions import region_chart
 from chainrule.picture.charts.scatter import scatter_chart
 from chainrule.picture.charts.tangents import Tangent, tangent_chart
 from chainrule.picture.charts.tiles import tile_chart
+from chainrule.picture.document import document
 from chainrule.picture.markup import Markup, element, escape, join
 from chainrule.picture.palette import FAULT, GOOD, SERIES, STYLESHEET
 from chainrule.picture.pixels import diverging, image_grid, shrink, to_pixels
@@ -34,6 +35,7 @@ __all__ = [
     "data_uri",
     "descent_chart",
     "diverging",
+    "document",
     "element",
     "encode_png",
     "escape",

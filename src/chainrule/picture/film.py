@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 
 from chainrule.errors import OptionError, ShapeError, require
+from chainrule.picture.document import asset, document
 from chainrule.picture.markup import Markup, element
-from chainrule.picture.palette import DARK_INK, DARK_PAPER, INK, PAPER, STYLESHEET
+from chainrule.picture.palette import STYLESHEET
 from chainrule.picture.svg import Svg
 
 __all__ = ["check_frames", "to_frame", "to_gif", "to_page"]
@@ -22,7 +22,6 @@ __all__ = ["check_frames", "to_frame", "to_gif", "to_page"]
 _REST = 4  # how many times as long the last picture stays
 _CONTROLS = 96  # pixels that button, slider and margins take below and above a picture
 _MARGIN = 40  # and at its sides
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 def check_frames(frames: Sequence[Svg], seconds: float) -> None:
@@ -90,7 +89,7 @@ def to_page(frames: Sequence[Svg], seconds: float) -> str:
     slider = element(
         "input", type="range", min=0, max=last, value=last, step=1, aria_label="picture"
     )
-    script = _asset("film.js").replace("$MILLISECONDS", f"{1000 * seconds:g}")
+    script = asset("film.js").replace("$MILLISECONDS", f"{1000 * seconds:g}")
     body = [
         element("main", *shown),
         element(
@@ -102,15 +101,7 @@ def to_page(frames: Sequence[Svg], seconds: float) -> str:
         ),
         element("script", Markup(script)),
     ]
-    head = [
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", frames[-1].title),
-        element("style", Markup(STYLESHEET + _colors() + _asset("film.css"))),
-    ]
-    page = element("html", element("head", *head), element("body", *body), lang="en")
-    return "<!DOCTYPE html>\n" + page + "\n"
+    return document(frames[-1].title, STYLESHEET + asset("film.css"), *body, scripts=True)
 
 
 def to_frame(frames: Sequence[Svg], seconds: float) -> Markup:
@@ -131,16 +122,3 @@ def _painted(pillow: Any, frame: Svg, scale: float) -> Any:
     """A picture in 256 colours of its own."""
     with pillow.open(io.BytesIO(frame.to_png(scale=scale))) as image:
         return image.convert("RGB").quantize(256, dither=pillow.Dither.NONE)
-
-
-def _colors() -> str:
-    """Ink and paper of the page, light and dark."""
-    return (
-        f":root {{ color-scheme: light dark; color: {INK}; background: {PAPER}; }}\n"
-        f"@media (prefers-color-scheme: dark) {{\n"
-        f"  :root {{ color: {DARK_INK}; background: {DARK_PAPER}; }}\n}}\n"
-    )
-
-
-def _asset(name: str) -> str:
-    return (resources.files("chainrule.picture") / "assets" / name).read_text(encoding="utf-8")
