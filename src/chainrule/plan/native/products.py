@@ -2,10 +2,10 @@
 
 A product is carried out in tiles: a few rows of the result by a few vectors, summed up in registers
 over the whole inner dimension, so that nothing is copied and each number of the result is written
-once. Two forms of tile: "outer" has vectors along the result's rows and needs B with its columns
-next to one another; "dot" has vectors along the inner dimension and needs A and B^T with theirs next
-to one another, as X W^T has them. "packed" serves every other layout: B's columns are copied into
-order, a chunk at a time, and then it is "outer".
+once. Two forms of tile: "outer" has vectors along the result's rows and needs the numbers of each
+row of B next to one another; "dot" has vectors along the inner dimension and needs those of A's
+rows and B's columns so, as X W^T has them. "packed" serves every other layout: B is copied into
+order, a chunk of columns at a time, and then it is "outer".
 
 What follows a product (bias, activation, mask, sums, an optimiser's step) is its epilogue: a
 function in LLVM's language, called for each piece of the result while that is still in the nearest

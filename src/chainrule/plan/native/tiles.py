@@ -76,12 +76,12 @@ def outer(
     with w.loop(0, whole, strands) as t:
         for s in range(strands):
             turn(w.plus(t, s), sums[s])
-    for t in range(whole, k):
-        turn(t, sums[0])
+    for rest in range(whole, k):
+        turn(rest, sums[0])
     for r, p in places:
-        at, v = columns[p]
+        first, v = columns[p]
         total = w.total(v, [strand[r, p] for strand in sums])
-        w.store(v, total, w.address(v.scalar, c[0], r * c[1] + at))
+        w.store(v, total, w.address(v.scalar, c[0], r * c[1] + first))
 
 
 def dot(
@@ -122,8 +122,9 @@ def dot(
     with w.loop(0, k - k % stride, stride) as t:
         for s in range(strands):
             turn(w.plus(t, s * vector.lanes), vector, sums[s])
-    for t in range(k - k % stride, k, vector.lanes):
-        turn(t, Vector(vector.scalar, vector.lanes, min(vector.lanes, k - t)), sums[0])
+    for rest in range(k - k % stride, k, vector.lanes):
+        live = min(vector.lanes, k - rest)
+        turn(rest, Vector(vector.scalar, vector.lanes, live), sums[0])
     for r in range(rows):
         totals = [w.total(vector, [s[r, j] for s in sums]) for j in range(columns)]
         narrow = Vector(vector.scalar, power_above(columns), columns)
