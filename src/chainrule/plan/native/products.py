@@ -12,28 +12,31 @@ function in LLVM's language, called for each piece of the result while that is s
 cache, and made part of the loops by LLVM. Where nobody else reads it, the result itself never
 travels to memory.
 
-The function of a kernel, and what an epilogue must look like (sizes and places in elements; `rows`,
-`columns` and `step` are constants once LLVM has put it in its place):
+The function of a product, and what an epilogue must look like, sizes and places in elements:
 
     void @product(ptr %a, ptr %b, ptr %c, ptr %context, i64 %first, i64 %last)
     void @epilogue(ptr %piece, i64 %step, i64 %row, i64 %column, i64 %rows, i64 %columns,
                    ptr %context)
 
-The kernel does its units first, ..., last - 1, each a piece of the result; different units may run
+It does the units first, ..., last - 1, each a piece of the result; different units may run
 on different threads. Element (i, j) of a piece is element (row + i, column + j) of the result and
-lies i step + j elements after `piece`: in C itself where C is wanted, else on the stack.
+lies i step + j elements after `piece`: in C itself where C is wanted, else on the stack. An epilogue
+is best "internal" and "alwaysinline": then rows, columns and step are constants in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from chainrule.plan.native.tiles import copy, dot, outer, pieces
-from chainrule.plan.native.writer import At, Vector, Writer
+import numpy as np
 
-__all__ = ["Kernel", "Product", "Tile", "kernel"]
+from chainrule.plan.native.ir import INDEX, Register, Writer
+from chainrule.plan.native.tiles import Lines, copy, cover, dot, outer
+from chainrule.plan.native.vectors import At, Vector, reserve, when
+
+__all__ = ["Kernel", "Product", "Tile", "write"]
 
 Form: TypeAlias = Literal["outer", "dot", "packed"]
 
@@ -48,9 +51,9 @@ class Product:
         k: columns of A, rows of B.
         a: steps of A in elements.
         b: steps of B.
-        c: elements from one row of C to the next, its columns lying next to one another; `None`
-            where only the epilogue wants the result.
-        scalar: "float" or "double", LLVM's names for float32 and float64.
+        c: elements from one row of C to the next, the numbers of a row lying next to one another;
+            `None` where only the epilogue wants the result.
+        dtype: float32 or float64.
     """
 
     m: int
@@ -59,7 +62,7 @@ class Product:
     a: tuple[int, int]
     b: tuple[int, int]
     c: int | None
-    scalar: str = "float"
+    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True)
@@ -83,110 +86,126 @@ class Tile:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A product as text for LLVM.
+    """A product as a function for LLVM.
 
     Attributes:
-        name: of the function, without @.
+        name: without @.
         text: its definition.
-        declarations: what it calls, one line each; a module must have each line once.
         units: the pieces into which the work falls, numbered down the rows of the first columns,
             then down those of the next.
-        blocks: how many units one above the other cover all rows.
+        blocks: how many units, one below the other, cover all rows.
     """
 
     name: str
     text: str
-    declarations: tuple[str, ...]
     units: int
     blocks: int
 
 
-def kernel(product: Product, tile: Tile, name: str, epilogue: str | None = None) -> Kernel:
+PARAMETERS = "ptr %a, ptr %b, ptr %c, ptr %context, i64 %first, i64 %last"
+
+
+def write(
+    w: Writer, product: Product, tile: Tile, name: str, epilogue: str | None = None
+) -> Kernel:
     """Write a product as a function.
 
     Args:
+        w: a writer for this function alone, in the module it shall be part of.
         product: what is to be computed.
         tile: in which way; it must suit the product's layout.
         name: of the function.
         epilogue: name of the function to call for each piece of the result.
 
     Examples:
-        >>> linear = Product(64, 128, 784, a=(784, 1), b=(1, 784), c=128)
-        >>> k = kernel(linear, Tile("dot", 4, 4, 64, 16), "linear")
-        >>> k.units, k.blocks
+        >>> linear = Product(64, 128, 784, (784, 1), (1, 784), 128, np.dtype(np.float32))
+        >>> kernel = write(Writer(), linear, Tile("dot", 4, 4, 64, 16), "linear")
+        >>> kernel.units, kernel.blocks
         (32, 16)
     """
-    w, p = Writer(), product
-    blocks, chunks = -(-p.m // tile.rows), -(-p.n // tile.chunk)
-    room = (w.slot(p.scalar, tile.rows * tile.chunk), tile.chunk) if p.c is None else None
-    order = w.slot(p.scalar, max(1, p.k) * tile.chunk) if tile.form == "packed" else ""
-    with w.loop("%first", "%last") as unit:
-        chunk, block = w.value(f"sdiv i64 {unit}, {blocks}"), w.value(f"srem i64 {unit}, {blocks}")
-        row, column = w.times(block, tile.rows), w.times(chunk, tile.chunk)
-        a = w.address(p.scalar, "%a", w.times(row, p.a[0]))
-        b = w.address(p.scalar, "%b", w.times(column, p.b[1]))
-        c = room or (w.address(p.scalar, "%c", w.times(row, p.c or 0), column), p.c or 0)
+    blocks, chunks = -(-product.m // tile.rows), -(-product.n // tile.chunk)
+    first, last = (Register(name, INDEX, w) for name in ("%first", "%last"))
+    body = Units(w, product, tile, epilogue)
 
-        def pack(columns: int) -> None:
-            copy(w, p.scalar, (b, *p.b), (order, tile.chunk), (p.k, columns))
+    def units() -> None:
+        with w.loop(last - first) as turn:
+            unit = turn + first
+            block = unit - (chunk := unit / blocks) * blocks
+            body.unit(block, chunk, turn)
+
+    when(w, first.lt(last), units)
+    return Kernel(name, w.function(name, PARAMETERS), blocks * chunks, blocks)
+
+
+class Units:
+    """The body of the loop over units."""
+
+    def __init__(self, w: Writer, product: Product, tile: Tile, epilogue: str | None) -> None:
+        self.w, self.p, self.tile, self.epilogue = w, product, tile, epilogue
+        self.vector = Vector(product.dtype, tile.lanes, tile.lanes)
+        self.room = "" if product.c else reserve(w, product.dtype, tile.rows * tile.chunk)
+        packs = tile.form == "packed"
+        self.ordered = reserve(w, product.dtype, max(1, product.k) * tile.chunk) if packs else ""
+
+    def unit(self, block: Register, chunk: Register, turn: Register) -> None:
+        """Write one unit: its piece of the result, and what follows on that."""
+        w, p, tile = self.w, self.p, self.tile
+        row, column = block * tile.rows, chunk * tile.chunk
+        a = w.at("%a", p.dtype, row * p.a[0])
+        b = w.at("%b", p.dtype, column * p.b[1])
+        c = (w.at("%c", p.dtype, row * p.c + column), p.c) if p.c else (self.room, tile.chunk)
+        down, across = cut(w, block, p.m, tile.rows), cut(w, chunk, p.n, tile.chunk)
+        if self.ordered:
+            new = block.eq(0) | turn.eq(0)
+            when(w, new, lambda: across(lambda columns: self.pack(b, columns)))
 
         def piece(rows: int, columns: int) -> None:
-            if tile.form == "dot":
-                stripe(w, p, tile, (a, p.a[0]), (b, p.b[1]), c, rows, columns)
-            else:
-                lines = (order, tile.chunk) if order else (b, p.b[0])
-                outer(w, p.k, (a, *p.a), lines, c, rows, pieces(p.scalar, columns, tile.lanes))
-            if epilogue:
-                sizes = f"i64 {row}, i64 {column}, i64 {rows}, i64 {columns}, ptr %context"
-                w.do(f"call void @{epilogue}(ptr {c[0]}, i64 {c[1]}, {sizes})")
+            self.piece(a, b, c, rows, columns)
+            self.follow(c, row, column, rows, columns)
 
-        each_column = cut(w, chunk, p.n, tile.chunk)
-        if order:
-            new = w.value(f"icmp eq i64 {block}, 0")
-            begun = w.value(f"icmp eq i64 {unit}, %first")
-            w.when(w.value(f"or i1 {new}, {begun}"), lambda: each_column(pack))
-        cut(w, block, p.m, tile.rows)(lambda rows: each_column(lambda n: piece(rows, n)))
-    head = f"define void @{name}(ptr %a, ptr %b, ptr %c, ptr %context, i64 %first, i64 %last) {{"
-    text = "\n".join([head, "entry:", *w.slots, *w.lines, "  ret void", "}", ""])
-    return Kernel(name, text, tuple(w.declarations), blocks * chunks, blocks)
+        down(lambda rows: across(lambda columns: piece(rows, columns)))
 
+    def pack(self, b: str, columns: int) -> None:
+        """Write the copy of a chunk of B."""
+        lines = (self.ordered, self.tile.chunk)
+        copy(self.w, self.p.dtype, (b, *self.p.b), lines, (self.p.k, columns))
 
-def stripe(
-    w: Writer,
-    p: Product,
-    tile: Tile,
-    a: tuple[str, int],
-    b: tuple[str, int],
-    c: tuple[str, int],
-    rows: int,
-    columns: int,
-) -> None:
-    """Write dot tiles side by side, over the columns of a unit."""
-    vector = Vector(p.scalar, tile.lanes)
+    def piece(self, a: str, b: str, c: Lines, rows: int, columns: int) -> None:
+        """Write a piece of the result: one outer tile, or dot tiles side by side."""
+        w, p, width = self.w, self.p, self.tile.columns
+        if self.tile.form != "dot":
+            lines = (self.ordered, self.tile.chunk) if self.ordered else (b, p.b[0])
+            outer(w, p.k, (a, *p.a), lines, c, rows, cover(self.vector, columns))
+            return
 
-    def one(at: At, width: int) -> None:
-        there = w.address(p.scalar, b[0], w.times(at, b[1]))
-        here = w.address(p.scalar, c[0], at)
-        dot(w, p.k, a, (there, b[1]), (here, c[1]), rows, width, vector)
+        def one(at: At, width: int) -> None:
+            there, here = w.at(b, p.dtype, at * p.b[1]), w.at(c[0], p.dtype, at)
+            dot(w, p.k, (a, p.a[0]), (there, p.b[1]), (here, c[1]), rows, width, self.vector)
 
-    whole = columns - columns % tile.columns
-    with w.loop(0, whole, tile.columns) as at:
-        one(at, tile.columns)
-    if columns > whole:
-        one(whole, columns - whole)
+        if columns // width:
+            with w.loop(columns // width) as tile:
+                one(tile * width, width)
+        if columns % width:
+            one(columns - columns % width, columns % width)
+
+    def follow(self, c: Lines, row: Register, column: Register, rows: int, columns: int) -> None:
+        """Write the call of the epilogue."""
+        if self.epilogue:
+            where = f"ptr {c[0]}, i64 {c[1]}, {row.typed}, {column.typed}"
+            sizes = f"i64 {rows}, i64 {columns}, ptr %context"
+            self.w.do(f"call void @{self.epilogue}({where}, {sizes})")
 
 
-def cut(w: Writer, index: str, size: int, step: int) -> Callable[[Callable[[int], None]], None]:
+def cut(
+    w: Writer, index: Register, size: int, step: int
+) -> Callable[[Callable[[int], None]], None]:
     """Return how to write a body for pieces of `step` and for the last, which may be smaller."""
-    last, rest = (size - 1) // step, size % step
+    last, rest = divmod(size, step)
 
     def both(body: Callable[[int], None]) -> None:
-        if not rest:
-            body(step)
-        elif not last:
-            body(rest)
+        if not rest or not last:
+            body(rest or step)
         else:
-            at_end = w.value(f"icmp eq i64 {index}, {last}")
-            w.when(at_end, lambda: body(rest), lambda: body(step))
+            when(w, index.eq(last), lambda: body(rest), lambda: body(step))
 
     return both

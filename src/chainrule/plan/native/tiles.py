@@ -8,30 +8,34 @@ side by side and are added up at the end.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from chainrule.plan.native.writer import At, Vector, Writer
+import numpy as np
 
-__all__ = ["Piece", "copy", "dot", "outer", "pieces"]
+from chainrule.plan.native.ir import Writer
+from chainrule.plan.native.vectors import At, Vector, value
 
-Piece: TypeAlias = tuple[int, Vector]  # first column, and the vector that holds it and the next
+__all__ = ["Columns", "Lines", "Matrix", "copy", "cover", "dot", "outer"]
 
-# Additions that are under way at once on a core that begins two and needs four turns for each.
+Columns: TypeAlias = Sequence[tuple[int, Vector]]  # a first column, and what holds it and the next
+Matrix: TypeAlias = tuple[str, int, int]  # where the first number lies, and the two steps
+Lines: TypeAlias = tuple[str, int]  # the same where the other step is 1
+
+# Additions that are under way at once in a core that begins two and needs four turns for each.
 UNDER_WAY = 8
 
 
-def pieces(scalar: str, columns: int, lanes: int) -> list[Piece]:
+def cover(vector: Vector, columns: int) -> Columns:
     """Cover so many columns with vectors, of which the last may have lanes to spare.
 
     Examples:
-        >>> [(at, str(vector), vector.live) for at, vector in pieces("float", 21, 16)]
+        >>> whole = Vector(np.dtype(np.float32), 16, 16)
+        >>> [(at, str(v), v.live) for at, v in cover(whole, 21)]
         [(0, '<16 x float>', 16), (16, '<8 x float>', 5)]
     """
-    whole = [(at, Vector(scalar, lanes)) for at in range(0, columns - lanes + 1, lanes)]
-    rest = columns % lanes
-    if not rest:
-        return whole
-    return [*whole, (columns - rest, Vector(scalar, power_above(rest), rest))]
+    rest = columns % vector.lanes
+    whole = [(at, vector) for at in range(0, columns - rest, vector.lanes)]
+    return [*whole, (columns - rest, vector.part(power_above(rest), rest))] if rest else whole
 
 
 def power_above(n: int) -> int:
@@ -39,96 +43,85 @@ def power_above(n: int) -> int:
     return 1 << (n - 1).bit_length()
 
 
-def outer(
-    w: Writer,
-    k: int,
-    a: tuple[str, int, int],
-    b: tuple[str, int],
-    c: tuple[str, int],
-    rows: int,
-    columns: Sequence[Piece],
-) -> None:
-    """Write a tile whose vectors lie along the rows of C: c[r, :] = sum over t of a[r, t] b[t, :].
+def strands(count: int, sums: int) -> int:
+    """Return how many strands of `count` turns to run side by side, for so many sums."""
+    return max(1, min(count, UNDER_WAY // sums))
+
+
+def outer(w: Writer, k: int, a: Matrix, b: Lines, c: Lines, rows: int, columns: Columns) -> None:
+    """Write a tile with vectors along the rows of C: c[r, :] = sum over t of a[r, t] b[t, :].
 
     Args:
         w: where to.
         k: the inner dimension.
-        a: where the tile's first number of A lies, and A's two steps.
-        b: where the tile's first number of B lies, and the step from row to row.
-        c: the same of C.
+        a: the tile's rows of A.
+        b: the tile's columns of B.
+        c: the tile itself.
         rows: of the tile.
         columns: the vectors that cover the tile's columns.
     """
-    strands = max(1, min(k, UNDER_WAY // (rows * len(columns))))
+    dtype, many = columns[0][1].dtype, strands(k, rows * len(columns))
     places = [(r, p) for r in range(rows) for p in range(len(columns))]
-    sums = [{at: w.zeros(columns[at[1]][1]) for at in places} for _ in range(strands)]
+    sums = [{(r, p): columns[p][1].zeros(w) for r, p in places} for _ in range(many)]
 
     def turn(t: At, into: dict[tuple[int, int], str]) -> None:
-        row = w.address(columns[0][1].scalar, b[0], w.times(t, b[1]))
-        column = w.address(columns[0][1].scalar, a[0], w.times(t, a[2]))
-        loaded = [w.load(v, w.address(v.scalar, row, at)) for at, v in columns]
+        row, column = w.at(b[0], dtype, t * b[1]), w.at(a[0], dtype, t * a[2])
+        loaded = [v.load(w, w.at(row, dtype, first)) for first, v in columns]
         for r in range(rows):
-            here = w.address(columns[0][1].scalar, column, r * a[1])
+            here = w.at(column, dtype, r * a[1])
             for p, (_, v) in enumerate(columns):
-                w.accumulate(v, w.spread(v, here), loaded[p], into[r, p])
+                v.accumulate(w, v.spread(w, here), loaded[p], into[r, p])
 
-    whole = k - k % strands
-    with w.loop(0, whole, strands) as t:
-        for s in range(strands):
-            turn(w.plus(t, s), sums[s])
-    for rest in range(whole, k):
+    if k // many:
+        with w.loop(k // many) as t:
+            for s in range(many):
+                turn(t * many + s, sums[s])
+    for rest in range(k - k % many, k):
         turn(rest, sums[0])
     for r, p in places:
         first, v = columns[p]
-        total = w.total(v, [strand[r, p] for strand in sums])
-        w.store(v, total, w.address(v.scalar, c[0], r * c[1] + first))
+        total = v.total(w, [strand[r, p] for strand in sums])
+        v.store(w, total, w.at(c[0], dtype, r * c[1] + first))
 
 
 def dot(
-    w: Writer,
-    k: int,
-    a: tuple[str, int],
-    b: tuple[str, int],
-    c: tuple[str, int],
-    rows: int,
-    columns: int,
-    vector: Vector,
+    w: Writer, k: int, a: Lines, b: Lines, c: Lines, rows: int, columns: int, vector: Vector
 ) -> None:
-    """Write a tile whose vectors lie along the inner dimension: c[r, j] = sum of a[r, :] b[j, :].
+    """Write a tile with vectors along the inner dimension: c[r, j] = sum of a[r, :] b[j, :].
 
     Args:
         w: where to.
         k: the inner dimension.
-        a: where the tile's first row of A lies, and the step from row to row.
-        b: the same of the tile's first column of B.
-        c: the same of the tile itself.
+        a: the tile's rows of A.
+        b: the tile's columns of B.
+        c: the tile itself.
         rows: of the tile.
         columns: of the tile.
         vector: the kind of vector.
     """
-    strands = max(1, min(k // vector.lanes, UNDER_WAY // (rows * columns)))
+    dtype, lanes = vector.dtype, vector.lanes
+    many = strands(k // lanes, rows * columns)
     places = [(r, j) for r in range(rows) for j in range(columns)]
-    sums = [{at: w.zeros(vector) for at in places} for _ in range(strands)]
+    sums = [{place: vector.zeros(w) for place in places} for _ in range(many)]
 
     def turn(t: At, v: Vector, into: dict[tuple[int, int], str]) -> None:
-        left = w.address(v.scalar, a[0], t)
-        right = w.address(v.scalar, b[0], t)
-        xs = [w.load(v, w.address(v.scalar, left, r * a[1])) for r in range(rows)]
-        ys = [w.load(v, w.address(v.scalar, right, j * b[1])) for j in range(columns)]
+        left, right = w.at(a[0], dtype, t), w.at(b[0], dtype, t)
+        xs = [v.load(w, w.at(left, dtype, r * a[1])) for r in range(rows)]
+        ys = [v.load(w, w.at(right, dtype, j * b[1])) for j in range(columns)]
         for r, j in places:
-            w.accumulate(v, xs[r], ys[j], into[r, j])
+            v.accumulate(w, xs[r], ys[j], into[r, j])
 
-    stride = strands * vector.lanes
-    with w.loop(0, k - k % stride, stride) as t:
-        for s in range(strands):
-            turn(w.plus(t, s * vector.lanes), vector, sums[s])
-    for rest in range(k - k % stride, k, vector.lanes):
-        live = min(vector.lanes, k - rest)
-        turn(rest, Vector(vector.scalar, vector.lanes, live), sums[0])
+    stride = many * lanes
+    if k // stride:
+        with w.loop(k // stride) as t:
+            for s in range(many):
+                turn(t * stride + s * lanes, vector, sums[s])
+    for rest in range(k - k % stride, k, lanes):
+        turn(rest, vector.part(lanes, min(lanes, k - rest)), sums[0])
     for r in range(rows):
-        totals = [w.total(vector, [s[r, j] for s in sums]) for j in range(columns)]
-        narrow = Vector(vector.scalar, power_above(columns), columns)
-        w.store(narrow, gathered(w, totals, vector), w.address(vector.scalar, c[0], r * c[1]))
+        totals = [vector.total(w, [s[r, j] for s in sums]) for j in range(columns)]
+        narrow = vector.part(power_above(columns), columns)
+        narrow.store(w, gathered(w, totals, vector), w.at(c[0], dtype, r * c[1]))
 
 
 def gathered(w: Writer, vectors: Sequence[str], vector: Vector) -> str:
@@ -140,54 +133,40 @@ def gathered(w: Writer, vectors: Sequence[str], vector: Vector) -> str:
     lanes, count, groups = vector.lanes, power_above(len(vectors)), 1
     left = [*vectors, *["zeroinitializer"] * (count - len(vectors))]
     while len(left) > 1:
-        picks = halves(lanes, groups)
-        both = [[*pick, *(lanes + lane for lane in pick)] for pick in picks]
-        pairs = zip(left[::2], left[1::2])
-        left = [folded(w, str(vector), x, y, both, vector.scalar) for x, y in pairs]
+        picks = [[*pick, *(lanes + lane for lane in pick)] for pick in halves(lanes, groups)]
+        left = [folded(w, vector, x, y, picks) for x, y in zip(left[::2], left[1::2])]
         groups *= 2
     while lanes > groups:
-        kind = f"<{lanes} x {vector.scalar}>"
-        left = [folded(w, kind, left[0], "poison", halves(lanes, groups), vector.scalar)]
+        left = [folded(w, vector.part(lanes, lanes), left[0], "poison", halves(lanes, groups))]
         lanes //= 2
     return left[0]
 
 
-def halves(lanes: int, groups: int) -> tuple[list[int], list[int]]:
+def halves(lanes: int, groups: int) -> Sequence[list[int]]:
     """Return the lanes in the first half of every group, and those in the second."""
     size = lanes // groups
     first = [g * size + lane for g in range(groups) for lane in range(size // 2)]
     return first, [lane + size // 2 for lane in first]
 
 
-def folded(
-    w: Writer, kind: str, x: str, y: str, picks: Sequence[Sequence[int]], scalar: str
-) -> str:
+def folded(w: Writer, vector: Vector, x: str, y: str, picks: Sequence[list[int]]) -> str:
     """Write the sum of two choices of lanes from x and y."""
     chosen = []
     for pick in picks:
-        lanes = ", ".join(f"i32 {lane}" for lane in pick)
-        mask = f"<{len(pick)} x i32> <{lanes}>"
-        chosen.append(w.value(f"shufflevector {kind} {x}, {kind} {y}, {mask}"))
-    return w.value(f"fadd <{len(picks[0])} x {scalar}> {chosen[0]}, {chosen[1]}")
+        mask = f"<{len(pick)} x i32> <{', '.join(f'i32 {lane}' for lane in pick)}>"
+        chosen.append(value(w, f"shufflevector {vector} {x}, {vector} {y}, {mask}"))
+    size = len(picks[0])
+    return value(w, f"fadd {vector.part(size, size)} {chosen[0]}, {chosen[1]}")
 
 
-def copy(
-    w: Writer,
-    scalar: str,
-    source: tuple[str, int, int],
-    target: tuple[str, int],
-    shape: tuple[int, int],
-) -> None:
-    """Write a copy of a matrix that puts its columns next to one another.
+def copy(w: Writer, dtype: np.dtype[Any], source: Matrix, target: Lines, shape: Any) -> None:
+    """Write a copy of a matrix, of so many rows and columns, whose rows lie in order.
 
-    Args:
-        w: where to.
-        scalar: the kind of number.
-        source: where the first number lies, and the two steps.
-        target: where the first goes, and the step from row to row.
-        shape: rows and columns.
+    It goes down the columns: those of a transposed matrix lie in order.
     """
-    with w.loop(0, shape[1]) as j, w.loop(0, shape[0]) as t:
-        here = w.address(scalar, source[0], w.times(t, source[1]), w.times(j, source[2]))
-        there = w.address(scalar, target[0], w.times(t, target[1]), j)
-        w.do(f"store {scalar} {w.value(f'load {scalar}, ptr {here}')}, ptr {there}")
+    if 0 in shape:
+        return
+    with w.loop(shape[1]) as j, w.loop(shape[0]) as t:
+        here = w.at(w.at(source[0], dtype, t * source[1]), dtype, j * source[2])
+        there = w.at(w.at(target[0], dtype, t * target[1]), dtype, j)
+        w.store(w.load(here, dtype), there)
