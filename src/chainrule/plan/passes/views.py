@@ -82,19 +82,21 @@ def _seen_through(instruction: Instruction, view: View) -> View | None:
     """What a view op makes of a view: asked of NumPy, on memory that nobody touches."""
     if not math.prod(view.shape):
         return None
-    memory, x = _stand_in(view)
+    memory, start = _stand_in(view)
+    x = np.ndarray(view.shape, np.uint8, memory, start + view.offset, view.strides)
     y = np.asarray(instruction.op.forward(x, **instruction.attrs))
     if not np.may_share_memory(y, memory):
         return None
-    return View(view.base, _address(y) - _address(memory), y.shape, y.strides)
+    return View(view.base, _address(y) - _address(memory) - start, y.shape, y.strides)
 
 
-def _stand_in(view: View) -> tuple[Array, Array]:
-    """Bytes for elements, so that strides and addresses count elements; and the view of them."""
-    last = view.offset + sum((n - 1) * s for n, s in zip(view.shape, view.strides) if s > 0)
-    first = view.offset + sum((n - 1) * s for n, s in zip(view.shape, view.strides) if s < 0)
-    memory = np.empty(last + 1 - min(first, 0), np.uint8)
-    return memory, np.ndarray(view.shape, np.uint8, memory, view.offset, view.strides)
+def _stand_in(view: View) -> tuple[Array, int]:
+    """A byte for each element, so that strides and addresses count elements; and where 0 is."""
+    reach = [(n - 1) * s for n, s in zip(view.shape, view.strides)]
+    first = view.offset + sum(r for r in reach if r < 0)
+    last = view.offset + sum(r for r in reach if r > 0)
+    start = max(-first, 0)
+    return np.empty(start + last + 1, np.uint8), start
 
 
 def _address(array: Array) -> int:
