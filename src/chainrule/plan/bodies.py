@@ -64,7 +64,16 @@ def overwrites(op: Op) -> bool:
     return op.name in UFUNCS or op.name in {"relu", "square", "reciprocal", "rsqrt", "sigmoid"}
 
 
-UFUNCS: dict[str, np.ufunc] = {
+def _maximum(a: Any, b: Any, out: Array) -> Array:
+    # By keyword: NumPy means to give a third argument another sense here.
+    return np.maximum(a, b, out=out)
+
+
+def _minimum(a: Any, b: Any, out: Array) -> Array:
+    return np.minimum(a, b, out=out)
+
+
+UFUNCS: dict[str, Callable[..., Any]] = {
     "abs": np.absolute,
     "acos": np.arccos,
     "acosh": np.arccosh,
@@ -99,8 +108,8 @@ UFUNCS: dict[str, np.ufunc] = {
     "logical_or": np.logical_or,
     "logical_xor": np.logical_xor,
     "lt": np.less,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
+    "maximum": _maximum,
+    "minimum": _minimum,
     "mul": np.multiply,
     "ne": np.not_equal,
     "neg": np.negative,
@@ -122,7 +131,7 @@ UFUNCS: dict[str, np.ufunc] = {
 
 
 def _relu(args: Sequence[Any], _attrs: Attrs, out: Array) -> Sequence[Call]:
-    return [(np.maximum, args[0], 0, out)]
+    return [(_maximum, args[0], 0, out)]
 
 
 def _square(args: Sequence[Any], _attrs: Attrs, out: Array) -> Sequence[Call]:
@@ -149,9 +158,9 @@ def _sigmoid(args: Sequence[Any], _attrs: Attrs, out: Array) -> Sequence[Call]:
 def _clip(args: Sequence[Any], attrs: Attrs, out: Array) -> Sequence[Call] | None:
     low, high = attrs.get("min"), attrs.get("max")
     if low is None or high is None:
-        bound, ufunc = (high, np.minimum) if low is None else (low, np.maximum)
+        bound, ufunc = (high, _minimum) if low is None else (low, _maximum)
         return [(ufunc, args[0], bound, out)]
-    return [(np.maximum, args[0], low, out), (np.minimum, out, high, out)]
+    return [(_maximum, args[0], low, out), (_minimum, out, high, out)]
 
 
 def _cast(args: Sequence[Any], _attrs: Attrs, out: Array) -> Sequence[Call]:
@@ -260,9 +269,7 @@ def _concatenate(args: Sequence[Any], attrs: Attrs, out: Array) -> Sequence[Call
     dim = attrs.get("dim", 0) % out.ndim
     ends = np.cumsum([a.shape[dim] for a in args])
     before = (slice(None),) * dim
-    holes = [
-        out[(*before, slice(end - a.shape[dim], end))] for a, end in zip(args, ends.tolist())
-    ]
+    holes = [out[(*before, slice(end - a.shape[dim], end))] for a, end in zip(args, ends.tolist())]
     return [(np.copyto, hole, a) for hole, a in zip(holes, args)]
 
 

@@ -134,17 +134,19 @@ class _Layout:
         """What the instruction does to the arena."""
         used = [self.owner[v] for v in instruction.values if v in self.owner]
         read = tuple(v for v in used if v in self.strides)
-        if instruction.out not in self.strides:
+        if instruction.out not in self.strides or instruction.op.kind == "update":
             return Step((), read)
         mine = self.strides[instruction.out]
         over = [v for v in instruction.values if v in self.strides and used.count(v) == 1]
         over = [v for v in over if self.strides[v] == mine and v.shape == instruction.out.shape]
-        return Step((instruction.out,), read, tuple(over) if bodies.overwrites(instruction.op) else ())
+        return Step(
+            (instruction.out,), read, tuple(over) if bodies.overwrites(instruction.op) else ()
+        )
 
 
 def _over(program: Program) -> list[list[Value]]:
     """For each instruction the values that nothing reads after it and that are no outputs."""
-    last = {v: 0 for v in program.inputs}
+    last = dict.fromkeys(program.inputs, 0)
     last |= {v: k for k, i in enumerate(program) for v in (*i.values, i.out)}
     over: list[list[Value]] = [[] for _ in program]
     for value, k in last.items():
@@ -195,12 +197,12 @@ class _Binding:
         op, out, attrs = instruction.op, instruction.out, instruction.attrs
         args = [self._operand(a) for a in instruction.args]
         forward = partial(op.forward, **attrs) if attrs else op.forward
-        if out in self.layout.strides:
+        if op.kind == "update":
+            self.calls.append(self._thunk(forward, *args))
+        elif out in self.layout.strides:
             calls = bodies.writes(op, args, attrs, self.arrays[out])
             assert calls is not None, instruction
             self.calls += [self._thunk(*call) for call in calls]
-        elif op.kind == "update":
-            self.calls.append(self._thunk(forward, *args))
         elif out in self.layout.owner:
             self.arrays[out] = forward(*args)
         else:
