@@ -23,8 +23,8 @@ import numpy as np
 
 from chainrule.backend.dtypes import get_default_dtype, promoted
 from chainrule.errors import GradientError, ShapeError
-from chainrule.ops import Array, Ghost, Op, add, cast, perform, run, where
-from chainrule.ops.core import READERS
+from chainrule.ops import Array, Ghost, Op, add, cast, clone, perform, run, where
+from chainrule.ops.core import LISTENERS, READERS, tell
 
 __all__ = ["Node", "Traced", "backpropagate", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
@@ -220,6 +220,8 @@ def wrap(array: Array, node: Node | None = None) -> Any:
 
 def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
     """Perform `op` on the arrays inside `args` and note it on the tape."""
+    if LISTENERS:
+        tell("tensors", args)
     arrays = []
     wanted, bit = 0, 1  # a bit for each argument whose gradient may be asked for
     for a in args:
@@ -391,7 +393,7 @@ def _boxed(x: Value, parent: Node | Traced | None) -> Value:
 def _hooked(hooks: Sequence[Hook] | None, g: Value, create_graph: bool) -> Value:
     for hook in hooks or ():
         # A copy: what a hook does to it changes no other gradient.
-        changed = hook(g if create_graph else wrap(np.array(g)))
+        changed = hook(g if create_graph else wrap(clone(g)))
         if changed is None:
             continue
         if np.shape(_array(changed)) != g.shape:
@@ -462,6 +464,8 @@ def _keep(node: Node, g: Value) -> None:
 
 
 def _accumulate(leaf: Traced, g: Value, shared: bool) -> None:
+    if LISTENERS:
+        tell("gradient", leaf)
     if leaf.grad is not None:
         leaf.grad = add(leaf.grad, g)
     elif isinstance(g, Traced):
@@ -469,4 +473,4 @@ def _accumulate(leaf: Traced, g: Value, shared: bool) -> None:
     else:
         # Its own memory, not what another gradient or a view shares: it may be changed in place.
         own = not shared and type(g) is np.ndarray and g.base is None
-        leaf.grad = wrap(g if own else np.array(g))
+        leaf.grad = wrap(g if own else np.asarray(clone(g)))
