@@ -169,7 +169,7 @@ def _cast(args: Sequence[Any], _attrs: Attrs, out: Array) -> Sequence[Call]:
 
 def _where(args: Sequence[Any], _attrs: Attrs, out: Array) -> Sequence[Call] | None:
     condition, a, b = args
-    if getattr(condition, "dtype", None) != bool:
+    if not isinstance(condition, (np.ndarray, Missing)) or condition.dtype.kind != "b":
         return None
     return [(np.copyto, out, b), (np.copyto, out, a, "same_kind", condition)]
 
@@ -253,9 +253,9 @@ def _reshape(args: Sequence[Any], _attrs: Attrs, out: Array) -> Sequence[Call] |
 
 
 def _unslice(args: Sequence[Any], attrs: Attrs, out: Array) -> Sequence[Call] | None:
-    hole = out[attrs["key"]]
+    hole: Any = out[attrs["key"]]
     if not isinstance(hole, np.ndarray):
-        return None
+        return None  # one number
     return [(out.fill, 0), (np.copyto, hole, args[0])]
 
 

@@ -55,7 +55,7 @@ def values(program: Program) -> list[Value]:
 
 
 def is_constant(value: Value) -> bool:
-    """Whether nobody can change the value between two runs: a state that is read-only throughout."""
+    """Whether nobody can change the value between two runs: a state read-only all the way down."""
     array = value.array
     while isinstance(array, np.ndarray):
         if array.flags.writeable:

@@ -1,4 +1,4 @@
-"""Whether a program, groups or an allocation can be right (floor 2): asked after every pass in tests.
+"""Whether a program or an allocation can be right (floor 2): asked after every pass in tests.
 
 What is checked needs no run: every value is defined before it is used and defined once, every
 shape is what the op's own rule says, every dtype what the op's body gives, only updates and draws
@@ -24,7 +24,7 @@ __all__ = ["ProgramError", "check", "check_allocation"]
 
 
 class ProgramError(Exception):
-    """A program, or a plan made of one, that cannot be right: a fault of ours, not of a person's."""
+    """A program, or a plan made of one, that cannot be right: our own fault, not a person's."""
 
 
 def check(program: Program, original: Program | None = None) -> Program:

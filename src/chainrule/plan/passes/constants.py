@@ -60,7 +60,9 @@ def _computed(instruction: Instruction) -> Array:
 
 def _without_repeats(a: Array) -> Array:
     """The array with 1 for the size of every dimension along which it only repeats itself."""
-    return a[tuple(slice(0, 1) if n > 1 and not s else slice(None) for n, s in zip(a.shape, a.strides))]
+    return a[
+        tuple(slice(0, 1) if n > 1 and not s else slice(None) for n, s in zip(a.shape, a.strides))
+    ]
 
 
 def _spread(y: Array, shape: Shape) -> Array:

@@ -1,9 +1,9 @@
-"""Fusion: instructions that run over the same elements become one group, one nest of loops (floor 2).
+"""Fusion: instructions that run over the same elements become a group, a nest of loops (floor 2).
 
 A group has an iteration space, a shape. Each of its members is an instruction whose operands and
 result are views over that space: at index (i, j, ...) of the space a member reads each operand's
-element at (i, j, ...) and writes its result's. Whatever was a reshape, a permutation, a broadcast or
-a slice in the program has become steps of those views and is no member of anything.
+element at (i, j, ...) and writes its result's. Whatever was a reshape, a permutation, a broadcast
+or a slice in the program has become steps of those views and is no member of anything.
 
 The kinds of group:
 
@@ -136,7 +136,7 @@ class _Fusion:
         for k, instruction in enumerate(self.instructions):
             owners = self._owners(instruction.values)
             feeds.append(sorted({writer[v] for v in owners if v in writer}))
-            writer.update({v: k for v in self._written(instruction)})
+            writer.update(dict.fromkeys(self._written(instruction), k))
         return feeds
 
     def _written(self, instruction: Instruction) -> list[Value]:
@@ -194,7 +194,7 @@ class _Fusion:
     # --- joining --------------------------------------------------------------------------------
 
     def join(self, wanted: Callable[[int], bool]) -> None:
-        """Join each instruction with those whose results it reads, where `wanted` of those holds."""
+        """Join each instruction with those whose results it reads, of those that are `wanted`."""
         for k, sources in enumerate(self.feeds):
             for source in reversed(sources):
                 if wanted(source):
@@ -267,9 +267,7 @@ class _Fusion:
     def _group(self, cluster: _Cluster) -> Group:
         these = [self.instructions[k] for k in cluster.numbers]
         members, finish, kind = self._members(cluster)
-        written = dict.fromkeys(
-            self.views[v].base for i in these for v in (i.out, *changed(i))
-        )
+        written = dict.fromkeys(self.views[v].base for i in these for v in (i.out, *changed(i)))
         read = dict.fromkeys(self.views[v].base for i in these for v in i.values)
         inputs = tuple(v for v in read if v not in written or v.origin != "made")
         needed = self._needed_elsewhere(cluster)
@@ -319,4 +317,6 @@ def _lies_under(group: Group, value: Value, made: Sequence[Value]) -> bool:
         return False
     outs = [m.out for m in members if m.out.base in made]
     seen = [v for m in members for v in m.operands if isinstance(v, View) and v.base is value]
-    return all((v.strides, v.offset, v.shape) == (o.strides, o.offset, o.shape) for v in seen for o in outs)
+    return all(
+        (v.strides, v.offset, v.shape) == (o.strides, o.offset, o.shape) for v in seen for o in outs
+    )

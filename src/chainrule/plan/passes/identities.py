@@ -33,8 +33,9 @@ def without_identities(program: Program) -> Program:
         instruction = stands.into(before)
         same = _unchanged(instruction, negated)
         own = memory[before.out]
-        shared = same is not None and own is memory.get(before.values[0])
-        if same and (shared or not {own, memory.get(same, same)} & restless and own not in given):
+        base = memory.get(same, same) if same else None
+        quiet = base not in restless and own not in restless and own not in given
+        if same and (own is base or quiet):
             stands.instead[instruction.out] = same
         else:
             kept.append(instruction)

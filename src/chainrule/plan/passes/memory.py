@@ -1,4 +1,4 @@
-"""Memory: every value that owns some gets a place in one arena, reused when the value dies (floor 2).
+"""Memory: every value that owns some gets a place in an arena, reused when it dies (floor 2).
 
 A value lives from the step that writes it to the last that reads it or a view of it. Two values may
 have the same bytes when they do not live at the same time, and an elementwise result may lie where
@@ -58,7 +58,7 @@ class Step:
 
 @dataclass
 class _Block:
-    """Values that follow one another in one place, from the birth of the first to the last's end."""
+    """Values in one place, one after another, from the birth of the first to the last's end."""
 
     size: int
     birth: int
@@ -81,7 +81,7 @@ def lifetimes(steps: Sequence[Step], kept: Sequence[Value] = ()) -> dict[Value, 
     life: dict[Value, tuple[int, int]] = {}
     for k, step in enumerate(steps):
         life.update({v: (life[v][0], k) for v in step.read})
-        life.update({v: (k, k) for v in step.made})
+        life.update(dict.fromkeys(step.made, (k, k)))
     life.update({v: (life[v][0], len(steps)) for v in kept})
     return life
 

@@ -112,7 +112,7 @@ def natural_shape(instruction: Instruction) -> Shape:
 
 
 def _kept_dims(instruction: Instruction) -> dict[int, int]:
-    """For each dimension of what an instruction runs over the one of the result, where it has one."""
+    """For each dimension that an instruction runs over that of the result, where there is one."""
     own, shape = natural_shape(instruction), instruction.out.shape
     if role(instruction) != "fold":
         lead = len(own) - len(shape)
@@ -130,7 +130,7 @@ def _kept_dims(instruction: Instruction) -> dict[int, int]:
 
 @dataclass(frozen=True)
 class _Made:
-    """What a member has written: where, over which dimensions it is still being summed, and when."""
+    """What a member has written, over which dimensions it is still being summed, and when."""
 
     view: View
     lost: frozenset[int]
@@ -246,6 +246,8 @@ class _Table:
                 if self.memory[view.base] in self._changed:
                     return None
                 continue
+            if place > 1 and role(member.instruction) == "update":
+                return None  # the numbers of an update are looked up before the loops begin
             everywhere = role(member.instruction) == "pick" and place == 0
             if not self._same_index(self.space if everywhere else member.space, view, made):
                 return None
@@ -253,10 +255,7 @@ class _Table:
         return late
 
     def _same_index(self, runs_over: Shape, view: View, made: _Made) -> bool:
-        if view.shape != self.space or self.space == ():
-            return view == made.view and self.space == ()
-            return False
-        if view.offset != made.view.offset:
+        if view.shape != self.space or view.offset != made.view.offset:
             return False
         for d, n in enumerate(self.space):
             runs = runs_over[d] != 1
@@ -312,7 +311,7 @@ def _ways(own: Shape, space: Shape) -> Iterator[dict[int, int]]:
     wide = [d for d, n in enumerate(own) if n != 1]
     lead = len(space) - len(own)
     aligned = tuple(lead + d for d in wide)
-    if all(0 <= there and space[there] == own[d] for d, there in zip(wide, aligned)):
+    if all(there >= 0 and space[there] == own[d] for d, there in zip(wide, aligned)):
         yield dict(zip(wide, aligned))
     for ways in itertools.combinations(range(len(space)), len(wide)):
         if ways != aligned and all(space[there] == own[d] for d, there in zip(wide, ways)):

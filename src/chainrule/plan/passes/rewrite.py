@@ -1,4 +1,4 @@
-"""Putting one value in the place of another throughout a program: what the passes share (floor 2)."""
+"""Putting one value in the place of another throughout a program (floor 2): shared by passes."""
 
 from __future__ import annotations
 
