@@ -4,8 +4,9 @@ A product is carried out in tiles: a few rows of the result by a few vectors, su
 over the whole inner dimension, so that nothing is copied and each number of the result is written
 once. Two forms of tile: "outer" has vectors along the result's rows and needs the numbers of each
 row of B next to one another; "dot" has vectors along the inner dimension and needs those of A's
-rows and B's columns so, as X W^T has them. "packed" serves every other layout: B is copied into
-order, a chunk of columns at a time, and then it is "outer".
+rows and B's columns so, as X W^T has them. Every other layout is "packed": B is copied into order,
+a chunk of columns at a time, and then it is "outer"; or "gathered": "outer" with vectors that are
+collected number by number, where a copy would be read too seldom or be too long.
 
 What follows a product (bias, activation, mask, sums, an optimiser's step) is its epilogue: a
 function in LLVM's language, called for each piece of the result while that is still in the nearest
@@ -20,8 +21,8 @@ The function of a product, and what an epilogue must look like, sizes and places
 
 It does the units first, ..., last - 1, each a piece of the result; different units may run
 on different threads. Element (i, j) of a piece is element (row + i, column + j) of the result and
-lies i step + j elements after `piece`: in C itself where C is wanted, else on the stack. An epilogue
-is best "internal" and "alwaysinline": then rows, columns and step are constants in it.
+lies i step + j elements after `piece`: in C itself where C is wanted, else on the stack. An
+epilogue is best "internal" and "alwaysinline": then rows, columns and step are constants in it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from chainrule.plan.native.vectors import At, Vector, reserve, when
 
 __all__ = ["Kernel", "Product", "Tile", "write"]
 
-Form: TypeAlias = Literal["outer", "dot", "packed"]
+Form: TypeAlias = Literal["outer", "dot", "packed", "gathered"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Tile:
     """How a product is cut up.
 
     Attributes:
-        form: "outer", "dot" or "packed".
+        form: "outer", "dot", "packed" or "gathered".
         rows: of a tile, and of a unit.
         columns: of a tile.
         chunk: columns of a unit: as many as the tile's, or of "dot" a multiple.
@@ -174,8 +175,8 @@ class Units:
         """Write a piece of the result: one outer tile, or dot tiles side by side."""
         w, p, width = self.w, self.p, self.tile.columns
         if self.tile.form != "dot":
-            lines = (self.ordered, self.tile.chunk) if self.ordered else (b, p.b[0])
-            outer(w, p.k, (a, *p.a), lines, c, rows, cover(self.vector, columns))
+            right = (self.ordered, self.tile.chunk, 1) if self.ordered else (b, *p.b)
+            outer(w, p.k, (a, *p.a), right, c, rows, cover(self.vector, columns))
             return
 
         def one(at: At, width: int) -> None:

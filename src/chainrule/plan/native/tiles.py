@@ -48,7 +48,7 @@ def strands(count: int, sums: int) -> int:
     return max(1, min(count, UNDER_WAY // sums))
 
 
-def outer(w: Writer, k: int, a: Matrix, b: Lines, c: Lines, rows: int, columns: Columns) -> None:
+def outer(w: Writer, k: int, a: Matrix, b: Matrix, c: Lines, rows: int, columns: Columns) -> None:
     """Write a tile with vectors along the rows of C: c[r, :] = sum over t of a[r, t] b[t, :].
 
     Args:
@@ -66,7 +66,7 @@ def outer(w: Writer, k: int, a: Matrix, b: Lines, c: Lines, rows: int, columns: 
 
     def turn(t: At, into: dict[tuple[int, int], str]) -> None:
         row, column = w.at(b[0], dtype, t * b[1]), w.at(a[0], dtype, t * a[2])
-        loaded = [v.load(w, w.at(row, dtype, first)) for first, v in columns]
+        loaded = [v.collect(w, w.at(row, dtype, first * b[2]), b[2]) for first, v in columns]
         for r in range(rows):
             here = w.at(column, dtype, r * a[1])
             for p, (_, v) in enumerate(columns):

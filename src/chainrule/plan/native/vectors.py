@@ -59,6 +59,16 @@ class Vector:
         place = f"ptr {pointer}, i32 {self.dtype.itemsize}, {self._mask}"
         return value(w, f"call {self} @{name}({place}, {self} zeroinitializer)")
 
+    def collect(self, w: Writer, pointer: str, step: int) -> str:
+        """Return numbers that lie `step` apart."""
+        if step == 1:
+            return self.load(w, pointer)
+        vector = "zeroinitializer"
+        for lane in range(self.live):
+            number = w.load(w.at(pointer, self.dtype, lane * step), self.dtype)
+            vector = value(w, f"insertelement {self} {vector}, {number.typed}, i64 {lane}")
+        return vector
+
     def store(self, w: Writer, numbers: str, pointer: str) -> None:
         """Put numbers down one after another from `pointer`."""
         if self.whole:
