@@ -131,7 +131,8 @@ def test_products_of_any_layout_are_numpys(layout_a, layout_b, dtype):
 )
 def test_every_tile_gives_the_product(tile):
     pairs = [factors(*size, F32) for size in [(13, 21, 35), (6, 64, 16), (8, 80, 3), (3, 2, 50)]]
-    check([(a, laid("columns", b) if tile.form == "dot" else b) for a, b in pairs], lambda p: tile)
+    layout = {"outer": "rows", "dot": "columns"}.get(tile.form, "spread")
+    check([(a, laid(layout, b)) for a, b in pairs], lambda p: tile)
 
 
 def test_nothing_to_sum_up_gives_zeros():
