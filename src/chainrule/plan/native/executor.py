@@ -27,7 +27,7 @@ from chainrule.plan.passes.memory import ALIGNMENT, Allocation, Step, allocate
 from chainrule.plan.passes.views import View, views
 from chainrule.plan.program import Instruction, Program, Value
 
-__all__ = ["Native"]
+__all__ = ["Native", "outside"]
 
 Thunk: TypeAlias = Callable[[], Any]
 
@@ -158,7 +158,7 @@ class Native:
                 f"this program was recorded for {value!r}, and was given {x.dtype}"
                 f"{list(x.shape)}; record it again"
             )
-        held = np.require(x, requirements="CA")
+        held = np.require(x, requirements=("C", "A"))
         self._held[k] = held
         self._last[k] = x if held is x else None  # a copy has to be made anew each time
         self._table[self._places[value]] = address(held)
@@ -234,6 +234,12 @@ def _at(start: int, view: View) -> Array:
 
 def _steps(array: Array) -> tuple[int, ...]:
     return tuple(s // array.itemsize for s in array.strides)
+
+
+def outside(program: Program) -> list[str]:
+    """Return the names of the ops in a program that have no form in LLVM's language."""
+    groups = [g for g in fuse(program) if not _can_be_written(g)]
+    return [m.instruction.op.name for g in groups for m in (*g.members, *g.finish)]
 
 
 def _can_be_written(group: Group) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 from chainrule.ops import Shape
 from chainrule.plan.native.elementwise import apply
 from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported, Writer
-from chainrule.plan.native.reductions import Reduction, Total, reduction
+from chainrule.plan.native.reductions import SUM, Reduction, Total, reduction
 from chainrule.plan.native.updates import STEPS
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.views import View
@@ -77,6 +77,19 @@ def step(view: View, space: Shape, split: int) -> int | None:
     return view.strides[dims[-1]] if dims else 0
 
 
+def lines(member: Member) -> list[View]:
+    """The operands as they are gone through: of a table, where its rows begin."""
+    views = _views(member)
+    if member.instruction.op.name == "take_along" and views:
+        views[0] = beginnings(views[0])
+    return views
+
+
+def beginnings(table: View) -> View:
+    """The first element of each row of a table."""
+    return replace(table, strides=(*table.strides[:-1], 0))
+
+
 def fits(group: Group, split: int) -> bool:
     """Whether the loop of columns can run over the dimensions from `split` on."""
     space = group.space
@@ -91,7 +104,7 @@ def fits(group: Group, split: int) -> bool:
             return False
         if reduced and inner <= absent and reduced != outer:
             return False
-        over = [v for v in (*_views(member), member.out) if len(v.shape) == len(space)]
+        over = [v for v in (*lines(member), member.out) if len(v.shape) == len(space)]
         if any(step(v, space, split) is None for v in over):
             return False
     return True
@@ -175,9 +188,9 @@ class Nest:
                     self._row(phase)
                     self._columns(phase)
                 self._finish_row()
-        for member, total in self.totals.items():
-            if not self.within_row(member):
-                self._store(self._result(member, total), member.out, {})
+        for member in self.group.members:
+            if self.over_rows(member):
+                self._finish(member)
 
     def _begin(self) -> None:
         for member in self.group.members:
@@ -198,6 +211,20 @@ class Nest:
                 self.w.store(self.w.number(how.start(dtype), dtype), place)
         else:
             self.totals[member] = Total(self.w, how, dtype)
+
+    def _finish(self, member: Member) -> None:
+        """Write what is left of a reduction over the rows when they have all been seen."""
+        if member in self.totals:
+            self._store(self._result(member, self.totals[member]), member.out, {})
+            return
+        how, dtype = self._reduction(member)
+        if how.after is SUM.after:
+            return
+        pointer, stride = self._storage(member.out)
+        with self.w.loop(self.columns, parallel=True) as c:
+            place = self.w.at(pointer, dtype, c * stride)
+            y = how.after(self.w.load(place, dtype), self._count(member))
+            self.w.store(y, place)
 
     def _row(self, phase: int) -> None:
         """Write what runs once a row before the loop of columns of `phase`."""
@@ -351,7 +378,7 @@ class Nest:
 
     def _prepare(self, member: Member) -> None:
         """Write, before a loop of columns, what a member needs once a row."""
-        views = [v for v in (*_views(member), member.out) if len(v.shape) == len(self.space)]
+        views = [v for v in (*lines(member), member.out) if len(v.shape) == len(self.space)]
         steps = member.instruction.op.name in STEPS
         for view in views:
             needed = view is not member.out or view.base in self.kept
@@ -410,53 +437,55 @@ class Nest:
         return how.before(self.w.number(x, dtype).to(dtype))
 
     def _result(self, member: Member, total: Total) -> Register:
-        count = math.prod(member.space[d] for d in member.reduced)
-        return total.how.after(total.result(), count)
+        return total.how.after(total.result(), self._count(member))
+
+    def _count(self, member: Member) -> int:
+        """How many numbers become one."""
+        return math.prod(member.space[d] for d in member.reduced)
 
     # --- reading and writing along a dimension --------------------------------------------------
 
-    def _along(self, member: Member, index: Register, size: int) -> Register:
+    def _along(self, index: Number, size: int) -> Register:
         """An index along a dimension of `size`, counted from the front."""
-        place = index.to(INDEX)
+        place = self.w.number(index, INDEX).to(INDEX)
         return place.lt(0).select(place + size, place)
 
-    def _last_dim(self, member: Member) -> int:
-        last = len(self.space) - 1
-        dim = member.instruction.attrs["dim"]
+    def _along_rows(self, member: Member) -> None:
         rank = len(member.instruction.out.shape)
-        if rank != len(self.space) or dim % rank != last or self.split != last:
-            raise Unsupported("a gather along another dimension than the columns")
-        return last
+        last = member.instruction.attrs["dim"] % max(rank, 1) == len(self.space) - 1
+        if rank != len(self.space) or not last:
+            raise Unsupported("a gather along another dimension than the last")
 
     def _taken(self, member: Member, c: Register | None) -> Register:
         table, index = member.operands
-        last = self._last_dim(member)
+        self._along_rows(member)
         if not isinstance(table, View):
             raise Unsupported("a gather from a number")
-        size = table.shape[last]
-        found = self._operand(index, c)
-        place = self._along(member, self.w.number(found, INDEX), size)
+        size, dtype = table.shape[-1], table.base.dtype
+        place = self._along(self._operand(index, c), size)
         within = place.compare("", "ult", size)
         safe = within.select(place, 0)
-        dtype = table.base.dtype
-        if table.base in self.rooms:
-            pointer, stride = self.rooms[table.base], 1
+        if table.base in self.made and size == 1:
+            y = self.w.number(self._operand(table, c), dtype)
+        elif table.base in self.rooms:
+            y = self.w.load(self.w.at(self.rooms[table.base], dtype, safe), dtype)
         elif table.base in self.made and table.base not in self.kept:
             raise Unsupported("a gather from what is not kept")
         else:
-            pointer, stride = self._begins(table), table.strides[last]
-        y = self.w.load(self.w.at(pointer, dtype, safe * stride), dtype)
-        # An index outside has been refused before; what is read for it here only has to be safe.
+            row = self._place(beginnings(table), c)
+            y = self.w.load(self.w.at(row, dtype, safe * table.strides[-1]), dtype)
+        # Indices are looked at before they come here; this one only has to be safe.
         return within.select(y, math.nan if dtype.kind == "f" else 0)
 
     def _added(self, member: Member, c: Register | None) -> Register:
         x, index = member.operands
-        last = self._last_dim(member)
-        if c is None or (isinstance(index, View) and self.space[last] != 1 and index.strides[last]):
+        self._along_rows(member)
+        size, dtype = self.space[-1], member.instruction.out.dtype
+        inner = wide(self.space, range(self.split, len(self.space)))
+        stretched = not isinstance(index, View) or size == 1 or not index.strides[-1]
+        if not stretched or (size != 1 and inner != (len(self.space) - 1,)) or c is None:
             raise Unsupported("a scatter of more than one number a row")
-        found = self.w.number(self._operand(index, c), INDEX)
-        here = self._along(member, found, self.space[last]).eq(c)
-        dtype = member.instruction.out.dtype
+        here = self._along(self._operand(index, c), size).eq(c if size != 1 else 0)
         return here.select(self.w.number(self._operand(x, c), dtype).to(dtype), 0)
 
     # --- random numbers -------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.plan.native.elementwise import maximum, minimum
 from chainrule.plan.native.ir import Register, Unsupported, Writer
 
-__all__ = ["REDUCTIONS", "Reduction", "Total", "reduction"]
+__all__ = ["REDUCTIONS", "SUM", "Reduction", "Total", "reduction"]
 
 Dtype: TypeAlias = "np.dtype[Any]"
 
