@@ -85,7 +85,7 @@ def digits() -> Step:
 
 def images() -> Step:
     model = nn.Sequential(
-        *(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(4, 6, 3), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(24, 5)),
     )
     rms = optim.RMSprop(model.parameters(), lr=1e-3, momentum=0.5)

@@ -76,7 +76,7 @@ class Placed:
 def role(instruction: Instruction) -> Role | None:
     """What an instruction can be in a group, or `None` for one that stands alone."""
     op, out = instruction.op, instruction.out
-    if 0 in out.shape or any(a is None for a in instruction.args):
+    if 0 in out.shape:
         return None
     if op.kind == "elementwise":
         return "element"
@@ -177,19 +177,30 @@ class _Table:
     def add(self, instruction: Instruction) -> bool:
         """Place one more, in the first way that fits."""
         ways = _ways(natural_shape(instruction), self.space)
-        if role(instruction) == "pick":  # a row of the table is a row of the space
-            ways = (way for way in ways if len(self.space) - 1 not in way.values())
+        if role(instruction) in ("pick", "spread"):  # whose rows are the rows of the space
+            last = len(self.space) - 1
+            whole = role(instruction) == "spread"
+            aligned = len(instruction.out.shape) == len(self.space)
+            ways = (way for way in ways if aligned and (whole or last not in way.values()))
         return any(self._add(instruction, way) for way in ways)
 
     def _add(self, instruction: Instruction, way: Mapping[int, int]) -> bool:
         own = natural_shape(instruction)
         there = set(way.values())
         space = tuple(n if d in there else 1 for d, n in enumerate(self.space))
-        operands = [self._operand(instruction, a, own, way) for a in instruction.args]
+        given = [a for a in instruction.args if a is not None]  # a product may have no bias
+        operands = [self._operand(instruction, a, own, way) for a in given]
         member = Member(instruction, tuple(operands), self._out(instruction, way), space)
         late = self._when(member)
-        if late is None or not self._may_change(member):
+        if late is None or not (late or self._may_change(member)):
             return False
+        if (
+            self.tiles
+            and member.reduced
+            and self._row in member.reduced
+            and 0 not in member.reduced
+        ):
+            return False  # a row is not whole before all tiles are done
         self._enter(member, late)
         return True
 
@@ -266,7 +277,7 @@ class _Table:
         return True
 
     def _may_change(self, member: Member) -> bool:
-        """Whether nobody before reads elsewhere what this member changes."""
+        """Whether nobody in the loops reads elsewhere what this member changes there."""
         mine = {self.memory[v] for v in changed(member.instruction)}
         draws = role(member.instruction) == "draw"
         for value, view, space in self._read:
