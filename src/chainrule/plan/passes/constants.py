@@ -14,20 +14,26 @@ from dataclasses import replace
 import numpy as np
 
 from chainrule.ops import Array, Shape, quiet
-from chainrule.plan.changes import is_constant
-from chainrule.plan.passes.rewrite import Substitution, with_instructions
+from chainrule.plan.changes import is_constant, roots
+from chainrule.plan.passes.rewrite import Substitution, changed_roots, with_instructions
 from chainrule.plan.program import Instruction, Operand, Program, Value
 
 __all__ = ["with_constants_folded"]
 
 
 def with_constants_folded(program: Program) -> Program:
-    """Compute what constants and numbers alone give; write numbers for constants all of a kind."""
+    """Compute what constants and numbers alone give; write numbers for constants all of a kind.
+
+    What is changed in place later on, or given away as a result, has to be made in every run.
+    """
+    memory = roots(program)
+    lasting = changed_roots(program, memory) | {memory[v] for v in program.outputs}
     stands = Substitution()
     kept: list[Instruction] = []
     folded: list[Value] = []
-    for instruction in map(stands.into, program):
-        if _is_foldable(instruction):
+    for before in program:
+        instruction = stands.into(before)
+        if _is_foldable(instruction) and memory[before.out] not in lasting:
             out = instruction.out
             constant = replace(out, origin="state", base=None, array=_computed(instruction))
             stands.instead[out] = constant
