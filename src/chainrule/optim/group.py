@@ -49,7 +49,7 @@ class ParamGroup(MutableMapping[str, Any]):
         if name not in self._numbers:
             return value
         if LISTENERS:
-            tell("number", f'the option "{name}"', value)
+            tell("option", name)
         found = value.tolist()
         return tuple(found) if value.ndim else found
 

@@ -206,8 +206,9 @@ class Recorder:
             )
         elif what == "option":
             self.refuse(
-                f'the option "{things[0]}" of an optimizer is set{_at(user_place())}, inside the '
-                "step, and a replay would not set it; call the scheduler's step() outside"
+                f'the option "{things[0]}" of an optimizer is read or set{_at(user_place())}, as a '
+                "number that a replay would not follow; call a scheduler's step() outside of the "
+                f'step, and use group.array("{things[0]}") inside'
             )
 
     def _check(self, array: Array, check: Callable[[Array], None]) -> None:

@@ -20,7 +20,7 @@ from chainrule.ops import Array, assign
 from chainrule.ops.core import SETTINGS
 from chainrule.plan.record import Recorder
 
-__all__ = ["Gradients", "Held", "Surroundings", "gradient"]
+__all__ = ["Gradients", "Leaves", "Surroundings"]
 
 # A leaf, and the array that its gradient is in, if there is one.
 Held = tuple[Traced, Array | None]
@@ -31,18 +31,47 @@ def gradient(leaf: Traced) -> Array | None:
     return None if leaf.grad is None else leaf.grad.array
 
 
+class Leaves:
+    """What all recordings of a step show of the leaves whose gradients it has to do with.
+
+    A gradient that is added up over steps has a home: an array that a plan can be bound to.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[int, Traced] = {}
+        self.by_hand: set[int] = set()  # those whose gradient the step sets to None itself
+        self._homes: dict[int, tuple[Traced, Array]] = {}
+
+    def now(self) -> dict[int, Array | None]:
+        """The gradients as they are."""
+        return {key: gradient(leaf) for key, leaf in self.known.items()}
+
+    def settle(self, leaf: Traced, array: Array) -> None:
+        """Make `array` the home of the gradient of `leaf`."""
+        self._homes[id(leaf)] = leaf, array
+
+    def bring_home(self) -> None:
+        """Put gradients that are elsewhere into the arrays that plans are bound to."""
+        for leaf, home in self._homes.values():
+            array = gradient(leaf)
+            if array is not None and array is not home and array.shape == home.shape:
+                assign(home, array)
+                leaf.grad = wrap(home)
+
+
 class Surroundings:
     """The tensors, modules and optimisers that a step was seen to use.
 
     Args:
-        before: leaves and their gradients before the run, as far as they are known.
+        known: from earlier recordings.
     """
 
-    def __init__(self, before: Sequence[Held] = ()) -> None:
+    def __init__(self, known: Leaves) -> None:
         self.tensors: list[tuple[Tensor, Array, bool]] = []
         self.leaves: dict[int, Held] = {}  # as the step first met them
         self.forgotten: set[int] = set()  # leaves whose gradient it forgot before it was read
-        self._before = {id(leaf): array for leaf, array in before}
+        self._known = known
+        self._before = known.now()
         self._heard: dict[int, tuple[weakref.ref[Tensor], Array, bool]] = {}
         self._modules: dict[int, nn.Module] = {}
         self._optimizers: dict[int, optim.Optimizer] = {}
@@ -76,11 +105,13 @@ class Surroundings:
         if key in self.leaves:
             return
         array = gradient(leaf)
-        # Set to None by hand: as good as zero_grad().
-        forgotten = forgotten or self._before.get(key, array) is not array
-        if forgotten:
+        if self._before.get(key, array) is not array:
+            self._known.by_hand.add(key)
+        # Set to None by hand is as good as by zero_grad().
+        if forgotten or (array is None and key in self._known.by_hand):
             self.forgotten.add(key)
         self.leaves[key] = leaf, array
+        self._known.known[key] = leaf
 
     def close(self, recorder: Recorder) -> None:
         """Keep, of all that was heard of, what outlives the step."""
@@ -111,11 +142,17 @@ class Surroundings:
                     value = group.array(name).any() if number else _settled(group[name])
                     yield f"{name} of {kind}", value
 
-    def changed(self) -> str:
-        """The name of something that is not as it was when the step was recorded, or nothing."""
+    def replaced(self) -> bool:
+        """Whether a tensor has another array, or wants a gradient where it did not."""
         for t, array, wanted in self.tensors:
             if t.array is not array or t.needs_grad is not wanted:
-                return "the array of a tensor"
+                return True
+        return False
+
+    def changed(self) -> str:
+        """The name of something that is not as it was when the step was recorded, or nothing."""
+        if self.replaced():
+            return "the array of a tensor"
         if self.changes == SETTINGS.changes:
             return ""
         differing = _differing(self.settings, list(self._settings()))
@@ -125,14 +162,12 @@ class Surroundings:
 
     def differs(self, other: Surroundings) -> str:
         """The name of something that is not the same in two runs, or nothing."""
-        mine = [(id(leaf), id(array)) for leaf, array in self._required()]
-        theirs = [(id(leaf), id(array)) for leaf, array in other._required()]
-        if mine != theirs:
+        if self._required() != other._required():
             return "whether there are gradients"
         return _differing(self.settings, other.settings)
 
-    def _required(self) -> list[Held]:
-        return [held for key, held in self.leaves.items() if key not in self.forgotten]
+    def _required(self) -> list[tuple[int, int]]:
+        return [(k, id(array)) for k, (_, array) in self.leaves.items() if k not in self.forgotten]
 
 
 def _settled(value: Any) -> Any:
@@ -160,10 +195,11 @@ class Gradients:
     Args:
         found: by the recording.
         recorder: of the same run; it is still running.
+        known: from earlier recordings.
         keep: leave every gradient.
     """
 
-    def __init__(self, found: Surroundings, recorder: Recorder, keep: bool) -> None:
+    def __init__(self, found: Surroundings, recorder: Recorder, known: Leaves, keep: bool) -> None:
         self.required: list[Held] = []
         self.dropped: list[Traced] = []
         self.given: list[Traced] = []
@@ -171,6 +207,8 @@ class Gradients:
         for key, (leaf, before) in found.leaves.items():
             if key not in found.forgotten:
                 self.required.append((leaf, before))
+                if before is not None:
+                    known.settle(leaf, before)
             self._after(leaf, before, key in found.forgotten, recorder, keep)
 
     def _after(

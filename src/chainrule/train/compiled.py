@@ -11,7 +11,10 @@ from chainrule.autograd import is_grad_enabled
 from chainrule.backend.dtypes import get_default_dtype
 from chainrule.errors import CaptureError, OptionError
 from chainrule.ops import Array
+from chainrule.ops.core import SETTINGS
 from chainrule.plan.program import Program
+from chainrule.train.capture import Leaves
+from chainrule.train.executor import Maker, maker
 from chainrule.train.recording import Recording, Signature, is_recording
 from chainrule.train.structure import take_apart, wants_gradient, with_history, without_history
 
@@ -19,7 +22,11 @@ __all__ = ["Compiled", "compile"]
 
 
 def compile(
-    step: Callable[..., Any], *, strict: bool = True, keep_gradients: bool = False
+    step: Callable[..., Any],
+    *,
+    strict: bool = True,
+    keep_gradients: bool = False,
+    executor: str = "auto",
 ) -> Compiled:
     """Return `step` as a function that does the same, and after three calls does it quicker.
 
@@ -39,12 +46,16 @@ def compile(
         strict: raise a `CaptureError` where a replay would not do what the step does; if not, warn
             once and go on without a recording.
         keep_gradients: leave every gradient in `.grad`.
+        executor: "numpy" replays with NumPy, and gives what the step gives to the last bit;
+            "native" compiles to machine code, and gives it to rounding; "auto" is the second
+            where it can be had.
 
     Returns:
         The function. `print` shows what was recorded.
 
     Raises:
-        OptionError: `step` cannot be called.
+        OptionError: `step` cannot be called, or there is no such executor.
+        MissingExtraError: "native" was asked for and llvmlite is not installed.
 
     Examples:
         >>> import chainrule as cr
@@ -65,7 +76,7 @@ def compile(
     """
     if not callable(step):
         raise OptionError(f"compile takes a function, got {type(step).__name__}")
-    return Compiled(step, strict, keep_gradients)
+    return Compiled(step, strict, keep_gradients, maker(executor))
 
 
 class Compiled:
@@ -76,12 +87,16 @@ class Compiled:
         refusal: why it cannot be recorded, if it cannot and is not strict.
     """
 
-    def __init__(self, function: Callable[..., Any], strict: bool, keep_gradients: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], strict: bool, keep_gradients: bool, maker: Maker
+    ) -> None:
         self.function = function
         self.refusal: CaptureError | None = None
         self._strict = strict
         self._keep = keep_gradients
-        self._warm = False
+        self._maker = maker
+        self._settings = -1
+        self._leaves = Leaves()
         self._known: dict[Any, Signature] = {}
         self._lock = threading.RLock()
 
@@ -92,13 +107,15 @@ class Compiled:
         arrays = take_apart(args, kwargs, key)
         with self._lock:
             known = self._known.get(tuple(key))
-            plan = None if known is None else known.plan()
-            if plan is not None and plan.allows(arrays):
-                return plan(arrays)
-            if plan is not None or not self._warm:
-                return self._eager(args, kwargs)
             if known is None:
-                known = self._known[tuple(key)] = Signature((args, kwargs))
+                known = self._known[tuple(key)] = Signature((args, kwargs), self._maker)
+            self._leaves.bring_home()
+            plan = known.plan()
+            if plan is not None:
+                return plan(arrays) if plan.allows(arrays) else self._eager(args, kwargs)
+            # After something has been set, state may come to be at the first step.
+            if self._settings != SETTINGS.changes:
+                return self._eager(args, kwargs)
             return self._recorded(known, args, kwargs, arrays)
 
     def _eager(self, args: Any, kwargs: Any) -> Any:
@@ -107,13 +124,14 @@ class Compiled:
         if sentence:
             self._refuse(CaptureError(sentence))
             return result
-        self._warm = True
+        self._settings = SETTINGS.changes
         return without_history(result)
 
     def _recorded(self, known: Signature, args: Any, kwargs: Any, arrays: list[Array]) -> Any:
         if is_grad_enabled() and wants_gradient((args, kwargs)):
             return self._eager(args, kwargs)
-        recording = Recording(self.function, args, kwargs, arrays, known.leaves(), self._keep)
+        recording = Recording(self.function, args, kwargs, arrays, self._leaves, self._keep)
+        self._settings = SETTINGS.changes
         try:
             known.add(recording)
         except CaptureError as error:

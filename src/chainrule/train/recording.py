@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.autograd import Tensor
-from chainrule.autograd.tape import Traced, wrap
+from chainrule.autograd.tape import wrap
 from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array
 from chainrule.ops.core import listen
 from chainrule.plan.compare import compare, equal
 from chainrule.plan.program import Program
 from chainrule.plan.record import Recorder
-from chainrule.plan.replay import Replay
-from chainrule.train.capture import Gradients, Held, Surroundings, gradient
+from chainrule.train.capture import Gradients, Leaves, Surroundings
+from chainrule.train.executor import Maker
 from chainrule.train.structure import (
     Slot,
     mapped,
@@ -28,8 +28,8 @@ from chainrule.train.structure import (
 
 __all__ = ["Plan", "Recording", "Signature", "is_recording"]
 
-# How many recordings in a row may differ in what surrounds the step, and how many plans are kept
-# for arguments of one kind.
+# How many recordings may differ in what surrounds the step, and how many plans are kept, for
+# arguments of one kind.
 _PATIENCE = 6
 
 
@@ -53,7 +53,7 @@ class Recording:
         args: its arguments,
         kwargs: those by name,
         arrays: and the arrays in them.
-        leaves: tensors whose gradients are known to matter, and their gradients.
+        leaves: what is known of the gradients that it has to do with.
         keep: leave all gradients.
 
     Attributes:
@@ -67,7 +67,7 @@ class Recording:
         args: Any,
         kwargs: Any,
         arrays: Sequence[Array],
-        leaves: Sequence[Held],
+        leaves: Leaves,
         keep: bool,
     ) -> None:
         recorder = Recorder(arrays)
@@ -77,7 +77,7 @@ class Recording:
         try:
             with recorder.running(), listen(self.surroundings.listen):
                 result = function(*args, **kwargs)
-                self.gradients = Gradients(self.surroundings, recorder, keep)
+                self.gradients = Gradients(self.surroundings, recorder, leaves, keep)
         finally:
             _here.recording = False
         history = with_history(result)
@@ -125,13 +125,13 @@ class _Same:
 class Plan:
     """A recording that is replayed."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, maker: Maker) -> None:
         self.program: Program = recording.program
         self._surroundings = recording.surroundings
         self._gradients = recording.gradients
         self._template = recording.template
         self._results = recording.results
-        self._run = Replay(self.program)
+        self._run = maker(self.program)
         places = {v: i for i, v in enumerate(self.program.inputs)}
         self._checks = [(f, places.get(v), v.array) for f, v in self.program.notes["checks"]]
 
@@ -171,22 +171,19 @@ class Signature:
 
     Args:
         pinned: what must stay, so that its identity stays taken.
+        maker: makes the executors.
     """
 
-    def __init__(self, pinned: Any) -> None:
+    def __init__(self, pinned: Any, maker: Maker) -> None:
         self.plans: list[Plan] = []
         self._pinned = pinned
-        self._first: Recording | None = None
-        self._leaves: list[Traced] = []
-        self._surprises = 0
+        self._maker = maker
+        self._waiting: list[Recording] = []
+        self._fruitless = 0  # recordings since the last plan
 
     def plan(self) -> Plan | None:
         """The plan that fits, if there is one."""
         return next((plan for plan in self.plans if plan.fits()), None)
-
-    def leaves(self) -> list[Held]:
-        """The tensors whose gradients the last recording had to do with, and their gradients."""
-        return [(leaf, gradient(leaf)) for leaf in self._leaves]
 
     def add(self, recording: Recording) -> None:
         """Take a recording in: the second of two that agree makes a plan.
@@ -194,30 +191,33 @@ class Signature:
         Raises:
             CaptureError: it could not be replayed, or differs from the one before.
         """
-        first, self._first = self._first, None
         if recording.refusal:
+            self._waiting.clear()
             raise recording.refusal
-        self._leaves = [leaf for leaf, _ in recording.surroundings.leaves.values()]
-        what = first.surroundings.differs(recording.surroundings) if first else ""
-        if first is None or what:
-            self._wait(what)
-            self._first = recording
-            return
-        compare(first.program, recording.program)
-        if not equal(first.template, recording.template):
+        differing = "something"
+        self._waiting = [w for w in self._waiting if not w.surroundings.replaced()]
+        for first in self._waiting:
+            differing = first.surroundings.differs(recording.surroundings)
+            if not differing:
+                self._waiting.remove(first)
+                self._agree(first, recording)
+                self.plans = [*self.plans[1 - _PATIENCE :], Plan(recording, self._maker)]
+                self._fruitless = 0
+                return
+        self._waiting.append(recording)
+        self._fruitless += 1
+        if self._fruitless >= _PATIENCE:
+            self._waiting.clear()
+            self._fruitless = 0
             raise CaptureError(
-                f"the step returned {first.template!r:.60} in one run and "
-                f"{recording.template!r:.60} in the next; return tensors, for plain values are "
-                "recorded once and for all"
+                f"{differing} is another in every run, so that no two recordings are alike; leave "
+                "it as it is from step to step, or keep what changes in a tensor"
             )
-        self._surprises = 0
-        self.plans = [*self.plans[1 - _PATIENCE :], Plan(recording)]
 
-    def _wait(self, what: str) -> None:
-        self._surprises += bool(what)
-        if self._surprises >= _PATIENCE:
-            self._surprises = 0
+    def _agree(self, first: Recording, second: Recording) -> None:
+        compare(first.program, second.program)
+        if not equal(first.template, second.template):
             raise CaptureError(
-                f"{what} is another in every run, so that no two recordings are alike; leave it as "
-                "it is from step to step, or keep what changes in a tensor"
+                f"the step returned {first.result!r:.60} in one run and {second.result!r:.60} in "
+                "the next; return tensors, for plain values are recorded once and for all"
             )
