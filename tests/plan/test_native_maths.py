@@ -11,9 +11,9 @@ from chainrule import ops
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
-from chainrule.plan.native.executor import Native  # noqa: E402
-from chainrule.plan.native.maths import ULPS  # noqa: E402
-from chainrule.plan.record import record  # noqa: E402
+from chainrule.plan.native.executor import Native
+from chainrule.plan.native.maths import ULPS
+from chainrule.plan.record import record
 
 
 def sigmoid(x):

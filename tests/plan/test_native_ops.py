@@ -11,10 +11,10 @@ from chainrule.ops import REGISTRY
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
-from chainrule.plan.native.elementwise import TABLE  # noqa: E402
-from chainrule.plan.native.executor import Native, outside  # noqa: E402
-from chainrule.plan.native.reductions import REDUCTIONS  # noqa: E402
-from chainrule.plan.record import record  # noqa: E402
+from chainrule.plan.native.elementwise import TABLE
+from chainrule.plan.native.executor import Native, outside
+from chainrule.plan.native.reductions import REDUCTIONS
+from chainrule.plan.record import record
 
 each_format = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float", "double"])
 

@@ -15,12 +15,12 @@ from chainrule.errors import ShapeError
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
-from chainrule.plan.native.executor import Native  # noqa: E402
-from chainrule.plan.passes import simplified  # noqa: E402
-from chainrule.plan.record import record  # noqa: E402
+from chainrule.plan.native.executor import Native
+from chainrule.plan.passes import simplified
+from chainrule.plan.record import record
 
 sys.path.insert(0, str(Path(__file__).parent))
-from workloads import WORKLOADS, begun, training  # noqa: E402
+from workloads import WORKLOADS, begun, training
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import ctypes
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -96,8 +97,8 @@ class Native:
             The outputs: states and inputs themselves, of everything else the caller's own copy.
         """
         with self._lock:
-            for k, x in enumerate(inputs):
-                if x is not self._last[k]:
+            for k, (x, last) in enumerate(zip(inputs, self._last, strict=True)):
+                if x is not last:
                     self._take_input(k, x)
             for step in self._steps:
                 step()
@@ -169,8 +170,7 @@ class Native:
         if isinstance(run, str):
             assert self.code is not None
             function = self.code.function(run, ctypes.c_void_p)
-            table = address(self._table)
-            return lambda: function(table)
+            return partial(function, address(self._table))
         return self._foreign(run)
 
     def _foreign(self, group: Group) -> Thunk:
@@ -197,7 +197,8 @@ class Native:
             base.shape,
             _steps(base.array),
         ):
-            return lambda: base.array
+            array = base.array
+            return lambda: array
         if base.origin == "input":
             return lambda: _at(int(self._table[place]), view)
         start = address(self._arena) + self._offsets[base] if place is None else self._table[place]
@@ -208,8 +209,7 @@ class Native:
         view = self._views[value]
         array = self._array(view)
         if view.base.origin == "made":
-            mine = array()
-            return lambda: np.array(mine)
+            return array().copy
         return array
 
 

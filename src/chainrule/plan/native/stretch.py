@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.plan.native.choice import choose
 from chainrule.plan.native.ir import Unsupported, Writer, llvm_type
 from chainrule.plan.native.loops import emit
-from chainrule.plan.native.products import Kernel, Product, Tile, write
+from chainrule.plan.native.products import Kernel, Product, write
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.memory import ALIGNMENT
 from chainrule.plan.passes.views import View
@@ -175,7 +176,7 @@ class Module:
         if product not in self.kernels:
             name = f"product{len(self.kernels)}"
             w = Writer(self.declared, self.notes)
-            self.kernels[product] = write(w, product, tile(product), name)
+            self.kernels[product] = write(w, product, choose(product), name)
         return self.kernels[product]
 
 
@@ -209,16 +210,6 @@ def common(*views: View) -> np.dtype[Any]:
         raise Unsupported("a product of mixed or whole numbers")
     llvm_type(views[0].base.dtype)
     return views[0].base.dtype
-
-
-def tile(product: Product) -> Tile:
-    """The tile for a product's layout."""
-    lanes = 64 // product.dtype.itemsize
-    if product.b[1] == 1 or product.n == 1:
-        return Tile("outer", 6, 4 * lanes, 4 * lanes, lanes)
-    if product.a[1] == 1 and product.b[0] == 1 and product.k >= 4 * lanes:
-        return Tile("dot", 4, 4, 64, lanes)
-    return Tile("packed", 6, 4 * lanes, 4 * lanes, lanes)
 
 
 def add_bias(w: Writer, memory: GroupMemory, c: str, bias: View, p: Product) -> None:
