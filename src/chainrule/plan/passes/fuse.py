@@ -218,6 +218,8 @@ class _Fusion:
         these = [self.instructions[k] for k in numbers]
         if len(these) > 1 and role(these[1]) == "product":
             return False
+        if role(these[0]) == "product" and set(self.feeds[numbers[0]]) & set(numbers):
+            return False
         for space in dict.fromkeys((self._larger(a, b), self._larger(b, a))):
             fits = placed(these, space, self.views, self.memory)
             if fits:
