@@ -1,4 +1,4 @@
-"""Groups carried out literally, row after row, by NumPy: what a group means, to hold others against.
+"""Groups carried out literally, row after row, by NumPy: what a group means.
 
 Slow and plain: every member of a group runs on one row of the group's space before the next row
 begins, as in a nest of loops; sums over rows are taken after the last row, products before the

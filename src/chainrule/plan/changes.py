@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.ops.update import CHANGED
 from chainrule.plan.program import Instruction, Program, Value
 
-__all__ = ["Versions", "changed", "is_constant", "root", "roots"]
+__all__ = ["Versions", "changed", "has_effect", "is_constant", "root", "roots"]
 
 
 def changed(instruction: Instruction) -> tuple[Value, ...]:
@@ -20,6 +20,11 @@ def changed(instruction: Instruction) -> tuple[Value, ...]:
     places = CHANGED.get(instruction.op.name, (0,) if instruction.op.kind == "random" else ())
     found = [instruction.args[i] for i in places]
     return tuple(a for a in found if isinstance(a, Value) and np.prod(a.shape))
+
+
+def has_effect(instruction: Instruction) -> bool:
+    """Whether the instruction does more than give a value: change memory, or refuse numbers."""
+    return bool(changed(instruction)) or instruction.op.name == "check"
 
 
 def root(value: Value) -> Value:

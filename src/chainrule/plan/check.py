@@ -104,7 +104,8 @@ def _check_dtype(instruction: Instruction) -> None:
 def _dtype(op: Op, args: Sequence[Operand], attrs: Mapping[str, Any]) -> np.dtype[Any] | None:
     """What dtype the op's body gives, where that can be seen without the numbers.
 
-    Elementwise bodies are run on nothing, others promote their operands or keep the first's.
+    Elementwise bodies are run on nothing and reductions on one number, others promote their
+    operands or keep the first's.
     """
     dtypes = [a.dtype for a in args if isinstance(a, Value)]
     if op.kind == "elementwise":
@@ -114,8 +115,13 @@ def _dtype(op: Op, args: Sequence[Operand], attrs: Mapping[str, Any]) -> np.dtyp
         return np.result_type(*dtypes)
     if op.kind == "random":
         return np.dtype(attrs["dtype"]) if "dtype" in attrs else None
-    keeps = op.kind in ("view", "update") or op.name in KEEPING
-    return dtypes[0] if keeps and dtypes else None
+    if op.kind in ("view", "update") or op.name in KEEPING:
+        return dtypes[0] if dtypes else None
+    if op.kind == "reduce" and isinstance(args[0], Value):
+        one = np.ones((1,) * len(args[0].shape), args[0].dtype)
+        to = {"shape": (1,) * len(attrs["shape"])} if "shape" in attrs else {}
+        return np.asarray(op.forward(one, **{**attrs, **to})).dtype
+    return None
 
 
 # Of the other kinds those that give numbers of their first argument's dtype.
