@@ -373,6 +373,12 @@ def test_a_parameter_is_updated_after_everyone_has_read_it():
     assert order.index("assign") == 2
 
 
+def test_a_factor_is_not_changed_by_the_epilogue_of_its_product():
+    w = np.ones((2, 2))
+    groups = groups_of(lambda x: ops.assign(w, ops.matrix_product(x, w)), np.ones((2, 2)))
+    assert told(groups) == [["matrix_product"], ["assign"]]
+
+
 def test_what_is_not_taken_stands_alone():
     program = simplified(program_of(lambda x: ops.exp(ops.tanh(ops.square(x))), X))
     groups = fuse(program, lambda instruction: instruction.op.name != "tanh")

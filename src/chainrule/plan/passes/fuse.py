@@ -271,7 +271,8 @@ class _Fusion:
         members, finish, kind = self._members(cluster)
         written = dict.fromkeys(self.views[v].base for i in these for v in (i.out, *changed(i)))
         read = dict.fromkeys(self.views[v].base for i in these for v in i.values)
-        inputs = tuple(v for v in read if v not in written or v.origin != "made")
+        own = {self.views[i.out].base for i in these if i.op.kind != "update"}
+        inputs = tuple(v for v in read if v not in own or v.origin != "made")
         needed = self._needed_elsewhere(cluster)
         outputs = tuple(v for v in written if v.origin != "made" or v in needed)
         return Group(kind, cluster.space, members, finish, inputs, outputs)

@@ -298,12 +298,20 @@ class _Table:
         for a, view in zip(member.instruction.args, member.operands):
             if not isinstance(view, View):
                 continue
-            whole = view if view.shape == self.space else None
-            self._read.append((view.base, whole, member.space))
+            at_index = view if self._is_at_index(member, a) else None
+            self._read.append((view.base, at_index, member.space))
             if a in changed(member.instruction):
                 self._changed.add(self.memory[view.base])
-                if whole:
-                    self._made[view.base] = _Made(whole, frozenset(), late)
+                if at_index:
+                    self._made[view.base] = _Made(view, frozenset(), late)
+
+    def _is_at_index(self, member: Member, a: Operand) -> bool:
+        """Whether a member reads `a` at the index at which it runs, and nowhere else."""
+        instruction = member.instruction
+        if role(instruction) == "pick" and a is instruction.args[0]:
+            return False
+        own = natural_shape(instruction)
+        return not (isinstance(a, Value) and _keeps_its_shape(instruction, a, own))
 
 
 def _views(member: Member) -> list[View]:
