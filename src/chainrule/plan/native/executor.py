@@ -123,8 +123,8 @@ class Native:
 
     def _step(self, group: Group) -> Step:
         """What a group does to the arena."""
-        made = [v for v in group.outputs if v.origin == "made"]
-        read = [v for v in group.inputs if v.origin == "made" and v not in made]
+        read = [v for v in group.inputs if v.origin == "made"]
+        made = [v for v in group.outputs if v.origin == "made" and v not in read]
         return Step(tuple(made), tuple(read))
 
     def _take_memory(self, allocation: Allocation) -> None:
