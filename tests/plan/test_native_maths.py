@@ -1,4 +1,4 @@
-"""Exponentials, logarithms and the error function as machine code: their errors, counted in ulps."""
+"""Exponentials, logarithms and the error function as machine code: errors counted in ulps."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ from chainrule.errors import ShapeError
 from chainrule.ops import Array, quiet
 from chainrule.plan.changes import changed
 from chainrule.plan.native.ir import Unsupported
-from chainrule.plan.native.stretch import ARENA, SCRATCH, Module
+from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Module
+from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
 from chainrule.plan.passes.fuse import Group, Member, fuse
 from chainrule.plan.passes.memory import ALIGNMENT, Allocation, Step, allocate
@@ -67,12 +68,13 @@ class Native:
         self._views = views(program)
         groups = [g for group in fuse(program) for g in self._split(group)]
         self._places = {
-            v: k for k, v in enumerate((*program.inputs, *program.state), start=SCRATCH + 1)
+            v: k for k, v in enumerate((*program.inputs, *program.state), start=TEAM + 1)
         }
         steps = [self._step(group) for group in groups]
         kept = [v for v in self._bases(program.outputs) if v.origin == "made"]
         allocation = allocate(steps, kept)
-        module = Module(self._places, allocation.offsets)
+        self._team = team()
+        module = Module(self._places, allocation.offsets, self._team.count if self._team else 1)
         self._take_memory(allocation)
         runs = self._runs(groups, module)
         self._scratch = _aligned(module.room)
@@ -146,8 +148,9 @@ class Native:
 
     def _bind(self) -> None:
         """Fill the table of pointers, but for the inputs."""
-        self._table = np.zeros(len(self._places) + SCRATCH + 1, dtype=np.uint64)
+        self._table = np.zeros(len(self._places) + TEAM + 1, dtype=np.uint64)
         self._table[ARENA], self._table[SCRATCH] = address(self._arena), address(self._scratch)
+        self._table[TEAM] = self._team.address if self._team else 0
         for value in self.program.state:
             if value.array is not None:
                 self._table[self._places[value]] = address(value.array)

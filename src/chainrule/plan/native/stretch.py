@@ -14,18 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.plan.native.choice import choose
+from chainrule.plan.native import blas
+from chainrule.plan.native.choice import choose, is_for_blas
 from chainrule.plan.native.ir import Unsupported, Writer, llvm_type
 from chainrule.plan.native.loops import emit
 from chainrule.plan.native.products import Kernel, Product, write
+from chainrule.plan.native.sharing import together
+from chainrule.plan.native.threads import shares
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.memory import ALIGNMENT
 from chainrule.plan.passes.views import View
 from chainrule.plan.program import Value
 
-__all__ = ["ARENA", "SCRATCH", "GroupMemory", "Module"]
+__all__ = ["ARENA", "SCRATCH", "TEAM", "GroupMemory", "Module"]
 
-ARENA, SCRATCH = 0, 1  # the first places of the table
+ARENA, SCRATCH, TEAM = 0, 1, 2  # the first places of the table
 
 
 class GroupMemory:
@@ -51,7 +54,7 @@ class GroupMemory:
         """Return where the memory of a value begins; if it has none, give it some for a while."""
         if value not in self._pointers:
             if value in self.places:
-                found = self._table(self.places[value])
+                found = self.table(self.places[value])
             elif value in self.offsets:
                 found = self._beyond(ARENA, self.offsets[value])
             else:
@@ -66,7 +69,8 @@ class GroupMemory:
         self.room = -(-(start + size) // ALIGNMENT) * ALIGNMENT
         return self._beyond(SCRATCH, start)
 
-    def _table(self, place: int) -> str:
+    def table(self, place: int) -> str:
+        """Return what stands at a place of the table."""
         if place not in self._tables:
             name = f"%table{place}"
             at = f"getelementptr inbounds ptr, ptr %table, i64 {place}"
@@ -76,7 +80,7 @@ class GroupMemory:
         return self._tables[place]
 
     def _beyond(self, place: int, offset: int) -> str:
-        base, name = self._table(place), f"%{self.w.fresh('m')}"
+        base, name = self.table(place), f"%{self.w.fresh('m')}"
         self.w.head.append(f"  {name} = getelementptr inbounds i8, ptr {base}, i64 {offset}")
         return name
 
@@ -87,13 +91,16 @@ class Module:
     Args:
         places: of inputs and states in the table.
         offsets: of made values in the arena, in bytes.
+        threads: how many share a large product; if more than one, their team is in the table.
 
     Attributes:
         room: bytes of scratch that the groups need.
     """
 
-    def __init__(self, places: Mapping[Value, int], offsets: Mapping[Value, int]) -> None:
-        self.places, self.offsets = places, offsets
+    def __init__(
+        self, places: Mapping[Value, int], offsets: Mapping[Value, int], threads: int = 1
+    ) -> None:
+        self.places, self.offsets, self.threads = places, offsets, threads
         self.room = 0
         self.functions: list[str] = []
         self.declared: dict[str, str] = {}
@@ -134,7 +141,9 @@ class Module:
     def text(self) -> str:
         """The whole module."""
         w = Writer(self.declared, self.notes)
+        shared = [together(w)] if self.threads > 1 else []
         return w.module(
+            *shared,
             *(k.text.replace("define", "define internal", 1) for k in self.kernels.values()),
             *self.functions,
         )
@@ -158,7 +167,12 @@ class Module:
         pointers = [w.at(memory.pointer(v.base), v.base.dtype, v.offset) for v in (a, b)]
         c = memory.pointer(out.base)
         told = ", ".join(f"ptr {p}" for p in (*pointers, c, "null"))
-        w.do(f"call void @{made.name}({told}, i64 0, i64 {made.units})")
+        parts = shares(product, made, self.threads)
+        if parts > 1:
+            who = f"ptr {memory.table(TEAM)}, ptr @{made.name}"
+            w.do(f"call void @together({who}, {told}, i64 {made.units}, i64 {parts})")
+        else:
+            w.do(f"call void @{made.name}({told}, i64 0, i64 {made.units})")
         if bias is not None:
             add_bias(w, memory, c, bias, product)
         if rest or group.finish:
@@ -176,7 +190,12 @@ class Module:
         if product not in self.kernels:
             name = f"product{len(self.kernels)}"
             w = Writer(self.declared, self.notes)
-            self.kernels[product] = write(w, product, choose(product), name)
+            gemm = blas.find(product.dtype) if is_for_blas(product) else None
+            self.kernels[product] = (
+                blas.write(w, product, gemm, name)
+                if gemm
+                else write(w, product, choose(product), name)
+            )
         return self.kernels[product]
 
 
