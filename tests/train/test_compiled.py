@@ -1,4 +1,5 @@
-"""The compiled step: equal to eager to the last bit, over whole runs of every kind of step."""
+"""The compiled step against eager, over whole runs of every kind: NumPy to the last bit, native to
+rounding."""
 
 from __future__ import annotations
 
@@ -102,57 +103,68 @@ def run(job, step, data, after=lambda job: None):
     return losses, job.state()
 
 
-def assert_as_eager(make, data, after=lambda job: None):
+@pytest.fixture(params=["numpy", "native"])
+def executor(request, tmp_path_factory, monkeypatch):
+    """The name of each executor in turn."""
+    if request.param == "native":
+        pytest.importorskip("llvmlite", reason="machine code needs llvmlite")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp()))
+    return request.param
+
+
+def assert_as_eager(executor, make, data, after=lambda job: None):
     eager = make()
     expected, arrays = run(eager, eager.step, data, after)
     job = make()
-    quick = cr.compile(job.step, executor="numpy")
+    quick = cr.compile(job.step, executor=executor)
     found, same = run(job, quick, data, after)
     assert quick.program is not None, "it was never recorded"
-    assert found == expected
+    rtol = 0 if executor == "numpy" else 1e-3
+    np.testing.assert_allclose(found, expected, rtol=rtol)
     assert np.isfinite(found).all()
     assert len(set(found)) > 1
     for a, b in zip(arrays, same, strict=True):
-        np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(a, b, rtol=10 * rtol, atol=10 * rtol)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimizers(name):
-    assert_as_eager(lambda: Job(optimizer=OPTIMIZERS[name]), batches())
+def test_optimizers(executor, name):
+    assert_as_eager(executor, lambda: Job(optimizer=OPTIMIZERS[name]), batches())
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_networks(name):
+def test_networks(executor, name):
     network, shape = NETWORKS[name]
-    assert_as_eager(lambda: Job(network), batches(shape))
+    # Not Adam, which makes steps of what is nothing but rounding: a bias before batch norm.
+    assert_as_eager(executor, lambda: Job(network, sgd(momentum=0.9)), batches(shape))
 
 
-def test_clipping():
-    assert_as_eager(lambda: Job(clip=0.1), batches())
+def test_clipping(executor):
+    assert_as_eager(executor, lambda: Job(clip=0.1), batches())
 
 
-def test_smoothed_and_weighted_labels():
+def test_smoothed_and_weighted_labels(executor):
     weight = cr.tensor([1.0, 2.0, 0.5])
     loss = nn.CrossEntropyLoss(weight=weight, label_smoothing=0.1)
-    assert_as_eager(lambda: Job(loss=loss), batches())
+    assert_as_eager(executor, lambda: Job(loss=loss), batches())
 
 
-def test_schedule_outside_of_the_step():
+def test_schedule_outside_of_the_step(executor):
     def make():
         job = Job(optimizer=OPTIMIZERS["momentum"])
         job.schedule = lr_scheduler.OneCycleLR(job.optimizer, max_lr=0.2, total_steps=STEPS)
         return job
 
-    assert_as_eager(make, batches(), after=lambda job: job.schedule.step())
+    assert_as_eager(executor, make, batches(), after=lambda job: job.schedule.step())
 
 
-def test_learning_rate_set_by_hand():
+def test_learning_rate_set_by_hand(executor):
     def after(job):
         job.optimizer.param_groups[0]["lr"] *= 0.9
 
-    assert_as_eager(lambda: Job(), batches(), after)
+    assert_as_eager(executor, lambda: Job(), batches(), after)
 
 
-def test_another_batch_size_at_the_end_of_an_epoch():
+def test_another_batch_size_at_the_end_of_an_epoch(executor):
     data = [(x[:5], y[:5]) if i % 4 == 3 else (x, y) for i, (x, y) in enumerate(batches())]
-    assert_as_eager(lambda: Job(), data)
+    assert_as_eager(executor, lambda: Job(), data)

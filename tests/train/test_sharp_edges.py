@@ -6,7 +6,6 @@ to name that line, and what to do instead.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import threading
 import warnings
@@ -19,8 +18,43 @@ from chainrule import nn, optim
 from chainrule.errors import CaptureError, DataError
 from chainrule.optim import lr_scheduler
 
-# NumPy's executor: what is right here is right to the last bit.
-compiled = functools.partial(cr.compile, executor="numpy")
+
+class Executor:
+    """The executor that a test is run with, and how near it comes to eager."""
+
+    name = "numpy"
+
+    @property
+    def rtol(self):
+        return 0 if self.name == "numpy" else 1e-4
+
+
+EXECUTOR = Executor()
+RIGHT = pytest.mark.parametrize("executor", ["numpy", "native"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def executor(request, tmp_path_factory, monkeypatch):
+    name = getattr(request, "param", "numpy")
+    if name == "native":
+        pytest.importorskip("llvmlite", reason="machine code needs llvmlite")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp()))
+    monkeypatch.setattr(EXECUTOR, "name", name)
+    return name
+
+
+def compiled(step, **options):
+    return cr.compile(step, executor=EXECUTOR.name, **options)
+
+
+def assert_same(found, expected, note=""):
+    """Equal to the last bit with NumPy, near with machine code."""
+    found, expected = (
+        np.asarray(v.detach() if isinstance(v, cr.Tensor) else v) for v in (found, expected)
+    )
+    np.testing.assert_allclose(
+        found, expected, rtol=EXECUTOR.rtol, atol=EXECUTOR.rtol, err_msg=note
+    )
 
 
 class World:
@@ -289,10 +323,10 @@ def assert_alike(step, count=8, between=lambda world, i: None, arguments=lambda 
     quick = compiled(lambda *args: step(worlds[1], *args))
     for i in range(count):
         a, b = step(worlds[0], *arguments(i)), quick(*arguments(i))
-        np.testing.assert_array_equal(a.detach(), b, err_msg=f"step {i}")
+        assert_same(b, a, f"step {i}")
         for world in worlds:
             between(world, i)
-    np.testing.assert_array_equal(worlds[0].w.detach(), worlds[1].w.detach())
+    assert_same(worlds[0].w.detach(), worlds[1].w.detach())
     assert quick.program is not None
     return worlds, quick
 
@@ -301,14 +335,17 @@ def square(world, x):
     return world.learn((x @ world.w).square().mean())
 
 
+@RIGHT
 def test_changed_shape_is_recorded_anew():
     assert_alike(square, 16, arguments=lambda i: (X[: i % 3 + 1],))
 
 
+@RIGHT
 def test_changed_dtype_is_recorded_anew():
     assert_alike(square, 10, arguments=lambda i: (X.double() if i % 2 else X,))
 
 
+@RIGHT
 def test_changed_plain_argument_is_recorded_anew():
     def step(world, x, scale, flag=None):
         return world.learn((x @ world.w * scale).square().mean())
@@ -316,6 +353,7 @@ def test_changed_plain_argument_is_recorded_anew():
     assert_alike(step, 12, arguments=lambda i: (X, [1, 2.0, "x"][i % 2] * 1))
 
 
+@RIGHT
 def test_arguments_by_name_and_in_lists():
     quick = compiled(lambda pair, *, by: {"y": (pair[0] * by["k"], pair[1]), "n": 3})
     for i in range(6):
@@ -327,6 +365,7 @@ def test_arguments_by_name_and_in_lists():
         assert found["y"][1][1] == "word"
 
 
+@RIGHT
 def test_tensors_of_known_content_made_inside():
     def step(world, x):
         h = cr.zeros(3)
@@ -337,6 +376,7 @@ def test_tensors_of_known_content_made_inside():
     assert_alike(step)
 
 
+@RIGHT
 def test_random_numbers_inside():
     def step(world, x):
         kept = cr.rand(3) > 0.3
@@ -349,13 +389,14 @@ def test_random_numbers_inside():
     quick = compiled(lambda x: step(worlds[1], x))
     found = [quick(X).item() for _ in range(8)]
     assert quick.program is not None
-    assert found == expected
+    assert_same(found, expected)
     cr.manual_seed(5)  # the plan draws from the generator that is seeded here
     again = quick(X).item()
     cr.manual_seed(5)
-    assert again == step(worlds[0], X).item()
+    assert_same(again, step(worlds[0], X))
 
 
+@RIGHT
 def test_a_model_switched_to_eval_and_back():
     def make():
         cr.manual_seed(1)
@@ -381,9 +422,10 @@ def test_a_model_switched_to_eval_and_back():
             losses.append(step(X).item())
         return losses
 
-    assert run(True) == run(False)
+    assert_same(run(True), run(False))
 
 
+@RIGHT
 def test_gradients_added_up_over_steps():
     def gather(world, x):
         loss = (x @ world.w).square().mean()
@@ -398,6 +440,7 @@ def test_gradients_added_up_over_steps():
     assert_alike(gather, 24, between)
 
 
+@RIGHT
 def test_a_forgotten_zero_grad_is_as_in_eager():
     def step(world, x):
         loss = (x @ world.w).square().mean()
@@ -409,6 +452,7 @@ def test_a_forgotten_zero_grad_is_as_in_eager():
     assert_alike(step, 20, lambda world, i: world.optimizer.zero_grad() if i % 2 else None)
 
 
+@RIGHT
 @pytest.mark.parametrize("how", ["first", "last", "zeros", "by hand", "outside"])
 def test_ways_to_forget_gradients(how):
     def step(world, x):
@@ -430,18 +474,20 @@ def test_ways_to_forget_gradients(how):
     if how == "first":
         assert worlds[1].w.grad is None
     if how == "zeros":
-        np.testing.assert_array_equal(worlds[0].w.grad, worlds[1].w.grad)
+        assert_same(worlds[0].w.grad, worlds[1].w.grad)
 
 
+@RIGHT
 def test_gradients_are_kept_where_asked():
     eager, world = World(), World()
     quick = compiled(lambda x: square(world, x), keep_gradients=True)
     for _ in range(6):
         square(eager, X)
         quick(X)
-        np.testing.assert_array_equal(eager.w.grad, world.w.grad)
+        assert_same(eager.w.grad, world.w.grad)
 
 
+@RIGHT
 def test_gradients_of_what_is_not_changed_are_left():
     def step(world, x):
         world.w.grad = None
@@ -451,21 +497,23 @@ def test_gradients_of_what_is_not_changed_are_left():
 
     worlds, quick = assert_alike(step)
     first = worlds[1].w.grad
-    np.testing.assert_array_equal(first, worlds[0].w.grad)
+    assert_same(first, worlds[0].w.grad)
     before = np.array(first)
     with cr.no_grad():
         worlds[1].w.mul_(3.0)
     quick(X)
-    np.testing.assert_array_equal(first, before)  # its own memory, not that of the next run
+    assert_same(first, before)  # its own memory, not that of the next run
     assert not np.array_equal(worlds[1].w.grad, before)
 
 
+@RIGHT
 def test_results_have_memory_of_their_own():
     quick = compiled(lambda x: x * 2)
     results = [quick(cr.full((3,), float(i))) for i in range(8)]
     assert [r.tolist()[0] for r in results] == [2.0 * i for i in range(8)]
 
 
+@RIGHT
 def test_two_plans_that_share_parameters():
     def run(quickly):
         world = World()
@@ -474,9 +522,10 @@ def test_two_plans_that_share_parameters():
             steps = [compiled(step) for step in steps]
         return [steps[i % 2](X).item() for i in range(16)]
 
-    assert run(True) == run(False)
+    assert_same(run(True), run(False))
 
 
+@RIGHT
 def test_parameters_changed_from_outside():
     def between(world, i):
         if i == 5:
@@ -488,6 +537,7 @@ def test_parameters_changed_from_outside():
     assert_alike(square, 14, between)
 
 
+@RIGHT
 def test_parameters_frozen_in_between():
     def step(world, x):
         extra = (x @ world.held).sum()
@@ -500,10 +550,11 @@ def test_parameters_frozen_in_between():
             world.optimizer.add_param_group({"params": [world.held]})
 
     worlds, _ = assert_alike(step, 18, between)
-    np.testing.assert_array_equal(worlds[0].held.detach(), worlds[1].held.detach())
+    assert_same(worlds[0].held.detach(), worlds[1].held.detach())
     assert worlds[0].held.abs().sum() > 0
 
 
+@RIGHT
 def test_a_layer_exchanged_in_between():
     def run(quickly):
         cr.manual_seed(2)
@@ -518,9 +569,10 @@ def test_a_layer_exchanged_in_between():
                 found.append(quick(X).sum().item())
         return found
 
-    assert run(True) == run(False)
+    assert_same(run(True), run(False))
 
 
+@RIGHT
 def test_momentum_switched_off_in_between():
     def between(world, i):
         if i == 6:
@@ -529,6 +581,7 @@ def test_momentum_switched_off_in_between():
     assert_alike(square, 12, between)
 
 
+@RIGHT
 def test_state_loaded_in_between():
     saved = {}
 
@@ -541,6 +594,7 @@ def test_state_loaded_in_between():
     assert_alike(square, 14, between)
 
 
+@RIGHT
 def test_tensors_changed_in_place_inside():
     def step(world, x):
         loss = world.learn((x @ world.w).square().mean())
@@ -551,9 +605,10 @@ def test_tensors_changed_in_place_inside():
         return loss + world.held.sum()
 
     worlds, _ = assert_alike(step)
-    np.testing.assert_array_equal(worlds[0].held, worlds[1].held)
+    assert_same(worlds[0].held, worlds[1].held)
 
 
+@RIGHT
 def test_an_old_graph_sees_that_a_plan_changed_its_parameter():
     world = World()
     quick = compiled(lambda x: square(world, x))
@@ -565,6 +620,7 @@ def test_an_old_graph_sees_that_a_plan_changed_its_parameter():
         loss.backward()
 
 
+@RIGHT
 def test_inside_no_grad_and_outside():
     world = World()
 
@@ -578,11 +634,12 @@ def test_inside_no_grad_and_outside():
     for i in range(16):
         if i % 2:
             with cr.no_grad():
-                assert quick(X).item() == (X @ eager.w).square().mean().item()
+                assert_same(quick(X).item(), (X @ eager.w).square().mean().item())
         else:
-            assert quick(X).item() == square(eager, X).item()
+            assert_same(quick(X).item(), square(eager, X).item())
 
 
+@RIGHT
 def test_labels_are_checked_in_every_run():
     def make():
         cr.manual_seed(4)
@@ -601,12 +658,13 @@ def test_labels_are_checked_in_every_run():
     quick, eager = compiled(make()), make()
     good, ignored, bad = (cr.tensor(v) for v in ([0, 1, 2], [0, -100, 2], [0, 3, 2]))
     for y in [good] * 5 + [ignored] + [good] * 2:
-        assert quick(X, y).item() == eager(X, y).item()
+        assert_same(quick(X, y).item(), eager(X, y).item())
     with pytest.raises(DataError, match="label 3 at index 1 is outside the 3 classes"):
         quick(X, bad)
-    assert quick(X, good).item() == eager(X, good).item()
+    assert_same(quick(X, good).item(), eager(X, good).item())
 
 
+@RIGHT
 def test_numbers_made_inside_are_checked_in_every_run():
     loss = nn.BCELoss()
     with cr.no_grad():
@@ -619,6 +677,7 @@ def test_numbers_made_inside_are_checked_in_every_run():
             quick(cr.tensor([1.0, 4.0]), y)
 
 
+@RIGHT
 def test_an_exception_in_the_middle_leaves_everything_as_it_is():
     def step(world, x):
         loss = (x @ world.w).square().mean()
@@ -643,10 +702,11 @@ def test_an_exception_in_the_middle_leaves_everything_as_it_is():
                 with pytest.raises(KeyError, match="own"):
                     quick(X)
                 eager.calls = world.calls = 0
-            np.testing.assert_array_equal(step(eager, X).detach(), quick(X))
+            assert_same(step(eager, X).detach(), quick(X))
         assert quick.program is not None
 
 
+@RIGHT
 def test_an_exception_in_a_replay_leaves_everything_as_it_is():
     quick = compiled(lambda x, i: X[i] + x)
     one, row = cr.ones(2), cr.tensor(1)
@@ -654,9 +714,10 @@ def test_an_exception_in_a_replay_leaves_everything_as_it_is():
         quick(one, row)
     with pytest.raises(IndexError):
         quick(one, cr.tensor(7))
-    np.testing.assert_array_equal(quick(one, row), X[1] + 1)
+    assert_same(quick(one, row), X[1] + 1)
 
 
+@RIGHT
 def test_use_from_two_threads():
     world, eager = World(), World()
     quick = compiled(lambda x: square(world, x))
@@ -677,9 +738,10 @@ def test_use_from_two_threads():
     assert not failed
     for _ in range(100):
         square(eager, X)
-    np.testing.assert_array_equal(eager.w.detach(), world.w.detach())
+    assert_same(eager.w.detach(), world.w.detach())
 
 
+@RIGHT
 def test_another_thread_is_not_recorded():
     world, other = World(), World()
     stop = threading.Event()
@@ -702,6 +764,7 @@ def test_another_thread_is_not_recorded():
     assert len(quick.program) < 30
 
 
+@RIGHT
 def test_a_compiled_step_inside_another():
     inner = compiled(lambda x: x * 2)
     outer = compiled(lambda x: inner(x) + 1)
@@ -710,6 +773,7 @@ def test_a_compiled_step_inside_another():
     assert [i.op.name for i in outer.program] == ["mul", "add"]
 
 
+@RIGHT
 def test_compiled_prediction():
     cr.manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)).eval()
@@ -717,10 +781,11 @@ def test_compiled_prediction():
     with cr.no_grad():
         for i in range(6):
             x = X * (i + 1)
-            np.testing.assert_array_equal(quick(x), model(x))
+            assert_same(quick(x), model(x))
     assert "linear" in str(quick)
 
 
+@RIGHT
 def test_what_it_shows():
     quick = compiled(lambda x: x * 2)
     assert repr(quick) == "<compiled <lambda>: not recorded yet>"
@@ -729,12 +794,14 @@ def test_what_it_shows():
     assert repr(quick).startswith("<compiled <lambda>: 1 operations>\ninput x0: float32[3, 2]\n")
 
 
+@RIGHT
 def test_nothing_warns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         taken(square, World(), 6)
 
 
+@RIGHT
 def test_only_functions():
     with pytest.raises(cr.errors.OptionError, match="takes a function, got int"):
         compiled(3)
