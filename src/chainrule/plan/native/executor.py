@@ -179,10 +179,7 @@ class Native:
     def _foreign(self, group: Group) -> Thunk:
         """A group of one instruction, carried out by its op's forward."""
         instruction = group.members[0].instruction
-        arguments = [
-            self._array(self._views[a]) if isinstance(a, Value) else lambda a=a: a
-            for a in instruction.args
-        ]
+        arguments = [self._argument(a) for a in instruction.args]
         out = self._array(self._views[instruction.out])
         forward, attrs = quiet(instruction.op.forward), dict(instruction.attrs)
 
@@ -192,6 +189,9 @@ class Native:
                 np.copyto(into, y)
 
         return run
+
+    def _argument(self, a: Any) -> Thunk:
+        return self._array(self._views[a]) if isinstance(a, Value) else lambda: a
 
     def _array(self, view: View) -> Thunk:
         """How to get a view as an array; of inputs it is another at each run."""

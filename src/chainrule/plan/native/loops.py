@@ -1,10 +1,10 @@
 """A group as one nest of loops in LLVM's language (floor 2).
 
-A row of the group's space is gone through in *phases*: members that read a reduction of the row come
-in the loop of columns after the one that reduces, so that the row is still in the nearest cache.
-The loop of columns is the one that LLVM vectorises. Sums over rows are collected in memory, a number
-for each column, or in variables; they are whole when the loops have ended, and then the group's
-`finish` runs.
+A row of the group's space is gone through in *phases*: members that read a reduction of the row
+come in the loop of columns after the one that reduces, so that the row is still in the nearest
+cache. The loop of columns is the one that LLVM vectorises. Sums over rows are collected in memory,
+a number for each column, or in variables; they are whole when the loops have ended, and then the
+group's `finish` runs.
 """
 
 from __future__ import annotations
@@ -187,7 +187,10 @@ class Nest:
 
     def _element(self, member: Member, c: Register, parts: Mapping[Member, str]) -> None:
         """Write one member for column `c` of a row."""
-        how, dtype = _reduction(member) if member.reduced else (SUM, None)
+        if not member.reduced:
+            self._advance(member, c)
+            return
+        how, dtype = _reduction(member)
         if member in parts:
             old = self.w.load(parts[member], dtype)
             self.w.store(how.combine(old, self._reduced(member, c)), parts[member])

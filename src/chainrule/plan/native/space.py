@@ -77,7 +77,7 @@ class Halves:
         return all(self.step(v) is not None for v in (*lines(member), member.out) if self.over(v))
 
     def over(self, view: View) -> bool:
-        """Whether a view is one over this space; factors and generators have shapes of their own."""
+        """Whether a view is one over this space; generators have shapes of their own."""
         return len(view.shape) == len(self.space)
 
     def step(self, view: View) -> int | None:

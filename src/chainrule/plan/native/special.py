@@ -1,7 +1,7 @@
 """Members of a group that are more than a formula of their operands (floor 2).
 
-Choosing along a row by an index and its gradient, random numbers, and the steps of optimisers, which
-change several arrays at once.
+Choosing along a row by an index and its gradient, random numbers, and the steps of optimisers,
+which change several arrays at once.
 """
 
 from __future__ import annotations

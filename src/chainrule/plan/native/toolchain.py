@@ -18,7 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from chainrule import __version__, errors
+from chainrule import __version__
+from chainrule.errors import MissingExtraError, require
 from chainrule.files import cache_folder, replace_bytes
 
 __all__ = ["Code", "available", "compile_text"]
@@ -65,7 +66,7 @@ def available() -> bool:
     """Say whether llvmlite is installed."""
     try:
         llvm()
-    except errors.MissingExtraError:
+    except MissingExtraError:
         return False
     return True
 
@@ -89,7 +90,7 @@ def compile_text(text: str, folder: Path | None = None) -> Code:
 @cache
 def llvm() -> Any:
     """Return llvmlite's binding, ready to make code for this processor."""
-    binding = errors.require("llvmlite.binding", "native", "compiling to machine code")
+    binding = require("llvmlite.binding", "native", "compiling to machine code")
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     library = ctypes.CDLL("ucrtbase" if os.name == "nt" else None)  # the one behind `math`
@@ -151,7 +152,7 @@ def fresh_machine() -> Any:
 def key(text: str) -> str:
     """Return the name under which the code of `text` is kept: a digest of all it depends on."""
     binding = llvm()
-    versions = (__version__, errors.require("llvmlite", "native", "").__version__)
+    versions = (__version__, require("llvmlite", "native", "").__version__)
     parts: Sequence[Any] = (
         *versions,
         binding.llvm_version_info,
