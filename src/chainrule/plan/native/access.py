@@ -118,6 +118,14 @@ class Access:
         elif value in self._rooms and c is not None:
             self.w.store(y, self.w.at(self._rooms[value], y.dtype, c))
 
+    def remember(self, member: Member, y: Register) -> None:
+        """Take note of what a member has made once, somewhere else."""
+        self._row[member.out.base] = y
+
+    def made_once(self, member: Member) -> Register:
+        """What a member has made before the loops."""
+        return self._row[member.out.base]
+
     def keep_total(self, member: Member, y: Register) -> None:
         """Put down what the loops have come to, now that they have ended."""
         if member.out.base in self.kept:

@@ -25,7 +25,7 @@ from chainrule.plan.native.updates import STEPS
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.program import Value
 
-__all__ = ["emit"]
+__all__ = ["advance", "emit", "seed"]
 
 PIECE = 4096  # elements of a row that are summed up in one go
 
@@ -50,11 +50,12 @@ class Nest:
     def __init__(self, w: Writer, group: Group, memory: Memory, kept: set[Value]) -> None:
         self.w, self.members = w, group.members
         self.halves = Halves(group)
+        self.ahead = [m for m in self.members if self.halves.once(m) and self.halves.outer]
         self.made = {m.out.base: m for m in group.members}
         self.access = Access(w, self.halves, memory, self.made, kept)
         self.phases = self._phases()
         self.last = max(self.phases.values(), default=0)
-        self.seeds: dict[Member, Any] = {}  # what members have computed before the loops
+        self.seeds: dict[Member, special.Seed] = {}
         self.totals: dict[Member, Total] = {}
 
     def _phases(self) -> Mapping[Member, int]:
@@ -92,18 +93,15 @@ class Nest:
     def _begin(self) -> None:
         """Write what comes before the loops."""
         for member in self.members:
-            if member.instruction.op.name in STEPS:
-                self.seeds[member] = special.rates(self.access, member)
-            elif member.instruction.op.kind == "random":
-                self.seeds[member] = special.generator(self.access, member)
+            self.seeds[member] = seed(self.access, member)
             if self.halves.by_column(member):
                 how, dtype = _reduction(member)
                 start = self.w.number(how.start(dtype), dtype)
                 self._each_column(lambda c, m=member, y=start: self._put(m, c, y))
             elif self.halves.over_rows(member):
                 self.totals[member] = self._total(member)
-            elif self.halves.once(member) and self.halves.outer:
-                self._advance(member, None)
+            elif member in self.ahead:
+                advance(self.access, member, self.seeds[member], None)
 
     def _finish(self, member: Member) -> None:
         """Write what is left of a reduction over the rows when they have all been seen."""
@@ -124,8 +122,8 @@ class Nest:
                 continue
             if self.halves.over_rows(member):
                 self.totals[member].add(self._reduced(member, None))
-            elif not (self.halves.once(member) and self.halves.outer):
-                self._advance(member, None)
+            elif member not in self.ahead:
+                advance(self.access, member, self.seeds[member], None)
 
     def _end_columns(self, phase: int) -> None:
         """Write what the loop of columns of `phase` has come to."""
@@ -153,8 +151,7 @@ class Nest:
 
     def _by_element(self, member: Member) -> bool:
         """Whether a member runs in a loop of columns."""
-        before = self.halves.once(member) and self.halves.outer
-        return not before and not self.halves.by_row(member)
+        return member not in self.ahead and not self.halves.by_row(member)
 
     @contextmanager
     def _pieces(self, summed: bool) -> Iterator[tuple[Register | None, Number]]:
@@ -188,7 +185,7 @@ class Nest:
     def _element(self, member: Member, c: Register, parts: Mapping[Member, str]) -> None:
         """Write one member for column `c` of a row."""
         if not member.reduced:
-            self._advance(member, c)
+            advance(self.access, member, self.seeds[member], c)
             return
         how, dtype = _reduction(member)
         if member in parts:
@@ -197,28 +194,7 @@ class Nest:
         elif self.halves.by_column(member):
             self._put(member, c, how.combine(self._get(member, c), self._reduced(member, c)))
         else:
-            self._advance(member, c)
-
-    def _advance(self, member: Member, c: Register | None) -> None:
-        """Compute a member for an element, or once a row, and put the result where it goes."""
-        op, attrs = member.instruction.op, member.instruction.attrs
-        if op.name in STEPS:
-            special.update(self.access, member, self.seeds[member], c)
-            return
-        if op.kind == "random":
-            y = special.random(self.access, member, self.seeds[member], c)
-        elif op.name == "take_along":
-            y = special.taken(self.access, member, c)
-        elif op.name == "add_along":
-            y = special.added(self.access, member, c)
-        elif op.kind == "reduce":  # over dimensions of one element
-            y = _reduction(member)[0].after(self._reduced(member, c), 1)
-        elif op.kind == "elementwise":
-            args = [self.access.operand(v, c) for v in member.operands]
-            y = apply(self.w, op.name, args, attrs, member.instruction.out.dtype)
-        else:
-            raise Unsupported(op.name)
-        self.access.keep(member, y, c)
+            advance(self.access, member, self.seeds[member], c)
 
     # --- reductions -----------------------------------------------------------------------------
 
@@ -245,6 +221,46 @@ class Nest:
 
     def _put(self, member: Member, c: Register, y: Register) -> None:
         self.w.store(y, self.access.column(member.out, c))
+
+
+# --- one member -----------------------------------------------------------------------------------
+
+
+def seed(access: Access, member: Member) -> special.Seed:
+    """Write what a member computes once for all of its elements."""
+    if member.instruction.op.name in STEPS:
+        return special.rates(access, member)
+    if member.instruction.op.kind == "random":
+        return special.generator(access, member)
+    return {}
+
+
+def advance(access: Access, member: Member, own: special.Seed, c: Register | None) -> None:
+    """Compute a member for an element, or once a row, and put the result where it goes."""
+    op, attrs = member.instruction.op, member.instruction.attrs
+    if op.name in STEPS:
+        special.update(access, member, own, c)
+        return
+    if op.kind == "random":
+        y = special.random(access, member, own, c)
+    elif op.name == "take_along":
+        y = special.taken(access, member, c)
+    elif op.name == "add_along":
+        y = special.added(access, member, c)
+    elif op.kind == "reduce":  # over dimensions of one element
+        y = _reduction(member)[0].after(reduced(access, member, c), 1)
+    elif op.kind == "elementwise":
+        args = [access.operand(v, c) for v in member.operands]
+        y = apply(access.w, op.name, args, attrs, member.instruction.out.dtype)
+    else:
+        raise Unsupported(op.name)
+    access.keep(member, y, c)
+
+
+def reduced(access: Access, member: Member, c: Register | None) -> Register:
+    """The number that a reduction takes in."""
+    how, dtype = _reduction(member)
+    return how.before(access.w.number(access.operand(member.operands[0], c), dtype).to(dtype))
 
 
 def _reduction(member: Member) -> tuple[Reduction, Any]:

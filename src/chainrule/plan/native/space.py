@@ -42,6 +42,7 @@ class Halves:
 
     Args:
         group: what runs over the space.
+        split: the first inner dimension, if it has to be a certain one.
 
     Attributes:
         space: all sizes.
@@ -54,9 +55,9 @@ class Halves:
         Unsupported: there is no cut that suits all members.
     """
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, split: int | None = None) -> None:
         self.space = group.space
-        for split in range(len(self.space) + 1):
+        for split in range(len(self.space) + 1) if split is None else (split,):
             self.split = split
             self.outer = wide(self.space, range(split))
             self.inner = wide(self.space, range(split, len(self.space)))

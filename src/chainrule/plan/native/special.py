@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,7 +20,10 @@ from chainrule.plan.native.updates import STEPS
 from chainrule.plan.passes.fuse import Member
 from chainrule.plan.passes.views import View, row_major
 
-__all__ = ["added", "generator", "random", "rates", "taken", "update"]
+__all__ = ["Seed", "added", "generator", "random", "rates", "taken", "update"]
+
+# What a member has computed once, for all of its elements.
+Seed: TypeAlias = Mapping[str, Register]
 
 UINT, DOUBLE = np.dtype(np.uint64), np.dtype(np.float64)
 GOLDEN, MIX_1, MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -76,7 +79,7 @@ def _from_the_front(access: Access, index: Number, size: int) -> Register:
 # --- random numbers -----------------------------------------------------------------------------
 
 
-def generator(access: Access, member: Member) -> tuple[Register, Register]:
+def generator(access: Access, member: Member) -> dict[str, Register]:
     """The key, and the count before the first number; the count is moved on at once."""
     halves, instruction, view = access.halves, member.instruction, member.operands[0]
     in_order = View(member.out.base, member.out.offset, halves.space, row_major(halves.space))
@@ -89,14 +92,14 @@ def generator(access: Access, member: Member) -> tuple[Register, Register]:
         start = access.w.at(access.memory.pointer(view.base), UINT, view.offset)
         behind = access.w.at(start, UINT, view.strides[-1])
         access.w.store(counter + math.prod(halves.space), behind)
-    return key, counter
+    return {"key": key, "counter": counter}
 
 
-def random(access: Access, member: Member, seed: Any, c: Register | None) -> Register:
+def random(access: Access, member: Member, seed: Seed, c: Register | None) -> Register:
     """The random number of an element, by the formulas of `ops.random`."""
     op, attrs = member.instruction.op.name, member.instruction.attrs
-    dtype, (key, counter) = member.instruction.out.dtype, seed
-    z = (counter + _number_of(access, c) + 1) * GOLDEN + key
+    dtype = member.instruction.out.dtype
+    z = (seed["counter"] + _number_of(access, c) + 1) * GOLDEN + seed["key"]
     z = (z ^ (z >> 30)) * MIX_1
     z = (z ^ (z >> 27)) * MIX_2
     z = z ^ (z >> 31)
@@ -123,15 +126,15 @@ def _number_of(access: Access, c: Register | None) -> Register:
 # --- steps of optimisers ------------------------------------------------------------------------
 
 
-def rates(access: Access, member: Member) -> Any:
-    """What holds for the whole of a step: its numbers, read once, and what follows from them."""
-    rule, by_element = STEPS[member.instruction.op.name]
+def rates(access: Access, member: Member) -> dict[str, Register]:
+    """What holds for the whole of a step, in the dtype of what it changes."""
+    step, dtype = STEPS[member.instruction.op.name], member.out.base.dtype
     numbers = {
         name: _rate(access, value)
         for name, value in _arguments(member).items()
-        if name not in by_element
+        if name not in step.by_element
     }
-    return rule(access.w, numbers, member.out.base.dtype)
+    return {name: y.to(dtype) for name, y in step.once(access.w, numbers).items()}
 
 
 def _arguments(member: Member) -> Mapping[str, Any]:
@@ -156,16 +159,18 @@ def _rate(access: Access, value: Any) -> Any:
     return access.number(value).to(DOUBLE)
 
 
-def update(access: Access, member: Member, advance: Any, c: Register | None) -> None:
+def update(access: Access, member: Member, seed: Seed, c: Register | None) -> None:
     """Write a step for one element: read what it takes, put down what it gives."""
-    _, by_element = STEPS[member.instruction.op.name]
-    arguments, dtype = _arguments(member), member.out.base.dtype
-    element: dict[str, Any] = {}
-    for name in by_element:
+    step, dtype = STEPS[member.instruction.op.name], member.out.base.dtype
+    arguments = _arguments(member)
+    options = {name: value for name, value in arguments.items() if isinstance(value, bool)}
+    element: dict[str, Register | None] = {}
+    for name in step.by_element:
         value = arguments[name]
         unused = isinstance(value, View) and value.base.shape == (0,)
-        element[name] = None if unused else access.w.number(access.operand(value, c), dtype)
-    new = advance(element)
+        number = None if unused else access.w.number(access.operand(value, c), dtype)
+        element[name] = number.to(dtype) if number else None
+    new = step.advance(access.w, {**options, **seed}, element)
     for name, y in new.items():
         if name != "x":
             access.w.store(y, access.place(arguments[name], c))

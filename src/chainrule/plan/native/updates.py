@@ -9,132 +9,147 @@ last bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from chainrule.plan.native.elementwise import maximum
 from chainrule.plan.native.ir import Register, Writer
 
-__all__ = ["STEPS", "Numbers", "Step"]
+__all__ = ["STEPS", "Step"]
 
-# The registers of one element by the names of their arguments; `None` where a state is not used.
-Element: TypeAlias = Mapping[str, Register | None]
+# Arguments of a step by name: numbers as registers of double, a pair of them, options as bools.
 Numbers: TypeAlias = Mapping[str, Any]
-# What to write once gives what to write for each element: the new values by name.
-Step: TypeAlias = Callable[[Writer, Numbers, Any], Callable[[Any], dict[str, Register]]]
+# Of one element the registers by name, `None` where a state is not used; and what becomes of them.
+Element: TypeAlias = Mapping[str, Any]
+New: TypeAlias = dict[str, Register]
+
+DOUBLE = np.dtype(np.float64)
 
 
-def _decayed(x: Register, g: Register, decay: Register, maximize: bool) -> Register:
+class Step(NamedTuple):
+    """A step of an optimiser.
+
+    Attributes:
+        once: from its numbers what holds for the whole step, by name.
+        advance: from that, its options and one element to the element's new values.
+        by_element: the arguments that have as many elements as the parameter.
+    """
+
+    once: Callable[[Writer, Numbers], dict[str, Register]]
+    advance: Callable[[Writer, Numbers, Element], New]
+    by_element: tuple[str, ...]
+
+
+def _decayed(e: Element, n: Numbers) -> Any:
     """The gradient, uphill if asked, with that of the penalty added."""
-    uphill = -g if maximize else g
-    return decay.ne(0).select(x * decay + uphill, uphill)
+    g = -e["g"] if n["maximize"] else e["g"]
+    return n["weight_decay"].ne(0).select(e["x"] * n["weight_decay"] + g, g)
 
 
-def sgd_step(w: Writer, numbers: Numbers, dtype: Any) -> Callable[[Any], dict[str, Register]]:
+def _one(w: Writer) -> Register:
+    return w.number(1, DOUBLE)
+
+
+# --- stochastic gradient descent ----------------------------------------------------------------
+
+
+def _sgd_once(w: Writer, n: Numbers) -> New:
+    told = {name: n[name] for name in ("lr", "momentum", "weight_decay")}
+    return {**told, "taken": _one(w) - n["dampening"]}
+
+
+def _sgd(_w: Writer, n: Numbers, e: Element) -> New:
     """x -= lr v with v = momentum v + (1 - dampening) g."""
-    rate, kept, decay = (numbers[n].to(dtype) for n in ("lr", "momentum", "weight_decay"))
-    taken = (w.number(1, np.dtype(np.float64)) - numbers["dampening"]).to(dtype)
-    moving = numbers["momentum"].ne(0)
-
-    def advance(e: Any) -> dict[str, Register]:
-        new: dict[str, Register] = {}
-        x, v = e["x"], e["momentum_buffer"]
-        g = _decayed(x, e["g"], decay, numbers["maximize"])
-        if v is not None:
-            new["momentum_buffer"] = moving.select(v * kept + g * taken, v)
-            v = new["momentum_buffer"]
-            g = moving.select(g + v * kept if numbers["nesterov"] else v, g)
-        return {**new, "x": x - g * rate}
-
-    return advance
+    new: New = {}
+    g, v, kept = _decayed(e, n), e["momentum_buffer"], n["momentum"]
+    if v is not None:
+        moving = kept.ne(0)
+        v = new["momentum_buffer"] = moving.select(v * kept + g * n["taken"], v)
+        g = moving.select(g + v * kept if n["nesterov"] else v, g)
+    return {**new, "x": e["x"] - g * n["lr"]}
 
 
-def adam_step(w: Writer, numbers: Numbers, dtype: Any) -> Callable[[Any], dict[str, Register]]:
+# --- Adam ---------------------------------------------------------------------------------------
+
+
+def _adam_once(w: Writer, n: Numbers) -> New:
+    beta1, beta2 = n["betas"]
+    root = w.intrinsic("sqrt", _one(w) - w.call("pow", beta2, n["step"]))
+    return {
+        "size": n["lr"] * root / (_one(w) - w.call("pow", beta1, n["step"])),
+        "floor": n["eps"] * root,
+        "shrink": _one(w) - n["lr"] * n["weight_decay"],
+        "kept": beta2,
+        "share": _one(w) - beta1,
+        "share_sq": _one(w) - beta2,
+        "weight_decay": n["weight_decay"],
+    }
+
+
+def _adam(w: Writer, n: Numbers, e: Element) -> New:
     """x -= lr m' / (sqrt(v') + eps), m and v running means of g and g^2, ' their correction."""
-    one = w.number(1, np.dtype(np.float64))
-    rate, t, eps = numbers["lr"], numbers["step"], numbers["eps"]
-    beta1, beta2 = numbers["betas"]
-    root = w.intrinsic("sqrt", one - w.call("pow", beta2, t))
-    size = (rate * root / (one - w.call("pow", beta1, t))).to(dtype)
-    floor, shrink = (eps * root).to(dtype), (one - rate * numbers["weight_decay"]).to(dtype)
-    kept, decay = beta2.to(dtype), numbers["weight_decay"].to(dtype)
-    share1, share2 = (one - beta1).to(dtype), (one - beta2).to(dtype)
-
-    def advance(e: Any) -> dict[str, Register]:
-        x, g, m, v = (e[n] for n in ("x", "g", "exp_avg", "exp_avg_sq"))
-        if numbers["decoupled"]:
-            g = -g if numbers["maximize"] else g
-            x = x * shrink
-        else:
-            g = _decayed(x, g, decay, numbers["maximize"])
-        m = m + (g - m) * share1
-        v = v * kept + g * g * share2
-        new = {"exp_avg": m, "exp_avg_sq": v}
-        if numbers["amsgrad"]:
-            v = new["max_exp_avg_sq"] = maximum(e["max_exp_avg_sq"], v)
-        return {**new, "x": x - m / (w.intrinsic("sqrt", v) + floor) * size}
-
-    return advance
+    x, m, v = e["x"], e["exp_avg"], e["exp_avg_sq"]
+    if n["decoupled"]:
+        g, x = -e["g"] if n["maximize"] else e["g"], x * n["shrink"]
+    else:
+        g = _decayed(e, n)
+    m = m + (g - m) * n["share"]
+    v = v * n["kept"] + g * g * n["share_sq"]
+    new = {"exp_avg": m, "exp_avg_sq": v}
+    if n["amsgrad"]:
+        v = new["max_exp_avg_sq"] = maximum(e["max_exp_avg_sq"], v)
+    return {**new, "x": x - m / (w.intrinsic("sqrt", v) + n["floor"]) * n["size"]}
 
 
-def rmsprop_step(w: Writer, numbers: Numbers, dtype: Any) -> Callable[[Any], dict[str, Register]]:
+# --- RMSprop and Adagrad ------------------------------------------------------------------------
+
+
+def _rmsprop_once(w: Writer, n: Numbers) -> New:
+    told = {name: n[name] for name in ("lr", "momentum", "weight_decay", "alpha", "eps")}
+    return {**told, "share": _one(w) - n["alpha"]}
+
+
+def _rmsprop(w: Writer, n: Numbers, e: Element) -> New:
     """x -= lr g / (sqrt(v) + eps), v a running mean of g^2."""
-    one = w.number(1, np.dtype(np.float64))
-    rate, momentum, decay, kept, floor = (
-        numbers[n].to(dtype) for n in ("lr", "momentum", "weight_decay", "alpha", "eps")
-    )
-    share = (one - numbers["alpha"]).to(dtype)
-    moving = numbers["momentum"].ne(0)
-
-    def advance(e: Any) -> dict[str, Register]:
-        x, v, b = e["x"], e["square_avg"], e["momentum_buffer"]
-        g = _decayed(x, e["g"], decay, numbers["maximize"])
-        v = v * kept + g * g * share
-        new, spread = {"square_avg": v}, v
-        if numbers["centered"]:
-            mean = new["grad_avg"] = e["grad_avg"] + (g - e["grad_avg"]) * share
-            spread = v - mean * mean
-        step = g / (w.intrinsic("sqrt", spread) + floor)
-        if b is not None:
-            new["momentum_buffer"] = moving.select(b * momentum + step, b)
-            step = moving.select(new["momentum_buffer"], step)
-        return {**new, "x": x - step * rate}
-
-    return advance
+    g, v, b = _decayed(e, n), e["square_avg"], e["momentum_buffer"]
+    v = spread = v * n["alpha"] + g * g * n["share"]
+    new: New = {"square_avg": v}
+    if n["centered"]:
+        mean = new["grad_avg"] = e["grad_avg"] + (g - e["grad_avg"]) * n["share"]
+        spread = v - mean * mean
+    step = g / (w.intrinsic("sqrt", spread) + n["eps"])
+    if b is not None:
+        moving = n["momentum"].ne(0)
+        b = new["momentum_buffer"] = moving.select(b * n["momentum"] + step, b)
+        step = moving.select(b, step)
+    return {**new, "x": e["x"] - step * n["lr"]}
 
 
-def adagrad_step(w: Writer, numbers: Numbers, dtype: Any) -> Callable[[Any], dict[str, Register]]:
+def _adagrad_once(_w: Writer, n: Numbers) -> New:
+    slowed = (n["step"] - 1) * n["lr_decay"] + 1
+    told = {name: n[name] for name in ("weight_decay", "eps")}
+    return {**told, "rate": n["lr"] / slowed}
+
+
+def _adagrad(w: Writer, n: Numbers, e: Element) -> New:
     """x -= lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps), s the sum of all g^2 so far."""
-    decay, floor = (numbers[n].to(dtype) for n in ("weight_decay", "eps"))
-    slowed = (numbers["step"] - 1) * numbers["lr_decay"] + 1
-    rate = (numbers["lr"] / slowed).to(dtype)
-
-    def advance(e: Any) -> dict[str, Register]:
-        g = _decayed(e["x"], e["g"], decay, numbers["maximize"])
-        s = e["sum_sq"] + g * g
-        return {"sum_sq": s, "x": e["x"] - g / (w.intrinsic("sqrt", s) + floor) * rate}
-
-    return advance
+    g = _decayed(e, n)
+    s = e["sum_sq"] + g * g
+    return {"sum_sq": s, "x": e["x"] - g / (w.intrinsic("sqrt", s) + n["eps"]) * n["rate"]}
 
 
-def increment(w: Writer, numbers: Numbers, dtype: Any) -> Callable[[Any], dict[str, Register]]:
-    """x += amount."""
-    amount = numbers["amount"].to(dtype)
-    return lambda e: {"x": e["x"] + amount}
-
-
-def assign(_w: Writer, _numbers: Numbers, dtype: Any) -> Callable[[Any], dict[str, Register]]:
-    """x = value."""
-    return lambda e: {"x": e["value"].to(dtype)}
-
-
-# What each step takes element by element; all else is a number that holds for the whole step.
-STEPS: dict[str, tuple[Step, tuple[str, ...]]] = {
-    "sgd_step": (sgd_step, ("x", "g", "momentum_buffer")),
-    "adam_step": (adam_step, ("x", "g", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")),
-    "rmsprop_step": (rmsprop_step, ("x", "g", "square_avg", "momentum_buffer", "grad_avg")),
-    "adagrad_step": (adagrad_step, ("x", "g", "sum_sq")),
-    "increment": (increment, ("x",)),
-    "assign": (assign, ("x", "value")),
+STEPS: dict[str, Step] = {
+    "sgd_step": Step(_sgd_once, _sgd, ("x", "g", "momentum_buffer")),
+    "adam_step": Step(
+        _adam_once, _adam, ("x", "g", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    ),
+    "rmsprop_step": Step(
+        _rmsprop_once, _rmsprop, ("x", "g", "square_avg", "momentum_buffer", "grad_avg")
+    ),
+    "adagrad_step": Step(_adagrad_once, _adagrad, ("x", "g", "sum_sq")),
+    "increment": Step(
+        lambda _w, n: {"amount": n["amount"]}, lambda _w, n, e: {"x": e["x"] + n["amount"]}, ("x",)
+    ),
+    "assign": Step(lambda _w, _n: {}, lambda _w, _n, e: {"x": e["value"]}, ("x", "value")),
 }
