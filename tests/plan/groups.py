@@ -16,9 +16,9 @@ from numpy.lib.stride_tricks import as_strided
 from chainrule import ops
 from chainrule.ops import Array
 from chainrule.plan.check import check_allocation
+from chainrule.plan.passes.forms import role
 from chainrule.plan.passes.fuse import Group, Member, fuse, steps
 from chainrule.plan.passes.memory import allocate, bytes_of
-from chainrule.plan.passes.place import role
 from chainrule.plan.passes.views import View, views
 from chainrule.plan.program import Program, Value
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from chainrule.ops.update import CHANGED
 from chainrule.plan.program import Instruction, Program, Value
@@ -19,7 +20,7 @@ def changed(instruction: Instruction) -> tuple[Value, ...]:
     """
     places = CHANGED.get(instruction.op.name, (0,) if instruction.op.kind == "random" else ())
     found = [instruction.args[i] for i in places]
-    return tuple(a for a in found if isinstance(a, Value) and np.prod(a.shape))
+    return tuple(a for a in found if isinstance(a, Value) and 0 not in a.shape)
 
 
 def has_effect(instruction: Instruction) -> bool:
@@ -39,18 +40,22 @@ def roots(program: Program) -> dict[Value, Value]:
 
     States share memory where their arrays do, as a matrix and its transpose would.
     """
-    held: list[Value] = []
     found: dict[Value, Value] = {}
-    for state in program.state:
-        found[state] = next((s for s in held if _overlap(s, state)), state)
-        held.append(state)
+    first, end = None, 0
+    for low, high, state in sorted(_bounds(program.state), key=lambda bounds: bounds[:2]):
+        first, end = (state, high) if first is None or low >= end else (first, max(end, high))
+        found[state] = first
     for value in values(program):
         found[value] = found.get(root(value), root(value))
     return found
 
 
-def _overlap(a: Value, b: Value) -> bool:
-    return a.array is not None and b.array is not None and np.may_share_memory(a.array, b.array)
+def _bounds(states: Iterable[Value]) -> Iterator[tuple[int, int, Value]]:
+    """The addresses between which the arrays of states lie."""
+    for state in states:
+        if state.array is not None:
+            low, high = byte_bounds(state.array)
+            yield low, high, state
 
 
 def values(program: Program) -> list[Value]:

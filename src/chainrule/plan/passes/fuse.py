@@ -21,15 +21,17 @@ ended: they are the group's `finish`. Updates stand with the gradient they consu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
 from typing import Literal, TypeAlias
 
 from chainrule.ops import Shape
 from chainrule.plan.changes import changed, roots
+from chainrule.plan.passes.clusters import Cluster, Clusters, precedence
+from chainrule.plan.passes.forms import Form, form
 from chainrule.plan.passes.memory import Step
-from chainrule.plan.passes.place import Member, Placed, natural_shape, placed, role
+from chainrule.plan.passes.place import Member, Placing
 from chainrule.plan.passes.views import View, views
 from chainrule.plan.program import Instruction, Program, Value
 
@@ -88,39 +90,32 @@ def fuse(program: Program, takes: Takes = lambda _: True) -> tuple[Group, ...]:
     return fusion.groups()
 
 
-@dataclass
-class _Cluster:
-    """Instructions that will be a group, by their numbers; bits are numbers of instructions.
+class _Fusion:
+    """Clusters of instructions, joined as far as it goes, and how each is placed.
 
     Attributes:
-        numbers: of the instructions, in the program's order.
-        bits: the same as a bit mask.
-        before: all instructions that have to come before one of these, directly or not.
-        space: what they loop over.
-        placed: how they are placed there; `None` for one that stands alone.
+        forms: what each instruction can be in a group; `None` for one that stands alone.
+        fits: for each cluster how its instructions are placed; those that stand alone are not in
+            it.
     """
-
-    numbers: list[int]
-    bits: int
-    before: int
-    space: Shape
-    placed: Placed | None
-
-
-class _Fusion:
-    """Clusters of instructions, at first one for each, joined as far as it goes."""
 
     def __init__(self, program: Program, takes: Takes) -> None:
         self.program = program
         self.views = views(program)
         self.memory = roots(program)
         self.instructions = [i for i in program if self._is_work(i)]
-        self.feeds = self._feeds()
-        self.readers = self._readers()
-        before = self._orders()
-        self.cluster = [
-            self._alone(k, before[k], i, takes) for k, i in enumerate(self.instructions)
-        ]
+        self.forms = [form(i, self.views) if takes(i) else None for i in self.instructions]
+        read = [self._owners(i.values) for i in self.instructions]
+        written = [self._owners([i.out, *changed(i)]) for i in self.instructions]
+        self.feeds = _feeds(read, written)
+        self.readers = Counter(source for sources in self.feeds for source in sources)
+        self.readers.update(self._given(written))
+        self.clusters = Clusters(precedence(read, written))
+        self.fits: dict[Cluster, Placing] = {}
+        for cluster, own in zip(self.clusters.of, self.forms):
+            fit = self._placed([own], own.shape) if own else None
+            if fit:
+                self.fits[cluster] = fit
 
     def _is_work(self, instruction: Instruction) -> bool:
         out = instruction.out
@@ -129,67 +124,10 @@ class _Fusion:
     def _owners(self, values: Sequence[Value]) -> list[Value]:
         return [self.memory[self.views[v].base] for v in values]
 
-    def _feeds(self) -> list[list[int]]:
-        """For each instruction those whose results or changes it reads."""
-        writer: dict[Value, int] = {}
-        feeds: list[list[int]] = []
-        for k, instruction in enumerate(self.instructions):
-            owners = self._owners(instruction.values)
-            feeds.append(sorted({writer[v] for v in owners if v in writer}))
-            writer.update(dict.fromkeys(self._written(instruction), k))
-        return feeds
-
-    def _written(self, instruction: Instruction) -> list[Value]:
-        return self._owners([instruction.out, *changed(instruction)])
-
-    def _readers(self) -> dict[int, int]:
-        """How many instructions read what each gives; an output is read once more."""
+    def _given(self, written: Sequence[Sequence[Value]]) -> list[int]:
+        """The instructions that make an output: who takes it is one more reader."""
         outputs = set(self._owners(self.program.outputs))
-        found: dict[int, int] = {}
-        for k, instruction in enumerate(self.instructions):
-            found[k] = found.get(k, 0) + (self._owners([instruction.out])[0] in outputs)
-            for source in self.feeds[k]:
-                found[source] = found.get(source, 0) + 1
-        return found
-
-    def _alone(self, k: int, before: int, instruction: Instruction, takes: Takes) -> _Cluster:
-        space, fits = instruction.out.shape, None
-        if role(instruction) and takes(instruction):
-            space = natural_shape(instruction)
-            fits = placed([instruction], space, self.views, self.memory)
-        return _Cluster([k], 1 << k, before, space, fits)
-
-    def _orders(self) -> list[int]:
-        """For each instruction the bits of those that have to come before it.
-
-        What is read is read between the change before it and the one after.
-        """
-        written: dict[Value, int] = {}
-        read: dict[Value, int] = {}
-        before: list[int] = []
-        for k, instruction in enumerate(self.instructions):
-            owners, mine = self._owners(instruction.values), self._written(instruction)
-            direct = 0
-            for v in owners:
-                direct |= written.get(v, 0)
-            for v in mine:
-                direct |= written.get(v, 0) | read.get(v, 0)
-            direct &= ~(1 << k)
-            before.append(direct | self._closure(direct, before))
-            for v in mine:
-                written[v], read[v] = 1 << k, 0
-            for v in owners:
-                read[v] = read.get(v, 0) | 1 << k
-        return before
-
-    @staticmethod
-    def _closure(direct: int, before: Sequence[int]) -> int:
-        closed = 0
-        while direct:
-            lowest = direct & -direct
-            closed |= before[lowest.bit_length() - 1]
-            direct ^= lowest
-        return closed
+        return [k for k, made in enumerate(written) if made[0] in outputs]
 
     # --- joining --------------------------------------------------------------------------------
 
@@ -198,100 +136,93 @@ class _Fusion:
         for k, sources in enumerate(self.feeds):
             for source in reversed(sources):
                 if wanted(source):
-                    self._try(self.cluster[source], self.cluster[k])
+                    self._try(self.clusters.of[source], self.clusters.of[k])
 
     def join_scalars(self) -> None:
         """Join what works on single numbers: a loop for each would be all loop."""
-        small = [c for c in self._clusters() if c.placed and math.prod(c.space) == 1]
+        small = [c for c in self.clusters if c in self.fits and math.prod(self.fits[c].space) == 1]
         for cluster in small[1:]:
-            self._try(self.cluster[small[0].numbers[0]], cluster)
+            self._try(self.clusters.of[small[0].numbers[0]], cluster)
 
-    def _clusters(self) -> list[_Cluster]:
-        return list({id(c): c for c in self.cluster}.values())
+    def _try(self, a: Cluster, b: Cluster) -> None:
+        if a is b or a not in self.fits or b not in self.fits:
+            return
+        if not self.clusters.may_join(a, b):
+            return
+        fit = self._extended(a, b) or self._together(a, b)
+        if fit:
+            self.fits[self.clusters.join(a, b)] = fit
 
-    def _try(self, a: _Cluster, b: _Cluster) -> bool:
-        if a is b or a.placed is None or b.placed is None or self._is_between(a, b):
-            return False
-        numbers = sorted((*a.numbers, *b.numbers))
-        # A product comes first: what it reads is not made in its own group.
-        numbers.sort(key=lambda k: role(self.instructions[k]) != "product")
-        these = [self.instructions[k] for k in numbers]
-        if len(these) > 1 and role(these[1]) == "product":
-            return False
-        if role(these[0]) == "product" and set(self.feeds[numbers[0]]) & set(numbers):
-            return False
-        for space in dict.fromkeys((self._larger(a, b), self._larger(b, a))):
-            fits = placed(these, space, self.views, self.memory)
-            if fits:
-                self._merge(a, b, _Cluster(sorted(numbers), a.bits | b.bits, 0, space, fits))
-                return True
-        return False
+    def _extended(self, a: Cluster, b: Cluster) -> Placing | None:
+        """The placing of `a` with that of one later instruction added, if it goes as it stands."""
+        fit, own = self.fits[a], self.forms[b.numbers[0]]
+        if len(b.numbers) > 1 or b.numbers[0] < a.numbers[-1] or own is None:
+            return None
+        fits = own.role != "product" and math.prod(own.shape) <= math.prod(fit.space)
+        return fit if fits and fit.add(own) else None
 
-    def _larger(self, a: _Cluster, b: _Cluster) -> Shape:
-        return a.space if math.prod(a.space) > math.prod(b.space) else b.space
+    def _together(self, a: Cluster, b: Cluster) -> Placing | None:
+        """A placing of the instructions of both, over the larger space or either."""
+        forms = self._in_order(sorted((*a.numbers, *b.numbers)))
+        spaces = sorted((self.fits[c].space for c in (b, a)), key=math.prod, reverse=True)
+        found = (self._placed(forms, space) for space in dict.fromkeys(spaces) if forms)
+        return next(filter(None, found), None)
 
-    def _is_between(self, a: _Cluster, b: _Cluster) -> bool:
-        """Whether anything has to come after one of the two and before the other."""
-        others = [c for c in self._clusters() if c is not a and c is not b]
-        return any(
-            (b.before & c.bits and c.before & a.bits) or (a.before & c.bits and c.before & b.bits)
-            for c in others
-        )
+    def _placed(self, forms: Sequence[Form], space: Shape) -> Placing | None:
+        fit = Placing(space, self.memory, tiles=forms[0].role == "product")
+        return fit if all(fit.add(own) for own in forms) else None
 
-    def _merge(self, a: _Cluster, b: _Cluster, both: _Cluster) -> None:
-        both.before = (a.before | b.before) & ~both.bits
-        for c in self._clusters():
-            if c.before & both.bits:
-                c.before |= both.before | both.bits
-        for k in both.numbers:
-            self.cluster[k] = both
+    def _in_order(self, numbers: Sequence[int]) -> list[Form]:
+        """As they come in a group, a product first; none where it reads what another makes."""
+        forms = {k: own for k in numbers if (own := self.forms[k])}
+        products = [k for k, own in forms.items() if own.role == "product"]
+        if len(products) > 1 or any({*self.feeds[k]} & {*numbers} for k in products):
+            return []
+        return [forms[k] for k in dict.fromkeys((*products, *numbers))]
 
     # --- groups ---------------------------------------------------------------------------------
 
     def groups(self) -> tuple[Group, ...]:
         """The clusters as groups, each after all that have to come before it."""
-        waiting = self._clusters()
-        ready = [(c.numbers[0], c) for c in waiting if not c.before]
-        heapify(ready)
-        done, order = 0, []
-        while ready:
-            _, cluster = heappop(ready)
-            order.append(self._group(cluster))
-            done |= cluster.bits
-            waiting = [c for c in waiting if not c.bits & done]
-            known = {number for number, _ in ready}
-            for c in waiting:
-                if not c.before & ~done and c.numbers[0] not in known:
-                    heappush(ready, (c.numbers[0], c))
-        assert not waiting
-        return tuple(order)
+        readers: dict[Value, set[Cluster | None]] = {}
+        for k, instruction in enumerate(self.instructions):
+            for v in instruction.values:
+                readers.setdefault(self.views[v].base, set()).add(self.clusters.of[k])
+        for v in self.program.outputs:
+            readers.setdefault(self.views[v].base, set()).add(None)
+        return tuple(self._group(c, readers) for c in self.clusters.in_order())
 
-    def _group(self, cluster: _Cluster) -> Group:
+    def _group(self, cluster: Cluster, readers: Mapping[Value, set[Cluster | None]]) -> Group:
         these = [self.instructions[k] for k in cluster.numbers]
-        members, finish, kind = self._members(cluster)
         written = dict.fromkeys(self.views[v].base for i in these for v in (i.out, *changed(i)))
         read = dict.fromkeys(self.views[v].base for i in these for v in i.values)
         own = {self.views[i.out].base for i in these if i.op.kind != "update"}
         inputs = tuple(v for v in read if v not in own or v.origin != "made")
-        needed = self._needed_elsewhere(cluster)
-        outputs = tuple(v for v in written if v.origin != "made" or v in needed)
-        return Group(kind, cluster.space, members, finish, inputs, outputs)
+        elsewhere = {v for v in written if readers.get(v, set()) - {cluster}}
+        outputs = tuple(v for v in written if v.origin != "made" or v in elsewhere)
+        if cluster not in self.fits:
+            return self._alone(these[0], inputs, outputs)
+        fit = self.fits[cluster]
+        kind: Kind = "product" if fit.tiles else "loop"
+        return Group(kind, fit.space, tuple(fit.members), tuple(fit.finish), inputs, outputs)
 
-    def _members(self, cluster: _Cluster) -> tuple[tuple[Member, ...], tuple[Member, ...], Kind]:
-        if cluster.placed is not None:
-            first = role(cluster.placed.members[0].instruction)
-            kind: Kind = "product" if first == "product" else "loop"
-            return cluster.placed.members, cluster.placed.finish, kind
-        instruction = self.instructions[cluster.numbers[0]]
+    def _alone(
+        self, instruction: Instruction, inputs: tuple[Value, ...], outputs: tuple[Value, ...]
+    ) -> Group:
         operands = tuple(self.views[a] if isinstance(a, Value) else a for a in instruction.args)
         out = self.views[instruction.out]
-        return (Member(instruction, operands, out, cluster.space),), (), "alone"
+        member = Member(instruction, operands, out, out.shape)
+        return Group("alone", out.shape, (member,), (), inputs, outputs)
 
-    def _needed_elsewhere(self, cluster: _Cluster) -> set[Value]:
-        mine = set(cluster.numbers)
-        others = [i for k, i in enumerate(self.instructions) if k not in mine]
-        read = [v for i in others for v in i.values]
-        return {self.views[v].base for v in (*read, *self.program.outputs)}
+
+def _feeds(read: Sequence[Sequence[Value]], written: Sequence[Sequence[Value]]) -> list[list[int]]:
+    """For each instruction those whose results or changes it reads."""
+    writer: dict[Value, int] = {}
+    feeds: list[list[int]] = []
+    for k, (mine, made) in enumerate(zip(read, written)):
+        feeds.append(sorted({writer[v] for v in mine if v in writer}))
+        writer.update(dict.fromkeys(made, k))
+    return feeds
 
 
 # --- memory -------------------------------------------------------------------------------------
