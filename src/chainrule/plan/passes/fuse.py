@@ -26,6 +26,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from chainrule.ops import Shape
 from chainrule.plan.changes import changed, roots
 from chainrule.plan.passes.clusters import Cluster, Clusters, precedence
@@ -110,12 +112,24 @@ class _Fusion:
         self.feeds = _feeds(read, written)
         self.readers = Counter(source for sources in self.feeds for source in sources)
         self.readers.update(self._given(written))
-        self.clusters = Clusters(precedence(read, written))
+        self.clusters = Clusters(self._precedence(read, written))
         self.fits: dict[Cluster, Placing] = {}
         for cluster, own in zip(self.clusters.of, self.forms):
             fit = self._placed([own], own.shape) if own else None
             if fit:
                 self.fits[cluster] = fit
+
+    def _precedence(
+        self, read: Sequence[Sequence[Value]], written: Sequence[Sequence[Value]]
+    ) -> list[int]:
+        # As if a check wrote what all changes read: what it refuses has changed nothing after it.
+        gate = Value("gate", (), np.dtype(bool), "state")
+        changes = [i.op.kind in ("update", "random") for i in self.instructions]
+        checks = [i.op.name == "check" for i in self.instructions]
+        return precedence(
+            [[*values, gate] if through else values for values, through in zip(read, changes)],
+            [[*values, gate] if shut else values for values, shut in zip(written, checks)],
+        )
 
     def _is_work(self, instruction: Instruction) -> bool:
         out = instruction.out
