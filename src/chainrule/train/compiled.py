@@ -96,6 +96,7 @@ class Compiled:
         self._keep = keep_gradients
         self._maker = maker
         self._settings = -1
+        self._was_eager = False
         self._leaves = Leaves()
         self._known: dict[Any, Signature] = {}
         self._lock = threading.RLock()
@@ -114,7 +115,7 @@ class Compiled:
             if plan is not None:
                 return plan(arrays) if plan.allows(arrays) else self._eager(args, kwargs)
             # After something has been set, state may come to be at the first step.
-            if self._settings != SETTINGS.changes:
+            if self._settings != SETTINGS.changes and not self._was_eager:
                 return self._eager(args, kwargs)
             return self._recorded(known, args, kwargs, arrays)
 
@@ -125,6 +126,7 @@ class Compiled:
             self._refuse(CaptureError(sentence))
             return result
         self._settings = SETTINGS.changes
+        self._was_eager = True
         return without_history(result)
 
     def _recorded(self, known: Signature, args: Any, kwargs: Any, arrays: list[Array]) -> Any:
@@ -132,6 +134,7 @@ class Compiled:
             return self._eager(args, kwargs)
         recording = Recording(self.function, args, kwargs, arrays, self._leaves, self._keep)
         self._settings = SETTINGS.changes
+        self._was_eager = False
         try:
             known.add(recording)
         except CaptureError as error:
