@@ -25,6 +25,8 @@ VERY_LARGE = 2**30
 
 # Turns: for a load beside a multiplication, the end of a tile, a number copied or collected.
 BESIDE, END, COPIED = 0.1, 10, 1.5
+FAR = 0.15  # more for a load of B, of which a tile reads more than the nearest cache holds
+VARIANT = 0.02  # the part of speed that one variant less to compile is worth
 CHUNK = 64  # columns that share a pass over the rows, for tiles of the form "dot"
 MOST_ROWS = 12  # more would be too many places of memory to read from at once
 LONGEST = 2**15  # numbers of B that may be copied onto the stack
@@ -73,7 +75,7 @@ def choose(product: Product, on: Core | None = None) -> Tile:
         >>> choose(Product(64, 128, 784, (784, 1), (1, 784), 128, single), Core(64, 32))
         Tile(form='dot', rows=6, columns=4, chunk=64, lanes=16)
         >>> choose(Product(64, 784, 128, (128, 1), (784, 1), 784, single), Core(64, 32))
-        Tile(form='outer', rows=5, columns=80, chunk=80, lanes=16)
+        Tile(form='outer', rows=8, columns=48, chunk=48, lanes=16)
     """
     tiles = candidates(product, on or core())
     return min(tiles, key=lambda tile: turns(product, tile))
@@ -97,28 +99,30 @@ def candidates(p: Product, on: Core) -> Iterator[Tile]:
 def turns(p: Product, tile: Tile) -> float:
     """Predict how many turns of a core a product takes."""
     copies = COPIED * p.k * p.n if tile.form == "packed" else 0
+    down, across = parts(p.m, tile.rows), parts(p.n, tile.columns)
     pieces = sum(
         many * number * one_tile(p, tile, rows, columns)
-        for rows, many in parts(p.m, tile.rows)
-        for columns, number in parts(p.n, tile.columns)
+        for rows, many in down
+        for columns, number in across
     )
-    return pieces + copies
+    return (pieces + copies) * (1 + VARIANT * len(down) * len(across))
 
 
 def parts(size: int, step: int) -> list[tuple[int, int]]:
     """Return the sizes of the pieces that something is cut into, and how many of each."""
-    return [(step, size // step), (size % step, 1 if size % step else 0)]
+    cut = [(step, size // step), (size % step, 1)]
+    return [(length, many) for length, many in cut if length and many]
 
 
 def one_tile(p: Product, tile: Tile, rows: int, columns: int) -> float:
     """Predict the turns of one tile."""
-    if tile.form == "dot":
-        steps, wide = -(-p.k // tile.lanes), columns
-        sums = power_above(max(1, columns))  # each pair of them, and each fold, is three steps
-        end = END + 3 * rows * (sums - 1 + (tile.lanes // sums).bit_length() - 1)
-    else:
-        steps, wide = p.k, -(-columns // tile.lanes)
-        end = END + 2 * rows * wide
-    loads = rows + wide
-    single = COPIED * columns if tile.form == "gathered" else 0
-    return steps * (max(rows * wide + BESIDE * loads, loads) + single) + end
+    along, lanes = tile.form == "dot", tile.lanes
+    steps, wide = (-(-p.k // lanes), columns) if along else (p.k, -(-columns // lanes))
+    sums, loads = rows * wide, rows + wide
+    step = max(sums + BESIDE * loads + FAR * wide, loads)
+    if tile.form == "gathered":
+        step += COPIED * columns
+    if not along:
+        return steps * step + END + 2 * sums
+    vectors = power_above(columns)  # each pair of them, and each fold, takes three turns
+    return steps * step + END + 3 * rows * (vectors - 1 + (lanes // vectors).bit_length() - 1)
