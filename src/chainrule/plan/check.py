@@ -36,6 +36,19 @@ def check(program: Program, original: Program | None = None) -> Program:
 
     Raises:
         ProgramError: something is wrong; names the instruction.
+
+    Examples:
+        >>> from chainrule import ops
+        >>> from chainrule.plan.record import record
+        >>> _, program = record(lambda x: ops.exp(ops.neg(x)), [np.ones(2)])
+        >>> check(program) is program
+        True
+        >>> backwards = Program(program.inputs, [], program.instructions[::-1], program.outputs)
+        >>> try:
+        ...     check(backwards)
+        ... except ProgramError as error:
+        ...     print(str(error)[:32])
+        v0 is used before it is defined,
     """
     _check_names(program)
     defined = {*program.inputs, *program.state}

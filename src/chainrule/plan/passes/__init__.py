@@ -15,7 +15,20 @@ PASSES = (with_constants_folded, without_identities, without_repetition, without
 
 
 def simplified(program: Program) -> Program:
-    """The program with less to do and the same results, to the last bit."""
+    """The program with less to do and the same results, to the last bit.
+
+    Examples:
+        >>> import numpy as np
+        >>> from chainrule import ops
+        >>> from chainrule.plan.record import record
+        >>> def twice(x):
+        ...     return ops.mul(ops.exp(ops.mul(x, 1)), ops.exp(x))
+        >>> _, program = record(twice, [np.ones(2)])
+        >>> [instruction.op.name for instruction in program]
+        ['mul', 'exp', 'exp', 'mul']
+        >>> [instruction.op.name for instruction in simplified(program)]
+        ['exp', 'mul']
+    """
     for improve in PASSES:
         program = improve(program)
     return program

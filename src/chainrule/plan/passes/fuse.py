@@ -84,6 +84,16 @@ def fuse(program: Program, takes: Takes = lambda _: True) -> tuple[Group, ...]:
     Args:
         program: what to fuse.
         takes: whether an instruction may share a group with others; the rest stand alone.
+
+    Examples:
+        >>> import numpy as np
+        >>> from chainrule import ops
+        >>> from chainrule.plan.record import record
+        >>> _, program = record(lambda x: ops.mul(x, ops.sum(x, dim=1, keepdim=True)), [np.eye(3)])
+        >>> print(*fuse(program))
+        loop over (3, 3)
+          v0[1, 0] = sum(x0[3, 1])
+          v1[3, 1] = mul(x0[3, 1], v0[1, 0])
     """
     fusion = _Fusion(program, takes)
     fusion.join(lambda v: fusion.readers.get(v, 0) == 1)

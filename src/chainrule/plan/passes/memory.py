@@ -92,6 +92,15 @@ def allocate(steps: Sequence[Step], kept: Sequence[Value] = ()) -> Allocation:
     Args:
         steps: in the order in which they are carried out.
         kept: values that are needed after the last step.
+
+    Examples:
+        >>> import numpy as np
+        >>> a, b, c = (Value(name, (16,), np.dtype(np.float32), "made") for name in "abc")
+        >>> print(allocate([Step((a,), ()), Step((b,), (a,)), Step((c,), (b,))]))
+        arena of 128 bytes
+                 0 to 64       a: float32[16]
+                 0 to 64       c: float32[16]
+                64 to 128      b: float32[16]
     """
     blocks = _blocks(steps, lifetimes(steps, kept))
     placed: list[_Block] = []

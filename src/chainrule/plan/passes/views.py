@@ -48,6 +48,13 @@ def views(program: Program) -> dict[Value, View]:
     A view whose elements cannot be had by steps through the base's memory, as it lies in a plan, is
     a copy and owns memory. So is one that the recorder found to be a copy, if it or its base is
     changed in place.
+
+    Examples:
+        >>> from chainrule import ops
+        >>> from chainrule.plan.record import record
+        >>> _, program = record(lambda x: ops.flip(ops.reshape(x, shape=(2, 3)), dim=1), [np.ones(6)])
+        >>> print(views(program)[program.outputs[0]])
+        x0+2[3, -1]
     """
     memory = roots(program)
     restless = changed_roots(program, memory)
