@@ -153,9 +153,11 @@ class Op:
 
     def rule(self, i: int) -> Rule | None:
         """Return the vector-Jacobian product for array argument `i`."""
-        if self.vjp is None or isinstance(self.vjp, tuple):
-            return self.vjp[i] if self.vjp is not None else None
         many = self.vjp
+        if isinstance(many, tuple):
+            return many[i]
+        if many is None:
+            return None
         return lambda g, y, *xs, **attrs: many(i, g, y, *xs, **attrs)
 
     def saved(self, wanted: int, count: int) -> tuple[bool, tuple[bool, ...]]:
@@ -225,7 +227,7 @@ def run(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
 def perform(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
     """The inner half of the door, for a reader that has taken its values apart: on arrays alone."""
     try:
-        y = op.forward(*args, **attrs)
+        y = op.forward(*args, **attrs) if attrs else op.forward(*args)
     except (ValueError, IndexError, TypeError) as error:
         raise _explained(op, args, attrs, error) from None
     if type(y) is not np.ndarray:
