@@ -25,7 +25,9 @@ from chainrule.ops.elementwise import (
     exp,
     gt,
     log,
+    log1p,
     lt,
+    maximum,
     mul,
     ne,
     neg,
@@ -416,6 +418,8 @@ def binary_cross_entropy_with_logits(
 ) -> Value:
     """Binary cross-entropy of sigmoid(x), safe for scores of any size.
 
+    That is max(x, 0) - target x + ln(1 + e^-|x|).
+
     Args:
         x: scores, any shape.
         target: probabilities of the same shape.
@@ -428,11 +432,11 @@ def binary_cross_entropy_with_logits(
         np.float64(0.0)
     """
     _same(x, target)
-    yes, no = log_sigmoid(x), log_sigmoid(neg(x))
-    positive = mul(target, yes)
-    if pos_weight is not None:
-        positive = mul(positive, pos_weight)
-    loss = neg(add(positive, mul(sub(1.0, target), no)))
+    if pos_weight is None:
+        loss = add(sub(maximum(x, 0.0), mul(target, x)), log1p(exp(neg(abs(x)))))
+    else:
+        positive = mul(mul(target, log_sigmoid(x)), pos_weight)
+        loss = neg(add(positive, mul(sub(1.0, target), log_sigmoid(neg(x)))))
     return _reduced(loss if weight is None else mul(loss, weight), reduction)
 
 
