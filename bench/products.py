@@ -14,6 +14,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -37,10 +38,10 @@ NETWORKS = {
 def main() -> None:
     """Measure every layer of every network."""
     single = np.dtype(sys.argv[1] if len(sys.argv) > 1 else "float32")
-    print(f"{'':36}{'ours':>16}{'NumPy':>14}{'PyTorch':>14}   tile")
+    click.echo(f"{'':36}{'ours':>16}{'NumPy':>14}{'PyTorch':>14}    tile             times as fast")
     with threadpool_limits(1):
         for name, (batch, sizes) in NETWORKS.items():
-            print(name)
+            click.echo(name)
             for inputs, outputs in pairwise(sizes):
                 layer(batch, outputs, inputs, single)
 
@@ -73,7 +74,7 @@ def report(title: str, a: np.ndarray, b: np.ndarray) -> None:
     tile = choose(product)
     shape = f"{tile.form} {tile.rows} x {tile.columns}"
     ratios = ", ".join(f"{found[name] / found['ours']:.2f}" for name in list(found)[1:])
-    print(f"{title} {m:>5} x {n:>3} x {k:>4} ", *cells, f" {shape:14}", ratios, flush=True)
+    click.echo(f"{title} {m:>5} x {n:>3} x {k:>4}  {'  '.join(cells)}   {shape:16} {ratios}")
 
 
 def ours(product: Product, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Callable[[], object]:
