@@ -248,7 +248,7 @@ def outside(program: Program) -> list[str]:
 def _can_be_written(group: Group) -> bool:
     """Whether a group has a form in LLVM's language: found out by writing it."""
     try:
-        Module(dict.fromkeys(group.inputs, 0), {}).group(group)
+        Module(dict.fromkeys((*group.inputs, *group.outputs), 0), {}).group(group)
     except Unsupported:
         return False
     return True

@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from chainrule.plan.native import blas
+from chainrule.plan.native import blas, sharing
 from chainrule.plan.native.choice import choose, is_for_blas
-from chainrule.plan.native.ir import Unsupported, Writer, llvm_type
+from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, follows
+from chainrule.plan.native.factors import product_of, rows_of
+from chainrule.plan.native.ir import Unsupported, Writer
 from chainrule.plan.native.loops import emit
 from chainrule.plan.native.products import Kernel, Product, write
-from chainrule.plan.native.sharing import together
 from chainrule.plan.native.threads import shares
-from chainrule.plan.passes.fuse import Group, Member
+from chainrule.plan.passes.fuse import Group
 from chainrule.plan.passes.memory import ALIGNMENT
-from chainrule.plan.passes.views import View
 from chainrule.plan.program import Value
 
-__all__ = ["ARENA", "SCRATCH", "TEAM", "GroupMemory", "Module"]
+__all__ = ["ARENA", "SCRATCH", "TEAM", "Module"]
 
-ARENA, SCRATCH, TEAM = 0, 1, 2  # the first places of the table
+# The first places of the table of pointers; inputs and states come after them.
+ARENA, SCRATCH, TEAM = 0, 1, 2
 
 
 class GroupMemory:
@@ -38,17 +37,23 @@ class GroupMemory:
         w: of the group's function.
         places: of inputs and states in the table.
         offsets: of made values in the arena, in bytes.
+        shared: whether several threads may be in the function, so that there is no scratch.
 
     Attributes:
         room: bytes of scratch that the group needs.
     """
 
-    def __init__(self, w: Writer, places: Mapping[Value, int], offsets: Mapping[Value, int]):
-        self.w, self.places, self.offsets = w, places, offsets
+    def __init__(
+        self,
+        w: Writer,
+        places: Mapping[Value, int],
+        offsets: Mapping[Value, int],
+        shared: bool = False,
+    ) -> None:
+        self.w, self.places, self.offsets, self.shared = w, places, offsets, shared
         self.room = 0
         self._pointers: dict[Value, str] = {}
         self._tables: dict[int, str] = {}
-        self._heads: list[str] = []
 
     def pointer(self, value: Value) -> str:
         """Return where the memory of a value begins; if it has none, give it some for a while."""
@@ -64,6 +69,8 @@ class GroupMemory:
 
     def scratch(self, count: int, dtype: Any) -> str:
         """Return room for so many numbers until the group is done."""
+        if self.shared:
+            raise Unsupported("scratch among several threads")
         start = self.room
         size = max(count, 1) * dtype.itemsize
         self.room = -(-(start + size) // ALIGNMENT) * ALIGNMENT
@@ -91,10 +98,11 @@ class Module:
     Args:
         places: of inputs and states in the table.
         offsets: of made values in the arena, in bytes.
-        threads: how many share a large product; if more than one, their team is in the table.
+        threads: how many may share a large product.
 
     Attributes:
         room: bytes of scratch that the groups need.
+        shared: whether a product is shared by a team of threads.
     """
 
     def __init__(
@@ -102,10 +110,11 @@ class Module:
     ) -> None:
         self.places, self.offsets, self.threads = places, offsets, threads
         self.room = 0
+        self.shared = False
         self.functions: list[str] = []
         self.declared: dict[str, str] = {}
         self.notes: list[str] = []
-        self.kernels: dict[Any, Kernel] = {}
+        self._kernels: dict[Product, Kernel] = {}
 
     def group(self, group: Group) -> str:
         """Write a group and return the name of its function.
@@ -113,7 +122,7 @@ class Module:
         Raises:
             Unsupported: it has no form in LLVM's language.
         """
-        w = Writer(self.declared, self.notes)
+        w = self._writer()
         memory = GroupMemory(w, self.places, self.offsets)
         if group.members[0].instruction.op.name in ("linear", "matrix_product"):
             self._product(w, memory, group)
@@ -121,124 +130,91 @@ class Module:
             emit(w, group, memory)
         else:
             raise Unsupported(group.members[0].instruction.op.name)
-        name = f"group{len(self.functions)}"
-        self.functions.append(
-            w.function(name, "ptr noalias %table").replace("define", "define internal", 1)
-        )
         self.room = max(self.room, memory.room)
-        return name
+        return self._add(w.function(self._name("group"), "ptr noalias %table"))
 
     def stretch(self, names: Sequence[str]) -> str:
         """Write a function that runs groups in order, and return its name."""
-        name = f"stretch{len(self.functions)}"
-        calls = "".join(f"  call void @{n}(ptr %table)\n" for n in names)
-        self.functions.append(
-            f"define void @{name}(ptr %table) nounwind {{\n{calls}  ret void\n}}\n"
-        )
+        name = self._name("stretch")
+        w = self._writer()
+        for each in names:
+            w.do(f"call void @{each}(ptr %table)")
+        self.functions.append(w.function(name, "ptr %table"))
         return name
 
     @property
     def text(self) -> str:
         """The whole module."""
-        w = Writer(self.declared, self.notes)
-        shared = [together(w)] if self.threads > 1 else []
-        return w.module(
-            *shared,
-            *(k.text.replace("define", "define internal", 1) for k in self.kernels.values()),
-            *self.functions,
-        )
+        w = self._writer()
+        together = [sharing.together(w)] if self.shared else []
+        return w.module(*together, *self.functions)
+
+    def _writer(self) -> Writer:
+        return Writer(self.declared, self.notes)
+
+    def _name(self, stem: str) -> str:
+        return f"{stem}{len(self.functions)}"
+
+    def _add(self, text: str, inline: bool = False) -> str:
+        """Add a function that only this module calls, and return its name."""
+        private = text.replace("define void", "define internal void", 1)
+        if inline:
+            private = private.replace(" nounwind {", " alwaysinline nounwind {", 1)
+        self.functions.append(private)
+        return text.split("@", 1)[1].split("(", 1)[0]
 
     # --- products -------------------------------------------------------------------------------
 
     def _product(self, w: Writer, memory: GroupMemory, group: Group) -> None:
-        first, *rest = group.members
-        a, b, bias = factors(first)
-        out = first.out
-        product = Product(
-            *(math.prod(a.shape[:-1]), b.shape[1], b.shape[0]),
-            a=(rows_step(a), a.strides[-1]),
-            b=(b.strides[0], b.strides[1]),
-            c=b.shape[1],
-            dtype=common(out, a, b),
-        )
-        if 0 in (product.m, product.n, product.k):
-            raise Unsupported("a product of nothing")
-        made = self._kernel(product)
-        pointers = [w.at(memory.pointer(v.base), v.base.dtype, v.offset) for v in (a, b)]
-        c = memory.pointer(out.base)
-        told = ", ".join(f"ptr {p}" for p in (*pointers, c, "null"))
-        parts = shares(product, made, self.threads)
-        if parts > 1:
-            who = f"ptr {memory.table(TEAM)}, ptr @{made.name}"
-            w.do(f"call void @together({who}, {told}, i64 {made.units}, i64 {parts})")
+        """Write a product and what follows on it: on each piece where that goes, else after it."""
+        factors = product_of(group)
+        together = follows(group) and len(group.members) > 1
+        near = group if together else rows_of(group)
+        bias = factors.bias_over(near.space)
+        epilogue = Epilogue(near, bias) if together or bias else None
+        out = group.members[0].out.base
+        product = factors.product
+        if out in near.outputs or is_for_blas(product):
+            c = memory.pointer(out)
         else:
-            w.do(f"call void @{made.name}({told}, i64 0, i64 {made.units})")
-        if bias is not None:
-            add_bias(w, memory, c, bias, product)
-        if rest or group.finish:
-            over = Group(
-                "loop",
-                group.space,
-                tuple(rest),
-                group.finish,
-                (*group.inputs, out.base),
-                group.outputs,
-            )
-            emit(w, over, memory)
+            product, c = replace(product, c=None), "null"
+        context = epilogue.before(w, memory) if epilogue else "null"
+        kernel = self._kernel(product, epilogue)
+        a, b = factors.pointers(w, memory)
+        self._call(w, memory, product, kernel, f"ptr {a}, ptr {b}, ptr {c}, ptr {context}")
+        if not together and (group.members[1:] or group.finish):
+            emit(w, replace(group, kind="loop", members=group.members[1:]), memory)
 
-    def _kernel(self, product: Product) -> Kernel:
-        if product not in self.kernels:
-            name = f"product{len(self.kernels)}"
-            w = Writer(self.declared, self.notes)
-            gemm = blas.find(product.dtype) if is_for_blas(product) else None
-            self.kernels[product] = (
-                blas.write(w, product, gemm, name)
-                if gemm
-                else write(w, product, choose(product), name)
-            )
-        return self.kernels[product]
+    def _kernel(self, product: Product, epilogue: Epilogue | None) -> Kernel:
+        """The function of a product; those that nothing follows on are shared."""
+        if epilogue is None and product in self._kernels:
+            return self._kernels[product]
+        after = self._epilogue(epilogue) if epilogue else None
+        w, name = self._writer(), self._name("product")
+        gemm = blas.find(product.dtype) if is_for_blas(product) else None
+        if gemm:
+            kernel = blas.write(w, product, gemm, name, after)
+        else:
+            kernel = write(w, product, choose(product), name, after)
+        self._add(kernel.text)
+        if epilogue is None:
+            self._kernels[product] = kernel
+        return kernel
 
+    def _epilogue(self, epilogue: Epilogue) -> str:
+        w = self._writer()
+        w.head.append("  %table = load ptr, ptr %context")
+        epilogue.on_piece(w, GroupMemory(w, self.places, self.offsets, shared=True))
+        return self._add(w.function(self._name("epilogue"), PARAMETERS), inline=True)
 
-def factors(member: Member) -> tuple[View, View, View | None]:
-    """The two factors of a product, and what is added to every row."""
-    op, operands = member.instruction.op.name, member.operands
-    a, b = operands[0], operands[1]
-    if not isinstance(a, View) or not isinstance(b, View) or len(b.shape) != 2:
-        raise Unsupported("a product of other than matrices")
-    if op == "linear":
-        bias = operands[2] if len(operands) > 2 else None
-        turned = View(b.base, b.offset, b.shape[::-1], b.strides[::-1])
-        return a, turned, bias if isinstance(bias, View) else None
-    if op != "matrix_product" or len(a.shape) != 2:
-        raise Unsupported(op)
-    return a, b, None
-
-
-def rows_step(a: View) -> int:
-    """Elements from one row of a factor to the next, its leading dimensions taken as one."""
-    dims = [d for d in range(len(a.shape) - 1) if a.shape[d] != 1]
-    if any(a.strides[d] != a.strides[e] * a.shape[e] for d, e in pairwise(dims)):
-        raise Unsupported("a factor whose rows lie too oddly")
-    return a.strides[dims[-1]] if dims else a.shape[-1]
-
-
-def common(*views: View) -> np.dtype[Any]:
-    """The dtype of the numbers, which must be of one floating-point type."""
-    dtypes = {v.base.dtype for v in views}
-    if len(dtypes) > 1 or views[0].base.dtype.kind != "f":
-        raise Unsupported("a product of mixed or whole numbers")
-    llvm_type(views[0].base.dtype)
-    return views[0].base.dtype
-
-
-def add_bias(w: Writer, memory: GroupMemory, c: str, bias: View, p: Product) -> None:
-    """Write the loops that add a bias to every row of a product."""
-    dtype = bias.base.dtype
-    start = w.at(memory.pointer(bias.base), dtype, bias.offset)
-    with w.loop(p.m) as i:
-        row = w.at(c, dtype, i * p.n)
-        with w.loop(p.n, parallel=True) as j:
-            place = w.at(row, dtype, j)
-            w.store(
-                w.load(place, dtype) + w.load(w.at(start, dtype, j * bias.strides[0]), dtype), place
-            )
+    def _call(
+        self, w: Writer, memory: GroupMemory, product: Product, kernel: Kernel, arguments: str
+    ) -> None:
+        """Write the call of a product, by one thread or by all."""
+        count = shares(product, kernel, self.threads)
+        if count == 1:
+            w.do(f"call void @{kernel.name}({arguments}, i64 0, i64 {kernel.units})")
+            return
+        self.shared = True
+        who = f"ptr {memory.table(TEAM)}, ptr @{kernel.name}"
+        w.do(f"call void @together({who}, {arguments}, i64 {kernel.units}, i64 {count})")
