@@ -7,6 +7,7 @@ to name that line, and what to do instead.
 from __future__ import annotations
 
 import inspect
+import itertools
 import threading
 import warnings
 
@@ -76,6 +77,7 @@ class World:
         return loss
 
 
+FACTOR = 1.0
 X = cr.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]])
 
 
@@ -312,6 +314,24 @@ def test_a_setting_that_changes_in_every_run_is_refused():
     quick = compiled(cr.no_grad()(Counting(2, 1)))
     with pytest.raises(CaptureError, match="calls of Counting is another in every"):
         taken_often(quick)
+
+
+def test_numbers_among_the_arguments_that_always_change_are_refused():
+    quick, numbers = compiled(lambda x, i: x * i), itertools.count()
+    with pytest.raises(CaptureError, match=r"arguments of 16 kinds.*give numbers as tensors"):
+        taken_often(lambda x: quick(x, next(numbers)))
+
+
+def test_a_count_kept_by_the_step_is_refused():
+    count = 0
+
+    def step(x):
+        nonlocal count
+        count += 1
+        return x * 2
+
+    with pytest.raises(CaptureError, match="count is another in every run"):
+        taken_often(compiled(step))
 
 
 # --- right --------------------------------------------------------------------------------------
@@ -570,6 +590,46 @@ def test_a_layer_exchanged_in_between():
         return found
 
     assert_same(run(True), run(False))
+
+
+@RIGHT
+def test_names_that_stand_for_something_else(monkeypatch):
+    scale, batch = 2.0, X
+
+    def step(x):
+        return (x * scale + batch * FACTOR).sum()
+
+    quick = compiled(step)
+    for i in range(24):
+        if i == 6:
+            scale = 3.0
+        if i == 12:
+            batch = X * 2
+        if i == 18:
+            monkeypatch.setitem(globals(), "FACTOR", 5.0)
+        assert_same(quick(X), step(X))
+    assert quick.program is not None
+
+
+@RIGHT
+def test_a_buffer_exchanged_that_is_only_seen_detached():
+    def step(world, x):
+        return world.learn((x @ world.w).sum() + world.held.detach().sum())
+
+    def between(world, i):
+        if i == 6:
+            world.held.data = cr.ones(2)
+
+    assert_alike(step, 12, between)
+
+
+@RIGHT
+def test_a_parameter_as_a_result():
+    def step(world, x):
+        world.learn((x @ world.w).sum())
+        return world.w.detach()
+
+    assert_alike(step)
 
 
 @RIGHT

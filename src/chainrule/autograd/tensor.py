@@ -451,6 +451,8 @@ class Tensor(Methods, Traced):
 
     def detach(self) -> Tensor:
         """Return the same numbers, in the same memory, without their history."""
+        if LISTENERS:
+            tell("tensors", (self,))
         return wrap(self.array)
 
     @property
@@ -591,6 +593,8 @@ Traced.plain = Tensor
 def _array_of(data: Any, dtype: Any = None) -> ops.Array:
     """The numbers in `data` as an array, in the format that PyTorch would give them."""
     if isinstance(data, Traced):
+        if LISTENERS:
+            tell("tensors", (data,))
         found = data.array
     elif isinstance(data, (np.ndarray, np.generic)):
         found = data if isinstance(data, np.ndarray) else constant(np.asarray(data))

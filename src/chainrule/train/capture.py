@@ -19,6 +19,7 @@ from chainrule.autograd.tape import Traced, wrap
 from chainrule.ops import Array, assign
 from chainrule.ops.core import SETTINGS
 from chainrule.plan.record import Recorder
+from chainrule.train.names import Names
 
 __all__ = ["Gradients", "Leaves", "Surroundings"]
 
@@ -64,13 +65,15 @@ class Surroundings:
 
     Args:
         known: from earlier recordings.
+        names: that the step reads from outside.
     """
 
-    def __init__(self, known: Leaves) -> None:
+    def __init__(self, known: Leaves, names: Names) -> None:
         self.tensors: list[tuple[Tensor, Array, bool]] = []
         self.leaves: dict[int, Held] = {}  # as the step first met them
         self.forgotten: set[int] = set()  # leaves whose gradient it forgot before it was read
         self._known = known
+        self._names = names
         self._before = known.now()
         self._heard: dict[int, tuple[weakref.ref[Tensor], Array, bool]] = {}
         self._modules: dict[int, nn.Module] = {}
@@ -121,6 +124,7 @@ class Surroundings:
                 self.tensors.append((t, array, wanted))
         self.moved = [t for t, array, _ in self.tensors if recorder.is_changed(array)]
         self._heard.clear()
+        self.named = self._names.now()
         self.changes = SETTINGS.changes
         self.settings = list(self._settings())
 
@@ -153,8 +157,9 @@ class Surroundings:
         """The name of something that is not as it was when the step was recorded, or nothing."""
         if self.replaced():
             return "the array of a tensor"
-        if self.changes == SETTINGS.changes:
-            return ""
+        other = self._names.changed(self.named)
+        if other or self.changes == SETTINGS.changes:
+            return other
         differing = _differing(self.settings, list(self._settings()))
         if not differing:
             self.changes = SETTINGS.changes
@@ -164,7 +169,7 @@ class Surroundings:
         """The name of something that is not the same in two runs, or nothing."""
         if self._required() != other._required():
             return "whether there are gradients"
-        return _differing(self.settings, other.settings)
+        return self._names.changed(self.named) or _differing(self.settings, other.settings)
 
     def _required(self) -> list[tuple[int, int]]:
         return [(k, id(array)) for k, (_, array) in self.leaves.items() if k not in self.forgotten]

@@ -15,10 +15,14 @@ from chainrule.ops.core import SETTINGS
 from chainrule.plan.program import Program
 from chainrule.train.capture import Leaves
 from chainrule.train.executor import Maker, maker
+from chainrule.train.names import Names
 from chainrule.train.recording import Recording, Signature, is_recording
 from chainrule.train.structure import take_apart, wants_gradient, with_history, without_history
 
 __all__ = ["Compiled", "compile"]
+
+# How many kinds of arguments (shapes, numbers) may have come too rarely to be replayed.
+_KINDS = 16
 
 
 def compile(
@@ -98,6 +102,7 @@ class Compiled:
         self._settings = -1
         self._was_eager = False
         self._leaves = Leaves()
+        self._names = Names(function)
         self._known: dict[Any, Signature] = {}
         self._lock = threading.RLock()
 
@@ -109,7 +114,7 @@ class Compiled:
         with self._lock:
             known = self._known.get(tuple(key))
             if known is None:
-                known = self._known[tuple(key)] = Signature((args, kwargs), self._maker)
+                known = self._met(tuple(key), args, kwargs)
             self._leaves.bring_home()
             plan = known.plan()
             if plan is not None:
@@ -118,6 +123,20 @@ class Compiled:
             if self._settings != SETTINGS.changes and not self._was_eager:
                 return self._eager(args, kwargs)
             return self._recorded(known, args, kwargs, arrays)
+
+    def _met(self, key: Any, args: Any, kwargs: Any) -> Signature:
+        """Make room for arguments of a kind that has not come before."""
+        if sum(not known.plans for known in self._known.values()) >= _KINDS:
+            self._known.clear()
+            self._refuse(
+                CaptureError(
+                    f"the step was given arguments of {_KINDS} kinds and of none often enough; a "
+                    "number or a shape that changes from call to call is recorded anew each time, "
+                    "so give numbers as tensors, and batches of a few sizes"
+                )
+            )
+        known = self._known[key] = Signature((args, kwargs), self._maker)
+        return known
 
     def _eager(self, args: Any, kwargs: Any) -> Any:
         result = self.function(*args, **kwargs)
@@ -132,7 +151,9 @@ class Compiled:
     def _recorded(self, known: Signature, args: Any, kwargs: Any, arrays: list[Array]) -> Any:
         if is_grad_enabled() and wants_gradient((args, kwargs)):
             return self._eager(args, kwargs)
-        recording = Recording(self.function, args, kwargs, arrays, self._leaves, self._keep)
+        recording = Recording(
+            self.function, args, kwargs, arrays, self._leaves, self._names, self._keep
+        )
         self._settings = SETTINGS.changes
         self._was_eager = False
         try:

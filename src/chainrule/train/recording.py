@@ -18,6 +18,7 @@ from chainrule.plan.program import Program
 from chainrule.plan.record import Recorder
 from chainrule.train.capture import Gradients, Leaves, Surroundings
 from chainrule.train.executor import Maker
+from chainrule.train.names import Names
 from chainrule.train.structure import (
     Slot,
     mapped,
@@ -54,6 +55,7 @@ class Recording:
         kwargs: those by name,
         arrays: and the arrays in them.
         leaves: what is known of the gradients that it has to do with.
+        names: that it reads from outside.
         keep: leave all gradients.
 
     Attributes:
@@ -68,10 +70,11 @@ class Recording:
         kwargs: Any,
         arrays: Sequence[Array],
         leaves: Leaves,
+        names: Names,
         keep: bool,
     ) -> None:
         recorder = Recorder(arrays)
-        self.surroundings = Surroundings(leaves)
+        self.surroundings = Surroundings(leaves, names)
         args, kwargs = put_together((args, kwargs), recorder.inputs)
         _here.recording = True
         try:
@@ -117,9 +120,13 @@ class _Same:
         self.thing = thing
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.thing is other.thing
+        return isinstance(other, _Same) and _inside(self.thing) is _inside(other.thing)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _inside(thing: Any) -> Any:
+    return thing.array if isinstance(thing, Tensor) else thing
 
 
 class Plan:
