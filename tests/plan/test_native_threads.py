@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -129,6 +131,18 @@ def test_two_callers_of_one_team_do_not_meet(pair):
     for caller in callers:
         caller.join()
     assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_process_has_no_helpers_and_works_alone(pair):
+    shared = Shared()
+    want = shared.by(pair, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process with threads
+        child = os.fork()
+    if not child:
+        os._exit(0 if np.array_equal(shared.by(pair, 4), want) else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_team_without_work_sleeps(pair):
