@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from operator import attrgetter, is_
 from typing import Any
 
 from chainrule import nn, optim
@@ -22,6 +23,8 @@ from chainrule.plan.record import Recorder
 from chainrule.train.names import Names
 
 __all__ = ["Gradients", "Leaves", "Surroundings"]
+
+_array, _wants = attrgetter("array"), attrgetter("needs_grad")
 
 # A leaf, and the array that its gradient is in, if there is one.
 Held = tuple[Traced, Array | None]
@@ -69,7 +72,9 @@ class Surroundings:
     """
 
     def __init__(self, known: Leaves, names: Names) -> None:
-        self.tensors: list[tuple[Tensor, Array, bool]] = []
+        self.tensors: list[Tensor] = []
+        self._arrays: list[Array] = []
+        self._wanted: list[bool] = []
         self.leaves: dict[int, Held] = {}  # as the step first met them
         self.forgotten: set[int] = set()  # leaves whose gradient it forgot before it was read
         self._known = known
@@ -121,8 +126,10 @@ class Surroundings:
         for found, array, wanted in self._heard.values():
             t, value = found(), recorder.value(array)
             if t is not None and value is not None and value.origin == "state":
-                self.tensors.append((t, array, wanted))
-        self.moved = [t for t, array, _ in self.tensors if recorder.is_changed(array)]
+                self.tensors.append(t)
+                self._arrays.append(array)
+                self._wanted.append(wanted)
+        self.moved = [t for t in self.tensors if recorder.is_changed(t.array)]
         self._heard.clear()
         self.named = self._names.now()
         self.changes = SETTINGS.changes
@@ -148,10 +155,8 @@ class Surroundings:
 
     def replaced(self) -> bool:
         """Whether a tensor has another array, or wants a gradient where it did not."""
-        for t, array, wanted in self.tensors:
-            if t.array is not array or t.needs_grad is not wanted:
-                return True
-        return False
+        kept = all(map(is_, map(_array, self.tensors), self._arrays))
+        return not (kept and all(map(is_, map(_wants, self.tensors), self._wanted)))
 
     def changed(self) -> str:
         """The name of something that is not as it was when the step was recorded, or nothing."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dis
 from collections.abc import Callable, Iterator
 from functools import partial
+from operator import attrgetter, is_
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 __all__ = ["Names"]
 
 _PLAIN = (bool, int, float, str, type(None))
+_content = attrgetter("cell_contents")
 
 
 class Names:
@@ -49,22 +51,21 @@ class Names:
 
     def now(self) -> list[Any]:
         """Return what the names stand for."""
-        found = self._globals
-        return [*map(_content, self._cells), *[found.get(name) for name in self._names]]
+        try:
+            cells = [*map(_content, self._cells)]
+        except ValueError:  # a name that is given something later
+            cells = [None] * len(self._cells)
+        return [*cells, *map(self._globals.get, self._names)]
 
     def changed(self, before: list[Any]) -> str:
         """Return the first name that stands for something else than before, or nothing."""
-        for i, (a, b) in enumerate(zip(before, self.now())):
+        now = self.now()
+        if all(map(is_, now, before)):
+            return ""
+        for i, (a, b) in enumerate(zip(before, now)):
             if a is not b and not (type(a) is type(b) and isinstance(a, _PLAIN) and a == b):
                 return self._told[i]
         return ""
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # nothing there yet, or no more
-        return None
 
 
 def _globals(code: CodeType) -> Iterator[str]:
