@@ -18,6 +18,7 @@ from bench.workloads import WORKLOADS, shortened
 from chainrule.files import replace_text
 
 HERE = Path(__file__).parent
+LONG = 1e10  # operations of workloads that can be shortened
 
 
 @click.command()
@@ -26,7 +27,7 @@ HERE = Path(__file__).parent
 @click.option("--threads", default="1,2", show_default=True, help="Numbers of threads.")
 @click.option("--rounds", default=9, show_default=True, help="Of each race.")
 @click.option("--budget", default=60.0, show_default=True, help="Seconds of a race, about.")
-@click.option("--share", default=1.0, show_default=True, help="Of the steps: less for a glance.")
+@click.option("--share", default=1.0, show_default=True, help="Of the steps of long ones.")
 @click.option("--render", is_flag=True, help="Measure nothing, write the pages anew.")
 @click.option("--keep/--no-keep", default=True, help="Whether to write results and pages.")
 def main(
@@ -51,7 +52,9 @@ def main(
     for count in map(int, threads.split(",")):
         limits = machine.limits(environment(count))
         for name in names or WORKLOADS:
-            workload = shortened(WORKLOADS[name], share)
+            workload = WORKLOADS[name]
+            if workload.flops > LONG:
+                workload = shortened(workload, share)
             found = race(
                 workload,
                 contenders.split(","),

@@ -29,14 +29,12 @@ class Contender:
     Attributes:
         label: its name in tables.
         needs: the modules without which it is absent.
-        without: modules that its process hides, to see how it does on a machine that has none.
         tasks: the kinds of workloads it does.
         ours: whether it is chainrule.
     """
 
     label: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
-    without: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[tuple[str, ...]] = ("train", "infer")
     ours: ClassVar[bool] = False
 

@@ -51,8 +51,6 @@ def _made(
             importlib.import_module(module)
         except ImportError:
             raise Absent(f"{module} is not installed") from None
-    for module in kind.without:
-        sys.modules[module] = None  # type: ignore[assignment]  # importing it fails from here
     data = open_saved(folder)
     begun = time.perf_counter()
     racer = kind(workload, data, threads)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
-from bench.contender import Absent, Contender
+from bench.contender import Contender
 from bench.workloads import SEED, Array, Data, Workload
 
 WARM = 4  # calls after which a compiled step is replayed
@@ -72,16 +72,16 @@ class Eager(Contender):
 
 
 class Compiled(Eager):
-    """The same loop, its step through `compile`; recorded before the first round."""
+    """The same loop, its step through `compile` into machine code, before the first round."""
 
     label = "chainrule, compiled"
+    needs: ClassVar[tuple[str, ...]] = ("llvmlite",)
+    executor: ClassVar[str] = "native"
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         super().__init__(workload, data, threads)
-        if not hasattr(self.cr, "compile"):
-            raise Absent("this chainrule has no compile()")
-        self.forward = self.cr.compile(self.model)
-        self.step = self.cr.compile(self._step)
+        self.forward = self.cr.compile(self.model, executor=self.executor)
+        self.step = self.cr.compile(self._step, executor=self.executor)
         self.workload = replace(workload, steps=WARM)
         self.data = data._replace(order=data.order[:WARM])
         self.run()
@@ -89,10 +89,11 @@ class Compiled(Eager):
 
 
 class Replayed(Compiled):
-    """The same on a machine without llvmlite: replayed by NumPy into memory taken once."""
+    """The same replayed by NumPy, into memory taken once."""
 
-    label = "chainrule, compiled without llvmlite"
-    without = ("llvmlite",)
+    label = "chainrule, compiled for NumPy"
+    needs = ()
+    executor = "numpy"
 
 
 class Fit(Eager):
