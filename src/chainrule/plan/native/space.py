@@ -46,7 +46,6 @@ class Halves:
 
     Attributes:
         space: all sizes.
-        split: the first inner dimension.
         outer: the outer dimensions of more than one element.
         inner: likewise the inner ones.
         columns: how many elements a row has.
@@ -57,11 +56,10 @@ class Halves:
 
     def __init__(self, group: Group, split: int | None = None) -> None:
         self.space = group.space
-        for split in range(len(self.space) + 1) if split is None else (split,):
-            self.split = split
-            self.outer = wide(self.space, range(split))
-            self.inner = wide(self.space, range(split, len(self.space)))
-            self.columns = math.prod(self.space[split:])
+        for cut in range(len(self.space) + 1) if split is None else (split,):
+            self.outer = wide(self.space, range(cut))
+            self.inner = wide(self.space, range(cut, len(self.space)))
+            self.columns = math.prod(self.space[cut:])
             if all(self._fits(m) for m in group.members):
                 return
         raise Unsupported("operands that lie too oddly")

@@ -141,9 +141,7 @@ def _adagrad(w: Writer, n: Numbers, e: Element) -> New:
 
 STEPS: dict[str, Step] = {
     "sgd_step": Step(_sgd_once, _sgd, ("x", "g", "momentum_buffer")),
-    "adam_step": Step(
-        _adam_once, _adam, ("x", "g", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
-    ),
+    "adam_step": Step(_adam_once, _adam, ("x", "g", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")),
     "rmsprop_step": Step(
         _rmsprop_once, _rmsprop, ("x", "g", "square_avg", "momentum_buffer", "grad_avg")
     ),
