@@ -139,6 +139,42 @@ def test_networks(executor, name):
     assert_as_eager(executor, lambda: Job(network, sgd(momentum=0.9)), batches(shape))
 
 
+def soft(y):
+    return nn.functional.one_hot(y, 3).float() * 0.8 + 0.1
+
+
+# What a person's loss may be made of: outputs o (8, 3), labels y (8,).
+LOSSES = {
+    "ignoring": lambda o, y: nn.CrossEntropyLoss(ignore_index=1)(o, y),
+    "smoothed": lambda o, y: nn.CrossEntropyLoss(label_smoothing=0.1)(o, y),
+    "soft": lambda o, y: nn.CrossEntropyLoss()(o, soft(y)),
+    "likelihood": lambda o, y: nn.NLLLoss()(o.log_softmax(1), y),
+    "margin": lambda o, y: nn.MultiMarginLoss()(o, y),
+    "squares": lambda o, y: nn.MSELoss()(o, soft(y)),
+    "huber": lambda o, y: nn.HuberLoss()(o, soft(y)),
+    "yes or no": lambda o, y: nn.BCEWithLogitsLoss()(o, soft(y)),
+    "probabilities": lambda o, y: nn.BCELoss()(o.sigmoid(), soft(y)),
+    "divergence": lambda o, y: nn.KLDivLoss(reduction="batchmean")(o.log_softmax(1), soft(y)),
+    "gathered": lambda o, y: -o.log_softmax(1).gather(1, y.unsqueeze(1)).mean(),
+    "indexed": lambda o, y: -o.log_softmax(1)[cr.arange(8), y].mean(),
+    "largest": lambda o, y: o.max(1)[0].mean() + o.topk(2, 1)[0].mean() + o.sort(1)[0][:, 0].mean(),
+    "spread": lambda o, y: o.std() + o.var(0).mean() + o.norm(),
+    "where": lambda o, y: cr.where(o > 0, o, o * 0.1).mean() + o.masked_fill(o > 0, -1.0).mean(),
+    "joined": lambda o, y: cr.cat([o, o * 2], 1).mean() + cr.stack([o, o]).square().mean(),
+    "products": lambda o, y: cr.einsum("ij,ij->i", o, o).mean() + (o @ cr.eye(3)).mean(),
+    "running sum": lambda o, y: o.cumsum(1).abs().mean() * cr.linspace(0, 1, 3).mean(),
+    "slope of a slope": lambda o, y: cr.autograd.grad((o**2).mean(), o, create_graph=True)[
+        0
+    ].norm(),
+    "shuffled": lambda o, y: (o[cr.randperm(8)] * cr.randint(0, 3, (8, 3))).mean(),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(executor, name):
+    assert_as_eager(executor, lambda: Job(optimizer=sgd(), loss=LOSSES[name]), batches())
+
+
 def test_clipping(executor):
     assert_as_eager(executor, lambda: Job(clip=0.1), batches())
 

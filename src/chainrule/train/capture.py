@@ -81,7 +81,7 @@ class Surroundings:
         self._names = names
         self._before = known.now()
         self._heard: dict[int, tuple[weakref.ref[Tensor], Array, bool]] = {}
-        self._modules: dict[int, nn.Module] = {}
+        self._called: dict[int, weakref.ref[nn.Module]] = {}
         self._optimizers: dict[int, optim.Optimizer] = {}
         self._thread = threading.get_ident()
 
@@ -92,7 +92,7 @@ class Surroundings:
         if what == "tensors":
             self._use(things[0])
         elif what == "module":
-            self._modules[id(things[0])] = things[0]
+            self._called[id(things[0])] = weakref.ref(things[0])
         elif what == "gradient":
             self._meet(things[0])
         elif what == "forgotten":
@@ -131,13 +131,15 @@ class Surroundings:
                 self._wanted.append(wanted)
         self.moved = [t for t in self.tensors if recorder.is_changed(t.array)]
         self._heard.clear()
+        called = [module() for module in self._called.values()]
+        self._modules = [m for m in called if m is not None]
         self.named = self._names.now()
         self.changes = SETTINGS.changes
         self.settings = list(self._settings())
 
     def _settings(self) -> Iterator[tuple[str, Any]]:
         """Everything but numbers in arrays that decides what the step does, each with its name."""
-        modules = {id(m): m for top in self._modules.values() for m in top.modules()}
+        modules = {id(m): m for top in self._modules for m in top.modules()}
         for module in modules.values():
             kind = type(module).__name__
             for name, value in vars(module).items():
