@@ -192,6 +192,29 @@ def test_a_state_that_lies_oddly_is_changed_in_place(folder):
     assert whole.sum() == 12.0
 
 
+def test_a_state_can_be_assigned_from_its_own_transpose(folder):
+    x = np.arange(9.0).reshape(3, 3)
+    _, program = record(lambda: ops.assign(x, x.T), [])
+    native, expected = Native(program, folder), x.T.copy()
+    native()
+    np.testing.assert_array_equal(x, expected)
+
+
+def test_numbers_the_wrong_way_round_go_through_numpy(folder):
+    x = np.arange(5, dtype=">f4")
+    found, native = run_natively(lambda x: ops.add(ops.cast(x, dtype=np.float32), 1.0), [x], folder)
+    assert native.foreign == ["cast"]
+    np.testing.assert_array_equal(found[0], np.arange(1, 6, dtype=np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int32, np.int64, bool], ids=str)
+def test_casts_to_whole_numbers_are_numpys(dtype, folder):
+    x = np.array([0.0, -0.0, 1.9, -1.9, 100.5, 255.0])
+    x = x[x >= 0] if dtype == np.uint8 else x[x < 128]
+    found, _ = run_natively(lambda x: ops.cast(x, dtype=dtype), [x], folder)
+    np.testing.assert_array_equal(found[0], x.astype(dtype))
+
+
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)], ids=str)
 def test_nothing_is_computed_of_nothing(shape, folder):
     def function(x):

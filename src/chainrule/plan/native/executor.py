@@ -21,6 +21,7 @@ from chainrule.errors import ShapeError
 from chainrule.ops import Array, quiet
 from chainrule.plan.changes import changed
 from chainrule.plan.native.ir import Unsupported
+from chainrule.plan.native.loops import is_known
 from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
@@ -66,7 +67,7 @@ class Native:
     def __init__(self, program: Program, folder: Path | None = None) -> None:
         self.program = program
         self._views = views(program)
-        groups = [g for group in fuse(program) for g in self._split(group)]
+        groups = [g for group in fuse(program, is_known) for g in self._split(group)]
         self._places = {
             v: k for k, v in enumerate((*program.inputs, *program.state), start=TEAM + 1)
         }
@@ -241,7 +242,7 @@ def _steps(array: Array) -> tuple[int, ...]:
 
 def outside(program: Program) -> list[str]:
     """Return the names of the ops in a program that have no form in LLVM's language."""
-    groups = [g for g in fuse(program) if not _can_be_written(g)]
+    groups = [g for g in fuse(program, is_known) if not _can_be_written(g)]
     return [m.instruction.op.name for g in groups for m in (*g.members, *g.finish)]
 
 

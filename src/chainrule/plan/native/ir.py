@@ -36,6 +36,8 @@ def llvm_type(dtype: Dtype, memory: bool = False) -> str:
         >>> llvm_type(np.dtype(np.float32)), llvm_type(np.dtype(bool)), llvm_type(INDEX)
         ('float', 'i1', 'i64')
     """
+    if not dtype.isnative:
+        raise Unsupported(f"numbers of {dtype}, the wrong way round")
     if dtype.kind == "f" and dtype.itemsize in REAL:
         return REAL[dtype.itemsize]
     if dtype.kind in "iu":
@@ -167,6 +169,8 @@ class Register:
             return self
         if dtype.kind == "b":
             return self.ne(0)
+        if self.dtype.kind == "f" and dtype.kind in "iu" and dtype.itemsize < 4:
+            return self.to(np.int64).to(dtype)  # what is too large wraps around, as in NumPy
         how = _conversion(self.dtype, dtype)
         if not how:
             return Register(self.name, dtype, self.writer)

@@ -17,15 +17,15 @@ from typing import Any
 
 from chainrule.plan.native import special
 from chainrule.plan.native.access import Access, Memory
-from chainrule.plan.native.elementwise import apply
-from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported, Writer
-from chainrule.plan.native.reductions import SUM, Reduction, Total, reduction
+from chainrule.plan.native.elementwise import TABLE, apply
+from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported, Writer, llvm_type
+from chainrule.plan.native.reductions import REDUCTIONS, SUM, Reduction, Total, reduction
 from chainrule.plan.native.space import Halves, lines, operands
 from chainrule.plan.native.updates import STEPS
 from chainrule.plan.passes.fuse import Group, Member
-from chainrule.plan.program import Value
+from chainrule.plan.program import Instruction, Value
 
-__all__ = ["advance", "emit", "seed"]
+__all__ = ["advance", "emit", "is_known", "seed"]
 
 PIECE = 4096  # elements of a row that are summed up in one go
 
@@ -221,6 +221,17 @@ class Nest:
 
     def _put(self, member: Member, c: Register, y: Register) -> None:
         self.w.store(y, self.access.column(member.out, c))
+
+
+def is_known(instruction: Instruction) -> bool:
+    """Whether an instruction may have a form here, by its op and its dtypes."""
+    names = {*TABLE, *REDUCTIONS, *STEPS, *special.NAMES, "linear", "matrix_product"}
+    try:
+        for value in (*instruction.values, instruction.out):
+            llvm_type(value.dtype)
+    except Unsupported:
+        return False
+    return instruction.op.name in names
 
 
 # --- one member -----------------------------------------------------------------------------------

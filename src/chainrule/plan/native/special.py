@@ -20,7 +20,9 @@ from chainrule.plan.native.updates import STEPS
 from chainrule.plan.passes.fuse import Member
 from chainrule.plan.passes.views import View, row_major
 
-__all__ = ["Seed", "added", "generator", "random", "rates", "taken", "update"]
+__all__ = ["NAMES", "Seed", "added", "generator", "random", "rates", "taken", "update"]
+
+NAMES = ("add_along", "random_mask", "random_uniform", "take_along")
 
 # What a member has computed once, for all of its elements.
 Seed: TypeAlias = Mapping[str, Register]
@@ -159,10 +161,22 @@ def _rate(access: Access, value: Any) -> Any:
     return access.number(value).to(DOUBLE)
 
 
+def _crosses(access: Access, value: Any, out: View) -> bool:
+    """Whether an operand lies in the memory that a step changes, but in another order."""
+    if not isinstance(value, View):
+        return False
+    if value.base is out.base:
+        return not access.halves.over(value) or not access.halves.same(value, out)
+    here, there = value.base.array, out.base.array
+    return here is not None and there is not None and np.may_share_memory(here, there)
+
+
 def update(access: Access, member: Member, seed: Seed, c: Register | None) -> None:
     """Write a step for one element: read what it takes, put down what it gives."""
     step, dtype = STEPS[member.instruction.op.name], member.out.base.dtype
     arguments = _arguments(member)
+    if any(_crosses(access, v, member.out) for v in arguments.values()):
+        raise Unsupported("an update from memory that it changes")
     options = {name: value for name, value in arguments.items() if isinstance(value, bool)}
     element: dict[str, Register | None] = {}
     for name in step.by_element:
