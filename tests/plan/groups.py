@@ -1,8 +1,8 @@
 """Groups carried out literally, row after row, by NumPy: what a group means.
 
 Slow and plain: every member of a group runs on one row of the group's space before the next row
-begins, as in a nest of loops; sums over rows are taken after the last row, products before the
-first. Values that groups hand to each other lie in an arena, where the allocation says.
+begins, as in a nest of loops; what is summed over rows is put aside row by row; products are whole
+before the first. Values that groups hand to each other lie in an arena, where the allocation says.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Literally:
         kept = [v for v in kept if v.origin == "made"]
         self.allocation = check_allocation(plan, allocate(plan, kept), kept)
         self.memory: dict[Value, Array] = {}
+        self.rows: dict[Member, list[Array]] = {}
 
     def __call__(self, *inputs: Array) -> list[Array]:
         arena = np.full(self.allocation.size, 0xA5, np.uint8)
@@ -78,8 +79,10 @@ class Literally:
             if i == 0:
                 self._alone(member)
         elif dim is not None and dim in member.reduced:
+            seen = self.rows.setdefault(member, [])
+            seen.append(np.array(self._argument(member, member.operands[0], 0, dim, i)))
             if i == rows - 1:
-                self._member(member, None, 0)
+                self._fold(member, np.concatenate(self.rows.pop(member), axis=dim), None, 0)
         elif dim is None or member.space[dim] == 1:
             if i == 0:
                 self._member(member, None, 0)
@@ -97,14 +100,12 @@ class Literally:
         """One member on row i of dimension `dim`, or on everything."""
         what, op = role(member.instruction), member.instruction.op
         attrs: dict[str, Any] = dict(member.instruction.attrs)
-        out = self._part(member, member.out, dim, i, whole=what == "fold")
         args = [self._argument(member, v, k, dim, i) for k, v in enumerate(member.operands)]
         if what == "fold":
-            op = ops.sum if op.name == "sum_to" else op
-            attrs = {"dim": member.reduced, "keepdim": True}
-            kept = [slice(0, 1) if d in member.reduced else slice(None) for d in range(out.ndim)]
-            out = out[(*kept, ...)]
-        elif what in ("pick", "spread"):
+            self._fold(member, args[0], dim, i)
+            return
+        out = self._part(member, member.out, dim, i, whole=False)
+        if what in ("pick", "spread"):
             attrs["dim"] = -1
             args = [a[..., :1] for a in args] if what == "spread" else args
         if "shape" in attrs:
@@ -112,6 +113,13 @@ class Literally:
         y = op.forward(*args, **attrs)
         if what != "update":
             out[...] = y
+
+    def _fold(self, member: Member, x: Array, dim: int | None, i: int) -> None:
+        """A reduction of `x` to what the member gives on row i of dimension `dim`, or in all."""
+        op = ops.sum if member.instruction.op.name == "sum_to" else member.instruction.op
+        out = self._part(member, member.out, dim, i, whole=False)
+        kept = [slice(0, 1) if d in member.reduced else slice(None) for d in range(out.ndim)]
+        out[(*kept, ...)] = op.forward(x, dim=member.reduced, keepdim=True)
 
     def _argument(self, member: Member, v: Any, place: int, dim: int | None, i: int) -> Any:
         if not isinstance(v, View):

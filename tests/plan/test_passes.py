@@ -349,6 +349,12 @@ def test_nothing_is_read_elsewhere_than_where_it_is_made():
     assert told(groups) == [["exp"], ["add"]]
 
 
+def test_an_update_in_the_loops_is_made_once_at_each_index():
+    s = np.zeros(3)
+    groups = groups_of(lambda x: (ops.increment(s), ops.add(x, s))[1], X)
+    assert told(groups) == [["increment"], ["add"]]
+
+
 def test_groups_do_not_wait_for_each_other():
     def ring(x, w):
         a = ops.exp(x)
@@ -417,6 +423,22 @@ def test_a_result_may_lie_where_an_operand_dies():
     assert check_allocation(plan, allocate(plan, [B]), [B]).size == 640
     plan.append(Step((C,), (A,)))
     assert check_allocation(plan, allocate(plan, [B]), [B]).size == 2 * 640 + 64
+
+
+def test_a_group_writes_over_what_it_has_read_for_the_last_time():
+    def of(function):
+        (_, after) = steps(groups_of(lambda x: function(ops.cumsum(x, dim=0)), X))
+        return [v.name for v in after.over]
+
+    assert of(lambda v: ops.mul(ops.tanh(v), v)) == ["v0"]
+    assert of(lambda v: [y := ops.tanh(v), ops.mul(y, v)]) == []
+    assert of(lambda v: ops.add(v, ops.slice(v, key=(slice(None, None, -1),)))) == []
+    assert of(lambda v: ops.sum(v, dim=0)) == []
+
+
+def test_what_is_changed_in_place_lives_on():
+    plan = [Step((A,), ()), Step((A,), ()), Step((B,), ()), Step((), (A, B))]
+    assert check_allocation(plan, allocate(plan), ()).size == 2 * 640
 
 
 def test_what_nobody_reads_needs_its_place_only_while_it_is_made():

@@ -269,12 +269,18 @@ def _step(group: Group) -> Step:
 
 
 def _lies_under(group: Group, value: Value, made: Sequence[Value]) -> bool:
-    """Whether every member that reads `value` does so at the index at which the results lie."""
+    """Whether `value` is read only at the index at which the results lie, and before they do."""
     members = (*group.members, *group.finish)
     if group.kind == "alone" or any(m.reduced or "along" in m.instruction.op.name for m in members):
         return False
-    outs = [m.out for m in members if m.out.base in made]
-    seen = [v for m in members for v in m.operands if isinstance(v, View) and v.base is value]
+    outs = [(k, m.out) for k, m in enumerate(members) if m.out.base in made]
+    seen = [(k, v) for k, m in enumerate(members) for v in _views(m) if v.base is value]
     return all(
-        (v.strides, v.offset, v.shape) == (o.strides, o.offset, o.shape) for v in seen for o in outs
+        k <= j and (v.strides, v.offset, v.shape) == (o.strides, o.offset, o.shape)
+        for k, v in seen
+        for j, o in outs
     )
+
+
+def _views(member: Member) -> list[View]:
+    return [v for v in member.operands if isinstance(v, View)]

@@ -80,8 +80,8 @@ def lifetimes(steps: Sequence[Step], kept: Sequence[Value] = ()) -> dict[Value, 
     """
     life: dict[Value, tuple[int, int]] = {}
     for k, step in enumerate(steps):
-        life.update({v: (life[v][0], k) for v in step.read})
-        life.update(dict.fromkeys(step.made, (k, k)))
+        # What is written to again, in place, lives on.
+        life.update({v: (life.get(v, (k, k))[0], k) for v in (*step.read, *step.made)})
     life.update({v: (life[v][0], len(steps)) for v in kept})
     return life
 
@@ -115,7 +115,7 @@ def _blocks(steps: Sequence[Step], life: Mapping[Value, tuple[int, int]]) -> dic
     blocks: dict[Value, _Block] = {}
     for k, step in enumerate(steps):
         dying = [v for v in step.over if life[v][1] == k]
-        for value in step.made:
+        for value in (v for v in step.made if v not in blocks):
             under = next((v for v in dying if bytes_of(v) == bytes_of(value)), None)
             if under is None:
                 blocks[value] = _Block(_rounded(bytes_of(value)), *life[value])

@@ -34,7 +34,7 @@ class Member:
             were reduced and in those the result does not have.
         space: the group's space with 1 in the dimensions over which this member does not run: of a
             (64, 10) group (64, 1) is once a row, (1, 1) once in all. A reduction has the space of
-            what it reads.
+            what it reads; an update in the loops has the whole, others may be done over again.
     """
 
     instruction: Instruction
@@ -166,7 +166,9 @@ class Placing:
         return self.tiles and self._row in member.reduced and 0 not in member.reduced
 
     def _may_change(self, form: Form, member: Member) -> bool:
-        """Whether nobody in the loops reads elsewhere what this member changes there."""
+        """Whether it runs once at each index, and nobody reads elsewhere what it changes there."""
+        if member.space != self.space:
+            return False
         mine = {self.memory[v] for v in form.changed}
         place = (member.out.strides, member.out.offset, member.space)
         for value, view, space in self._read:

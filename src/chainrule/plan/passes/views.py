@@ -52,7 +52,8 @@ def views(program: Program) -> dict[Value, View]:
     Examples:
         >>> from chainrule import ops
         >>> from chainrule.plan.record import record
-        >>> _, program = record(lambda x: ops.flip(ops.reshape(x, shape=(2, 3)), dim=1), [np.ones(6)])
+        >>> mirror = lambda x: ops.flip(ops.reshape(x, shape=(2, 3)), dim=1)
+        >>> _, program = record(mirror, [np.ones(6)])
         >>> print(views(program)[program.outputs[0]])
         x0+2[3, -1]
     """
