@@ -250,7 +250,7 @@ def taken(step, world, count, strict=True):
 
 
 def taken_often(quick):
-    for _ in range(20):
+    for _ in range(40):
         quick(X)
 
 
@@ -314,6 +314,35 @@ def test_a_setting_that_changes_in_every_run_is_refused():
     quick = compiled(cr.no_grad()(Counting(2, 1)))
     with pytest.raises(CaptureError, match="calls of Counting is another in every"):
         taken_often(quick)
+
+
+def test_an_argument_that_the_step_changes_elsewhere_is_refused():
+    world = World()
+    quick = compiled(lambda w: world.learn((X @ world.w).sum() + w.sum()))
+    with pytest.raises(CaptureError, match=r"shares its memory .* x\.detach\(\)\.clone\(\)"):
+        taken_often(lambda _: quick(world.w.detach()))
+
+
+def test_gradients_left_switched_off_are_refused():
+    def step(x):
+        cr.set_grad_enabled(False)
+        return x * 2
+
+    quick = compiled(step)
+
+    def switched(x):
+        with cr.enable_grad():
+            quick(x)
+
+    with pytest.raises(CaptureError, match=r"leaves gradients switched on or off.*outside"):
+        taken_often(switched)
+
+
+def test_a_mode_that_the_step_sets_and_others_undo_is_refused():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
+    quick = compiled(cr.no_grad()(lambda x: model.eval()(x)))
+    with pytest.raises(CaptureError, match=r"training of \w+ is another in every run"):
+        taken_often(lambda x: model.train() and quick(x))
 
 
 def test_numbers_among_the_arguments_that_always_change_are_refused():
@@ -621,6 +650,20 @@ def test_a_buffer_exchanged_that_is_only_seen_detached():
             world.held.data = cr.ones(2)
 
     assert_alike(step, 12, between)
+
+
+@RIGHT
+def test_an_argument_that_comes_to_share_memory():
+    def step(world, w):
+        world.learn((X @ world.w).square().mean() + w.sum())
+        return w.sum()
+
+    eager, world = World(), World()
+    quick = compiled(lambda w: step(world, w))
+    for i in range(10):
+        a, b = (v.w.detach() if i > 5 else X for v in (eager, world))
+        a, b = (v.detach().reshape(-1)[:2] for v in (a, b))
+        assert_same(quick(b), step(eager, a))
 
 
 @RIGHT

@@ -29,7 +29,7 @@ from chainrule.ops.core import listen, same_shape
 from chainrule.plan.changes import changed, root
 from chainrule.plan.program import Instruction, Operand, Origin, Place, Program, Value
 
-__all__ = ["CHECK", "Recorder", "record", "user_place"]
+__all__ = ["CHECK", "Recorder", "owner", "record", "user_place"]
 
 # Frames of these files are not a person's.
 _OURS = (
@@ -189,7 +189,7 @@ class Recorder:
     def _viewed(self, op: Op, args: Sequence[Any], y: Array) -> Value | None:
         if op.kind != "view" or not isinstance(args[0], np.ndarray):
             return None
-        return self._value(args[0]) if _owner(y) is _owner(args[0]) else None
+        return self._value(args[0]) if owner(y) is owner(args[0]) else None
 
     def _heard(self, what: str, *things: Any) -> None:
         if threading.get_ident() != self._thread:
@@ -232,10 +232,10 @@ class Recorder:
         known = self._values.get(id(array))
         if known is not None:
             return known
-        owner = self._values.get(id(_owner(array)))
-        if owner is not None and owner.origin != "state":
+        whole = self._values.get(id(owner(array)))
+        if whole is not None and whole.origin != "state":
             self.refuse(
-                f"a part of {_described(owner)} was taken by NumPy and not by an operation on "
+                f"a part of {_described(whole)} was taken by NumPy and not by an operation on "
                 f"tensors{_at(user_place())}; index the tensor itself"
             )
         return self._state(array)
@@ -269,8 +269,8 @@ class Recorder:
         return Value(f"{letter}{number}", array.shape, array.dtype, origin)
 
 
-def _owner(array: Array) -> Array:
-    """The array whose memory `array` is a view of."""
+def owner(array: Array) -> Array:
+    """Return the array whose memory `array` is a view of, or itself."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array

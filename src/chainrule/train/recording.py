@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.autograd import Tensor
+from chainrule.autograd import Tensor, is_grad_enabled
 from chainrule.autograd.tape import wrap
 from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array
 from chainrule.ops.core import listen
 from chainrule.plan.compare import compare, equal
 from chainrule.plan.program import Program
-from chainrule.plan.record import Recorder
+from chainrule.plan.record import Recorder, owner
 from chainrule.train.capture import Gradients, Leaves, Surroundings
 from chainrule.train.executor import Maker
 from chainrule.train.names import Names
@@ -29,9 +29,9 @@ from chainrule.train.structure import (
 
 __all__ = ["Plan", "Recording", "Signature", "is_recording"]
 
-# How many recordings may differ in what surrounds the step, and how many plans are kept, for
-# arguments of one kind.
-_PATIENCE = 6
+# For arguments of one kind: how many plans are kept, and how many recordings may be made without
+# one of them being replayed.
+_KEPT, _PATIENCE = 6, 12
 
 
 class _Here(threading.local):
@@ -76,28 +76,44 @@ class Recording:
         recorder = Recorder(arrays)
         self.surroundings = Surroundings(leaves, names)
         args, kwargs = put_together((args, kwargs), recorder.inputs)
-        _here.recording = True
+        _here.recording, mode = True, is_grad_enabled()
         try:
             with recorder.running(), listen(self.surroundings.listen):
                 result = function(*args, **kwargs)
                 self.gradients = Gradients(self.surroundings, recorder, leaves, keep)
         finally:
             _here.recording = False
-        history = with_history(result)
-        if history:
-            recorder.refuse(history)
+        for sentence in (with_history(result), _left_on_or_off(mode)):
+            if sentence:
+                recorder.refuse(sentence)
         self.result = without_history(result)
         del result, args, kwargs
-        self._close(recorder)
+        self._close(recorder, arrays)
 
-    def _close(self, recorder: Recorder) -> None:
+    def _close(self, recorder: Recorder, arrays: Sequence[Array]) -> None:
         outputs: list[Array] = []
         self.template = mapped(self.result, lambda r: _slot(r, outputs, recorder))
         self.program = recorder.program([*outputs, *self.gradients.arrays])
         self.results = len(outputs)
         self.surroundings.close(recorder)
+        state = [v.array for v in self.program.state if v.array is not None]
+        self.changed = [a for a in state if recorder.is_changed(a)]
+        if any(np.may_share_memory(a, b) for a in arrays for b in self.changed):
+            recorder.refuse(
+                "an argument of the step shares its memory with a tensor that the step changes; "
+                "pass a copy of it, x.detach().clone()"
+            )
         self.gradients.arrays.clear()
         self.refusal = recorder.refusal or recorder.left(self.program)
+
+
+def _left_on_or_off(mode: bool) -> str:
+    if is_grad_enabled() is mode:
+        return ""
+    return (
+        "the step leaves gradients switched on or off, and a replay would not; switch them inside "
+        "of `with`, or outside of the step"
+    )
 
 
 def _slot(r: Any, outputs: list[Array], recorder: Recorder) -> Any:
@@ -139,15 +155,19 @@ class Plan:
         self._template = recording.template
         self._results = recording.results
         self._run = maker(self.program)
+        self._owners = {id(owner(a)) for a in recording.changed}
         places = {v: i for i, v in enumerate(self.program.inputs)}
         self._checks = [(f, places.get(v), v.array) for f, v in self.program.notes["checks"]]
 
-    def fits(self) -> bool:
-        """Whether everything that is no argument is as it was when the plan was recorded."""
-        return not self._surroundings.changed() and self._gradients.fit()
+    def differing(self) -> str:
+        """What, besides arguments, is not as it was when the plan was recorded; if anything."""
+        other = self._surroundings.changed()
+        return other or ("" if self._gradients.fit() else "whether there are gradients")
 
     def allows(self, arrays: Sequence[Array]) -> bool:
-        """Whether the numbers are such as were recorded: labels within classes, and the like."""
+        """Whether the arguments are such as were recorded: labels within classes, and the like."""
+        if any(id(owner(a)) in self._owners for a in arrays):
+            return False
         try:
             for check, place, array in self._checks:
                 check(array if place is None else arrays[place])
@@ -186,11 +206,17 @@ class Signature:
         self._pinned = pinned
         self._maker = maker
         self._waiting: list[Recording] = []
-        self._fruitless = 0  # recordings since the last plan
+        self._fruitless = 0  # recordings since a plan was replayed
+        self._differing = ""
 
     def plan(self) -> Plan | None:
         """The plan that fits, if there is one."""
-        return next((plan for plan in self.plans if plan.fits()), None)
+        for plan in self.plans:
+            self._differing = plan.differing()
+            if not self._differing:
+                self._fruitless = 0
+                return plan
+        return None
 
     def add(self, recording: Recording) -> None:
         """Take a recording in: the second of two that agree makes a plan.
@@ -201,24 +227,24 @@ class Signature:
         if recording.refusal:
             self._waiting.clear()
             raise recording.refusal
-        differing = "something"
+        self._be_patient()
         self._waiting = [w for w in self._waiting if not w.surroundings.replaced()]
         for first in self._waiting:
-            differing = first.surroundings.differs(recording.surroundings)
-            if not differing:
+            self._differing = first.surroundings.differs(recording.surroundings)
+            if not self._differing:
                 self._waiting.remove(first)
                 self._agree(first, recording)
-                self.plans = [*self.plans[1 - _PATIENCE :], Plan(recording, self._maker)]
-                self._fruitless = 0
+                self.plans = [*self.plans[1 - _KEPT :], Plan(recording, self._maker)]
                 return
-        self._waiting.append(recording)
+        self._waiting = [*self._waiting[1 - _KEPT :], recording]
+
+    def _be_patient(self) -> None:
         self._fruitless += 1
-        if self._fruitless >= _PATIENCE:
-            self._waiting.clear()
+        if self._fruitless > _PATIENCE:
             self._fruitless = 0
             raise CaptureError(
-                f"{differing} is another in every run, so that no two recordings are alike; leave "
-                "it as it is from step to step, or keep what changes in a tensor"
+                f"{self._differing} is another in every run, so that no recording is of use in the "
+                "next; leave it as it is from step to step, or keep what changes in a tensor"
             )
 
     def _agree(self, first: Recording, second: Recording) -> None:
