@@ -12,7 +12,8 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -56,6 +57,19 @@ def limits(environment: dict[str, str]) -> dict[str, float]:
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(run.stdout)
     return found
+
+
+@contextmanager
+def kept_busy(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Let so many processes do nothing, as fast as they can, inside the block."""
+    spin = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(spin) for _ in range(count)]
+    try:
+        yield others
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def _processor() -> str:

@@ -171,6 +171,12 @@ def test_another_loss_is_not_ranked():
     assert not far.ranked
 
 
+def test_others_are_kept_busy_no_longer_than_asked():
+    with command.machine.kept_busy(2) as others:
+        assert [other.poll() for other in others] == [None, None]
+    assert all(other.poll() is not None for other in others)
+
+
 # --- what it says -------------------------------------------------------------------------------
 
 
