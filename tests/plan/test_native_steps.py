@@ -15,7 +15,9 @@ from chainrule.errors import ShapeError
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
+from chainrule.plan.native import executor, sharing
 from chainrule.plan.native.executor import Native
+from chainrule.plan.native.threads import Team
 from chainrule.plan.passes import simplified
 from chainrule.plan.record import record
 
@@ -107,6 +109,22 @@ def test_dropout_draws_what_eager_draws(folder):
         )
         assert run is None or set(run.foreign) <= {"check"}
     np.testing.assert_allclose(*losses, rtol=2e-5)
+
+
+def test_two_threads_give_the_bits_of_one(folder, monkeypatch):
+    if not sharing.is_supported():
+        pytest.skip("this system has no threads as POSIX knows them")
+    helpers = Team(2)
+    memories = []
+    for team in (None, helpers):
+        monkeypatch.setattr(executor, "team", lambda team=team: team)
+        step = begun("digits")
+        native = compiled(step, folder)
+        for _ in range(10):
+            native(*step.batch)
+        memories.append([a.tobytes() for a in step.memory()])
+    helpers.stop()
+    assert memories[0] == memories[1]
 
 
 # --- how it is called ---------------------------------------------------------------------------
