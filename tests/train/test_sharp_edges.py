@@ -351,6 +351,19 @@ def test_numbers_among_the_arguments_that_always_change_are_refused():
         taken_often(lambda x: quick(x, next(numbers)))
 
 
+def test_a_batch_that_is_no_argument_is_refused():
+    batch = X
+    quick = compiled(lambda: batch * 2)
+
+    def again(x):
+        nonlocal batch
+        batch = x * 1
+        quick()
+
+    with pytest.raises(CaptureError, match=r"batch is another in every run.*as an argument"):
+        taken_often(again)
+
+
 def test_a_count_kept_by_the_step_is_refused():
     count = 0
 
@@ -650,6 +663,18 @@ def test_a_buffer_exchanged_that_is_only_seen_detached():
             world.held.data = cr.ones(2)
 
     assert_alike(step, 12, between)
+
+
+@RIGHT
+def test_gradients_of_what_is_made_inside():
+    def step(world, x):
+        x = x.detach().requires_grad_()
+        h = cr.ones(2, requires_grad=True)
+        loss = world.learn(((x * h) @ world.w).square().mean())
+        return loss + (x.grad * 2).sum() + h.grad.sum()
+
+    _, quick = assert_alike(step)
+    assert len(quick.program.outputs) == 1
 
 
 @RIGHT

@@ -58,9 +58,13 @@ class Leaves:
         """Put gradients that are elsewhere into the arrays that plans are bound to."""
         for leaf, home in self._homes.values():
             array = gradient(leaf)
-            if array is not None and array is not home and array.shape == home.shape:
+            if array is not None and array is not home and _alike(array, home):
                 assign(home, array)
                 leaf.grad = wrap(home)
+
+
+def _alike(a: Array, b: Array) -> bool:
+    return (a.shape, a.dtype) == (b.shape, b.dtype)
 
 
 class Surroundings:
@@ -120,6 +124,13 @@ class Surroundings:
             self.forgotten.add(key)
         self.leaves[key] = leaf, array
         self._known.known[key] = leaf
+
+    def drop_passing(self, recorder: Recorder) -> None:
+        """Forget the leaves that the step has made itself, whose gradients are its own affair."""
+        for key, (leaf, _) in list(self.leaves.items()):
+            value = recorder.value(leaf.array)
+            if value is not None and value.origin != "state":
+                del self.leaves[key], self._known.known[key]
 
     def close(self, recorder: Recorder) -> None:
         """Keep, of all that was heard of, what outlives the step."""
@@ -216,6 +227,7 @@ class Gradients:
         self.dropped: list[Traced] = []
         self.given: list[Traced] = []
         self.arrays: list[Array] = []
+        found.drop_passing(recorder)
         for key, (leaf, before) in found.leaves.items():
             if key not in found.forgotten:
                 self.required.append((leaf, before))

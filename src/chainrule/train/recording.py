@@ -244,7 +244,8 @@ class Signature:
             self._fruitless = 0
             raise CaptureError(
                 f"{self._differing} is another in every run, so that no recording is of use in the "
-                "next; leave it as it is from step to step, or keep what changes in a tensor"
+                "next; leave it as it is from step to step, keep what changes in a tensor, or give "
+                "it to the step as an argument"
             )
 
     def _agree(self, first: Recording, second: Recording) -> None:
