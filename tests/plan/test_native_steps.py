@@ -150,12 +150,30 @@ def test_outputs_are_the_callers_own(folder):
     np.testing.assert_array_equal(first, [2.0, 2.0, 2.0])
 
 
+def test_views_of_inputs_and_states_outlive_the_executor(folder):
+    state = np.arange(6.0).reshape(2, 3)
+
+    def function(x):
+        return [ops.reshape(x, shape=(6,)), ops.permute(state, dims=(1, 0)), x]
+
+    _, program = record(function, [np.zeros((2, 3))])
+    x = np.ones((3, 2)).T  # lies oddly, so that a copy is taken
+    flat, turned, whole = Native(program, folder)(x)
+    expected = state.T.copy()
+    del x, program, function
+    np.testing.assert_array_equal(flat, np.ones(6))
+    np.testing.assert_array_equal(whole, np.ones((2, 3)))
+    np.testing.assert_array_equal(turned, expected)
+
+
 def test_another_shape_or_dtype_is_refused(folder):
     _, program = record(lambda x: ops.mul(x, 2.0), [np.ones(3)])
     native = Native(program, folder)
     for wrong in (np.ones(4), np.ones(3, np.float32)):
         with pytest.raises(ShapeError, match="recorded for"):
             native(wrong)
+    with pytest.raises(ValueError, match="argument"):
+        native()
 
 
 def test_two_threads_take_turns(folder):

@@ -8,6 +8,7 @@ once, pointers are bound once, and a run of a program that is native throughout 
 from __future__ import annotations
 
 import ctypes
+import operator
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -100,12 +101,11 @@ class Native:
             The outputs: states and inputs themselves, of everything else the caller's own copy.
         """
         with self._lock:
-            for k, (x, last) in enumerate(zip(inputs, self._last, strict=True)):
-                if x is not last:
-                    self._take_input(k, x)
+            if len(inputs) != len(self._last) or not all(map(operator.is_, inputs, self._last)):
+                self._take_inputs(inputs)
             for step in self._steps:
                 step()
-            return tuple([result() for result in self._results])
+            return tuple(map(operator.call, self._results))
 
     # --- preparing ------------------------------------------------------------------------------
 
@@ -156,8 +156,12 @@ class Native:
             if value.array is not None:
                 self._table[self._places[value]] = address(value.array)
 
-    def _take_input(self, k: int, x: Array) -> None:
-        value = self.program.inputs[k]
+    def _take_inputs(self, inputs: Sequence[Array]) -> None:
+        for k, (value, x) in enumerate(zip(self.program.inputs, inputs, strict=True)):
+            if x is not self._last[k]:
+                self._take_input(k, value, x)
+
+    def _take_input(self, k: int, value: Value, x: Array) -> None:
         if x.shape != value.shape or x.dtype != value.dtype:
             raise ShapeError(
                 f"this program was recorded for {value!r}, and was given {x.dtype}"
@@ -196,31 +200,30 @@ class Native:
 
     def _array(self, view: View) -> Thunk:
         """How to get a view as an array; of inputs it is another at each run."""
-        base, place = view.base, self._places.get(view.base)
-        if base.array is not None and (view.shape, view.strides) == (
-            base.shape,
-            _steps(base.array),
-        ):
-            array = base.array
+        base = view.base
+        if base.array is not None:
+            same = (view.shape, view.strides) == (base.shape, _steps(base.array))
+            array = base.array if same else _at(address(base.array), view, base.array)
             return lambda: array
         if base.origin == "input":
-            return lambda: _at(int(self._table[place]), view)
-        start = address(self._arena) + self._offsets[base] if place is None else self._table[place]
-        array = _at(int(start), view)
+            k = self.program.inputs.index(base)
+            return lambda: _at(address(self._held[k]), view, self._held[k])
+        array = _at(address(self._arena) + self._offsets[base], view, self._arena)
         return lambda: array
 
     def _result(self, value: Value) -> Thunk:
-        view = self._views[value]
-        array = self._array(view)
-        if view.base.origin == "made":
-            return array().copy
-        return array
+        array = self._array(self._views[value])
+        if value.origin == "input":
+            k = self.program.inputs.index(value)
+            return lambda: self._held[k]
+        return array().copy if self._views[value].base.origin == "made" else array
 
 
 class _Place:
-    """Memory at an address, for NumPy."""
+    """Memory at an address, for NumPy, and its owner, who must live as long."""
 
-    def __init__(self, start: int, view: View) -> None:
+    def __init__(self, start: int, view: View, owner: Array) -> None:
+        self.owner = owner
         size = view.base.dtype.itemsize
         self.__array_interface__ = {
             "version": 3,
@@ -231,9 +234,9 @@ class _Place:
         }
 
 
-def _at(start: int, view: View) -> Array:
+def _at(start: int, view: View, owner: Array) -> Array:
     """A view as an array, its base beginning at the address `start`."""
-    return np.asarray(_Place(start, view))
+    return np.asarray(_Place(start, view, owner))
 
 
 def _steps(array: Array) -> tuple[int, ...]:
