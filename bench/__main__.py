@@ -69,6 +69,8 @@ def main(
             run.races.append(Race(workload, count, limits, found))
             run.load = (run.load[0], machine.load_average())
             run.date = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+            if keep:  # a run that is interrupted is not lost
+                run.write(HERE / "results.json")
         # The machine's best of two moments: at one of them something else may have been busy.
         for what, reached in machine.limits(environment(count)).items():
             limits[what] = max(limits[what], reached)
