@@ -95,9 +95,12 @@ def test_whose_parts_are_unknown_is_not_compiled_unasked(recorded, monkeypatch):
     trained(Own(*network()))
     trained(loss=lambda outputs, y: nn.functional.cross_entropy(outputs, y))
     heard = network()
-    heard[0].register_forward_hook(lambda *_: None)
+    handle = heard[0].register_forward_hook(lambda *_: None)
     trained(heard)
     assert not recorded
+    handle.remove()
+    trained(heard)
+    assert len(recorded) == 1
     trained(Own(*network()), compile=True)
     assert recorded
 

@@ -27,7 +27,7 @@ __all__ = ["TapeStep"]
 _EAGER_STEPS = 2
 
 # Seconds that a job must take, as predicted, to be compiled, which takes less than one.
-_WORTH = 5.0
+_WORTH = 8.0
 
 # What the prediction is made of, for one core: seconds a call, operations a second, bytes a second.
 _CALL, _SPEED, _BANDWIDTH = 8e-6, 3e10, 5e9
@@ -121,8 +121,9 @@ def _is_ours(run: Run) -> bool:
     """Whether network and loss are of this library, and nobody listens to them."""
     modules: Sequence[Any] = list(run.model.modules())
     loss = run.loss if isinstance(run.loss, nn.Module) else None
-    known = all(_is_of_library(type(m)) and "_hooks" not in vars(m) for m in modules)
-    heard = any(p.hooks for p in run.model.parameters())
+    known = all(_is_of_library(type(m)) for m in modules)
+    heard = any(any(vars(m).get("_hooks", {}).values()) for m in modules)
+    heard = heard or any(p.hooks for p in run.model.parameters())
     return known and not heard and _is_of_library(run.loss if loss is None else type(loss))
 
 
