@@ -259,6 +259,21 @@ def test_sums_of_float64_lose_nothing_over_many_pieces(folder):
     assert abs(y - (1e6 + 1e-3)) < 1e-9
 
 
+@pytest.mark.parametrize("shape", [(3, 9001, 300), (1, 70_000, 33), (10, 3000, 784)], ids=str)
+def test_products_far_longer_than_wide(shape, folder):
+    m, k, n = shape
+    rng = np.random.default_rng(5)
+    g, x = (rng.normal(size=s).astype(np.float32) for s in ((k, m), (k, n)))
+
+    def slope(g, x):
+        return ops.mul(ops.matrix_product(ops.permute(g, dims=(1, 0)), x), 2.0)
+
+    (y,), native = run_natively(slope, [g, x], folder)
+    assert not native.foreign
+    exact = 2 * g.T.astype(np.float64) @ x
+    np.testing.assert_allclose(y, exact, atol=4e-6 * k**0.5 * 10, rtol=1e-4)
+
+
 # --- several loops in one -----------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from chainrule.plan.native import blas, sharing
 from chainrule.plan.native.choice import choose, is_for_blas
 from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, follows
 from chainrule.plan.native.factors import product_of, rows_of
-from chainrule.plan.native.ir import Unsupported, Writer
+from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported, Writer
 from chainrule.plan.native.loops import emit
 from chainrule.plan.native.products import Kernel, Product, write
 from chainrule.plan.native.threads import shares
@@ -28,6 +28,9 @@ __all__ = ["ARENA", "SCRATCH", "TEAM", "Module"]
 
 # The first places of the table of pointers; inputs and states come after them.
 ARENA, SCRATCH, TEAM = 0, 1, 2
+
+# Bytes that stay in the second cache beside others, and that certainly do not.
+NEAR, FAR = 2**18, 2**23
 
 
 class GroupMemory:
@@ -168,7 +171,7 @@ class Module:
     def _product(self, w: Writer, memory: GroupMemory, group: Group) -> None:
         """Write a product and what follows on it: on each piece where that goes, else after it."""
         factors = product_of(group)
-        together = follows(group) and len(group.members) > 1
+        together = follows(group) and len(group.members) > 1 and not deep(factors.product)
         near = group if together else rows_of(group)
         bias = factors.bias_over(near.space)
         epilogue = Epilogue(near, bias) if together or bias else None
@@ -178,12 +181,42 @@ class Module:
             c = memory.pointer(out)
         else:
             product, c = replace(product, c=None), "null"
-        context = epilogue.before(w, memory) if epilogue else "null"
-        kernel = self._kernel(product, epilogue)
         a, b = factors.pointers(w, memory)
-        self._call(w, memory, product, kernel, f"ptr {a}, ptr {b}, ptr {c}, ptr {context}")
+        depth = deep(product)
+        if depth and epilogue is None:
+            self._in_slices(w, memory, product, depth, (a, b, c))
+        else:
+            context = epilogue.before(w, memory) if epilogue else "null"
+            kernel = self._kernel(product, epilogue)
+            self._call(w, memory, product, kernel, f"ptr {a}, ptr {b}, ptr {c}, ptr {context}")
         if not together and (group.members[1:] or group.finish):
             emit(w, replace(group, kind="loop", members=group.members[1:]), memory)
+
+    def _in_slices(
+        self, w: Writer, memory: GroupMemory, p: Product, depth: int, pointers: tuple[str, str, str]
+    ) -> None:
+        """Write a product as a sum of products of so many rows of B, each read from memory once."""
+        a, b, c = pointers
+        zeros = w.number(0, p.dtype)
+        with w.loop(p.m * p.n, parallel=True) as i:
+            w.store(zeros, w.at(c, p.dtype, i))
+
+        def add(size: int, start: Number) -> None:
+            product = replace(p, k=size, c=None)
+            adding = self._writer()
+            add_piece(adding, p)
+            after = self._add(adding.function(self._name("adding"), PARAMETERS), inline=True)
+            name = self._name("product")
+            kernel = write(self._writer(), product, choose(product), name, after)
+            self._add(kernel.text)
+            here = w.at(a, p.dtype, w.number(start, INDEX) * p.a[1])
+            there = w.at(b, p.dtype, w.number(start, INDEX) * p.b[0])
+            self._call(w, memory, product, kernel, f"ptr {here}, ptr {there}, ptr null, ptr {c}")
+
+        with w.loop(p.k // depth) as turn:
+            add(depth, turn * depth)
+        if p.k % depth:
+            add(p.k % depth, p.k - p.k % depth)
 
     def _kernel(self, product: Product, epilogue: Epilogue | None) -> Kernel:
         """The function of a product; those that nothing follows on are shared."""
@@ -218,3 +251,27 @@ class Module:
         self.shared = True
         who = f"ptr {memory.table(TEAM)}, ptr @{kernel.name}"
         w.do(f"call void @together({who}, {arguments}, i64 {kernel.units}, i64 {count})")
+
+
+def deep(p: Product) -> int:
+    """How many rows of B to take at a time where it is far longer than wide, else 0.
+
+    A tile goes down all of B: many times, a few columns each, through memory that lies far apart.
+    """
+    row = p.n * p.dtype.itemsize
+    far = p.b[1] == 1 and p.k * row > FAR and p.m * row <= NEAR // 4 and not is_for_blas(p)
+    return max(1, NEAR // row) if far else 0
+
+
+def add_piece(w: Writer, p: Product) -> None:
+    """Write an epilogue that adds a piece to the matrix in the context."""
+    row, column, rows, columns, step = (
+        Register(name, INDEX, w) for name in ("%row", "%column", "%rows", "%columns", "%step")
+    )
+    with w.loop(rows) as i:
+        here = w.at("%piece", p.dtype, i * step)
+        there = w.at("%context", p.dtype, (row + i) * p.n + column)
+        with w.loop(columns, parallel=True) as j:
+            place = w.at(there, p.dtype, j)
+            y = w.load(place, p.dtype) + w.load(w.at(here, p.dtype, j), p.dtype)
+            w.store(y, place)
