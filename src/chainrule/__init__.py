@@ -167,6 +167,7 @@ if TYPE_CHECKING:
     from chainrule import convert, data, draw, init, io, layers, nn, optim, picture, scalar, train
     from chainrule.io import load, save
     from chainrule.train import fit
+    from chainrule.train.compiled import compile
 
 __version__ = "0.1.0"
 
@@ -187,6 +188,7 @@ _LATER = {
     "picture": "chainrule.picture",
     "scalar": "chainrule.scalar",
     "train": "chainrule.train",
+    "compile": "chainrule.train.compiled",
     "fit": "chainrule.train",
     "load": "chainrule.io",
     "save": "chainrule.io",
@@ -234,6 +236,7 @@ __all__ = [
     "chunk",
     "clamp",
     "clip",
+    "compile",
     "convert",
     "cos",
     "cosh",

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 __all__ = [
+    "CaptureError",
     "ChainruleError",
     "DataError",
     "GradientError",
@@ -55,6 +56,10 @@ class OptionError(ChainruleError, ValueError):
 
 class GradientError(ChainruleError, RuntimeError):
     """A gradient that cannot be computed, or one that does not stand up to a check."""
+
+
+class CaptureError(ChainruleError, RuntimeError):
+    """A step that cannot be recorded, because a replay would not do what the step does."""
 
 
 class MissingExtraError(ChainruleError, ImportError):

@@ -1,11 +1,15 @@
-"""Writing a file whole or not at all (floor 0, the standard library only)."""
+"""Writing a file whole or not at all, and where to keep what can be made again (floor 0).
+
+The standard library only.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-__all__ = ["replace_bytes", "replace_text"]
+__all__ = ["cache_folder", "replace_bytes", "replace_text"]
 
 
 def replace_bytes(path: str | os.PathLike[str], content: bytes) -> None:
@@ -42,3 +46,23 @@ def replace_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 def replace_text(path: str | os.PathLike[str], text: str) -> None:
     """`replace_bytes` for text, as UTF-8 with line feeds."""
     replace_bytes(path, text.encode("utf-8"))
+
+
+def cache_folder() -> Path:
+    """Return the folder of this package in the user's cache; it need not exist.
+
+    XDG_CACHE_HOME where it is set (and absolute, as its specification asks), else the local
+    application data on Windows, else `~/.cache`.
+
+    Examples:
+        >>> cache_folder().name
+        'chainrule'
+    """
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(xdg):
+        return Path(xdg, "chainrule")
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        if local:
+            return Path(local, "chainrule")
+    return Path(os.path.expanduser("~"), ".cache", "chainrule")

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.autograd.tape import wrap
 from chainrule.autograd.tensor import Tensor
 from chainrule.backend.dtypes import as_dtype, get_default_dtype
+from chainrule.ops.core import constant
 
 __all__ = [
     "arange",
@@ -28,7 +29,7 @@ __all__ = [
 
 def _made(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
     wanted = get_default_dtype() if dtype is None else as_dtype(dtype)
-    out: Tensor = wrap(np.asarray(array).astype(wanted, copy=False))
+    out: Tensor = wrap(constant(np.asarray(array).astype(wanted, copy=False)))
     return out.requires_grad_() if requires_grad else out
 
 

@@ -47,12 +47,14 @@ class Generator:
     """
 
     def __init__(self, seed: int | None = None) -> None:
+        self.state = ops.new_state(0)
         self.manual_seed(int.from_bytes(os.urandom(8), "little") if seed is None else seed)
 
     def manual_seed(self, seed: int) -> Generator:
         """Start over from `seed`, and return the generator."""
         self._seed = int(seed)
-        self.state = ops.new_state(self._seed)
+        # In place: whoever recorded a step draws from this array.
+        ops.assign(self.state, ops.new_state(self._seed))
         return self
 
     def initial_seed(self) -> int:
@@ -65,7 +67,7 @@ class Generator:
 
     def set_state(self, state: ops.Array) -> None:
         """Go on from where `get_state` was called."""
-        np.copyto(self.state, state)
+        ops.assign(self.state, state)
 
 
 default_generator = Generator()
@@ -172,8 +174,8 @@ def randint(low: int, high: int, size: Sequence[int], generator: Generator | Non
     if high <= low:
         raise OptionError(f"randint needs low < high, got {low} and {high}")
     unit = ops.random_uniform(state_of(generator), shape=tuple(size), dtype=np.float64)
-    whole = np.minimum(np.floor(unit * (high - low)), math.nextafter(high - low, 0)) + low
-    return _finished(whole, np.int64, requires_grad=False)
+    below = ops.minimum(ops.floor(ops.mul(unit, high - low)), math.nextafter(high - low, 0))
+    return _finished(ops.cast(ops.add(below, low), dtype=np.dtype(np.int64)), np.int64, False)
 
 
 def randperm(n: int, generator: Generator | None = None) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.autograd.tape import backpropagate, wrap
 from chainrule.autograd.tensor import Tensor, seed
 from chainrule.errors import GradientError
+from chainrule.ops import clone
 
 __all__ = ["backward", "grad"]
 
@@ -105,4 +106,4 @@ def grad(
 def _owned(g: Any, create_graph: bool) -> Any:
     if g is None or create_graph:
         return g
-    return wrap(np.array(g))
+    return wrap(np.asarray(clone(g)))

@@ -13,6 +13,7 @@ collect, when the last tensor on it goes.
 from __future__ import annotations
 
 import itertools
+import operator
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +24,8 @@ import numpy as np
 
 from chainrule.backend.dtypes import get_default_dtype, promoted
 from chainrule.errors import GradientError, ShapeError
-from chainrule.ops import Array, Ghost, Op, add, cast, perform, run, where
-from chainrule.ops.core import READERS
+from chainrule.ops import Array, Ghost, Op, add, cast, clone, perform, run, where
+from chainrule.ops.core import LISTENERS, READERS, tell
 
 __all__ = ["Node", "Traced", "backpropagate", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
@@ -32,6 +33,8 @@ Value: TypeAlias = Any
 Hook: TypeAlias = Callable[[Any], Any]
 
 _order = itertools.count()
+_by_order = operator.attrgetter("order")
+_blank = object.__new__
 
 
 class _Mode(threading.local):
@@ -134,19 +137,32 @@ class Node:
         keeper: a reference to the tensor that asked to keep its gradient.
     """
 
-    version = 0
-    stamp = 0
-    constants: Sequence[Traced] = ()
-    hooks: list[Hook] | None = None
-    keeper: weakref.ref[Traced] | None = None
-    xs: list[Value] | None
-    y: Value
-    parents: list[Node | Traced | None]
+    __slots__ = (
+        "__weakref__", "attrs", "constants", "hooks", "keeper", "op", "order", "parents", "stamp",
+        "version", "xs", "y",
+    )  # fmt: skip
 
-    def __init__(self, op: Op, attrs: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        op: Op,
+        attrs: Mapping[str, Any],
+        parents: list[Node | Traced | None],
+        xs: list[Value],
+        y: Value,
+        constants: Sequence[Traced],
+        stamp: int,
+    ) -> None:
         self.op = op
         self.attrs = attrs
+        self.parents = parents
+        self.xs: list[Value] | None = xs
+        self.y = y
+        self.constants = constants
+        self.stamp = stamp
         self.order = next(_order)
+        self.version = 0
+        self.hooks: list[Hook] | None = None
+        self.keeper: weakref.ref[Traced] | None = None
 
     def __repr__(self) -> str:
         return f"<{self.op.name}>"
@@ -168,8 +184,12 @@ class Node:
                 f"the values saved by {self.op.name} were freed by an earlier backward(); to go "
                 "through the same graph twice, call the first with retain_graph=True"
             )
-        read = (p for p, x in zip(self.parents, self.xs) if p is not None and type(x) is not Ghost)
-        now = sum(v.version for v in (*read, *self.constants))
+        now = 0
+        for parent, x in zip(self.parents, self.xs):
+            if parent is not None and type(x) is not Ghost:
+                now += parent.version
+        for constant in self.constants:
+            now += constant.version
         if now != self.stamp or (self.version and not isinstance(self.y, Ghost)):
             raise GradientError(
                 f"a value that the gradient of {self.op.name} needs was changed in place after it "
@@ -210,7 +230,7 @@ class Traced:
 
 def wrap(array: Array, node: Node | None = None) -> Any:
     """Return a tensor around `array`, made by `node`."""
-    out = object.__new__(Traced.plain)
+    out = _blank(Traced.plain)
     out.array = array
     if node is not None:
         out.node = node
@@ -220,62 +240,72 @@ def wrap(array: Array, node: Node | None = None) -> Any:
 
 def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
     """Perform `op` on the arrays inside `args` and note it on the tape."""
-    arrays = []
+    if LISTENERS:
+        tell("tensors", args)
+    arrays: list[Value] = []
+    parents: list[Node | Traced | None] = []
     wanted, bit = 0, 1  # a bit for each argument whose gradient may be asked for
     for a in args:
+        parent: Node | Traced | None = None
         if isinstance(a, Traced):
             arrays.append(a.array)
             if a.needs_grad:
+                parent = a.node or a
                 wanted |= bit
         else:
             arrays.append(a)
+        parents.append(parent)
         bit <<= 1
     y = perform(op, arrays, attrs)
-    if op.kind == "update":
+    kind = op.kind
+    if kind == "update":
         mark_changed(args[0])
         return args[0]
     if type(y) is not np.ndarray:
         y = np.asarray(y)
-    if op.kind in ("elementwise", "reduce"):
+    dtype = y.dtype
+    if kind == "elementwise" or kind == "reduce":  # noqa: PLR1714  # `in` takes twice as long
         for x in arrays:
-            if type(x) is np.ndarray and x.dtype is not y.dtype:
-                dtype = _promoted_otherwise(op, arrays, y.dtype)
-                if dtype is not None:
-                    return run(op, _in_dtype(op, args, dtype), attrs)
+            if type(x) is np.ndarray and x.dtype is not dtype:
+                wished = _promoted_otherwise(op, arrays, dtype)
+                if wished is not None:
+                    return run(op, _in_dtype(op, args, wished), attrs)
                 break
-    if wanted and _mode.enabled and op.differentiable and y.dtype.kind in "fc":
-        return wrap(y, _noted(op, args, arrays, y, attrs, wanted))
+    if wanted and _mode.enabled and op.differentiable and dtype.kind in "fc":
+        return wrap(y, _noted(op, args, attrs, parents, arrays, y, op.saved(wanted, len(arrays))))
     return wrap(y)
 
 
 def _noted(
     op: Op,
     args: Sequence[Value],
+    attrs: Mapping[str, Any],
+    parents: list[Node | Traced | None],
     arrays: list[Value],
     y: Array,
-    attrs: Mapping[str, Any],
-    wanted: int,
+    read: tuple[bool, tuple[bool, ...]],
 ) -> Node:
-    """The node of a call, keeping those values that its rules will read."""
-    node = Node(op, attrs)
-    reads_y, reads = op.saved(wanted, len(arrays))
-    node.y = y if reads_y else Ghost(y.shape, y.dtype)
-    node.xs = arrays
-    node.parents = parents = []
-    for i, a in enumerate(args):
-        parent: Node | Traced | None = None
-        if isinstance(a, Traced):
-            if a.needs_grad:
-                parent = a.node or a
-            if not reads[i]:
-                arrays[i] = Ghost(a.array.shape, a.array.dtype)
-            elif parent is not None:
-                node.stamp += parent.version
-            else:
-                node.constants = (*node.constants, a)
-                node.stamp += a.version
-        parents.append(parent)
-    return node
+    """The node of a call, with those values that its rules `read` and ghosts of the others."""
+    reads_y, reads = read
+    constants: tuple[Traced, ...] = ()
+    stamp = 0
+    for i, parent in enumerate(parents):
+        if not reads[i]:
+            if isinstance(args[i], Traced):
+                arrays[i] = _ghost_of(args[i])
+        elif parent is not None:
+            stamp += parent.version
+        elif isinstance(args[i], Traced):
+            constants = (*constants, args[i])
+            stamp += args[i].version
+    kept = y if reads_y else Ghost(y.shape, y.dtype)
+    return Node(op, attrs, parents, arrays, kept, constants, stamp)
+
+
+def _ghost_of(a: Traced) -> Ghost:
+    """The ghost of a value: that which its node keeps, if it keeps one."""
+    kept = None if a.node is None else a.node.y
+    return kept if type(kept) is Ghost else Ghost(a.array.shape, a.array.dtype)
 
 
 def mark_changed(a: Traced) -> None:
@@ -325,10 +355,10 @@ def _reachable(roots: Sequence[Node]) -> list[Node]:
     waiting = list(seen)
     while waiting:
         for parent in waiting.pop().parents:
-            if isinstance(parent, Node) and parent not in seen:
+            if type(parent) is Node and parent not in seen:
                 seen.add(parent)
                 waiting.append(parent)
-    return sorted(seen, key=lambda node: node.order)
+    return sorted(seen, key=_by_order)
 
 
 def _leading_to(nodes: Sequence[Node], targets: set[int]) -> set[int]:
@@ -355,25 +385,28 @@ class _Walk:
         """Add `g`, which others may hold too if `shared`, to the gradient waiting for `to`."""
         key = id(to)
         before = self.waiting.get(key)
-        self.waiting[key] = g if before is None else add(before, g)
-        if before is None and shared:
-            self.shared.add(key)
-        elif before is not None:
+        if before is None:
+            self.waiting[key] = g
+            if shared:
+                self.shared.add(key)
+        else:
+            self.waiting[key] = add(before, g)
             self.shared.discard(key)
-        if isinstance(to, Traced):
+        if not isinstance(to, Node):
             self.leaves[key] = to
 
-    def through(self, node: Node, g: Value, wanted: Callable[[Any], bool]) -> None:
-        """Apply the rules of `node` to `g` and hand the results to its parents."""
+    def through(self, node: Node, g: Value, wanted: set[int] | None) -> None:
+        """Apply the rules of `node` to `g` and hand the results to those parents `wanted`."""
         xs, y = node.saved()
         if self.create_graph:
             xs = [_boxed(x, parent) for x, parent in zip(xs, node.parents)]
             y = y if isinstance(y, Ghost) else wrap(y, node)
+        op, attrs = node.op, node.attrs
         for i, parent in enumerate(node.parents):
-            if parent is None or not wanted(parent):
+            if parent is None or (wanted is not None and id(parent) not in wanted):
                 continue
-            rule = node.op.rule(i)
-            gradient = None if rule is None else rule(g, y, *xs, **node.attrs)
+            rule = op.rule(i)
+            gradient = None if rule is None else rule(g, y, *xs, **attrs)
             if gradient is None:
                 continue
             if gradient.dtype is not xs[i].dtype:  # where two formats met
@@ -391,7 +424,7 @@ def _boxed(x: Value, parent: Node | Traced | None) -> Value:
 def _hooked(hooks: Sequence[Hook] | None, g: Value, create_graph: bool) -> Value:
     for hook in hooks or ():
         # A copy: what a hook does to it changes no other gradient.
-        changed = hook(g if create_graph else wrap(np.array(g)))
+        changed = hook(g if create_graph else wrap(clone(g)))
         if changed is None:
             continue
         if np.shape(_array(changed)) != g.shape:
@@ -426,24 +459,20 @@ def backpropagate(
     """
     walk = _Walk(create_graph)
     nodes = _reachable([r.node for r in roots if r.node is not None])
-    keys = None if targets is None else {id(t.node or t) for t in targets}
-    leading = None if keys is None else _leading_to(nodes, keys)
-
-    def wanted(parent: Node | Traced) -> bool:
-        if leading is None or keys is None:
-            return True
-        return id(parent) in leading or id(parent) in keys
-
+    keys = {id(t.node or t) for t in targets or ()}
+    wanted = None if targets is None else keys | _leading_to(nodes, keys)
     found: dict[int, Value] = {}
     for root, g in zip(roots, gradients):
         walk.give(root.node or root, g, shared=True)
     with set_grad_enabled(create_graph), np.errstate(all="ignore"):
         for node in reversed(nodes):
             g = walk.waiting.pop(id(node), None)
-            if g is not None and (leading is None or id(node) in leading):
-                g = _hooked(node.hooks, g, create_graph)
-                _keep(node, g)
-                if keys is not None and id(node) in keys:
+            if g is not None and (wanted is None or id(node) in wanted):
+                if node.hooks:
+                    g = _hooked(node.hooks, g, create_graph)
+                if node.keeper is not None:
+                    _keep(node, g)
+                if id(node) in keys:
                     found[id(node)] = g
                 walk.through(node, g, wanted)
             if not retain_graph:
@@ -462,6 +491,8 @@ def _keep(node: Node, g: Value) -> None:
 
 
 def _accumulate(leaf: Traced, g: Value, shared: bool) -> None:
+    if LISTENERS:
+        tell("gradient", leaf)
     if leaf.grad is not None:
         leaf.grad = add(leaf.grad, g)
     elif isinstance(g, Traced):
@@ -469,4 +500,4 @@ def _accumulate(leaf: Traced, g: Value, shared: bool) -> None:
     else:
         # Its own memory, not what another gradient or a view shares: it may be changed in place.
         own = not shared and type(g) is np.ndarray and g.base is None
-        leaf.grad = wrap(g if own else np.array(g))
+        leaf.grad = wrap(g if own else np.asarray(clone(g)))

@@ -27,6 +27,7 @@ from chainrule.autograd.tape import (
 )
 from chainrule.backend.dtypes import DType, as_dtype, get_default_dtype
 from chainrule.errors import GradientError, OptionError, ShapeError
+from chainrule.ops.core import LISTENERS, constant, peek, tell
 
 __all__ = ["Size", "Tensor", "as_tensor", "from_numpy", "tensor"]
 
@@ -127,7 +128,8 @@ class Tensor(Methods, Traced):
     """
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
-        self.array = np.array(_array_of(data, dtype))
+        found = _array_of(data, dtype)
+        self.array = np.asarray(ops.clone(found)) if LISTENERS else np.array(found)
         if requires_grad:
             self.requires_grad_()
 
@@ -184,6 +186,8 @@ class Tensor(Methods, Traced):
         return tuple(s // self.array.itemsize for s in self.array.strides)
 
     def __repr__(self) -> str:
+        if LISTENERS:
+            tell("number", "print", self.array)
         body = np.array2string(
             self.array,
             separator=", ",
@@ -203,7 +207,7 @@ class Tensor(Methods, Traced):
         return f"tensor({', '.join([body, *notes])})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.array.item(), spec) if self.array.ndim == 0 and spec else repr(self)
+        return format(self.item(), spec) if self.array.ndim == 0 and spec else repr(self)
 
     def __len__(self) -> int:
         if not self.array.ndim:
@@ -230,7 +234,7 @@ class Tensor(Methods, Traced):
         return out
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self.array == _array_of(value)).any())
+        return bool(self.eq(as_tensor(value)).any())
 
     def __bool__(self) -> bool:
         return bool(self._only("bool()"))
@@ -255,6 +259,8 @@ class Tensor(Methods, Traced):
                 f"{purpose} takes a tensor of one element, got shape {self.array.shape}; "
                 "reduce it first, for example with .sum(), .any() or .all()"
             )
+        if LISTENERS:
+            tell("number", purpose, self.array)
         return self.array.reshape(()).item()
 
     def item(self) -> Any:
@@ -267,6 +273,8 @@ class Tensor(Methods, Traced):
 
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""
+        if LISTENERS:
+            tell("number", "tolist()", self.array)
         return self.array.tolist()
 
     # --- NumPy ----------------------------------------------------------------------------------
@@ -282,9 +290,13 @@ class Tensor(Methods, Traced):
             raise GradientError(
                 "numpy() on a tensor that needs a gradient would lose it; use x.detach().numpy()"
             )
+        if LISTENERS:
+            tell("number", "numpy()", self.array)
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ops.Array:
+        if LISTENERS:
+            tell("number", "NumPy", self.array)
         return np.array(self.array, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -439,6 +451,8 @@ class Tensor(Methods, Traced):
 
     def detach(self) -> Tensor:
         """Return the same numbers, in the same memory, without their history."""
+        if LISTENERS:
+            tell("tensors", (self,))
         return wrap(self.array)
 
     @property
@@ -458,12 +472,26 @@ class Tensor(Methods, Traced):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         static, arrays = ops.split_key(key, self.shape)
-        value = value if isinstance(value, Traced) else np.asarray(value, dtype=self.array.dtype)
+        if not isinstance(value, (Traced, np.ndarray)):
+            value = constant(np.asarray(value, dtype=self.array.dtype))
         if self._tracked(value):
             self._become(ops.index_put(self, value, *arrays, key=static))
         else:
-            self.array[_plain_key(key)] = np.asarray(value)
+            self._put(static, arrays, value.array if isinstance(value, Traced) else value)
             mark_changed(self)
+
+    def _put(self, static: tuple[Any, ...], arrays: list[Any], value: ops.Array) -> None:
+        """Put `value` at a key, in place and through the door."""
+        if arrays or any(isinstance(k, bool) for k in static):
+            indices = [peek(a) for a in arrays]
+            ops.assign(self.array, ops.index_put(self.array, value, *indices, key=static))
+        else:
+            # With `...` a single element is a view too.
+            whole = static if Ellipsis in static else (*static, Ellipsis)
+            hole = ops.slice(self.array, key=whole)
+            if value.ndim > hole.ndim:  # leading dimensions of size 1 do not count
+                value = ops.reshape(value, shape=value.shape[value.ndim - hole.ndim :])
+            ops.assign(hole, value)
 
     # --- in place -------------------------------------------------------------------------------
 
@@ -493,7 +521,7 @@ class Tensor(Methods, Traced):
             self.array, self.node = result.array, result.node
             self.needs_grad = result.needs_grad
         else:
-            np.copyto(self.array, result.array, casting="same_kind")
+            ops.assign(self.array, result.array)
             mark_changed(self)
         return self
 
@@ -541,7 +569,7 @@ class Tensor(Methods, Traced):
     def fill_(self, value: Any) -> Tensor:
         """Put `value` everywhere, in place."""
         number = value.item() if isinstance(value, Tensor) else value
-        return self._become(wrap(np.full(self.shape, number, dtype=self.dtype)))
+        return self._become(wrap(constant(np.full(self.shape, number, dtype=self.dtype))))
 
     def zero_(self) -> Tensor:
         """Put 0 everywhere, in place."""
@@ -552,7 +580,7 @@ class Tensor(Methods, Traced):
     def new_zeros(self, *size: Any) -> Tensor:
         """Return zeros of shape `size` in this tensor's dtype."""
         shape = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
-        return wrap(np.zeros(shape, dtype=self.dtype))
+        return wrap(constant(np.zeros(shape, dtype=self.dtype)))
 
     def new_tensor(self, data: Any) -> Tensor:
         """Return `data` as a tensor in this tensor's dtype."""
@@ -565,14 +593,16 @@ Traced.plain = Tensor
 def _array_of(data: Any, dtype: Any = None) -> ops.Array:
     """The numbers in `data` as an array, in the format that PyTorch would give them."""
     if isinstance(data, Traced):
+        if LISTENERS:
+            tell("tensors", (data,))
         found = data.array
     elif isinstance(data, (np.ndarray, np.generic)):
-        found = np.asarray(data)
+        found = data if isinstance(data, np.ndarray) else constant(np.asarray(data))
     else:
-        found = _of_lists(data, rounded=dtype is None)
+        found = constant(_of_lists(data, rounded=dtype is None))
     if found.dtype.kind not in "fiubcO":
         raise OptionError(f"a tensor holds numbers, got {found.dtype}: {data!r:.60}")
-    return found if dtype is None else found.astype(as_dtype(dtype), copy=False)
+    return found if dtype is None else np.asarray(ops.cast(found, dtype=as_dtype(dtype)))
 
 
 def _of_lists(data: Any, *, rounded: bool) -> ops.Array:
@@ -594,13 +624,11 @@ def _of_lists(data: Any, *, rounded: bool) -> ops.Array:
 def _unwrapped(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [_unwrapped(v) for v in data]
-    return data.array if isinstance(data, Traced) else data
-
-
-def _plain_key(key: Any) -> Any:
-    if isinstance(key, tuple):
-        return tuple(_plain_key(k) for k in key)
-    return key.array if isinstance(key, Traced) else key
+    if not isinstance(data, Traced):
+        return data
+    if LISTENERS:
+        tell("number", "a list", data.array)
+    return data.array
 
 
 def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
@@ -617,7 +645,7 @@ def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
                 f"backward() starts from one number, this tensor has shape {root.array.shape}; "
                 "reduce it first, for example with .mean(), or give gradient="
             )
-        start = np.ones_like(root.array)
+        start = constant(np.ones_like(root.array))
     else:
         start = _array_of(gradient)
         if start.shape != root.array.shape:
@@ -625,7 +653,7 @@ def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
                 f"the gradient has shape {start.shape}, the tensor {root.array.shape}; "
                 "they must be equal"
             )
-        start = start.astype(root.array.dtype, copy=False)
+        start = np.asarray(ops.cast(start, dtype=root.array.dtype))
     if create_graph:
         return gradient if isinstance(gradient, Traced) else wrap(start)
     return start

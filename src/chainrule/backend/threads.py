@@ -37,17 +37,20 @@ _before: list[int] = []  # their numbers of threads when `policy` was entered
 
 
 def _available() -> int:
-    """How many threads this process has cores for, or fewer where the BLAS was told so."""
-    if _libraries:
-        return _natural
+    """How many threads this process has cores for."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def get_num_threads() -> int:
-    """Return how many threads large products may use: as set, or as many as there are cores."""
-    return _allowed or _available()
+    """Return how many threads large products may use.
+
+    As many as were set; else as there are cores, or fewer where the BLAS was told so.
+    """
+    if not _allowed:
+        _blas()
+    return _allowed or _natural
 
 
 def set_num_threads(n: int) -> None:

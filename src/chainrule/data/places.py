@@ -8,32 +8,13 @@ folders and names; it reads no data.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
+
+from chainrule.files import cache_folder
 
 __all__ = ["VARIABLE", "cache_folder", "places"]
 
 VARIABLE = "CHAINRULE_DATA"
-
-
-def cache_folder() -> Path:
-    """Return the folder of this package in the user's cache; it need not exist.
-
-    XDG_CACHE_HOME where it is set (and absolute, as its specification asks), else the local
-    application data on Windows, else `~/.cache`.
-
-    Examples:
-        >>> cache_folder().name
-        'chainrule'
-    """
-    xdg = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(xdg):
-        return Path(xdg, "chainrule")
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        if local:
-            return Path(local, "chainrule")
-    return Path(os.path.expanduser("~"), ".cache", "chainrule")
 
 
 def places(name: str, data_dir: Path | str | None = None) -> list[Path]:

@@ -7,6 +7,7 @@ running values.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ from chainrule.ops import (
     tanh,
 )
 from chainrule.ops import log_sigmoid as logsigmoid
+from chainrule.ops.core import checked, constant
 
 __all__ = [
     "avg_pool2d",
@@ -127,17 +129,19 @@ def embedding(index: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
         >>> embedding(tensor([1]), tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor([[3., 4.]])
     """
-    numbers = np.asarray(index)
-    if numbers.dtype.kind not in "iu":
-        raise DataError(f"an embedding is looked up by integers, got {numbers.dtype}")
-    count = weight.shape[0]
-    if numbers.size and not 0 <= numbers.min() <= numbers.max() < count:
-        wrong = numbers.min() if numbers.min() < 0 else numbers.max()
-        raise DataError(f"index {wrong} is outside the {count} embeddings 0 to {count - 1}")
+    checked(partial(_are_rows, count=weight.shape[0]), index)
     if padding_idx is not None:
-        fixed = (np.arange(count) == padding_idx)[:, None]
+        fixed = constant((np.arange(weight.shape[0]) == padding_idx)[:, None])
         weight = ops.where(fixed, weight.detach(), weight)
-    return ops.getitem(weight, index if isinstance(index, Tensor) else numbers)
+    return ops.getitem(weight, index if isinstance(index, Tensor) else np.asarray(index))
+
+
+def _are_rows(index: ops.Array, count: int) -> None:
+    if index.dtype.kind not in "iu":
+        raise DataError(f"an embedding is looked up by integers, got {index.dtype}")
+    if index.size and not 0 <= index.min() <= index.max() < count:
+        wrong = index.min() if index.min() < 0 else index.max()
+        raise DataError(f"index {wrong} is outside the {count} embeddings 0 to {count - 1}")
 
 
 def batch_norm(

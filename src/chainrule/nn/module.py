@@ -21,6 +21,7 @@ from chainrule.errors import (
     did_you_mean,
 )
 from chainrule.ops import assign
+from chainrule.ops.core import LISTENERS, SETTINGS, tell
 
 __all__ = ["Module", "Parameter"]
 
@@ -94,6 +95,8 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward(self, x); write one")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if LISTENERS:
+            tell("module", self)
         hooks = self.__dict__.get("_hooks")
         try:
             if hooks is None:
@@ -125,14 +128,20 @@ class Module:
     # --- parts ----------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        lost = isinstance(self.__dict__.get(name), Parameter)
-        if lost and value is not None and not isinstance(value, Parameter):
+        before = self.__dict__.get(name)
+        if isinstance(before, Parameter) and value is not None and not isinstance(value, Parameter):
             raise OptionError(
                 f"{type(self).__name__}.{name} is a parameter, and a {type(value).__name__} in its "
                 "place would not be learned; set it to Parameter(...), or change its values with "
                 f"{name}.copy_(...) inside no_grad()"
             )
+        if before is not value:
+            SETTINGS.changes += 1
         object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        SETTINGS.changes += 1
+        object.__delattr__(self, name)
 
     def _set_part(self, name: str, value: Any) -> None:
         if not name or "." in name or hasattr(type(self), name):
@@ -264,6 +273,8 @@ class Module:
         """Forget the gradients, or set them to zero."""
         for p in self.parameters():
             if set_to_none or p.grad is None:
+                if LISTENERS:
+                    tell("forgotten", p)
                 p.grad = None
             else:
                 p.grad.zero_()

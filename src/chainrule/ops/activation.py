@@ -7,6 +7,7 @@ import math
 from chainrule.errors import OptionError
 from chainrule.ops.core import Value, composite
 from chainrule.ops.elementwise import (
+    abs,
     add,
     clip,
     div,
@@ -21,7 +22,6 @@ from chainrule.ops.elementwise import (
     minimum,
     mul,
     neg,
-    relu,
     sigmoid,
     sub,
     tanh,
@@ -109,7 +109,7 @@ def log_sigmoid(x: Value) -> Value:
         >>> log_sigmoid(np.array([0.0, -1000.0])).round(4)
         array([-6.931e-01, -1.000e+03])
     """
-    return sub(minimum(x, 0.0), log1p(exp(neg(add(relu(x), relu(neg(x)))))))
+    return sub(minimum(x, 0.0), log1p(exp(neg(abs(x)))))
 
 
 @composite

@@ -50,11 +50,13 @@ Value: TypeAlias = Any
 Rule: TypeAlias = Callable[..., Value]
 Reader: TypeAlias = Callable[["Op", Sequence[Value], Mapping[str, Any]], Value]
 Watcher: TypeAlias = Callable[["Op", Sequence[Value], Mapping[str, Any], Value], None]
+Listener: TypeAlias = Callable[..., None]
 
 REGISTRY: dict[str, Op] = {}
 COMPOSITES: dict[str, Callable[..., Value]] = {}
 READERS: dict[type, Reader] = {}
 WATCHERS: list[Watcher] = []
+LISTENERS: list[Listener] = []
 
 # Division by zero, overflow and the like give IEEE's infinities and NaN without a warning, as in
 # PyTorch. Used as a decorator on the forward bodies that can meet them.
@@ -151,9 +153,11 @@ class Op:
 
     def rule(self, i: int) -> Rule | None:
         """Return the vector-Jacobian product for array argument `i`."""
-        if self.vjp is None or isinstance(self.vjp, tuple):
-            return self.vjp[i] if self.vjp is not None else None
         many = self.vjp
+        if isinstance(many, tuple):
+            return many[i]
+        if many is None:
+            return None
         return lambda g, y, *xs, **attrs: many(i, g, y, *xs, **attrs)
 
     def saved(self, wanted: int, count: int) -> tuple[bool, tuple[bool, ...]]:
@@ -223,12 +227,14 @@ def run(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
 def perform(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
     """The inner half of the door, for a reader that has taken its values apart: on arrays alone."""
     try:
-        y = op.forward(*args, **attrs)
+        y = op.forward(*args, **attrs) if attrs else op.forward(*args)
     except (ValueError, IndexError, TypeError) as error:
         raise _explained(op, args, attrs, error) from None
     if type(y) is not np.ndarray:
         y = _as_number(args, y)
     if WATCHERS:
+        if isinstance(y, np.generic):  # an object of its own: all that are true are one np.True_
+            y = np.asarray(y)
         for watcher in WATCHERS:
             watcher(op, args, attrs, y)
     return y
@@ -275,6 +281,64 @@ def watch(watcher: Watcher) -> Iterator[None]:
         yield
     finally:
         WATCHERS.remove(watcher)
+
+
+# --- beside the door ----------------------------------------------------------------------------
+
+
+class Settings:
+    """How often anything that is no array, but decides what is computed, has been set.
+
+    Attributes:
+        changes: a count; equal counts mean that nothing has been set in between.
+    """
+
+    changes = 0
+
+
+SETTINGS = Settings()
+
+
+def tell(what: str, *things: Any) -> None:
+    """Tell whoever records a step of something that no operation shows.
+
+    Callers ask `if LISTENERS` first, which is all that it costs where nobody records.
+    """
+    for listener in LISTENERS:
+        listener(what, *things)
+
+
+@contextmanager
+def listen(listener: Listener) -> Iterator[None]:
+    """Let `listener(what, *things)` hear what is told inside the block."""
+    LISTENERS.append(listener)
+    try:
+        yield
+    finally:
+        LISTENERS.remove(listener)
+
+
+def constant(array: Array) -> Array:
+    """Say that `array`, which no operation made, holds the same numbers in every run."""
+    if LISTENERS:
+        tell("constant", array)
+    return array
+
+
+def peek(x: Value) -> Array:
+    """The numbers in x, for a look that a `checked` repeats in every run."""
+    return np.asarray(getattr(x, "array", x))
+
+
+def checked(check: Callable[[Array], None], x: Value) -> None:
+    """Let `check` raise if it dislikes the numbers in x, now and in every run that is recorded."""
+    array = peek(x)
+    check(array)
+    if LISTENERS:
+        tell("check", array, check)
+
+
+# --- the registry -------------------------------------------------------------------------------
 
 
 def register(op: Op) -> Op:

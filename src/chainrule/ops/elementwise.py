@@ -25,6 +25,7 @@ from chainrule.ops.core import (
     primitive,
     quiet,
     register,
+    run,
     same_shape,
 )
 from chainrule.ops.erf import erf_body
@@ -41,7 +42,7 @@ def derived(i: int, local: Rule | float | None) -> Rule | None:
         formula = local
 
         def rule(g: Value, y: Value, *xs: Value, **attrs: Any) -> Value:
-            return unbroadcast(mul(g, formula(y, *xs, **attrs)), xs[i].shape)
+            return unbroadcast(run(mul, (g, formula(y, *xs, **attrs)), {}), xs[i].shape)
 
         rule.formula = formula  # type: ignore[attr-defined]
         return rule

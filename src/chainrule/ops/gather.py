@@ -6,10 +6,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from chainrule.errors import DataError, ShapeError
-from chainrule.ops.core import Array, Shape, Value, composite, normal_dim, primitive
+from chainrule.ops.core import (
+    Array,
+    Shape,
+    Value,
+    checked,
+    composite,
+    constant,
+    normal_dim,
+    primitive,
+)
 from chainrule.ops.elementwise import add, cast, eq
 from chainrule.ops.shape import ARRAY, index, unsqueeze
 
@@ -90,7 +101,7 @@ def _along(index: Array, dim: int) -> tuple[Array, ...]:
     shape=lambda shape, index, src, *, dim: _added_shape(src, index, shape, dim),
     vjp=[
         lambda g, _y, _x, index, _src, *, dim: put_along(
-            g, index, np.zeros(_src.shape, _src.dtype), dim=dim
+            g, index, constant(np.zeros(_src.shape, _src.dtype)), dim=dim
         ),
         None,
         lambda g, _y, _x, index, _src, *, dim: take_along(g, index, dim=dim),
@@ -132,7 +143,7 @@ def scatter(x: Value, dim: int, index: Value, src: Value) -> Value:
         array([[0., 0., 5.]])
     """
     if isinstance(src, (int, float)):
-        src = np.full(index.shape, src, dtype=x.dtype)
+        src = constant(np.full(index.shape, src, dtype=x.dtype))
     return put_along(x, index, src, dim=dim)
 
 
@@ -179,12 +190,15 @@ def one_hot(index: Value, num_classes: int = -1) -> Array:
         array([[1, 0, 0],
                [0, 0, 1]])
     """
-    low, high = (f(np.asarray(index), initial=0) for f in (np.min, np.max))
     if num_classes == -1:
-        num_classes = int(high) + 1
-    if low < 0 or high >= num_classes:
+        num_classes = int(np.max(np.asarray(index), initial=0)) + 1
+    checked(partial(_are_classes, count=num_classes), index)
+    return cast(eq(unsqueeze(index, -1), constant(np.arange(num_classes))), dtype=np.int64)
+
+
+def _are_classes(index: Array, count: int) -> None:
+    low, high = np.min(index, initial=0), np.max(index, initial=0)
+    if low < 0 or high >= count:
         raise DataError(
-            f"index {low if low < 0 else high} is outside the {num_classes} classes "
-            f"0 to {num_classes - 1}"
+            f"index {low if low < 0 else high} is outside the {count} classes 0 to {count - 1}"
         )
-    return cast(eq(unsqueeze(index, -1), np.arange(num_classes)), dtype=np.int64)

@@ -7,13 +7,14 @@ are an error here, not a broadcast: (N, 1) against (N,) would silently compare a
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DataError, OptionError, ShapeError, did_you_mean
 from chainrule.ops.activation import log_sigmoid, log_softmax
-from chainrule.ops.core import Array, Value, composite
+from chainrule.ops.core import Array, Value, checked, composite, constant, peek
 from chainrule.ops.elementwise import (
     abs,
     add,
@@ -24,7 +25,9 @@ from chainrule.ops.elementwise import (
     exp,
     gt,
     log,
+    log1p,
     lt,
+    maximum,
     mul,
     ne,
     neg,
@@ -125,7 +128,10 @@ def smooth_l1_loss(x: Value, target: Value, reduction: str = "mean", beta: float
 
 
 def _checked_labels(target: Value, classes: int, ignore_index: int | None = None) -> None:
-    labels = np.asarray(target)
+    checked(partial(_are_labels, classes=classes, ignore_index=ignore_index), target)
+
+
+def _are_labels(labels: Array, classes: int, ignore_index: int | None) -> None:
     if labels.dtype.kind not in "iu":
         raise DataError(
             f"class labels must be integers from 0 to {classes - 1}, got {labels.dtype}; "
@@ -175,10 +181,11 @@ def _picked(scores: Value, target: Value, weight: Value, ignore_index: int) -> t
 def _nll(scores: Value, target: Value, weight: Value, reduction: str, ignore_index: int) -> Value:
     """Negative log likelihood of `target` under log-probabilities `scores` (..., C)."""
     _one_label_a_row(scores, target)
-    _checked_labels(target, scores.shape[-1], ignore_index)
-    if weight is None and not _has(target, ignore_index):
+    if weight is None and not _may_have(target, ignore_index):
+        _checked_labels(target, scores.shape[-1])
         chosen = take_along(scores, unsqueeze(target, -1), dim=-1)
         return _reduced(neg(reshape(chosen, shape=tuple(target.shape))), reduction)
+    _checked_labels(target, scores.shape[-1], ignore_index)
     loss, factor = _picked(scores, target, weight, ignore_index)
     return _mean_over(loss, factor) if reduction == "mean" else _reduced(loss, reduction)
 
@@ -190,11 +197,12 @@ def _mean_over(loss: Value, factor: Value) -> Value:
     return where(nothing, math.nan, div(sum(loss), where(nothing, 1.0, total)))
 
 
-def _has(target: Value, ignore_index: int) -> bool:
-    labels = np.asarray(target)
-    if ignore_index < 0:  # no label of a class is that low, so the lowest tells
-        return bool(labels.size and labels.min() <= ignore_index)
-    return bool((labels == ignore_index).any())
+def _may_have(target: Value, ignore_index: int) -> bool:
+    """Whether there may be labels to ignore: if not, the check of the labels refuses them."""
+    if ignore_index >= 0:
+        return True
+    labels = peek(target)  # no label of a class is that low, so the lowest tells
+    return bool(labels.size and labels.min() <= ignore_index)
 
 
 @composite
@@ -284,7 +292,7 @@ def _uniform_part(
     scores: Value, target: Value, weight: Value, reduction: str, ignore_index: int
 ) -> Value:
     """What smoothing adds: the cross-entropy against equal probabilities."""
-    if weight is None and not _has(target, ignore_index):
+    if weight is None and not _may_have(target, ignore_index):
         return _reduced(neg(mean(scores, dim=-1)), reduction)
     weighted = scores if weight is None else mul(scores, weight)
     loss = mul(sum(weighted, dim=-1), -1 / scores.shape[-1])
@@ -328,7 +336,7 @@ def multi_margin_loss(
         short = square(short)
     if weight is not None:
         short = mul(short, unsqueeze(index_select(weight, 0, target), -1))
-    others = ne(unsqueeze(target, -1), np.arange(x.shape[-1]))
+    others = ne(unsqueeze(target, -1), constant(np.arange(x.shape[-1])))
     return _reduced(mul(sum(mul(short, others), dim=-1), 1 / x.shape[-1]), reduction)
 
 
@@ -380,7 +388,7 @@ def binary_cross_entropy(
         np.float64(0.6931)
     """
     _same(x, target)
-    _probabilities(np.asarray(x))
+    checked(_probabilities, x)
     yes, no = _bounded_log(x), _bounded_log(sub(1.0, x))
     loss = neg(add(mul(target, yes), mul(sub(1.0, target), no)))
     return _reduced(loss if weight is None else mul(loss, weight), reduction)
@@ -410,6 +418,8 @@ def binary_cross_entropy_with_logits(
 ) -> Value:
     """Binary cross-entropy of sigmoid(x), safe for scores of any size.
 
+    That is max(x, 0) - target x + ln(1 + e^-|x|).
+
     Args:
         x: scores, any shape.
         target: probabilities of the same shape.
@@ -422,11 +432,11 @@ def binary_cross_entropy_with_logits(
         np.float64(0.0)
     """
     _same(x, target)
-    yes, no = log_sigmoid(x), log_sigmoid(neg(x))
-    positive = mul(target, yes)
-    if pos_weight is not None:
-        positive = mul(positive, pos_weight)
-    loss = neg(add(positive, mul(sub(1.0, target), no)))
+    if pos_weight is None:
+        loss = add(sub(maximum(x, 0.0), mul(target, x)), log1p(exp(neg(abs(x)))))
+    else:
+        positive = mul(mul(target, log_sigmoid(x)), pos_weight)
+        loss = neg(add(positive, mul(sub(1.0, target), log_sigmoid(neg(x)))))
     return _reduced(loss if weight is None else mul(loss, weight), reduction)
 
 

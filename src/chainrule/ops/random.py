@@ -84,7 +84,7 @@ def random_normal(state: Array, shape: Shape, dtype: Any = np.float32) -> Array:
     """
     count = math.prod(shape)
     half = (count + 1) // 2
-    u = random_uniform(state, shape=(2, half), dtype=np.float64)
+    u = random_uniform.forward(state, shape=(2, half), dtype=np.float64)
     radius = np.sqrt(-2 * np.log1p(-u[0]))
     angle = (2 * math.pi) * u[1]
     y = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]

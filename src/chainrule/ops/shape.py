@@ -22,6 +22,7 @@ from chainrule.ops.core import (
     Value,
     broadcast_shape,
     composite,
+    constant,
     normal_dim,
     normal_dims,
     primitive,
@@ -512,7 +513,7 @@ def split_key(key: Any, shape: Shape) -> tuple[tuple[Any, ...], list[Any]]:
         if not _is_index_array(k):
             static.append(int(k) if isinstance(k, np.integer) else k)
             continue
-        a = np.asarray(k) if isinstance(k, list) else k
+        a = constant(np.asarray(k)) if isinstance(k, list) else k
         if a.dtype == bool and a.ndim:
             _sliced(shape, key=_plain(key))  # a mask of another shape is an error
             places = [*np.nonzero(np.asarray(a))]
@@ -543,7 +544,7 @@ def _index_put_vjp(
     i: int, g: Value, _y: Value, _x: Value, _v: Value, *indices: Value, key: Any
 ) -> Value:
     if i == 0:
-        hole = np.zeros((), dtype=_x.dtype)
+        hole = constant(np.zeros((), dtype=_x.dtype))
         return index_put(g, hole, *indices, key=key)
     if i == 1:
         taken = index(g, *indices, key=key) if indices else slice(g, key=key)

@@ -18,6 +18,7 @@ from chainrule import ops
 from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
 from chainrule.ops import Array
+from chainrule.ops.core import SETTINGS
 from chainrule.optim.group import ParamGroup
 
 __all__ = ["load", "packed"]
@@ -149,6 +150,7 @@ def _take_over(
     state: dict[str, Any], values: Mapping[str, Array], fresh: Mapping[str, Tensor]
 ) -> None:
     """Make `state` what was saved; nothing saved means: as before the first step."""
+    SETTINGS.changes += 1
     # Emptied rather than dropped, for a recorded step has the arrays. The one thing this does not
     # bring back is that SGD leaves its first gradient undampened.
     if not values:

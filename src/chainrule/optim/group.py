@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.errors import OptionError, did_you_mean
 from chainrule.ops import Array
+from chainrule.ops.core import LISTENERS, SETTINGS, tell
 from chainrule.optim.number import as_numbers
 
 __all__ = ["ParamGroup"]
@@ -47,17 +48,24 @@ class ParamGroup(MutableMapping[str, Any]):
         value = self._values[name]
         if name not in self._numbers:
             return value
+        if LISTENERS:
+            tell("option", name)
         found = value.tolist()
         return tuple(found) if value.ndim else found
 
     def __setitem__(self, name: str, value: Any) -> None:
+        if LISTENERS:
+            tell("option", name)
         if name not in self._numbers:
             self._values[name] = value
+            SETTINGS.changes += 1
             return
         fresh = np.array(as_numbers(name, value), dtype=np.float64)
         kept = self._values.setdefault(name, fresh)
         if kept.shape != fresh.shape:
             raise OptionError(f"{name} is {self[name]}, so it cannot become {value!r:.60}")
+        if kept.any() != fresh.any():  # what is 0 is switched off
+            SETTINGS.changes += 1
         np.copyto(kept, fresh)
 
     def __delitem__(self, name: str) -> None:

@@ -17,6 +17,7 @@ from chainrule import ops
 from chainrule.autograd import Tensor, enable_grad, no_grad, zeros, zeros_like
 from chainrule.errors import OptionError, did_you_mean
 from chainrule.ops import Array
+from chainrule.ops.core import LISTENERS, SETTINGS, tell
 from chainrule.optim import checkpoint
 from chainrule.optim.group import ParamGroup
 from chainrule.optim.number import AT_LEAST_0, Allowed
@@ -126,6 +127,7 @@ class Optimizer:
         self._check_options(options)
         self._check_params(options["params"], options.get("param_names"))
         self.param_groups.append(ParamGroup(options, self.numbers))
+        SETTINGS.changes += 1
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         """Let the options of a group pass, or raise an `OptionError`."""
@@ -166,6 +168,8 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none:
+                    if LISTENERS:
+                        tell("forgotten", p)
                     p.grad = None
                 elif p.grad is not None:
                     p.grad = p.grad.detach()
@@ -183,6 +187,8 @@ class Optimizer:
         Raises:
             ShapeError: a gradient has not the shape of its parameter.
         """
+        if LISTENERS:
+            tell("optimizer", self)
         loss = None
         if closure is not None:
             with enable_grad():

@@ -77,7 +77,7 @@ class RMSprop(Optimizer):
 
     def _state_names(self, group: ParamGroup) -> tuple[str, ...]:
         names: tuple[str, ...] = ("step", "square_avg")
-        names += ("momentum_buffer",) if group["momentum"] else ()
+        names += ("momentum_buffer",) if group.array("momentum") else ()
         return names + (("grad_avg",) if group["centered"] else ())
 
     def _update(self, p: Tensor, group: ParamGroup) -> None:

@@ -86,7 +86,7 @@ class SGD(Optimizer):
             )
 
     def _state_names(self, group: ParamGroup) -> tuple[str, ...]:
-        return ("momentum_buffer",) if group["momentum"] else ()
+        return ("momentum_buffer",) if group.array("momentum") else ()
 
     def _update(self, p: Tensor, group: ParamGroup) -> None:
         # From a buffer of zeros and undampened, the first v comes out as g itself.

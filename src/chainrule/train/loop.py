@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.train.callbacks import Callback
 from chainrule.train.run import History, Loss, Metric, Run, Step
+from chainrule.train.step import TapeStep
 
 __all__ = ["LOSSES", "OPTIMIZERS", "SCHEDULES", "chosen", "evaluate", "fit", "predict"]
 
@@ -103,6 +103,7 @@ def fit(
     generator: Generator | None = None,
     threads: int | None = None,
     history: History | None = None,
+    compile: bool | str = "auto",
     progress: bool = True,
 ) -> History:
     """Train `model` on `data`.
@@ -130,6 +131,9 @@ def fit(
         generator: where the order of the examples comes from; the default one if `None`.
         threads: the most processor threads to use.
         history: where to put the figures, for who may be interrupted; a new one if `None`.
+        compile: record the step and replay it, quicker. "auto" does so for networks and losses of
+            this library, in jobs of more than some seconds; `True` for your own too, and from the
+            first step, raising a `CaptureError` where a replay would not do what the step does.
         progress: whether to show it.
 
     Returns:
@@ -162,7 +166,7 @@ def fit(
     if isinstance(schedule, str):
         schedule = chosen("schedule", schedule, SCHEDULES)(optimizer, epochs, len(loader))
     _are_parts(callbacks, schedule)
-    step = _step_of(step, max_grad_norm)
+    step = _step_of(step, max_grad_norm, compile, callbacks)
     run = Run(
         model,
         optimizer,
@@ -317,35 +321,23 @@ def _epoch(
     _tell(run, "on_epoch_end", callbacks)
 
 
-def _step_of(own: Step | None, max_grad_norm: float | None) -> Step:
+def _step_of(
+    own: Step | None,
+    max_grad_norm: float | None,
+    compile: bool | str,
+    callbacks: Sequence[Callback],
+) -> Step:
     """A person's own step, or that of the tape."""
     if own is None:
-        return functools.partial(_tape_step, max_grad_norm=max_grad_norm)
+        watched = any(type(c).on_step_end is not Callback.on_step_end for c in callbacks)
+        return TapeStep(max_grad_norm, compile, keep_gradients=watched)
     if not callable(own):
         raise OptionError(f"step must be a function of run, x and y, got {_kind(own)}")
+    if compile is True:
+        raise OptionError("compile=True does not apply to a step of your own; compile it yourself")
     if max_grad_norm is not None:
         raise OptionError("max_grad_norm does not apply to a step of your own; clip in the step")
     return own
-
-
-def _tape_step(run: Run, x: Tensor, y: Tensor, max_grad_norm: float | None) -> tuple[float, Array]:
-    run.optimizer.zero_grad()
-    outputs = run.model(x)
-    loss = run.loss(outputs, y)
-    if not isinstance(loss, Tensor) or loss.numel() != 1:
-        raise OptionError(f"the loss must return a tensor of one number, got {_loss_kind(loss)}")
-    value = run.finite(loss.item())
-    loss.backward()
-    if max_grad_norm is not None:
-        from chainrule.autograd.clip import clip_grad_norm_
-
-        clip_grad_norm_(run.model.parameters(), max_grad_norm)
-    run.optimizer.step()
-    return value, outputs.detach().array
-
-
-def _loss_kind(loss: Any) -> str:
-    return f"a shape of {tuple(loss.shape)}" if isinstance(loss, Tensor) else _kind(loss)
 
 
 def _measured(run: Run, loader: DataLoader) -> dict[str, float]:

@@ -96,6 +96,9 @@ class Progress(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         """Write the epoch's figures."""
+        if run.notice:
+            self._bar.console.print(run.notice, soft_wrap=True, markup=False)
+            run.notice = ""
         every = -(-run.epochs // self.lines)
         if run.epoch % every and run.epoch not in (1, run.epochs) and not run.stopped:
             return

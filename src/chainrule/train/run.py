@@ -56,6 +56,7 @@ class Run:
         started: when, by `time.perf_counter`.
         step_loss: of the last step.
         stopped: why the run is to end; empty if it is not.
+        notice: a line to be shown to the person, once.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Run:
         self.started = time.perf_counter()
         self.step_loss = math.nan
         self.stopped = ""
+        self.notice = ""
         self._sums: dict[str, float] = {}
         self._count = 0
 

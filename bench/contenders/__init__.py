@@ -1,0 +1,35 @@
+"""The contenders, one file for each library; a file is read in the process that runs it alone."""
+
+from __future__ import annotations
+
+import importlib
+
+from bench.contender import Contender
+
+# By name on the command line: the file here, and the class in it. The first is the judge of losses.
+CONTENDERS = {
+    "numpy": ("by_hand", "ByHand"),
+    "eager": ("ours", "Eager"),
+    "compiled": ("ours", "Compiled"),
+    "replayed": ("ours", "Replayed"),
+    "fit": ("ours", "Fit"),
+    "torch": ("pytorch", "PyTorch"),
+    "torch-foreach": ("pytorch", "Foreach"),
+    "torch-fused": ("pytorch", "Fused"),
+    "torch-compile": ("pytorch", "Compiled"),
+    "jax": ("xla", "JaxStep"),
+    "jax-scan": ("xla", "JaxScan"),
+    "sklearn": ("scikit", "ScikitLearn"),
+    "onnxruntime": ("onnx_runtime", "OnnxRuntime"),
+    "micrograd": ("scalars", "Micrograd"),
+    "scalars-eager": ("scalars", "ScalarsEager"),
+    "scalars-numpy": ("scalars", "ScalarsNumPy"),
+    "scalars-native": ("scalars", "ScalarsNative"),
+}
+
+
+def contender(name: str) -> type[Contender]:
+    """Return a contender's class by its name."""
+    file, kind = CONTENDERS[name]
+    found: type[Contender] = getattr(importlib.import_module(f"bench.contenders.{file}"), kind)
+    return found

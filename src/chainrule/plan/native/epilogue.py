@@ -1,0 +1,121 @@
+"""What follows a product, done on each piece of the result while it is at hand (floor 2).
+
+Bias, activation, mask and the optimiser's step of the parameter whose gradient the product is
+become a function of a piece, as `products` wants it. What they compute once for the whole group
+(rates, the place in a sequence of random numbers) is put into the context before the product and
+read from there. A product whose result nobody else reads leaves no trace in memory.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.plan.native.access import Access, Memory
+from chainrule.plan.native.ir import INDEX, Number, Register, Writer
+from chainrule.plan.native.loops import advance, seed
+from chainrule.plan.native.space import Halves
+from chainrule.plan.native.updates import STEPS
+from chainrule.plan.passes.fuse import Group, Member
+from chainrule.plan.passes.views import View
+
+__all__ = ["PARAMETERS", "Epilogue", "follows"]
+
+PARAMETERS = "ptr %piece, i64 %step, i64 %row, i64 %column, i64 %rows, i64 %columns, ptr %context"
+WORD = np.dtype(np.uint64)
+
+
+def follows(group: Group) -> bool:
+    """Whether everything in a group of a product can be done piece by piece."""
+    if group.finish or len(group.space) != 2 or math.prod(group.space) < 2:
+        return False
+    ops = [m.instruction.op for m in group.members[1:]]
+    return all(op.kind in ("elementwise", "random") or op.name in STEPS for op in ops)
+
+
+class Epilogue:
+    """What follows a product.
+
+    Args:
+        group: of the product, all of whose other members follow piece by piece.
+        bias: what is added to every row first, over the group's space.
+    """
+
+    def __init__(self, group: Group, bias: View | None) -> None:
+        self.group, self.bias = group, bias
+        self.product, *self.rest = group.members
+        self.context: list[tuple[Member, str, Any]] = []  # whose number, its name and dtype
+
+    def _access(self, w: Writer, memory: Memory) -> Access:
+        halves = Halves(replace(self.group, members=tuple(self.rest)), split=1)
+        made = {m.out.base: m for m in self.group.members}
+        return Access(w, halves, memory, made, set(self.group.outputs))
+
+    def before(self, w: Writer, memory: Memory) -> str:
+        """Write, before the product, what is computed once; return where the context is."""
+        access = self._access(w, memory)
+        numbers: list[Register] = []
+        for member in self.rest:
+            own = dict(seed(access, member))
+            if access.halves.once(member):
+                advance(access, member, own, None)
+                own = {"": access.made_once(member)}
+            self.context += [(member, name, y.dtype) for name, y in own.items()]
+            numbers += own.values()
+        place = memory.scratch(len(numbers) + 1, WORD)
+        w.do(f"store ptr %table, ptr {place}")
+        for k, number in enumerate(numbers, start=1):
+            w.store(number, w.at(place, WORD, k))
+        return place
+
+    def on_piece(self, w: Writer, memory: Memory) -> None:
+        """Write what is done on a piece of the result."""
+        access = self._access(w, memory)
+        seeds: dict[Member, dict[str, Register]] = {m: {} for m in self.rest}
+        for k, (member, name, dtype) in enumerate(self.context, start=1):
+            seeds[member][name] = w.load(w.at("%context", WORD, k), dtype)
+            if not name:
+                access.remember(member, seeds[member][name])
+        members = [m for m in self.rest if not access.halves.once(m)]
+        row, column, rows, columns, step = (
+            Register(name, INDEX, w) for name in ("%row", "%column", "%rows", "%columns", "%step")
+        )
+        with w.loop(rows) as i:
+            if 0 in access.halves.outer:
+                access.index[0] = row + i
+            for view in self._views(members):
+                access.prepare(view)
+            line = w.at("%piece", self.product.out.base.dtype, i * step)
+            with w.loop(columns, parallel=True) as j:
+                self._element(access, members, seeds, w.at(line, self._dtype, j), column + j)
+
+    @property
+    def _dtype(self) -> Any:
+        return self.product.out.base.dtype
+
+    def _views(self, members: list[Member]) -> list[View]:
+        own = [v for m in members for v in (*m.operands, m.out) if isinstance(v, View)]
+        bias = [self.bias] if self.bias else []
+        return [v for v in (*bias, *own) if len(v.shape) == len(self.group.space)]
+
+    def _element(
+        self,
+        access: Access,
+        members: list[Member],
+        seeds: dict[Member, dict[str, Register]],
+        place: str,
+        c: Register,
+    ) -> None:
+        """Write what is done on one number of a piece."""
+        y, value = access.w.load(place, self._dtype), self.product.out.base
+        if self.bias:
+            bias: Number = access.operand(self.bias, c)
+            y = y + bias
+            if value in access.kept:
+                access.w.store(y, place)
+        access.cell = {value: y}
+        for member in members:
+            advance(access, member, seeds[member], c)

@@ -1,0 +1,337 @@
+"""Writing LLVM's language: registers with operators, memory, and loops (floor 2).
+
+A `Writer` collects the lines of one function. A `Register` is a value in it that knows its NumPy
+dtype; its operators write instructions, exactly NumPy's ones: nothing is contracted or reordered
+unless it is asked for by `flags`. A bool is one bit in a register and a byte in memory.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import numpy as np
+
+__all__ = ["Number", "Register", "Unsupported", "Writer", "literal", "llvm_type"]
+
+Dtype: TypeAlias = "np.dtype[Any]"
+
+BOOL, INDEX = np.dtype(np.bool_), np.dtype(np.int64)
+REAL = {4: "float", 8: "double"}
+
+
+class Unsupported(Exception):  # noqa: N818 - not an error: NumPy takes over
+    """An instruction that cannot be written as machine code: its NumPy body has to run."""
+
+
+def llvm_type(dtype: Dtype, memory: bool = False) -> str:
+    """Return LLVM's name of a dtype, in a register or in memory.
+
+    Raises:
+        Unsupported: it has none here.
+
+    Examples:
+        >>> llvm_type(np.dtype(np.float32)), llvm_type(np.dtype(bool)), llvm_type(INDEX)
+        ('float', 'i1', 'i64')
+    """
+    if not dtype.isnative:
+        raise Unsupported(f"numbers of {dtype}, the wrong way round")
+    if dtype.kind == "f" and dtype.itemsize in REAL:
+        return REAL[dtype.itemsize]
+    if dtype.kind in "iu":
+        return f"i{8 * dtype.itemsize}"
+    if dtype.kind == "b":
+        return "i8" if memory else "i1"
+    raise Unsupported(f"numbers of {dtype}")
+
+
+def literal(number: Any, dtype: Dtype) -> str:
+    """Return a number as LLVM writes it in `dtype`.
+
+    Examples:
+        >>> literal(0.5, np.dtype(np.float32)), literal(True, BOOL), literal(3, INDEX)
+        ('0x3FE0000000000000', '1', '3')
+    """
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            exact = float(dtype.type(number))
+        return f"0x{struct.unpack('<Q', struct.pack('<d', exact))[0]:016X}"
+    return str(int(bool(number)) if dtype.kind == "b" else int(number))
+
+
+class Register:
+    """A value in a function; its operators write instructions."""
+
+    __slots__ = ("dtype", "name", "writer")
+
+    def __init__(self, name: str, dtype: Dtype, writer: Writer) -> None:
+        self.name, self.dtype, self.writer = name, dtype, writer
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def typed(self) -> str:
+        """Its type and name."""
+        return f"{llvm_type(self.dtype)} {self.name}"
+
+    def _binary(self, real: str, whole: str, other: Number, flags: str = "") -> Register:
+        name = f"{real} {flags}".strip() if self.dtype.kind == "f" else whole
+        text = f"{name} {self.typed}, {self.writer.number(other, self.dtype)}"
+        return self.writer.line(text, self.dtype)
+
+    def __add__(self, other: Number) -> Register:
+        return self._binary("fadd", "or" if self.dtype.kind == "b" else "add", other)
+
+    def __sub__(self, other: Number) -> Register:
+        return self._binary("fsub", "sub", other)
+
+    def __mul__(self, other: Number) -> Register:
+        return self._binary("fmul", "and" if self.dtype.kind == "b" else "mul", other)
+
+    def __truediv__(self, other: Number) -> Register:
+        return self._binary("fdiv", "sdiv", other)
+
+    def __and__(self, other: Number) -> Register:
+        return self._binary("", "and", other)
+
+    def __or__(self, other: Number) -> Register:
+        return self._binary("", "or", other)
+
+    def __xor__(self, other: Number) -> Register:
+        return self._binary("", "xor", other)
+
+    def __lshift__(self, other: Number) -> Register:
+        return self._binary("", "shl", other)
+
+    def __rshift__(self, other: Number) -> Register:
+        return self._binary("", "ashr" if self.dtype.kind == "i" else "lshr", other)
+
+    def __neg__(self) -> Register:
+        if self.dtype.kind == "f":
+            return self.writer.line(f"fneg {self.typed}", self.dtype)
+        return self.writer.number(0, self.dtype) - self
+
+    def plus(self, other: Number) -> Register:
+        """The sum, of which LLVM may change the order."""
+        return self._binary("fadd", "add", other, "reassoc nsz")
+
+    def times(self, other: Number) -> Register:
+        """The product, of which LLVM may change the order."""
+        return self._binary("fmul", "mul", other, "reassoc nsz")
+
+    def compare(self, real: str, whole: str, other: Number) -> Register:
+        """A comparison: by `real` of floating-point numbers, else by `whole`, `{}` for the sign."""
+        sign = "s" if self.dtype.kind == "i" else "u"
+        how = f"fcmp {real}" if self.dtype.kind == "f" else f"icmp {whole.format(sign)}"
+        other = self.writer.number(other, self.dtype)
+        return self.writer.line(f"{how} {self.typed}, {other}", BOOL)
+
+    def eq(self, other: Number) -> Register:
+        """Whether both are equal."""
+        return self.compare("oeq", "eq", other)
+
+    def ne(self, other: Number) -> Register:
+        """Whether they differ; NaN does from everything."""
+        return self.compare("une", "ne", other)
+
+    def lt(self, other: Number) -> Register:
+        """Whether this is less."""
+        return self.compare("olt", "{}lt", other)
+
+    def le(self, other: Number) -> Register:
+        """Whether this is no more."""
+        return self.compare("ole", "{}le", other)
+
+    def gt(self, other: Number) -> Register:
+        """Whether this is more."""
+        return self.compare("ogt", "{}gt", other)
+
+    def ge(self, other: Number) -> Register:
+        """Whether this is no less."""
+        return self.compare("oge", "{}ge", other)
+
+    def select(self, yes: Register, no: Number) -> Register:
+        """`yes` where this bit is set, else `no`."""
+        no = self.writer.number(no, yes.dtype)
+        return self.writer.line(f"select i1 {self}, {yes.typed}, {no.typed}", yes.dtype)
+
+    def bits(self, dtype: Dtype) -> Register:
+        """The same bits as another type of the same size."""
+        return self.writer.line(f"bitcast {self.typed} to {llvm_type(dtype)}", dtype)
+
+    def to(self, dtype: Any) -> Register:
+        """The same number in another dtype, as NumPy casts."""
+        dtype = np.dtype(dtype)
+        if dtype == self.dtype:
+            return self
+        if dtype.kind == "b":
+            return self.ne(0)
+        if self.dtype.kind == "f" and dtype.kind in "iu" and dtype.itemsize < 4:
+            return self.to(np.int64).to(dtype)  # what is too large wraps around, as in NumPy
+        how = _conversion(self.dtype, dtype)
+        if not how:
+            return Register(self.name, dtype, self.writer)
+        return self.writer.line(f"{how} {self.typed} to {llvm_type(dtype)}", dtype)
+
+
+Number: TypeAlias = Register | float | int | bool
+
+
+def _conversion(old: Dtype, new: Dtype) -> str:
+    if old.kind == "f" and new.kind == "f":
+        return "fpext" if new.itemsize > old.itemsize else "fptrunc"
+    if old.kind == "f":
+        return "fptosi" if new.kind == "i" else "fptoui"
+    if new.kind == "f":
+        return "sitofp" if old.kind == "i" else "uitofp"
+    if old.kind != "b" and old.itemsize == new.itemsize:
+        return ""
+    if old.kind != "b" and new.itemsize < old.itemsize:
+        return "trunc"
+    return "sext" if old.kind == "i" else "zext"
+
+
+class Writer:
+    """The lines of one function, as they are written.
+
+    Attributes:
+        declared: what the function calls, as declarations of the module.
+        notes: metadata of the module, in the order of its numbers.
+    """
+
+    def __init__(self, declared: dict[str, str] | None = None, notes: list[str] | None = None):
+        self.lines: list[str] = []
+        self.head: list[str] = []  # what is reserved on the stack when the function begins
+        self.block = "entry"
+        self.declared = {} if declared is None else declared
+        self.notes = [] if notes is None else notes
+        self._count = 0
+        self._parallel: str | None = None
+
+    def fresh(self, kind: str) -> str:
+        """Return a name not used before."""
+        self._count += 1
+        return f"{kind}{self._count}"
+
+    def line(self, text: str, dtype: Dtype) -> Register:
+        """Write an instruction and return the register with its result."""
+        name = f"%{self.fresh('v')}"
+        self.lines.append(f"  {name} = {text}")
+        return Register(name, dtype, self)
+
+    def do(self, text: str) -> None:
+        """Write an instruction without a result."""
+        self.lines.append(f"  {text}")
+
+    def number(self, value: Number, dtype: Dtype) -> Register:
+        """Return a register as it is, a number as a constant of `dtype`."""
+        if isinstance(value, Register):
+            return value
+        return Register(literal(value, dtype), dtype, self)
+
+    def call(self, name: str, *args: Register, dtype: Dtype | None = None) -> Register:
+        """Call a function by its name; it gives the dtype of its first argument, or `dtype`."""
+        out = dtype or args[0].dtype
+        kinds = ", ".join(llvm_type(a.dtype) for a in args)
+        self.declared[name] = f"declare {llvm_type(out)} @{name}({kinds})"
+        told = ", ".join(a.typed for a in args)
+        return self.line(f"call {llvm_type(out)} @{name}({told})", out)
+
+    def intrinsic(self, name: str, *args: Register) -> Register:
+        """Call one of LLVM's own functions of numbers of one type."""
+        dtype = args[0].dtype
+        kind = {"float": "f32", "double": "f64"}.get(llvm_type(dtype), llvm_type(dtype))
+        return self.call(f"llvm.{name}.{kind}", *args)
+
+    # --- memory ---------------------------------------------------------------------------------
+
+    def at(self, pointer: str, dtype: Dtype, index: Number) -> str:
+        """Return a pointer to element `index`, counted from `pointer`."""
+        if index == 0:
+            return pointer
+        name = f"%{self.fresh('p')}"
+        kind, place = llvm_type(dtype, memory=True), self.number(index, INDEX)
+        self.lines.append(f"  {name} = getelementptr inbounds {kind}, ptr {pointer}, i64 {place}")
+        return name
+
+    def load(self, pointer: str, dtype: Dtype) -> Register:
+        """Read a number."""
+        kind = llvm_type(dtype, memory=True)
+        raw = f"load {kind}, ptr {pointer}, align {dtype.itemsize}{self._mark()}"
+        if dtype.kind != "b":
+            return self.line(raw, dtype)
+        return self.line(raw, np.dtype(np.uint8)).ne(0)
+
+    def store(self, value: Register, pointer: str) -> None:
+        """Write a number."""
+        if value.dtype.kind == "b":
+            value = value.to(np.uint8)
+        self.do(f"store {value.typed}, ptr {pointer}, align {value.dtype.itemsize}{self._mark()}")
+
+    def _mark(self) -> str:
+        return f", !llvm.access.group {self._parallel}" if self._parallel else ""
+
+    def variable(self, value: Register) -> str:
+        """Return a pointer to a place on the stack that holds `value` from here on."""
+        name = f"%{self.fresh('s')}"
+        self.head.append(f"  {name} = alloca {llvm_type(value.dtype, memory=True)}")
+        self.store(value, name)
+        return name
+
+    # --- loops ----------------------------------------------------------------------------------
+
+    def note(self, text: str) -> str:
+        """Return the number of a piece of metadata."""
+        self.notes.append(text)
+        return f"!{len(self.notes) - 1}"
+
+    @contextmanager
+    def loop(self, count: Number, parallel: bool = False, hints: str = "") -> Iterator[Register]:
+        """Write a loop of `count` turns, at least one; what is written inside is its body.
+
+        Args:
+            count: how many turns.
+            parallel: no turn reads what another writes, but for variables.
+            hints: more of LLVM's words on the loop.
+
+        Yields:
+            The number of the turn.
+        """
+        body, end, before = self.fresh("loop"), self.fresh("end"), self.block
+        i, after = f"%{self.fresh('i')}", f"%{self.fresh('i')}"
+        self.do(f"br label %{body}")
+        self.lines.append(f"{body}:")
+        place = len(self.lines)
+        self.block, outer = body, self._parallel
+        self._parallel = self.note("distinct !{}") if parallel else None
+        yield Register(i, INDEX, self)
+        words = [f'!{{!"llvm.loop.parallel_accesses", {self._parallel}}}'] * parallel
+        self._parallel = outer
+        self.lines.insert(place, f"  {i} = phi i64 [0, %{before}], [{after}, %{self.block}]")
+        self.do(f"{after} = add nuw nsw i64 {i}, 1")
+        done = self.line(f"icmp ult i64 {after}, {self.number(count, INDEX)}", BOOL)
+        told = ", ".join([*(self.note(w) for w in words), *([hints] if hints else [])])
+        self.notes.append("")
+        me = f"!{len(self.notes) - 1}"
+        self.notes[-1] = f"distinct !{{{', '.join([me, *([told] if told else [])])}}}"
+        self.do(f"br i1 {done}, label %{body}, label %{end}, !llvm.loop {me}")
+        self.lines.append(f"{end}:")
+        self.block = end
+
+    def function(self, name: str, parameters: str) -> str:
+        """Return the whole function."""
+        return "\n".join(
+            [
+                f"define void @{name}({parameters}) nounwind {{",
+                *("entry:", *self.head, *self.lines),
+                "  ret void\n}\n",
+            ]
+        )
+
+    def module(self, *functions: str) -> str:
+        """Return functions, what they call and the metadata as the text of a module."""
+        notes = [f"!{i} = {text}" for i, text in enumerate(self.notes)]
+        return "\n".join([*self.declared.values(), "", *functions, *notes, ""])

@@ -1,0 +1,212 @@
+"""Products of matrices as machine code made for their sizes (floor 2).
+
+A product is carried out in tiles: a few rows of the result by a few vectors, summed up in registers
+over the whole inner dimension, so that nothing is copied and each number of the result is written
+once. Two forms of tile: "outer" has vectors along the result's rows and needs the numbers of each
+row of B next to one another; "dot" has vectors along the inner dimension and needs those of A's
+rows and B's columns so, as X W^T has them. Every other layout is "packed": B is copied into order,
+a chunk of columns at a time, and then it is "outer"; or "gathered": "outer" with vectors that are
+collected number by number, where a copy would be read too seldom or be too long.
+
+What follows a product (bias, activation, mask, sums, an optimiser's step) is its epilogue: a
+function in LLVM's language, called for each piece of the result while that is still in the nearest
+cache, and made part of the loops by LLVM. Where nobody else reads it, the result itself never
+travels to memory.
+
+The function of a product, and what an epilogue must look like, sizes and places in elements:
+
+    void @product(ptr %a, ptr %b, ptr %c, ptr %context, i64 %first, i64 %last)
+    void @epilogue(ptr %piece, i64 %step, i64 %row, i64 %column, i64 %rows, i64 %columns,
+                   ptr %context)
+
+It does the units first, ..., last - 1, each a piece of the result; different units may run
+on different threads. Element (i, j) of a piece is element (row + i, column + j) of the result and
+lies i step + j elements after `piece`: in C itself where C is wanted, else on the stack. An
+epilogue is best "internal" and "alwaysinline": then rows, columns and step are constants in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from chainrule.plan.native.ir import INDEX, Register, Writer
+from chainrule.plan.native.tiles import Lines, copy, cover, dot, outer
+from chainrule.plan.native.vectors import At, Vector, reserve, when
+
+__all__ = ["Kernel", "Product", "Tile", "write"]
+
+Form: TypeAlias = Literal["outer", "dot", "packed", "gathered"]
+
+
+@dataclass(frozen=True)
+class Product:
+    """C = A B, all known but the numbers: element (i, j) of A lies i a[0] + j a[1] after its first.
+
+    Attributes:
+        m: rows of A and C.
+        n: columns of B and C.
+        k: columns of A, rows of B.
+        a: steps of A in elements.
+        b: steps of B.
+        c: elements from one row of C to the next, the numbers of a row lying next to one another;
+            `None` where only the epilogue wants the result.
+        dtype: float32 or float64.
+    """
+
+    m: int
+    n: int
+    k: int
+    a: tuple[int, int]
+    b: tuple[int, int]
+    c: int | None
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How a product is cut up.
+
+    Attributes:
+        form: "outer", "dot", "packed" or "gathered".
+        rows: of a tile, and of a unit.
+        columns: of a tile.
+        chunk: columns of a unit: as many as the tile's, or of "dot" a multiple.
+        lanes: numbers in a vector.
+    """
+
+    form: Form
+    rows: int
+    columns: int
+    chunk: int
+    lanes: int
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A product as a function for LLVM.
+
+    Attributes:
+        name: without @.
+        text: its definition.
+        units: the pieces into which the work falls, numbered down the rows of the first columns,
+            then down those of the next.
+        blocks: how many units, one below the other, cover all rows.
+    """
+
+    name: str
+    text: str
+    units: int
+    blocks: int
+
+
+PARAMETERS = "ptr %a, ptr %b, ptr %c, ptr %context, i64 %first, i64 %last"
+
+
+def write(
+    w: Writer, product: Product, tile: Tile, name: str, epilogue: str | None = None
+) -> Kernel:
+    """Write a product as a function.
+
+    Args:
+        w: a writer for this function alone, in the module it shall be part of.
+        product: what is to be computed.
+        tile: in which way; it must suit the product's layout.
+        name: of the function.
+        epilogue: name of the function to call for each piece of the result.
+
+    Examples:
+        >>> linear = Product(64, 128, 784, (784, 1), (1, 784), 128, np.dtype(np.float32))
+        >>> kernel = write(Writer(), linear, Tile("dot", 4, 4, 64, 16), "linear")
+        >>> kernel.units, kernel.blocks
+        (32, 16)
+    """
+    blocks, chunks = -(-product.m // tile.rows), -(-product.n // tile.chunk)
+    first, last = (Register(name, INDEX, w) for name in ("%first", "%last"))
+    body = Units(w, product, tile, epilogue)
+
+    def units() -> None:
+        with w.loop(last - first) as turn:
+            unit = turn + first
+            block = unit - (chunk := unit / blocks) * blocks
+            body.unit(block, chunk, turn)
+
+    when(w, first.lt(last), units)
+    return Kernel(name, w.function(name, PARAMETERS), blocks * chunks, blocks)
+
+
+class Units:
+    """The body of the loop over units."""
+
+    def __init__(self, w: Writer, product: Product, tile: Tile, epilogue: str | None) -> None:
+        self.w, self.p, self.tile, self.epilogue = w, product, tile, epilogue
+        self.vector = Vector(product.dtype, tile.lanes, tile.lanes)
+        self.room = "" if product.c else reserve(w, product.dtype, tile.rows * tile.chunk)
+        packs = tile.form == "packed"
+        self.ordered = reserve(w, product.dtype, max(1, product.k) * tile.chunk) if packs else ""
+
+    def unit(self, block: Register, chunk: Register, turn: Register) -> None:
+        """Write one unit: its piece of the result, and what follows on that."""
+        w, p, tile = self.w, self.p, self.tile
+        row, column = block * tile.rows, chunk * tile.chunk
+        a = w.at("%a", p.dtype, row * p.a[0])
+        b = w.at("%b", p.dtype, column * p.b[1])
+        c = (w.at("%c", p.dtype, row * p.c + column), p.c) if p.c else (self.room, tile.chunk)
+        down, across = cut(w, block, p.m, tile.rows), cut(w, chunk, p.n, tile.chunk)
+        if self.ordered:
+            new = block.eq(0) | turn.eq(0)
+            when(w, new, lambda: across(lambda columns: self.pack(b, columns)))
+
+        def piece(rows: int, columns: int) -> None:
+            self.piece(a, b, c, rows, columns)
+            self.follow(c, row, column, rows, columns)
+
+        down(lambda rows: across(lambda columns: piece(rows, columns)))
+
+    def pack(self, b: str, columns: int) -> None:
+        """Write the copy of a chunk of B."""
+        lines = (self.ordered, self.tile.chunk)
+        copy(self.w, self.p.dtype, (b, *self.p.b), lines, (self.p.k, columns))
+
+    def piece(self, a: str, b: str, c: Lines, rows: int, columns: int) -> None:
+        """Write a piece of the result: one outer tile, or dot tiles side by side."""
+        w, p, width = self.w, self.p, self.tile.columns
+        if self.tile.form != "dot":
+            right = (self.ordered, self.tile.chunk, 1) if self.ordered else (b, *p.b)
+            outer(w, p.k, (a, *p.a), right, c, rows, cover(self.vector, columns))
+            return
+
+        def one(at: At, width: int) -> None:
+            there, here = w.at(b, p.dtype, at * p.b[1]), w.at(c[0], p.dtype, at)
+            dot(w, p.k, (a, p.a[0]), (there, p.b[1]), (here, c[1]), rows, width, self.vector)
+
+        if columns // width:
+            with w.loop(columns // width) as tile:
+                one(tile * width, width)
+        if columns % width:
+            one(columns - columns % width, columns % width)
+
+    def follow(self, c: Lines, row: Register, column: Register, rows: int, columns: int) -> None:
+        """Write the call of the epilogue."""
+        if self.epilogue:
+            where = f"ptr {c[0]}, i64 {c[1]}, {row.typed}, {column.typed}"
+            sizes = f"i64 {rows}, i64 {columns}, ptr %context"
+            self.w.do(f"call void @{self.epilogue}({where}, {sizes})")
+
+
+def cut(
+    w: Writer, index: Register, size: int, step: int
+) -> Callable[[Callable[[int], None]], None]:
+    """Return how to write a body for pieces of `step` and for the last, which may be smaller."""
+    last, rest = divmod(size, step)
+
+    def both(body: Callable[[int], None]) -> None:
+        if not rest or not last:
+            body(rest or step)
+        else:
+            when(w, index.eq(last), lambda: body(rest), lambda: body(step))
+
+    return both

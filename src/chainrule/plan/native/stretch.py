@@ -1,0 +1,277 @@
+"""Groups one after another as one function of the machine (floor 2).
+
+Each group is a function of its own that takes a table of pointers, and LLVM puts those of a stretch
+together. In the table stand the arena, room that each group may use and forget, and every input and
+state. A group that cannot be written raises `Unsupported` and leaves no trace.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from chainrule.plan.native import blas, sharing
+from chainrule.plan.native.choice import choose, is_for_blas
+from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, follows
+from chainrule.plan.native.factors import product_of, rows_of
+from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported, Writer
+from chainrule.plan.native.loops import emit
+from chainrule.plan.native.products import Kernel, Product, write
+from chainrule.plan.native.threads import shares
+from chainrule.plan.passes.fuse import Group
+from chainrule.plan.passes.memory import ALIGNMENT
+from chainrule.plan.program import Value
+
+__all__ = ["ARENA", "SCRATCH", "TEAM", "Module"]
+
+# The first places of the table of pointers; inputs and states come after them.
+ARENA, SCRATCH, TEAM = 0, 1, 2
+
+# Bytes that stay in the second cache beside others, and that certainly do not.
+NEAR, FAR = 2**18, 2**23
+
+
+class GroupMemory:
+    """Where a group finds its values: the pointers of the table, read when first asked for.
+
+    Args:
+        w: of the group's function.
+        places: of inputs and states in the table.
+        offsets: of made values in the arena, in bytes.
+        shared: whether several threads may be in the function, so that there is no scratch.
+
+    Attributes:
+        room: bytes of scratch that the group needs.
+    """
+
+    def __init__(
+        self,
+        w: Writer,
+        places: Mapping[Value, int],
+        offsets: Mapping[Value, int],
+        shared: bool = False,
+    ) -> None:
+        self.w, self.places, self.offsets, self.shared = w, places, offsets, shared
+        self.room = 0
+        self._pointers: dict[Value, str] = {}
+        self._tables: dict[int, str] = {}
+
+    def pointer(self, value: Value) -> str:
+        """Return where the memory of a value begins; if it has none, give it some for a while."""
+        if value not in self._pointers:
+            if value in self.places:
+                found = self.table(self.places[value])
+            elif value in self.offsets:
+                found = self._beyond(ARENA, self.offsets[value])
+            else:
+                found = self.scratch(math.prod(value.shape), value.dtype)
+            self._pointers[value] = found
+        return self._pointers[value]
+
+    def scratch(self, count: int, dtype: Any) -> str:
+        """Return room for so many numbers until the group is done."""
+        if self.shared:
+            raise Unsupported("scratch among several threads")
+        start = self.room
+        size = max(count, 1) * dtype.itemsize
+        self.room = -(-(start + size) // ALIGNMENT) * ALIGNMENT
+        return self._beyond(SCRATCH, start)
+
+    def table(self, place: int) -> str:
+        """Return what stands at a place of the table."""
+        if place not in self._tables:
+            name = f"%table{place}"
+            at = f"getelementptr inbounds ptr, ptr %table, i64 {place}"
+            self.w.head.append(f"  {name}.at = {at}")
+            self.w.head.append(f"  {name} = load ptr, ptr {name}.at, !invariant.load !{{}}")
+            self._tables[place] = name
+        return self._tables[place]
+
+    def _beyond(self, place: int, offset: int) -> str:
+        base, name = self.table(place), f"%{self.w.fresh('m')}"
+        self.w.head.append(f"  {name} = getelementptr inbounds i8, ptr {base}, i64 {offset}")
+        return name
+
+
+class Module:
+    """The text of a module, as groups are added to it.
+
+    Args:
+        places: of inputs and states in the table.
+        offsets: of made values in the arena, in bytes.
+        threads: how many may share a large product.
+
+    Attributes:
+        room: bytes of scratch that the groups need.
+        shared: whether a product is shared by a team of threads.
+    """
+
+    def __init__(
+        self, places: Mapping[Value, int], offsets: Mapping[Value, int], threads: int = 1
+    ) -> None:
+        self.places, self.offsets, self.threads = places, offsets, threads
+        self.room = 0
+        self.shared = False
+        self.functions: list[str] = []
+        self.declared: dict[str, str] = {}
+        self.notes: list[str] = []
+        self._kernels: dict[Product, Kernel] = {}
+
+    def group(self, group: Group) -> str:
+        """Write a group and return the name of its function.
+
+        Raises:
+            Unsupported: it has no form in LLVM's language.
+        """
+        w = self._writer()
+        memory = GroupMemory(w, self.places, self.offsets)
+        if group.members[0].instruction.op.name in ("linear", "matrix_product"):
+            self._product(w, memory, group)
+        elif group.kind == "loop":
+            emit(w, group, memory)
+        else:
+            raise Unsupported(group.members[0].instruction.op.name)
+        self.room = max(self.room, memory.room)
+        return self._add(w.function(self._name("group"), "ptr noalias %table"))
+
+    def stretch(self, names: Sequence[str]) -> str:
+        """Write a function that runs groups in order, and return its name."""
+        name = self._name("stretch")
+        w = self._writer()
+        for each in names:
+            w.do(f"call void @{each}(ptr %table)")
+        self.functions.append(w.function(name, "ptr %table"))
+        return name
+
+    @property
+    def text(self) -> str:
+        """The whole module."""
+        w = self._writer()
+        together = [sharing.together(w)] if self.shared else []
+        return w.module(*together, *self.functions)
+
+    def _writer(self) -> Writer:
+        return Writer(self.declared, self.notes)
+
+    def _name(self, stem: str) -> str:
+        return f"{stem}{len(self.functions)}"
+
+    def _add(self, text: str, inline: bool = False) -> str:
+        """Add a function that only this module calls, and return its name."""
+        private = text.replace("define void", "define internal void", 1)
+        if inline:
+            private = private.replace(" nounwind {", " alwaysinline nounwind {", 1)
+        self.functions.append(private)
+        return text.split("@", 1)[1].split("(", 1)[0]
+
+    # --- products -------------------------------------------------------------------------------
+
+    def _product(self, w: Writer, memory: GroupMemory, group: Group) -> None:
+        """Write a product and what follows on it: on each piece where that goes, else after it."""
+        factors = product_of(group)
+        together = follows(group) and len(group.members) > 1 and not deep(factors.product)
+        near = group if together else rows_of(group)
+        bias = factors.bias_over(near.space)
+        epilogue = Epilogue(near, bias) if together or bias else None
+        out = group.members[0].out.base
+        product = factors.product
+        if out in near.outputs or is_for_blas(product):
+            c = memory.pointer(out)
+        else:
+            product, c = replace(product, c=None), "null"
+        a, b = factors.pointers(w, memory)
+        depth = deep(product)
+        if depth and epilogue is None:
+            self._in_slices(w, memory, product, depth, (a, b, c))
+        else:
+            context = epilogue.before(w, memory) if epilogue else "null"
+            kernel = self._kernel(product, epilogue)
+            self._call(w, memory, product, kernel, f"ptr {a}, ptr {b}, ptr {c}, ptr {context}")
+        if not together and (group.members[1:] or group.finish):
+            emit(w, replace(group, kind="loop", members=group.members[1:]), memory)
+
+    def _in_slices(
+        self, w: Writer, memory: GroupMemory, p: Product, depth: int, pointers: tuple[str, str, str]
+    ) -> None:
+        """Write a product as a sum of products of so many rows of B, each read from memory once."""
+        a, b, c = pointers
+        zeros = w.number(0, p.dtype)
+        with w.loop(p.m * p.n, parallel=True) as i:
+            w.store(zeros, w.at(c, p.dtype, i))
+
+        def add(size: int, start: Number) -> None:
+            product = replace(p, k=size, c=None)
+            adding = self._writer()
+            add_piece(adding, p)
+            after = self._add(adding.function(self._name("adding"), PARAMETERS), inline=True)
+            name = self._name("product")
+            kernel = write(self._writer(), product, choose(product), name, after)
+            self._add(kernel.text)
+            here = w.at(a, p.dtype, w.number(start, INDEX) * p.a[1])
+            there = w.at(b, p.dtype, w.number(start, INDEX) * p.b[0])
+            self._call(w, memory, product, kernel, f"ptr {here}, ptr {there}, ptr null, ptr {c}")
+
+        with w.loop(p.k // depth) as turn:
+            add(depth, turn * depth)
+        if p.k % depth:
+            add(p.k % depth, p.k - p.k % depth)
+
+    def _kernel(self, product: Product, epilogue: Epilogue | None) -> Kernel:
+        """The function of a product; those that nothing follows on are shared."""
+        if epilogue is None and product in self._kernels:
+            return self._kernels[product]
+        after = self._epilogue(epilogue) if epilogue else None
+        w, name = self._writer(), self._name("product")
+        gemm = blas.find(product.dtype) if is_for_blas(product) else None
+        if gemm:
+            kernel = blas.write(w, product, gemm, name, after)
+        else:
+            kernel = write(w, product, choose(product), name, after)
+        self._add(kernel.text)
+        if epilogue is None:
+            self._kernels[product] = kernel
+        return kernel
+
+    def _epilogue(self, epilogue: Epilogue) -> str:
+        w = self._writer()
+        w.head.append("  %table = load ptr, ptr %context")
+        epilogue.on_piece(w, GroupMemory(w, self.places, self.offsets, shared=True))
+        return self._add(w.function(self._name("epilogue"), PARAMETERS), inline=True)
+
+    def _call(
+        self, w: Writer, memory: GroupMemory, product: Product, kernel: Kernel, arguments: str
+    ) -> None:
+        """Write the call of a product, by one thread or by all."""
+        count = shares(product, kernel, self.threads)
+        if count == 1:
+            w.do(f"call void @{kernel.name}({arguments}, i64 0, i64 {kernel.units})")
+            return
+        self.shared = True
+        who = f"ptr {memory.table(TEAM)}, ptr @{kernel.name}"
+        w.do(f"call void @together({who}, {arguments}, i64 {kernel.units}, i64 {count})")
+
+
+def deep(p: Product) -> int:
+    """How many rows of B to take at a time where it is far longer than wide, else 0.
+
+    A tile goes down all of B: many times, a few columns each, through memory that lies far apart.
+    """
+    row = p.n * p.dtype.itemsize
+    far = p.b[1] == 1 and p.k * row > FAR and p.m * row <= NEAR // 4 and not is_for_blas(p)
+    return max(1, NEAR // row) if far else 0
+
+
+def add_piece(w: Writer, p: Product) -> None:
+    """Write an epilogue that adds a piece to the matrix in the context."""
+    row, column, rows, columns, step = (
+        Register(name, INDEX, w) for name in ("%row", "%column", "%rows", "%columns", "%step")
+    )
+    with w.loop(rows) as i:
+        here = w.at("%piece", p.dtype, i * step)
+        there = w.at("%context", p.dtype, (row + i) * p.n + column)
+        with w.loop(columns, parallel=True) as j:
+            place = w.at(there, p.dtype, j)
+            y = w.load(place, p.dtype) + w.load(w.at(here, p.dtype, j), p.dtype)
+            w.store(y, place)

@@ -1,0 +1,172 @@
+"""One tile of a product: sums of products in registers, then put down (floor 2).
+
+Every function here writes straight code and one loop, over the inner dimension. Where a tile has
+too few sums to keep the processor's multipliers busy, several strands of the inner dimension run
+side by side and are added up at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.plan.native.ir import Writer
+from chainrule.plan.native.vectors import At, Vector, value
+
+__all__ = ["Columns", "Lines", "Matrix", "copy", "cover", "dot", "outer"]
+
+Columns: TypeAlias = Sequence[tuple[int, Vector]]  # a first column, and what holds it and the next
+Matrix: TypeAlias = tuple[str, int, int]  # where the first number lies, and the two steps
+Lines: TypeAlias = tuple[str, int]  # the same where the other step is 1
+
+# Additions that are under way at once in a core that begins two and needs four turns for each.
+UNDER_WAY = 8
+
+
+def cover(vector: Vector, columns: int) -> Columns:
+    """Cover so many columns with vectors, of which the last may have lanes to spare.
+
+    Examples:
+        >>> whole = Vector(np.dtype(np.float32), 16, 16)
+        >>> [(at, str(v), v.live) for at, v in cover(whole, 21)]
+        [(0, '<16 x float>', 16), (16, '<8 x float>', 5)]
+    """
+    rest = columns % vector.lanes
+    whole = [(at, vector) for at in range(0, columns - rest, vector.lanes)]
+    return [*whole, (columns - rest, vector.part(power_above(rest), rest))] if rest else whole
+
+
+def power_above(n: int) -> int:
+    """Return the smallest power of two that is at least n."""
+    return 1 << (n - 1).bit_length()
+
+
+def strands(count: int, sums: int) -> int:
+    """Return how many strands of `count` turns to run side by side, for so many sums."""
+    return max(1, min(count, UNDER_WAY // sums))
+
+
+def outer(w: Writer, k: int, a: Matrix, b: Matrix, c: Lines, rows: int, columns: Columns) -> None:
+    """Write a tile with vectors along the rows of C: c[r, :] = sum over t of a[r, t] b[t, :].
+
+    Args:
+        w: where to.
+        k: the inner dimension.
+        a: the tile's rows of A.
+        b: the tile's columns of B.
+        c: the tile itself.
+        rows: of the tile.
+        columns: the vectors that cover the tile's columns.
+    """
+    dtype, many = columns[0][1].dtype, strands(k, rows * len(columns))
+    places = [(r, p) for r in range(rows) for p in range(len(columns))]
+    sums = [{(r, p): columns[p][1].zeros(w) for r, p in places} for _ in range(many)]
+
+    def turn(t: At, into: dict[tuple[int, int], str]) -> None:
+        row, column = w.at(b[0], dtype, t * b[1]), w.at(a[0], dtype, t * a[2])
+        loaded = [v.collect(w, w.at(row, dtype, first * b[2]), b[2]) for first, v in columns]
+        for r in range(rows):
+            here = w.at(column, dtype, r * a[1])
+            for p, (_, v) in enumerate(columns):
+                v.accumulate(w, v.spread(w, here), loaded[p], into[r, p])
+
+    if k // many:
+        with w.loop(k // many) as t:
+            for s in range(many):
+                turn(t * many + s, sums[s])
+    for rest in range(k - k % many, k):
+        turn(rest, sums[0])
+    for r, p in places:
+        first, v = columns[p]
+        total = v.total(w, [strand[r, p] for strand in sums])
+        v.store(w, total, w.at(c[0], dtype, r * c[1] + first))
+
+
+def dot(
+    w: Writer, k: int, a: Lines, b: Lines, c: Lines, rows: int, columns: int, vector: Vector
+) -> None:
+    """Write a tile with vectors along the inner dimension: c[r, j] = sum of a[r, :] b[j, :].
+
+    Args:
+        w: where to.
+        k: the inner dimension.
+        a: the tile's rows of A.
+        b: the tile's columns of B.
+        c: the tile itself.
+        rows: of the tile.
+        columns: of the tile.
+        vector: the kind of vector.
+    """
+    dtype, lanes = vector.dtype, vector.lanes
+    many = strands(k // lanes, rows * columns)
+    places = [(r, j) for r in range(rows) for j in range(columns)]
+    sums = [{place: vector.zeros(w) for place in places} for _ in range(many)]
+
+    def turn(t: At, v: Vector, into: dict[tuple[int, int], str]) -> None:
+        left, right = w.at(a[0], dtype, t), w.at(b[0], dtype, t)
+        xs = [v.load(w, w.at(left, dtype, r * a[1])) for r in range(rows)]
+        ys = [v.load(w, w.at(right, dtype, j * b[1])) for j in range(columns)]
+        for r, j in places:
+            v.accumulate(w, xs[r], ys[j], into[r, j])
+
+    stride = many * lanes
+    if k // stride:
+        with w.loop(k // stride) as t:
+            for s in range(many):
+                turn(t * stride + s * lanes, vector, sums[s])
+    for rest in range(k - k % stride, k, lanes):
+        turn(rest, vector.part(lanes, min(lanes, k - rest)), sums[0])
+    for r in range(rows):
+        totals = [vector.total(w, [s[r, j] for s in sums]) for j in range(columns)]
+        narrow = vector.part(power_above(columns), columns)
+        narrow.store(w, gathered(w, totals, vector), w.at(c[0], dtype, r * c[1]))
+
+
+def gathered(w: Writer, vectors: Sequence[str], vector: Vector) -> str:
+    """Write the sum of each vector's lanes, side by side in one vector.
+
+    Two vectors become one of half sums, those of the first before those of the second, until one is
+    left; then its lanes are folded until there is one for each vector.
+    """
+    lanes, count, groups = vector.lanes, power_above(len(vectors)), 1
+    left = [*vectors, *["zeroinitializer"] * (count - len(vectors))]
+    while len(left) > 1:
+        picks = [[*pick, *(lanes + lane for lane in pick)] for pick in halves(lanes, groups)]
+        left = [folded(w, vector, x, y, picks) for x, y in zip(left[::2], left[1::2])]
+        groups *= 2
+    while lanes > groups:
+        left = [folded(w, vector.part(lanes, lanes), left[0], "poison", halves(lanes, groups))]
+        lanes //= 2
+    return left[0]
+
+
+def halves(lanes: int, groups: int) -> Sequence[list[int]]:
+    """Return the lanes in the first half of every group, and those in the second."""
+    size = lanes // groups
+    first = [g * size + lane for g in range(groups) for lane in range(size // 2)]
+    return first, [lane + size // 2 for lane in first]
+
+
+def folded(w: Writer, vector: Vector, x: str, y: str, picks: Sequence[list[int]]) -> str:
+    """Write the sum of two choices of lanes from x and y."""
+    chosen = []
+    for pick in picks:
+        mask = f"<{len(pick)} x i32> <{', '.join(f'i32 {lane}' for lane in pick)}>"
+        chosen.append(value(w, f"shufflevector {vector} {x}, {vector} {y}, {mask}"))
+    size = len(picks[0])
+    return value(w, f"fadd {vector.part(size, size)} {chosen[0]}, {chosen[1]}")
+
+
+def copy(w: Writer, dtype: np.dtype[Any], source: Matrix, target: Lines, shape: Any) -> None:
+    """Write a copy of a matrix, of so many rows and columns, whose rows lie in order.
+
+    It goes down the columns: those of a transposed matrix lie in order.
+    """
+    if 0 in shape:
+        return
+    with w.loop(shape[1]) as j, w.loop(shape[0]) as t:
+        here = w.at(w.at(source[0], dtype, t * source[1]), dtype, j * source[2])
+        there = w.at(w.at(target[0], dtype, t * target[1]), dtype, j)
+        w.store(w.load(here, dtype), there)

@@ -1,0 +1,181 @@
+"""`compile`: a step of a person's own training loop, recorded and replayed (floor 4)."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from chainrule.autograd import is_grad_enabled
+from chainrule.backend.dtypes import get_default_dtype
+from chainrule.errors import CaptureError, OptionError
+from chainrule.ops import Array
+from chainrule.ops.core import SETTINGS
+from chainrule.plan.program import Program
+from chainrule.train.capture import Leaves
+from chainrule.train.executor import Maker, maker
+from chainrule.train.names import Names
+from chainrule.train.recording import Recording, Signature, is_recording
+from chainrule.train.structure import take_apart, wants_gradient, with_history, without_history
+
+__all__ = ["Compiled", "compile"]
+
+# How many kinds of arguments (shapes, numbers) may have come too rarely to be replayed.
+_KINDS = 16
+
+
+def compile(
+    step: Callable[..., Any],
+    *,
+    strict: bool = True,
+    keep_gradients: bool = False,
+    executor: str = "auto",
+) -> Compiled:
+    """Return `step` as a function that does the same, and after three calls does it quicker.
+
+    The first call runs as it is. The next two are recorded, held against each other, and count as
+    steps like any other. From then on the recording is replayed, and Python does not go through
+    `step` any more. Arguments of another shape or dtype, another mode of a module (`eval()`), other
+    plain arguments (numbers, strings) are recorded anew. Whatever else changes from step to step
+    has to be in a tensor: what is random, state of optimisers and learning rates are.
+
+    Results are tensors without history. A parameter that the step changes has no gradient left
+    afterwards, if the step begins with `zero_grad()`; other gradients are left in `.grad`.
+
+    Args:
+        step: takes tensors, arrays, plain values or nested lists, tuples and dictionaries of them;
+            returns such. It may call `backward()` and the `step()` of an optimizer. A module is one
+            too: its calls, inside `no_grad()`, are then recorded.
+        strict: raise a `CaptureError` where a replay would not do what the step does; if not, warn
+            once and go on without a recording.
+        keep_gradients: leave every gradient in `.grad`.
+        executor: "numpy" replays with NumPy, and gives what the step gives to the last bit;
+            "native" compiles to machine code, and gives it to rounding; "auto" is the second
+            where it can be had.
+
+    Returns:
+        The function. `print` shows what was recorded.
+
+    Raises:
+        OptionError: `step` cannot be called, or there is no such executor.
+        MissingExtraError: "native" was asked for and llvmlite is not installed.
+
+    Examples:
+        >>> import chainrule as cr
+        >>> from chainrule import optim
+        >>> w = cr.zeros(2, requires_grad=True)
+        >>> optimizer = optim.SGD([w], lr=0.1)
+        >>> def step(x, y):
+        ...     optimizer.zero_grad()
+        ...     loss = ((x @ w - y) ** 2).mean()
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     return loss
+        >>> quick = compile(step)
+        >>> x, y = cr.tensor([[1.0, 0.0], [0.0, 1.0]]), cr.tensor([1.0, 2.0])
+        >>> losses = [quick(x, y).item() for _ in range(100)]
+        >>> losses[0], losses[-1] < 1e-8
+        (2.5, True)
+    """
+    if not callable(step):
+        raise OptionError(f"compile takes a function, got {type(step).__name__}")
+    return Compiled(step, strict, keep_gradients, maker(executor))
+
+
+class Compiled:
+    """A step that is replayed once it has been recorded; see `compile`.
+
+    Attributes:
+        function: the step.
+        refusal: why it cannot be recorded, if it cannot and is not strict.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], strict: bool, keep_gradients: bool, maker: Maker
+    ) -> None:
+        self.function = function
+        self.refusal: CaptureError | None = None
+        self._strict = strict
+        self._keep = keep_gradients
+        self._maker = maker
+        self._settings = -1
+        self._was_eager = False
+        self._leaves = Leaves()
+        self._names = Names(function)
+        self._known: dict[Any, Signature] = {}
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.refusal is not None or is_recording():
+            return self.function(*args, **kwargs)
+        key: list[Any] = [is_grad_enabled(), get_default_dtype()]
+        arrays = take_apart(args, kwargs, key)
+        with self._lock:
+            known = self._known.get(tuple(key))
+            if known is None:
+                known = self._met(tuple(key), args, kwargs)
+            self._leaves.bring_home()
+            plan = known.plan()
+            if plan is not None:
+                return plan(arrays) if plan.allows(arrays) else self._eager(args, kwargs)
+            # After something has been set, state may come to be at the first step.
+            if self._settings != SETTINGS.changes and not self._was_eager:
+                return self._eager(args, kwargs)
+            return self._recorded(known, args, kwargs, arrays)
+
+    def _met(self, key: Any, args: Any, kwargs: Any) -> Signature:
+        """Make room for arguments of a kind that has not come before."""
+        if sum(not known.plans for known in self._known.values()) >= _KINDS:
+            self._known.clear()
+            self._refuse(
+                CaptureError(
+                    f"the step was given arguments of {_KINDS} kinds and of none often enough; a "
+                    "number or a shape that changes from call to call is recorded anew each time, "
+                    "so give numbers as tensors, and batches of a few sizes"
+                )
+            )
+        known = self._known[key] = Signature((args, kwargs), self._maker)
+        return known
+
+    def _eager(self, args: Any, kwargs: Any) -> Any:
+        result = self.function(*args, **kwargs)
+        sentence = with_history(result) or (is_grad_enabled() and wants_gradient((args, kwargs)))
+        if sentence:
+            self._refuse(CaptureError(sentence))
+            return result
+        self._settings = SETTINGS.changes
+        self._was_eager = True
+        return without_history(result)
+
+    def _recorded(self, known: Signature, args: Any, kwargs: Any, arrays: list[Array]) -> Any:
+        if is_grad_enabled() and wants_gradient((args, kwargs)):
+            return self._eager(args, kwargs)
+        recording = Recording(
+            self.function, args, kwargs, arrays, self._leaves, self._names, self._keep
+        )
+        self._settings = SETTINGS.changes
+        self._was_eager = False
+        try:
+            known.add(recording)
+        except CaptureError as error:
+            self._refuse(error)
+        return recording.result
+
+    def _refuse(self, error: CaptureError) -> None:
+        if self._strict:
+            raise error
+        self.refusal = error
+        warnings.warn(f"going on without a recording: {error}", stacklevel=4)
+
+    @property
+    def program(self) -> Program | None:
+        """What was recorded last, or `None` so far."""
+        plans = [plan for known in self._known.values() for plan in known.plans]
+        return plans[-1].program if plans else None
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        if self.program is None:
+            return f"<compiled {name}: {self.refusal or 'not recorded yet'}>"
+        return f"<compiled {name}: {len(self.program)} operations>\n{self.program}"

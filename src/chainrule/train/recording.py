@@ -1,0 +1,257 @@
+"""Recordings of a step with certain arguments, and the plan that two equal ones give (floor 4)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.autograd import Tensor, is_grad_enabled
+from chainrule.autograd.tape import wrap
+from chainrule.errors import CaptureError, ChainruleError
+from chainrule.ops import Array
+from chainrule.ops.core import listen
+from chainrule.plan.compare import compare, equal
+from chainrule.plan.program import Program
+from chainrule.plan.record import Recorder, owner
+from chainrule.train.capture import Gradients, Leaves, Surroundings
+from chainrule.train.executor import Maker
+from chainrule.train.names import Names
+from chainrule.train.structure import (
+    Slot,
+    mapped,
+    put_together,
+    with_history,
+    without_history,
+)
+
+__all__ = ["Plan", "Recording", "Signature", "is_recording"]
+
+# For arguments of one kind: how many plans are kept, and how many recordings may be made without
+# one of them being replayed.
+_KEPT, _PATIENCE = 6, 12
+
+
+class _Here(threading.local):
+    recording = False
+
+
+_here = _Here()
+
+
+def is_recording() -> bool:
+    """Whether this thread is recording a step."""
+    return _here.recording
+
+
+class Recording:
+    """One call of a step, which counts like any other, and the program of what it did.
+
+    Args:
+        function: the step.
+        args: its arguments,
+        kwargs: those by name,
+        arrays: and the arrays in them.
+        leaves: what is known of the gradients that it has to do with.
+        names: that it reads from outside.
+        keep: leave all gradients.
+
+    Attributes:
+        result: what the step returned, without history.
+        refusal: why it cannot be replayed, if it cannot.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        arrays: Sequence[Array],
+        leaves: Leaves,
+        names: Names,
+        keep: bool,
+    ) -> None:
+        recorder = Recorder(arrays)
+        self.surroundings = Surroundings(leaves, names)
+        args, kwargs = put_together((args, kwargs), recorder.inputs)
+        _here.recording, mode = True, is_grad_enabled()
+        try:
+            with recorder.running(), listen(self.surroundings.listen):
+                result = function(*args, **kwargs)
+                self.gradients = Gradients(self.surroundings, recorder, leaves, keep)
+        finally:
+            _here.recording = False
+        for sentence in (with_history(result), _left_on_or_off(mode)):
+            if sentence:
+                recorder.refuse(sentence)
+        self.result = without_history(result)
+        del result, args, kwargs
+        self._close(recorder, arrays)
+
+    def _close(self, recorder: Recorder, arrays: Sequence[Array]) -> None:
+        outputs: list[Array] = []
+        self.template = mapped(self.result, lambda r: _slot(r, outputs, recorder))
+        self.program = recorder.program([*outputs, *self.gradients.arrays])
+        self.results = len(outputs)
+        self.surroundings.close(recorder)
+        state = [v.array for v in self.program.state if v.array is not None]
+        self.changed = [a for a in state if recorder.is_changed(a)]
+        if any(np.may_share_memory(a, b) for a in arrays for b in self.changed):
+            recorder.refuse(
+                "an argument of the step shares its memory with a tensor that the step changes; "
+                "pass a copy of it, x.detach().clone()"
+            )
+        self.gradients.arrays.clear()
+        self.refusal = recorder.refusal or recorder.left(self.program)
+
+
+def _left_on_or_off(mode: bool) -> str:
+    if is_grad_enabled() is mode:
+        return ""
+    return (
+        "the step leaves gradients switched on or off, and a replay would not; switch them inside "
+        "of `with`, or outside of the step"
+    )
+
+
+def _slot(r: Any, outputs: list[Array], recorder: Recorder) -> Any:
+    """What stands for `r` in the results of every run."""
+    tensor = isinstance(r, Tensor)
+    if not tensor and not isinstance(r, np.ndarray):
+        return r
+    array = r.array if tensor else r
+    known = recorder.value(array)
+    if known is not None and known.array is array:
+        return _Same(r)
+    outputs.append(array)
+    return Slot(len(outputs) - 1, tensor)
+
+
+class _Same:
+    """Stands for a result that is the same object in every run."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and _inside(self.thing) is _inside(other.thing)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _inside(thing: Any) -> Any:
+    return thing.array if isinstance(thing, Tensor) else thing
+
+
+class Plan:
+    """A recording that is replayed."""
+
+    def __init__(self, recording: Recording, maker: Maker) -> None:
+        self.program: Program = recording.program
+        self._surroundings = recording.surroundings
+        self._gradients = recording.gradients
+        self._template = recording.template
+        self._results = recording.results
+        self._run = maker(self.program)
+        self._owners = {id(owner(a)) for a in recording.changed}
+        places = {v: i for i, v in enumerate(self.program.inputs)}
+        self._checks = [(f, places.get(v), v.array) for f, v in self.program.notes["checks"]]
+
+    def differing(self) -> str:
+        """What, besides arguments, is not as it was when the plan was recorded; if anything."""
+        other = self._surroundings.changed()
+        return other or ("" if self._gradients.fit() else "whether there are gradients")
+
+    def allows(self, arrays: Sequence[Array]) -> bool:
+        """Whether the arguments are such as were recorded: labels within classes, and the like."""
+        if any(id(owner(a)) in self._owners for a in arrays):
+            return False
+        try:
+            for check, place, array in self._checks:
+                check(array if place is None else arrays[place])
+        except ChainruleError:
+            return False
+        return True
+
+    def __call__(self, arrays: Sequence[Array]) -> Any:
+        """Take the step."""
+        found = self._run(*arrays)
+        for t in self._surroundings.moved:
+            t.version += 1
+        self._gradients.leave(found[self._results :])
+        template = self._template
+        if type(template) is Slot:
+            return wrap(found[0]) if template.tensor else found[0]
+        return mapped(template, lambda r: _filled(r, found))
+
+
+def _filled(r: Any, found: Sequence[Array]) -> Any:
+    if isinstance(r, Slot):
+        return wrap(found[r.number]) if r.tensor else found[r.number]
+    return r.thing if isinstance(r, _Same) else r
+
+
+class Signature:
+    """The recordings and plans for arguments of one kind.
+
+    Args:
+        pinned: what must stay, so that its identity stays taken.
+        maker: makes the executors.
+    """
+
+    def __init__(self, pinned: Any, maker: Maker) -> None:
+        self.plans: list[Plan] = []
+        self._pinned = pinned
+        self._maker = maker
+        self._waiting: list[Recording] = []
+        self._fruitless = 0  # recordings since a plan was replayed
+        self._differing = ""
+
+    def plan(self) -> Plan | None:
+        """The plan that fits, if there is one."""
+        for plan in self.plans:
+            self._differing = plan.differing()
+            if not self._differing:
+                self._fruitless = 0
+                return plan
+        return None
+
+    def add(self, recording: Recording) -> None:
+        """Take a recording in: the second of two that agree makes a plan.
+
+        Raises:
+            CaptureError: it could not be replayed, or differs from the one before.
+        """
+        if recording.refusal:
+            self._waiting.clear()
+            raise recording.refusal
+        self._be_patient()
+        self._waiting = [w for w in self._waiting if not w.surroundings.replaced()]
+        for first in self._waiting:
+            self._differing = first.surroundings.differs(recording.surroundings)
+            if not self._differing:
+                self._waiting.remove(first)
+                self._agree(first, recording)
+                self.plans = [*self.plans[1 - _KEPT :], Plan(recording, self._maker)]
+                return
+        self._waiting = [*self._waiting[1 - _KEPT :], recording]
+
+    def _be_patient(self) -> None:
+        self._fruitless += 1
+        if self._fruitless > _PATIENCE:
+            self._fruitless = 0
+            raise CaptureError(
+                f"{self._differing} is another in every run, so that no recording is of use in the "
+                "next; leave it as it is from step to step, keep what changes in a tensor, or give "
+                "it to the step as an argument"
+            )
+
+    def _agree(self, first: Recording, second: Recording) -> None:
+        compare(first.program, second.program)
+        if not equal(first.template, second.template):
+            raise CaptureError(
+                f"the step returned {first.result!r:.60} in one run and {second.result!r:.60} in "
+                "the next; return tensors, for plain values are recorded once and for all"
+            )

@@ -1,0 +1,141 @@
+"""The training step of `fit`: forward, loss, back, update; replayed where that pays (floor 4).
+
+Without being asked only networks, and losses, that are this library's throughout are compiled: what
+a person has written may do things in Python that a replay would leave out. And only if the job, by
+a prediction that is the same every time, is long enough to earn what compiling takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from chainrule import nn, ops
+from chainrule.autograd import Tensor
+from chainrule.errors import OptionError
+from chainrule.ops import Array, Op
+from chainrule.ops.core import checked
+from chainrule.train.compiled import Compiled, compile
+from chainrule.train.run import Run
+
+__all__ = ["TapeStep"]
+
+# Steps before the one that is predicted from: in the first, state comes to be.
+_EAGER_STEPS = 2
+
+# Seconds that a job must take, as predicted, to be compiled, which takes less than one.
+_WORTH = 8.0
+
+# What the prediction is made of, for one core: seconds a call, operations a second, bytes a second.
+_CALL, _SPEED, _BANDWIDTH = 8e-6, 3e10, 5e9
+
+
+class TapeStep:
+    """A step of training by the tape, as `fit` takes it.
+
+    Args:
+        max_grad_norm: scale gradients down to this norm, unless `None`.
+        compile: `True`: from the first step on, and raise where it cannot be; `False`: never;
+            "auto": where it is safe and pays.
+        keep_gradients: leave the gradients for others to see.
+
+    Raises:
+        OptionError: `compile` is none of these.
+    """
+
+    def __init__(
+        self, max_grad_norm: float | None, compile: bool | str, keep_gradients: bool
+    ) -> None:
+        if compile not in (True, False, "auto"):
+            raise OptionError(f'compile must be True, False or "auto", got {compile!r:.60}')
+        self._max_grad_norm = max_grad_norm
+        self._mode = compile
+        self._keep = keep_gradients
+        self._taken = 0
+        self._shapes: Any = None  # of the batches that are replayed; any, if `None`
+        self._quick: Compiled | None = None
+
+    def __call__(self, run: Run, x: Tensor, y: Tensor) -> tuple[float, Array]:
+        """Take the step, and return loss and outputs."""
+        if self._mode == "auto" and self._taken == _EAGER_STEPS:
+            return self._decided(run, x, y)
+        self._taken += 1
+        if self._mode is True and self._quick is None:
+            self._quick = self._compiled(run, strict=True)
+        if self._quick is None or self._shapes not in (None, (x.shape, y.shape)):
+            return _numbers(self._step(run, x, y))
+        return _numbers(self._quick(x, y))
+
+    def _step(self, run: Run, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        run.optimizer.zero_grad()
+        outputs = run.model(x)
+        loss = run.loss(outputs, y)
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            raise OptionError(f"the loss must return a tensor of one number, got {_kind(loss)}")
+        checked(partial(_finite, run), loss)
+        loss.backward()
+        if self._max_grad_norm is not None:
+            from chainrule.autograd.clip import clip_grad_norm_
+
+            clip_grad_norm_(run.model.parameters(), self._max_grad_norm)
+        run.optimizer.step()
+        return loss, outputs.detach()
+
+    def _decided(self, run: Run, x: Tensor, y: Tensor) -> tuple[float, Array]:
+        """Take the step by which it is decided whether to compile."""
+        self._mode = False
+        if not _is_ours(run):
+            return self(run, x, y)
+        prediction = _Prediction()
+        with ops.watch(prediction):
+            result = _numbers(self._step(run, x, y))
+        if prediction.seconds * (run.total_steps - run.step) > _WORTH:
+            self._quick = self._compiled(run, strict=False)
+            self._shapes = (x.shape, y.shape)
+            run.notice = "the training step is compiled from here on; compile=False prevents it"
+        return result
+
+    def _compiled(self, run: Run, strict: bool) -> Compiled:
+        return compile(partial(self._step, run), strict=strict, keep_gradients=self._keep)
+
+
+def _numbers(result: tuple[Tensor, Tensor]) -> tuple[float, Array]:
+    loss, outputs = result
+    return loss.item(), outputs.array
+
+
+def _finite(run: Run, loss: Array) -> None:
+    run.finite(loss.item())
+
+
+def _kind(loss: Any) -> str:
+    if isinstance(loss, Tensor):
+        return f"a shape of {tuple(loss.shape)}"
+    return f"the class {loss.__name__}" if isinstance(loss, type) else type(loss).__name__
+
+
+def _is_ours(run: Run) -> bool:
+    """Whether network and loss are of this library, and nobody listens to them."""
+    modules: Sequence[Any] = list(run.model.modules())
+    loss = run.loss if isinstance(run.loss, nn.Module) else None
+    known = all(_is_of_library(type(m)) for m in modules)
+    heard = any(any(vars(m).get("_hooks", {}).values()) for m in modules)
+    heard = heard or any(p.hooks for p in run.model.parameters())
+    return known and not heard and _is_of_library(run.loss if loss is None else type(loss))
+
+
+def _is_of_library(thing: Any) -> bool:
+    return str(getattr(thing, "__module__", "")).partition(".")[0] == __name__.partition(".")[0]
+
+
+class _Prediction:
+    """How long the operations that it watches take, by what they do and not by the clock."""
+
+    seconds = 0.0
+
+    def __call__(self, op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Any) -> None:
+        cost = op.cost(*(np.shape(a) for a in args if a is not None), **attrs)
+        self.seconds += _CALL + cost.flops / _SPEED + 4 * cost.moved / _BANDWIDTH
