@@ -12,7 +12,7 @@ from bench.measure import Result, Spread, spread
 from bench.record import Race, Run
 from bench.report import told
 from chainrule.picture import Markup, Svg, element, join
-from chainrule.picture.axis import Axis, log_axis
+from chainrule.picture.charts.axis import Axis, log_axis
 from chainrule.picture.palette import SERIES, series_color
 from chainrule.picture.svg import group, label, line
 from chainrule.picture.text import text_width

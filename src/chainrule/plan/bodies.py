@@ -231,17 +231,15 @@ def _reshaped(out: Array, shape: Shape) -> Array | None:
 
 
 def _matrix_product(args: Sequence[Any], _attrs: Attrs, out: Array) -> Sequence[Call]:
-    a, b = args
-    return [(threads.fit_to_work, 2 * a.size * b.shape[-1]), (np.matmul, *args, out)]
+    return [(threads.matmul, *args, out)]
 
 
 def _linear(args: Sequence[Any], _attrs: Attrs, out: Array) -> Sequence[Call] | None:
     x, w, *bias = args
     if isinstance(w, Missing):
         return None
-    work = 2 * x.size * w.shape[0]
     biased = [(np.add, out, b, out) for b in bias if b is not None]
-    return [(threads.fit_to_work, work), (np.matmul, x, w.T, out), *biased]
+    return [(threads.matmul, x, w.T, out), *biased]
 
 
 # --- moving elements ----------------------------------------------------------------------------
