@@ -30,6 +30,7 @@ FLOORS = [
         [
             ("layers", "explicit backpropagation"),
             ("autograd", "Tensor, the tape, any order"),
+            ("plan", "steps recorded and compiled"),
         ],
     ),
     (

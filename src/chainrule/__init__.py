@@ -166,8 +166,7 @@ clamp = clip
 if TYPE_CHECKING:
     from chainrule import convert, data, draw, init, io, layers, nn, optim, picture, scalar, train
     from chainrule.io import load, save
-    from chainrule.train import fit
-    from chainrule.train.compiled import compile
+    from chainrule.train import compile, fit
 
 __version__ = "0.1.0"
 
@@ -188,7 +187,7 @@ _LATER = {
     "picture": "chainrule.picture",
     "scalar": "chainrule.scalar",
     "train": "chainrule.train",
-    "compile": "chainrule.train.compiled",
+    "compile": "chainrule.train",
     "fit": "chainrule.train",
     "load": "chainrule.io",
     "save": "chainrule.io",

@@ -1,6 +1,7 @@
 """Training: the loop, its callbacks, and the job behind `chainrule train` (floor 4)."""
 
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
+from chainrule.train.compiled import Compiled, compile
 from chainrule.train.engine import explicit_step
 from chainrule.train.loop import evaluate, fit, predict
 from chainrule.train.progress import Progress
@@ -10,11 +11,13 @@ from chainrule.train.summary import summarise, total_parameters
 __all__ = [
     "BestWeights",
     "Callback",
+    "Compiled",
     "EarlyStopping",
     "History",
     "JsonLines",
     "Progress",
     "Run",
+    "compile",
     "evaluate",
     "explicit_step",
     "fit",
