@@ -193,6 +193,6 @@ def _row(race: Race, result: Result, ours: Result | None) -> tuple[str, ...]:
         _share(race, result),
         seconds(result.made),
         seconds(result.first),
-        f"{result.memory / 2**20:.0f} MiB",
+        "–" if math.isnan(result.memory) else f"{result.memory / 2**20:.0f} MiB",
         f"{result.loss:.6g}",
     )

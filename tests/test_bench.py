@@ -6,6 +6,7 @@ Nothing is timed: that is what the bench itself is for.
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -155,7 +156,7 @@ def test_a_race_in_processes_of_their_own():
     for result in found:
         assert len(result.seconds) == 2
         assert result.agrees
-        assert result.memory > 1e6
+        assert result.memory > 1e6 or math.isnan(result.memory)
 
 
 def test_a_contender_that_fails_is_named_with_its_last_words():
