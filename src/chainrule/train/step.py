@@ -95,7 +95,7 @@ class TapeStep:
         if prediction.seconds * (run.total_steps - run.step) > _WORTH:
             self._quick = self._compiled(run, strict=False)
             self._shapes = (x.shape, y.shape)
-            run.notice = "the training step is compiled from here on; compile=False prevents it"
+            run.notice = "the training step is compiled from here on"
         return result
 
     def _compiled(self, run: Run, strict: bool) -> Compiled:
