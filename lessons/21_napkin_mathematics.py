@@ -233,8 +233,8 @@ assert measured["average"] > 20 * arithmetic["average"]
 assert bound["average"] == "overhead"
 assert bound["wide"] == "arithmetic"
 assert terms["wide"][1] > 20 * terms["digits"][1]
-assert clock[2] < 3 * clock[0]  # 16 examples for the price of one, nearly
-assert clock[-1] > 5 * clock[0]
+assert napkin[2] < 3 * napkin[0]  # 16 examples for the price of one, nearly
+assert napkin[-1] > 5 * napkin[0]
 
 # %% [markdown]
 # ## Try it yourself

@@ -95,11 +95,8 @@ def with_layers(problem):
         net.update_weights(lr=problem.lr)
 
 
-def with_tensors(problem):
-    model = to_module(copied(problem.mlp))
-    criterion = F.mse_loss if problem.loss == "mse" else F.cross_entropy
-    descent = optim.SGD(model.parameters(), lr=problem.lr)
-    x, y = from_numpy(problem.X), from_numpy(problem.Y)
+def descended(model, criterion, descent, x, y):
+    """The losses and gradients of the loop that PyTorch's users and ours write alike."""
     for _ in range(STEPS):
         descent.zero_grad()
         loss = criterion(model(x), y)
@@ -107,6 +104,14 @@ def with_tensors(problem):
         pairs = [(m.weight.grad.numpy().T, m.bias.grad.numpy()) for m in model if has_weight(m)]
         yield loss.item(), by_neuron(pairs)
         descent.step()
+
+
+def with_tensors(problem):
+    model = to_module(copied(problem.mlp))
+    criterion = F.mse_loss if problem.loss == "mse" else F.cross_entropy
+    descent = optim.SGD(model.parameters(), lr=problem.lr)
+    x, y = from_numpy(problem.X), from_numpy(problem.Y)
+    yield from descended(model, criterion, descent, x, y)
 
 
 def with_pytorch(problem):
@@ -119,13 +124,7 @@ def with_pytorch(problem):
     )
     descent = torch.optim.SGD(model.parameters(), lr=problem.lr)
     x, y = torch.as_tensor(problem.X), torch.as_tensor(problem.Y)
-    for _ in range(STEPS):
-        descent.zero_grad()
-        loss = criterion(model(x), y)
-        loss.backward()
-        pairs = [(m.weight.grad.numpy().T, m.bias.grad.numpy()) for m in model if has_weight(m)]
-        yield loss.item(), by_neuron(pairs)
-        descent.step()
+    yield from descended(model, criterion, descent, x, y)
 
 
 def twin(module, torch):
