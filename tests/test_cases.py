@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from cases import CASES, LISTS, Case, is_real
+from case import Case, is_real
+from cases import CASES, LISTS
 from chainrule import ops
 from chainrule.autograd import Tensor, grad, gradcheck, gradgradcheck
 from chainrule.errors import ChainruleError
