@@ -21,6 +21,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -346,6 +347,21 @@ def checked(check: Callable[[Array], None], x: Value) -> None:
     check(array)
     if LISTENERS:
         tell("check", array, check)
+
+
+@dataclass(frozen=True)
+class Finite:
+    """A check that a number is finite, which executors may make in a way of their own.
+
+    Args:
+        refuse: called with a number that is not, to raise.
+    """
+
+    refuse: Callable[[float], Any]
+
+    def __call__(self, x: Array) -> None:
+        if not np.isfinite(x).all():
+            self.refuse(x.item())
 
 
 # --- the registry -------------------------------------------------------------------------------
