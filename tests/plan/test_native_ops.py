@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cases import LISTS, RANDOM, STEPS, Case
+from case import Case
+from cases import LISTS
 from chainrule import ops
 from chainrule.ops import REGISTRY
+from rows.steps import RANDOM, STEPS
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 

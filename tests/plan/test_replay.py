@@ -7,7 +7,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from cases import CASES, Case
+from case import Case
+from cases import CASES
 from chainrule import ops
 from chainrule.backend import threads
 from chainrule.plan.passes import simplified

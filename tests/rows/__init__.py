@@ -1,0 +1,1 @@
+"""The rows of the table of cases: a module a subject, lists of rows in capitals."""

@@ -1,0 +1,148 @@
+"""Rows of what moves, joins and picks elements."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+
+import references as ref
+from case import F, case, dim_second, in_a_row, just, listed, real, torch, whole
+from references import alone
+
+# A row is a line, or little more.
+# fmt: off
+
+VIEWS = [
+    case("reshape", [real(2, 6)], np.reshape, torch.reshape, shape=(3, 4)),
+    case("reshape", [real(2, 6)], np.reshape, torch.reshape, note="free", shape=(-1, 2, 2)),
+    case("reshape", [real(1, 1)], np.reshape, torch.reshape, note="to-scalar", shape=()),
+    case("permute", [real(2, 3, 4)], np.transpose, torch.permute, form=in_a_row("dims"),
+         dims=(2, 0, 1)),
+    case("permute", [real(2, 3, 4)], np.transpose, torch.permute, note="negative",
+         form=in_a_row("dims"), dims=(-1, 0, -2)),
+    case("broadcast_to", [real(2, 1)], np.broadcast_to, torch.broadcast_to, form=in_a_row("shape"),
+         shape=(3, 2, 4)),
+    case("broadcast_to", [real()], np.broadcast_to, torch.broadcast_to, note="scalar",
+         form=in_a_row("shape"), shape=(2,)),
+    case("sum_to", [real(3, 2, 4)], ref.sum_to, lambda x, shape: x.sum_to_size(shape),
+         shape=(2, 1)),
+    case("sum_to", [real(3, 2)], ref.sum_to, lambda x, shape: x.sum_to_size(shape), note="scalar",
+         shape=()),
+    case("flip", [real(2, 3)], np.flip, note="one", form=dim_second, dim=1),
+    case("flip", [real(2, 3, 4)], np.flip, torch.flip, note="several", form=dim_second,
+         dim=(0, -1)),
+    case("transpose", [real(2, 3)], np.swapaxes, torch.transpose, form=in_a_row("dim0", "dim1"),
+         dim0=0, dim1=1),
+    case("transpose", [real(2, 3, 4)], np.swapaxes, torch.transpose, note="negative",
+         form=in_a_row("dim0", "dim1"), dim0=0, dim1=-1),
+    case("unsqueeze", [real(2, 3)], np.expand_dims, torch.unsqueeze, form=dim_second, dim=0),
+    case("unsqueeze", [real(2, 3)], np.expand_dims, torch.unsqueeze, note="last", form=dim_second,
+         dim=-1),
+    case("unsqueeze", [real()], np.expand_dims, torch.unsqueeze, note="scalar", form=dim_second,
+         dim=0),
+    case("squeeze", [real(1, 3, 1)], np.squeeze, torch.squeeze),
+    case("squeeze", [real(1, 3, 1)], np.squeeze, torch.squeeze, note="dim", form=dim_second,
+         dim=-1),
+    case("squeeze", [real(1, 3, 1)], alone(np.array), torch.squeeze, note="not-one", dim=1),
+    case("squeeze", [real(1, 3, 1, 1)], np.squeeze, torch.squeeze, note="dims", form=dim_second,
+         dim=(0, -1)),
+    case("flatten", [real(2, 3, 4)], np.ravel, torch.flatten),
+    case("flatten", [real(2, 3, 4)], lambda x, **_: x.reshape(2, 12), torch.flatten, note="from",
+         start_dim=1),
+    case("flatten", [real(2, 3, 4)], lambda x, **_: x.reshape(6, 4), torch.flatten, note="to",
+         start_dim=0, end_dim=-2),
+    case("flatten", [real()], np.ravel, torch.flatten, note="scalar"),
+]
+
+around = ((0, 0), (1, 2))
+
+JOINS = [
+    case("concatenate", [real(2, 3), real(1, 3), real(2, 3)], lambda *xs: np.concatenate(xs),
+         lambda *xs: torch.cat(xs)),
+    case("concatenate", [real(2, 3), real(2, 1)], lambda *xs, dim: np.concatenate(xs, dim),
+         lambda *xs, dim: torch.cat(xs, dim), note="last", dim=-1),
+    case("cat", [real(2, 3), real(1, 3)], np.concatenate, torch.cat, form=listed),
+    case("cat", [real(2, 3), real(2, 2)], lambda xs, dim: np.concatenate(xs, dim), torch.cat,
+         note="negative", form=listed, dim=-1),
+    case("stack", [real(2, 3), real(2, 3)], np.stack, torch.stack, form=listed),
+    case("stack", [real(2, 3), real(2, 3)], lambda xs, dim: np.stack(xs, dim), torch.stack,
+         note="last", form=listed, dim=-1),
+    case("split", [real(5, 2)], ref.split, torch.split, form=in_a_row("size", "dim"), size=2,
+         dim=0),
+    case("split", [real(2, 5)], ref.split, torch.split, note="sizes", form=in_a_row("size", "dim"),
+         size=(1, 0, 4), dim=-1),
+    case("chunk", [real(5, 2)], ref.chunk, torch.chunk, form=in_a_row("size", "dim"), size=2,
+         dim=0),
+    case("chunk", [real(2, 7)], ref.chunk, torch.chunk, note="uneven", form=in_a_row("size", "dim"),
+         size=5, dim=1),
+    case("pad_constant", [real(2, 3)], ref.padded, widths=around),
+    case("pad_constant", [real(2, 3)], ref.padded, note="value", widths=around, value=7.0),
+    case("pad", [real(2, 3)], lambda x, pad: np.pad(x, [(0, 0), (1, 2)]), F.pad, pad=(1, 2)),
+    case("pad", [real(2, 3)], lambda x, pad,
+         value: np.pad(x, [(2, 0), (1, 2)], constant_values=value), F.pad, note="value",
+         pad=(1, 2, 2, 0), value=7.0),
+]
+
+s_ = np.s_
+A = "array"
+
+INDEXING = [
+    case("slice", [real(4, 5)], operator.getitem, operator.getitem, form=in_a_row("key"),
+         key=s_[1:3, ::2]),
+    case("slice", [real(4, 5)], operator.getitem, note="backwards", form=in_a_row("key"),
+         key=s_[::-1, 3]),
+    case("slice", [real(4, 5)], operator.getitem, operator.getitem, note="forms",
+         form=in_a_row("key"), key=s_[..., None, -1]),
+    case("slice", [real(4, 5)], operator.getitem, operator.getitem, note="scalar",
+         form=in_a_row("key"), key=(1, -2)),
+    case("unslice", [real(2, 3)], ref.added_at, key=s_[1:3, ::2], shape=(4, 5)),
+    case("unslice", [real(4)], ref.added_at, note="backwards", key=s_[::-1, 3], shape=(4, 5)),
+    case("index", [real(4, 5), whole(0, 4, 3)], ref.index, ref.index, key=(A,)),
+    case("index", [real(4, 5), whole(-4, 4, 2, 3)], ref.index, ref.index, note="negative",
+         key=(A,)),
+    case("index", [real(4, 5), whole(0, 4, 3), whole(0, 5, 3)], ref.index, ref.index, note="pairs",
+         key=(A, A)),
+    case("index", [real(4, 5, 2), whole(0, 4, 3, 1), whole(0, 2, 2)], ref.index, ref.index,
+         note="apart", key=(A, s_[1:3], A)),
+    case("index", [real(4, 5), whole(0, 5, 3)], ref.index, ref.index, note="last", key=(..., A)),
+    case("unindex", [real(3, 5), just([2, 0, 2])], ref.added_at, key=(A,), shape=(4, 5)),
+    case("unindex", [real(3, 4), whole(0, 5, 3, 1), whole(0, 2, 4)], ref.added_at, note="pairs",
+         key=(A, A), shape=(5, 2)),
+    case("index_put", [real(4, 5), real(5), just([2, 0])], ref.put_at, key=(A,)),
+    case("index_put", [real(4, 5), real(), just([2, 0]), just([1, 4])], ref.put_at, note="pairs",
+         key=(A, A)),
+    case("index_put", [real(4, 5), real(2, 1)], ref.put_at, note="slice", key=(s_[1:3],)),
+    case("take_along", [real(3, 4), whole(0, 4, 3, 2)], ref.taken_along, torch.take_along_dim,
+         dim=1),
+    case("take_along", [real(3, 4), whole(0, 3, 5, 4)], ref.taken_along, torch.take_along_dim,
+         note="repeated", dim=-2),
+    case("take_along", [real(3, 4), whole(0, 4, 2, 5)], ref.taken_along, note="corner", dim=1),
+    case("add_along", [real(3, 2), whole(0, 4, 3, 2)], ref.added_along, dim=1, shape=(3, 4)),
+    case("add_along", [real(2, 5), whole(0, 4, 2, 5)], ref.added_along, note="corner", dim=1,
+         shape=(3, 4)),
+    case("put_along", [real(3, 4), just([[0, 3], [1, 2], [3, 0]]), real(3, 2)], ref.written_along,
+         dim=1),
+    case("put_along", [real(3, 4), just([[2, 0]]), real(1, 2)], ref.written_along, note="corner",
+         dim=0),
+    case("gather", [real(3, 4), whole(0, 4, 2, 5)], ref.gather, torch.gather, form=dim_second,
+         dim=1),
+    case("gather", [real(3, 4, 2), whole(0, 3, 5, 4, 2)], ref.gather, torch.gather, note="negative",
+         form=dim_second, dim=-3),
+    case("gather", [real(), just(0)], ref.gather, torch.gather, note="scalar", form=dim_second,
+         dim=0),
+    case("scatter", [real(3, 4), just([[0, 3], [1, 2], [3, 0]]), real(3, 2)], ref.scatter,
+         torch.scatter, form=dim_second, dim=1),
+    case("scatter", [real(3, 4), just([[0, 3], [1, 2]]), 7.0], ref.scatter, torch.scatter,
+         note="number", form=dim_second, dim=1),
+    case("scatter_add", [real(3, 4), whole(0, 3, 5, 4), real(5, 4)], ref.scatter_add,
+         torch.scatter_add, form=dim_second, dim=0),
+    case("scatter_add", [real(3, 4), whole(0, 4, 2, 3), real(2, 3)], ref.scatter_add,
+         torch.scatter_add, note="corner", form=dim_second, dim=-1),
+    case("index_select", [real(3, 4), whole(0, 4, 6)], ref.index_select, torch.index_select,
+         form=dim_second, dim=1),
+    case("index_select", [real(3, 4), whole(0, 3, 2)], ref.index_select, torch.index_select,
+         note="negative", form=dim_second, dim=-2),
+    case("one_hot", [whole(0, 4, 2, 3)], lambda x, num_classes: np.eye(num_classes, dtype=int)[x],
+         F.one_hot, num_classes=4),
+]
