@@ -9,7 +9,6 @@ wait for the whole result, a sum over its rows for instance, comes after it, in 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any

@@ -83,7 +83,7 @@ class Nest:
     def write(self) -> None:
         """Write the nest."""
         self._begin()
-        if self.members and math.prod(self.halves.space):
+        if self.members and 0 not in self.halves.space:
             with ExitStack() as loops:
                 for d in self.halves.outer:
                     turns = self.w.loop(self.halves.space[d])
