@@ -166,7 +166,7 @@ class Compiled:
             >>> step.many(x, steps=3)
             tensor([3.5, 3.5, 3.5])
             >>> total
-            tensor([41., 50.])
+            tensor([41., 54.])
         """
         feed = Feed(args, kwargs, rows, steps)
         pieces, done = [], 0

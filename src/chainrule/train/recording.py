@@ -200,8 +200,7 @@ class Plan:
         try:
             taken: Taken = self._run.many(steps, inputs, tables, stacked=self._results)  # type: ignore[attr-defined]
         finally:
-            for t in self._surroundings.moved:
-                t.version += 1
+            mark_changed(*self._surroundings.moved)
         self._gradients.leave(taken.outputs[self._results :])
         result = mapped(self._template, lambda r: _stacked(r, taken))
         return Many(taken.steps, result, taken.refuse)
