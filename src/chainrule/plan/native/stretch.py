@@ -15,8 +15,8 @@ from typing import Any
 from chainrule.plan.native import blas, many, sharing
 from chainrule.plan.native.choice import choose, is_for_blas
 from chainrule.plan.native.elementwise import apply
-from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, follows
-from chainrule.plan.native.factors import product_of, rows_of
+from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, parted
+from chainrule.plan.native.factors import product_of
 from chainrule.plan.native.ir import BOOL, INDEX, Number, Register, Unsupported, Writer
 from chainrule.plan.native.loops import emit
 from chainrule.plan.native.products import Kernel, Product, write
@@ -202,10 +202,9 @@ class Module:
     def _product(self, w: Writer, memory: GroupMemory, group: Group) -> None:
         """Write a product and what follows on it: on each piece where that goes, else after it."""
         factors = product_of(group)
-        together = follows(group) and len(group.members) > 1 and not deep(factors.product)
-        near = group if together else rows_of(group)
+        near, rest = parted(group, together=not deep(factors.product))
         bias = factors.bias_over(near.space)
-        epilogue = Epilogue(near, bias) if together or bias else None
+        epilogue = Epilogue(near, bias) if near.members[1:] or bias else None
         out = group.members[0].out.base
         product = factors.product
         if out in near.outputs or is_for_blas(product):
@@ -220,8 +219,8 @@ class Module:
             context = epilogue.before(w, memory) if epilogue else "null"
             kernel = self._kernel(product, epilogue)
             self._call(w, memory, product, kernel, f"ptr {a}, ptr {b}, ptr {c}, ptr {context}")
-        if not together and (group.members[1:] or group.finish):
-            emit(w, replace(group, kind="loop", members=group.members[1:]), memory)
+        if rest:
+            emit(w, rest, memory)
 
     def _in_slices(
         self, w: Writer, memory: GroupMemory, p: Product, depth: int, pointers: tuple[str, str, str]
