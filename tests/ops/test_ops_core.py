@@ -110,12 +110,12 @@ def test_what_an_op_derives_from_its_body():
 def test_what_rules_read_is_in_their_signatures():
     rules = [lambda g, y, _a, b, _c: g, lambda g, _y, a, _b, _c: g, None]
     op = Op("f", lambda a, b, c: a, kind="reduce", shape=same_shape, vjp=rules)
-    assert op.saved(0b001, 3) == (True, (False, True, False))
-    assert op.saved(0b010, 3) == (False, (True, False, False))
-    assert op.saved(0b011, 3) == (True, (True, True, False))
-    assert op.saved(0b100, 3) == (False, (False, False, False))
+    assert op.reads[0b1_001] == (True, (0, 2), (1,))
+    assert op.reads[0b1_010] == (False, (1, 2), (0,))
+    assert op.reads[0b1_011] == (True, (2,), ())
+    assert op.reads[0b1_100] == (False, (0, 1, 2), ())
     many = Op("g", lambda *xs: xs[0], kind="reduce", shape=same_shape, vjp=lambda i, g, _y, *xs: g)
-    assert many.saved(0b1, 4) == (False, (True,) * 4)
+    assert many.reads[0b1_0001] == (False, (), (1, 2, 3))
 
 
 def test_a_ghost_has_a_shape_and_nothing_else():

@@ -7,6 +7,7 @@ the exact product taken in a wider dtype.
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -135,6 +136,39 @@ def test_every_tile_gives_the_product(tile):
     check([(a, laid(layout, b)) for a, b in pairs], lambda p: tile)
 
 
+TURNED = pytest.mark.parametrize(
+    ("layouts", "rows"),
+    [(layouts, n) for layouts in (("columns", "spread"), ("rows", "columns")) for n in (1, 2, 3)],
+)
+NARROW = [(100, 1, 16), (35, 1, 4), (37, 3, 8), (5, 2, 50), (64, 1, 1), (50, 4, 2)]
+
+
+def turned(layouts, rows, size, wanted):
+    """Factors, their product and a tile of its transpose."""
+    tile = Tile("outer" if layouts[0] == "columns" else "dot", rows, 16, 16, 16, turned=True)
+    a, b = (laid(layout, x) for layout, x in zip(layouts, factors(*size, F32)))
+    c = size[1] if wanted else None
+    return a, b, (Product(*size, steps(a), steps(b), c, F32), tile)
+
+
+@TURNED
+def test_turned_tiles_give_the_product(layouts, rows):
+    for size in NARROW:
+        a, b, job = turned(layouts, rows, size, wanted=True)
+        c = np.full(size[:2], 7, F32)
+        compiled([job])(0, a, b, c)
+        assert_is_product(c, a, b)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+def test_a_vector_holds_several_short_rows_or_columns(dtype):
+    sizes = [(1, n, k) for n in (1, 2, 4, 8) for k in (1, 3, 35, 200)]
+    rows = [factors(*size, dtype) for size in sizes]
+    check(rows, lambda p: Tile("outer", 1, p.n, p.n, 16))
+    columns = [factors(m, n, k, dtype) for m in (1, 3) for n in (1, 5, 16, 40) for k in (2, 4, 8)]
+    check([(a, laid("columns", b)) for a, b in columns], lambda p: Tile("dot", 2, 16, 32, 16))
+
+
 def test_nothing_to_sum_up_gives_zeros():
     check([factors(m, n, 0, F32) for m, n in [(1, 1), (7, 19)]])
 
@@ -162,6 +196,45 @@ def test_the_same_bits_however_the_units_are_shared():
             run(0, a, right, c, parts=parts)
         np.testing.assert_array_equal(results[0], results[1])
         np.testing.assert_array_equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("bands", [2, 3, 5, 40])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_same_bits_in_any_number_of_bands(layout, bands):
+    a, b = factors(33, 50, 40, F32)
+    right = laid(layout, b)
+    tile = choose(p := described(a, right))
+    whole, banded, shared = blank(33, 50, F32), blank(33, 50, F32), blank(33, 50, F32)
+    run = compiled([(p, tile), (p, replace(tile, bands=bands))])
+    run(0, a, right, whole)
+    run(1, a, right, banded)
+    run(1, a, right, shared, parts=7)
+    np.testing.assert_array_equal(banded, whole)
+    np.testing.assert_array_equal(shared, whole)
+
+
+NOTE = """
+define internal void @note(i64 %row, i64 %column, i64 %columns, ptr %context) alwaysinline {
+  %line = mul i64 %row, 50
+  %at = add i64 %line, %column
+  %place = getelementptr i64, ptr %context, i64 %at
+  store i64 %columns, ptr %place
+  ret void
+}
+"""
+
+
+@pytest.mark.parametrize("k", [8, 9, 40, 700])
+def test_every_row_of_every_piece_is_called_ahead(k):
+    a, b = factors(32, 50, k, F32)
+    w, p, tile = Writer(), described(a, b), Tile("outer", 8, 32, 32, 16)
+    kernel = write(Writer(w.declared, w.notes), p, tile, "product", ahead="note")
+    called, c = np.zeros((40, 50), np.int64), blank(32, 50, F32)
+    Compiled([kernel], w, NOTE)(0, a, b, c, context=called.ctypes.data)
+    assert_is_product(c, a, b)
+    assert (called[:32, 0] == 32).all()
+    assert (called[:32, 32] == 18).all()
+    assert not called[:, 1:32].any()
 
 
 # --- epilogues ----------------------------------------------------------------------------------
@@ -241,6 +314,16 @@ def followed(a, b, body, wanted, *arrays):
     return c
 
 
+@TURNED
+def test_what_follows_on_turned_tiles(layouts, rows):
+    for size in NARROW:
+        a, b, job = turned(layouts, rows, size, wanted=False)
+        w = np.zeros(size[:2], F32)
+        run = compiled([job], "follow", EPILOGUE.format(n=size[1], body=SGD))
+        run(0, a, b, w, ctypes.addressof(ctypes.c_void_p(w.ctypes.data)))
+        assert_is_product(-2 * w, a, b)
+
+
 SHAPES = [(13, 21, 35), (64, 10, 128), (7, 130, 20)]
 
 
@@ -289,8 +372,11 @@ def test_the_sums_of_a_tile_and_what_they_need_fit_the_registers():
     for on in (Core(64, 32), Core(32, 16)):
         for m, n, k in [(64, 128, 784), (100, 16, 16), (1, 10, 128), (1000, 1, 4)]:
             for b in [(n, 1), (1, k)]:
-                tile = choose(Product(m, n, k, (k, 1), b, n, F32), on)
-                wide = tile.columns if tile.form == "dot" else -(-tile.columns // tile.lanes)
+                product = Product(m, n, k, (k, 1), b, n, F32)
+                tile = choose(product, on)
+                short = (product.turned if tile.turned else product).short_columns(tile.lanes)
+                a_vector = 1 if tile.form == "dot" and not short else tile.lanes
+                wide = -(-tile.columns // a_vector)
                 assert tile.rows * wide + wide + 1 <= on.registers
 
 

@@ -5,7 +5,7 @@ Every method is one call of an op; its mathematics, kinks and ties are in the op
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,18 @@ def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(int(n) for n in shape)
 
 
+def _operator(op: ops.Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """The method for an operator, straight to the door, and that for a tensor on its right."""
+
+    def method(self: Any, other: Any) -> Any:
+        return ops.run(op, (self, other), {})
+
+    def reflected(self: Any, other: Any) -> Any:
+        return ops.run(op, (other, self), {})
+
+    return method, reflected
+
+
 class Methods:  # noqa: PLW1641  # Tensor has the hash
     """The operators and methods that have an op behind them."""
 
@@ -30,47 +42,13 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
 
     # --- arithmetic -----------------------------------------------------------------------------
 
-    def __add__(self, other: Any) -> Any:
-        return ops.add(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return ops.sub(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.sub(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.mul(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.mul(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.div(other, self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return ops.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return ops.floor_divide(other, self)
-
-    def __mod__(self, other: Any) -> Any:
-        return ops.remainder(self, other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return ops.remainder(other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return ops.pow(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return ops.pow(other, self)
+    __add__, __radd__ = _operator(ops.add)
+    __sub__, __rsub__ = _operator(ops.sub)
+    __mul__, __rmul__ = _operator(ops.mul)
+    __truediv__, __rtruediv__ = _operator(ops.div)
+    __floordiv__, __rfloordiv__ = _operator(ops.floor_divide)
+    __mod__, __rmod__ = _operator(ops.remainder)
+    __pow__, __rpow__ = _operator(ops.pow)
 
     def __matmul__(self, other: Any) -> Any:
         return ops.matmul(self, other)

@@ -21,19 +21,21 @@ from contextlib import ContextDecorator
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+from numpy import ndarray
 
 from chainrule.backend.dtypes import get_default_dtype, promoted
 from chainrule.errors import GradientError, ShapeError
 from chainrule.ops import Array, Ghost, Op, add, cast, clone, perform, run, where
-from chainrule.ops.core import LISTENERS, READERS, tell
+from chainrule.ops.core import LISTENERS, READERS, Reads, tell
 
 __all__ = ["Node", "Traced", "backpropagate", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
 Value: TypeAlias = Any
 Hook: TypeAlias = Callable[[Any], Any]
 
-_order = itertools.count()
-_by_order = operator.attrgetter("order")
+# What happens on a tape, operations and changes in place, happens at 1, 2, 3, ...
+_clock = itertools.count(1)
+_by_time = operator.attrgetter("made")
 _blank = object.__new__
 
 
@@ -125,42 +127,46 @@ class Node:
     Attributes:
         op: what was done.
         attrs: its attributes.
-        xs: its arguments as its rules will read them: arrays, numbers, or `Ghost`s.
-        y: its result likewise.
         parents: for each argument the node that made it, or the leaf it is, or `None` for what
             needs no gradient.
-        order: nodes made later have larger numbers.
-        version: how often the result has been changed in place since.
+        xs: its arguments as its rules will read them: arrays, numbers, or `Ghost`s.
+        y: its result, if a rule will read it.
         constants: the tensors among the arguments that need no gradient but are read.
-        stamp: the versions, added up, of all that is read, when it was.
+        made: when it was made, by the tape's clock.
+        changed: when the result was last changed in place, or 0.
         hooks: called with the gradient when it is complete.
         keeper: a reference to the tensor that asked to keep its gradient.
     """
 
     __slots__ = (
-        "__weakref__", "attrs", "constants", "hooks", "keeper", "op", "order", "parents", "stamp",
-        "version", "xs", "y",
+        "__weakref__", "attrs", "changed", "constants", "hooks", "keeper", "made", "op", "parents",
+        "xs", "y",
     )  # fmt: skip
 
     def __init__(
         self,
         op: Op,
+        args: Sequence[Value],
         attrs: Mapping[str, Any],
         parents: list[Node | Traced | None],
-        xs: list[Value],
-        y: Value,
-        constants: Sequence[Traced],
-        stamp: int,
+        arrays: list[Value],
+        y: Array,
+        reads: Reads,
     ) -> None:
+        reads_y, unread, fixed = reads
+        for i in unread:
+            if type(x := arrays[i]) is ndarray:
+                arrays[i] = Ghost(x.shape, x.dtype)
         self.op = op
         self.attrs = attrs
         self.parents = parents
-        self.xs: list[Value] | None = xs
-        self.y = y
-        self.constants = constants
-        self.stamp = stamp
-        self.order = next(_order)
-        self.version = 0
+        self.xs: list[Value] | None = arrays
+        self.y = y if reads_y else None
+        self.constants: Sequence[Traced] = ()
+        if fixed:
+            self.constants = [a for i in fixed if isinstance(a := args[i], Traced)]
+        self.made = next(_clock)
+        self.changed = 0
         self.hooks: list[Hook] | None = None
         self.keeper: weakref.ref[Traced] | None = None
 
@@ -177,25 +183,32 @@ class Node:
         """The nodes and leaves that it was computed from, in the order of the arguments."""
         return tuple(self.parents)
 
-    def saved(self) -> tuple[list[Value], Value]:
-        """Return arguments and result, if they are still there and still what they were."""
+    def saved(self) -> list[Value]:
+        """Return the arguments, if they and the result are there and still what they were."""
         if self.xs is None:
             raise GradientError(
                 f"the values saved by {self.op.name} were freed by an earlier backward(); to go "
                 "through the same graph twice, call the first with retain_graph=True"
             )
-        now = 0
-        for parent, x in zip(self.parents, self.xs):
-            if parent is not None and type(x) is not Ghost:
-                now += parent.version
+        if self.changed > self.made and self.y is not None:
+            raise self._stale()
+        for parent in self.parents:
+            if parent is not None and parent.changed > self.made and self._reads(parent):
+                raise self._stale()
         for constant in self.constants:
-            now += constant.version
-        if now != self.stamp or (self.version and not isinstance(self.y, Ghost)):
-            raise GradientError(
-                f"a value that the gradient of {self.op.name} needs was changed in place after it "
-                "was used; change a copy (x = x + 1 rather than x += 1), or do it after backward()"
-            )
-        return self.xs, self.y
+            if constant.changed > self.made:
+                raise self._stale()
+        return self.xs
+
+    def _reads(self, parent: Node | Traced) -> bool:
+        xs = self.xs or ()
+        return any(p is parent and type(x) is not Ghost for p, x in zip(self.parents, xs))
+
+    def _stale(self) -> GradientError:
+        return GradientError(
+            f"a value that the gradient of {self.op.name} needs was changed in place after it "
+            "was used; change a copy (x = x + 1 rather than x += 1), or do it after backward()"
+        )
 
     def release(self) -> None:
         """Let the saved arrays go."""
@@ -212,7 +225,7 @@ class Traced:
         grad: what `backward` has added up here, or `None`.
         node: the operation that made it; `None` for a leaf.
         needs_grad: whether it is, or depends on, a leaf whose gradient is wanted.
-        version: how often a leaf has been changed in place.
+        changed: when a leaf was last changed in place, by the tape's clock, or 0.
     """
 
     plain: ClassVar[type[Traced]]
@@ -220,7 +233,7 @@ class Traced:
     grad: Any = None
     node: Node | None = None
     needs_grad = False
-    version = 0
+    changed = 0
     hooks: list[Hook] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -248,72 +261,38 @@ def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
     for a in args:
         parent: Node | Traced | None = None
         if isinstance(a, Traced):
-            arrays.append(a.array)
             if a.needs_grad:
                 parent = a.node or a
-                wanted |= bit
-        else:
-            arrays.append(a)
+                wanted += bit
+            a = a.array
+        arrays.append(a)
         parents.append(parent)
-        bit <<= 1
+        bit += bit
     y = perform(op, arrays, attrs)
     kind = op.kind
     if kind == "update":
         mark_changed(args[0])
         return args[0]
-    if type(y) is not np.ndarray:
+    if type(y) is not ndarray:
         y = np.asarray(y)
     dtype = y.dtype
     if kind == "elementwise" or kind == "reduce":  # noqa: PLR1714  # `in` takes twice as long
         for x in arrays:
-            if type(x) is np.ndarray and x.dtype is not dtype:
+            if type(x) is ndarray and x.dtype is not dtype:
                 wished = _promoted_otherwise(op, arrays, dtype)
                 if wished is not None:
                     return run(op, _in_dtype(op, args, wished), attrs)
                 break
     if wanted and _mode.enabled and op.differentiable and dtype.kind in "fc":
-        return wrap(y, _noted(op, args, attrs, parents, arrays, y, op.saved(wanted, len(arrays))))
+        return wrap(y, Node(op, args, attrs, parents, arrays, y, op.reads[bit + wanted]))
     return wrap(y)
 
 
-def _noted(
-    op: Op,
-    args: Sequence[Value],
-    attrs: Mapping[str, Any],
-    parents: list[Node | Traced | None],
-    arrays: list[Value],
-    y: Array,
-    read: tuple[bool, tuple[bool, ...]],
-) -> Node:
-    """The node of a call, with those values that its rules `read` and ghosts of the others."""
-    reads_y, reads = read
-    constants: tuple[Traced, ...] = ()
-    stamp = 0
-    for i, parent in enumerate(parents):
-        if not reads[i]:
-            if isinstance(args[i], Traced):
-                arrays[i] = _ghost_of(args[i])
-        elif parent is not None:
-            stamp += parent.version
-        elif isinstance(args[i], Traced):
-            constants = (*constants, args[i])
-            stamp += args[i].version
-    kept = y if reads_y else Ghost(y.shape, y.dtype)
-    return Node(op, attrs, parents, arrays, kept, constants, stamp)
-
-
-def _ghost_of(a: Traced) -> Ghost:
-    """The ghost of a value: that which its node keeps, if it keeps one."""
-    kept = None if a.node is None else a.node.y
-    return kept if type(kept) is Ghost else Ghost(a.array.shape, a.array.dtype)
-
-
-def mark_changed(a: Traced) -> None:
-    """Note that the array of `a` has been changed in place."""
-    if a.node is not None:
-        a.node.version += 1
-    else:
-        a.version += 1
+def mark_changed(*tensors: Traced) -> None:
+    """Note that the arrays of `tensors` have been changed in place."""
+    now = next(_clock)
+    for t in tensors:
+        (t.node or t).changed = now
 
 
 def _promoted_otherwise(
@@ -358,7 +337,7 @@ def _reachable(roots: Sequence[Node]) -> list[Node]:
             if type(parent) is Node and parent not in seen:
                 seen.add(parent)
                 waiting.append(parent)
-    return sorted(seen, key=_by_order)
+    return sorted(seen, key=_by_time)
 
 
 def _leading_to(nodes: Sequence[Node], targets: set[int]) -> set[int]:
@@ -397,16 +376,21 @@ class _Walk:
 
     def through(self, node: Node, g: Value, wanted: set[int] | None) -> None:
         """Apply the rules of `node` to `g` and hand the results to those parents `wanted`."""
-        xs, y = node.saved()
+        xs, y = node.saved(), node.y
+        if y is None:
+            y = g  # which has its shape and dtype; no rule asks for more
+        elif self.create_graph:
+            y = wrap(y, node)
         if self.create_graph:
             xs = [_boxed(x, parent) for x, parent in zip(xs, node.parents)]
-            y = y if isinstance(y, Ghost) else wrap(y, node)
         op, attrs = node.op, node.attrs
         for i, parent in enumerate(node.parents):
             if parent is None or (wanted is not None and id(parent) not in wanted):
                 continue
             rule = op.rule(i)
-            gradient = None if rule is None else rule(g, y, *xs, **attrs)
+            if rule is None:
+                continue
+            gradient = rule(g, y, *xs, **attrs) if attrs else rule(g, y, *xs)
             if gradient is None:
                 continue
             if gradient.dtype is not xs[i].dtype:  # where two formats met
@@ -464,7 +448,7 @@ def backpropagate(
     found: dict[int, Value] = {}
     for root, g in zip(roots, gradients):
         walk.give(root.node or root, g, shared=True)
-    with set_grad_enabled(create_graph), np.errstate(all="ignore"):
+    with enable_grad() if create_graph else no_grad(), np.errstate(all="ignore"):
         for node in reversed(nodes):
             g = walk.waiting.pop(id(node), None)
             if g is not None and (wanted is None or id(node) in wanted):
@@ -499,5 +483,5 @@ def _accumulate(leaf: Traced, g: Value, shared: bool) -> None:
         leaf.grad = g
     else:
         # Its own memory, not what another gradient or a view shares: it may be changed in place.
-        own = not shared and type(g) is np.ndarray and g.base is None
+        own = not shared and type(g) is ndarray and g.base is None
         leaf.grad = wrap(g if own else np.asarray(clone(g)))

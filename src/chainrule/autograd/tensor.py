@@ -645,7 +645,7 @@ def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
                 f"backward() starts from one number, this tensor has shape {root.array.shape}; "
                 "reduce it first, for example with .mean(), or give gradient="
             )
-        start = constant(np.ones_like(root.array))
+        start = constant(np.ones(root.array.shape, root.array.dtype))
     else:
         start = _array_of(gradient)
         if start.shape != root.array.shape:
@@ -653,7 +653,8 @@ def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
                 f"the gradient has shape {start.shape}, the tensor {root.array.shape}; "
                 "they must be equal"
             )
-        start = np.asarray(ops.cast(start, dtype=root.array.dtype))
+        if start.dtype != root.array.dtype:
+            start = np.asarray(ops.cast(start, dtype=root.array.dtype))
     if create_graph:
         return gradient if isinstance(gradient, Traced) else wrap(start)
     return start

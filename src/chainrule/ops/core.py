@@ -16,13 +16,16 @@ asked for its shape and dtype, and a reader that keeps values for later may keep
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy import ndarray  # by itself: looking it up in `np` takes a tenth of an operation's time
 
 from chainrule.errors import ChainruleError, ShapeError
 
@@ -70,6 +73,20 @@ class Cost(NamedTuple):
     moved: int
 
 
+class Reads(NamedTuple):
+    """Which values the rules read that give the gradients wanted.
+
+    Attributes:
+        y: whether the output is read.
+        unread: the arguments that are not.
+        fixed: the arguments that are, although their own gradient is not wanted.
+    """
+
+    y: bool
+    unread: tuple[int, ...]
+    fixed: tuple[int, ...]
+
+
 class Ghost:
     """The shape and dtype of a value that no rule will read: what is kept in its place."""
 
@@ -106,6 +123,11 @@ class Op:
         cost: `(*shapes, **attrs) -> Cost`; derived from `kind`, `flops` and `shape` if not given.
         flops: operations per element for elementwise and reduce kinds.
         arity: how many leading parameters are arrays; further positional arguments are attributes.
+
+    Attributes:
+        rule: gives the vector-Jacobian product for an array argument, by its number.
+        reads: what the rules read, by a mask with a bit for each argument whose gradient is wanted
+            and one above those of all arguments: of two, the second alone is 0b110.
     """
 
     def __init__(
@@ -136,7 +158,8 @@ class Op:
             arity = sum(p.default is p.empty for p in parameters)
         self.arity = 1 << 30 if variadic else arity
         self.attributes = tuple(p.name for p in parameters[arity:])
-        self._saved: dict[int, tuple[bool, tuple[bool, ...]]] = {}
+        self.rule = _rules(self.vjp)
+        self.reads = _ReadsByMask(self.rule)
         self.__name__ = self.__qualname__ = name
         self.__module__ = forward.__module__
         self.__doc__ = forward.__doc__
@@ -151,42 +174,6 @@ class Op:
             args = args[: self.arity]
         return run(self, args, attrs)
 
-    def rule(self, i: int) -> Rule | None:
-        """Return the vector-Jacobian product for array argument `i`."""
-        many = self.vjp
-        if isinstance(many, tuple):
-            return many[i]
-        if many is None:
-            return None
-        return lambda g, y, *xs, **attrs: many(i, g, y, *xs, **attrs)
-
-    def saved(self, wanted: int, count: int) -> tuple[bool, tuple[bool, ...]]:
-        """Say which values the rules for the arguments in the bit mask `wanted` will read.
-
-        Returns:
-            Whether the output is read, and for each of `count` arguments whether it is.
-        """
-        key = wanted * 64 + count if count < 64 else -1
-        found = self._saved.get(key)
-        if found is None:
-            found = self._read_by_rules(wanted, count)
-            if key >= 0:
-                self._saved[key] = found
-        return found
-
-    def _read_by_rules(self, wanted: int, count: int) -> tuple[bool, tuple[bool, ...]]:
-        if not isinstance(self.vjp, tuple):
-            assert self.vjp is not None
-            return _reads(self.vjp, skip=2, count=count)
-        output, inputs = False, (False,) * count
-        for i in range(count):
-            rule = self.vjp[i] if wanted >> i & 1 else None
-            if rule is not None:
-                reads_output, reads = _reads(rule, skip=1, count=count)
-                output |= reads_output
-                inputs = tuple(a or b for a, b in zip(inputs, reads))
-        return output, inputs
-
     def _cost_by_kind(self, *shapes: Shape, **attrs: Any) -> Cost:
         if self.kind == "view":
             return Cost(0, 0)
@@ -196,31 +183,55 @@ class Op:
         return Cost(round(self.flops * work.get(self.kind, 0)), sum(sizes) + out)
 
 
-def _reads(rule: Rule, *, skip: int, count: int) -> tuple[bool, tuple[bool, ...]]:
-    """Read a rule's signature: after `skip` parameters come the output and the arguments.
+def _rules(vjp: tuple[Rule | None, ...] | Rule | None) -> Callable[[int], Rule | None]:
+    if vjp is None:
+        return lambda _i: None
+    return vjp.__getitem__ if isinstance(vjp, tuple) else functools.partial(functools.partial, vjp)
+
+
+class _ReadsByMask(dict[int, Reads]):
+    """What rules read, found out from their signatures when it is first asked for."""
+
+    def __init__(self, rule: Callable[[int], Rule | None]) -> None:
+        self.rule = rule
+
+    def __missing__(self, mask: int) -> Reads:
+        count = mask.bit_length() - 1
+        wanted = [i for i in range(count) if mask >> i & 1]
+        rules = [rule for rule in map(self.rule, wanted) if rule is not None]
+        each = [_reads_of(rule, count) for rule in rules]
+        read = [any(args[i] for _, args in each) for i in range(count)]
+        found = Reads(
+            any(y for y, _ in each),
+            tuple(i for i in range(count) if not read[i]),
+            tuple(i for i in range(count) if read[i] and i not in wanted),
+        )
+        if count < 64:
+            self[mask] = found
+        return found
+
+
+def _reads_of(rule: Rule, count: int) -> tuple[bool, list[bool]]:
+    """Read a rule's signature, in which the output and the arguments follow the gradient.
 
     A rule derived from a local formula reads what the formula reads.
     """
     formula = getattr(rule, "formula", None)
-    if formula is not None:
-        rule, skip = formula, 0
-    positional = [
-        p for p in inspect.signature(rule).parameters.values() if p.kind <= p.VAR_POSITIONAL
-    ]
+    parameters = inspect.signature(formula or rule).parameters.values()
+    positional = [p for p in parameters if p.kind <= p.VAR_POSITIONAL]
     names: list[str] = []
-    for p in positional[skip:]:
+    for p in positional if formula else positional[1:]:
         repeats = count + 1 - len(names) if p.kind == p.VAR_POSITIONAL else 1
         names.extend([p.name] * repeats)
-    reads = [not name.startswith("_") for name in names[: count + 1]]
-    return reads[0], tuple(reads[1:])
+    y, *args = [not name.startswith("_") for name in names[: count + 1]]
+    return y, args
 
 
 def run(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
     """Perform one operation: the one door that every call of every op goes through."""
     for a in args:
-        reader = READERS.get(type(a))
-        if reader is not None:
-            return reader(op, args, attrs)
+        if type(a) in READERS:
+            return READERS[type(a)](op, args, attrs)
     return perform(op, args, attrs)
 
 
@@ -230,7 +241,7 @@ def perform(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
         y = op.forward(*args, **attrs) if attrs else op.forward(*args)
     except (ValueError, IndexError, TypeError) as error:
         raise _explained(op, args, attrs, error) from None
-    if type(y) is not np.ndarray:
+    if type(y) is not ndarray:
         y = _as_number(args, y)
     if WATCHERS:
         if isinstance(y, np.generic):  # an object of its own: all that are true are one np.True_
@@ -336,6 +347,21 @@ def checked(check: Callable[[Array], None], x: Value) -> None:
     check(array)
     if LISTENERS:
         tell("check", array, check)
+
+
+@dataclass(frozen=True)
+class Finite:
+    """A check that a number is finite, which executors may make in a way of their own.
+
+    Args:
+        refuse: called with a number that is not, to raise.
+    """
+
+    refuse: Callable[[float], Any]
+
+    def __call__(self, x: Array) -> None:
+        if not np.isfinite(x).all():
+            self.refuse(x.item())
 
 
 # --- the registry -------------------------------------------------------------------------------

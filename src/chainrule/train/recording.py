@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.autograd import Tensor, is_grad_enabled
-from chainrule.autograd.tape import wrap
+from chainrule.autograd.tape import mark_changed, wrap
 from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array
 from chainrule.ops.core import listen
@@ -178,8 +178,7 @@ class Plan:
     def __call__(self, arrays: Sequence[Array]) -> Any:
         """Take the step."""
         found = self._run(*arrays)
-        for t in self._surroundings.moved:
-            t.version += 1
+        mark_changed(*self._surroundings.moved)
         self._gradients.leave(found[self._results :])
         template = self._template
         if type(template) is Slot:

@@ -60,12 +60,13 @@ class _Tape:
         self.total = len(found)
         self.things = found[:limit][::-1]
         self.keys = {id(thing): f"t{i}" for i, thing in enumerate(self.things)}
+        self.kept = _kept(found)
         self.shapes: dict[int, tuple[int, ...] | None] = {}
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
 
     def graph(self) -> Graph:
-        for thing in sorted(self.things, key=lambda t: t.order if isinstance(t, Record) else -1):
+        for thing in sorted(self.things, key=lambda t: t.made if isinstance(t, Record) else 0):
             self.shapes[id(thing)] = self._shape(thing)
             if isinstance(thing, Record):
                 self._result(thing)
@@ -135,8 +136,8 @@ class _Tape:
             return tuple(thing.shape)
         if id(thing) in self.ends:
             return tuple(self.ends[id(thing)].shape)
-        if thing.y is not None:
-            return tuple(thing.y.shape)
+        if id(thing) in self.kept:
+            return tuple(self.kept[id(thing)].shape)
         shapes = [self.shapes.get(id(parent)) for parent in thing.parents]
         if any(shape is None for shape in shapes):
             return None
@@ -148,7 +149,7 @@ class _Tape:
     def _dtype(self, record: Record) -> Any:
         if id(record) in self.ends:
             return self.ends[id(record)].array.dtype
-        return None if record.y is None else record.y.dtype
+        return self.kept[id(record)].dtype if id(record) in self.kept else None
 
     # --- the whole ---
 
@@ -183,6 +184,12 @@ def _reached(roots: Sequence[Any]) -> list[Any]:
                 found[id(parent)] = parent
                 waiting.append(parent)
     return waiting
+
+
+def _kept(things: Sequence[Any]) -> dict[int, Any]:
+    """By the identity of a thing what those computed from it keep of it: its array or a ghost."""
+    records = [thing for thing in things if isinstance(thing, Record)]
+    return {id(p): x for r in records for p, x in zip(r.parents, r.xs or ()) if p is not None}
 
 
 def _names(model: Module | None) -> dict[int, str]:

@@ -146,7 +146,7 @@ class Access:
             return start
         return self.w.at(start, view.base.dtype, c * stride if stride != 1 else c)
 
-    def column(self, view: View, c: Register) -> str:
+    def column(self, view: View, c: Register | int) -> str:
         """Where the number for column `c` lies that all rows share."""
         stride = self.halves.step(view) or 0
         return self.w.at(self._row_place(view, {}), view.base.dtype, c * stride)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from chainrule.plan.native import blas, toolchain
@@ -83,7 +83,18 @@ def choose(product: Product, on: Core | None = None) -> Tile:
 
 def candidates(p: Product, on: Core) -> Iterator[Tile]:
     """Give the tiles that suit a product's layout and whose sums a core has registers for."""
+    yield from straight(p, on)
+    if p.n * p.dtype.itemsize < on.width and p.n < p.m:
+        for tile in straight(p.turned, on):
+            if tile.form in ("outer", "dot"):
+                yield replace(tile, turned=True)
+
+
+def straight(p: Product, on: Core) -> Iterator[Tile]:
+    """Give those that are not turned."""
     lanes = on.width // p.dtype.itemsize
+    if p.short_columns(lanes):
+        yield Tile("dot", 1, lanes, lanes, lanes)
     along = p.k < 2 or (p.a[1] == 1 and p.b[0] == 1)
     forms: list[Form] = ["outer"] if p.b[1] == 1 or p.n == 1 else ["packed", "gathered"]
     for rows in range(1, min(p.m, MOST_ROWS) + 1):
@@ -98,6 +109,9 @@ def candidates(p: Product, on: Core) -> Iterator[Tile]:
 
 def turns(p: Product, tile: Tile) -> float:
     """Predict how many turns of a core a product takes."""
+    if tile.turned:
+        turning = COPIED * p.m * p.n if tile.turns_back(p) else 0
+        return turns(p.turned, replace(tile, turned=False)) + turning
     copies = COPIED * p.k * p.n if tile.form == "packed" else 0
     down, across = parts(p.m, tile.rows), parts(p.n, tile.columns)
     pieces = sum(
@@ -117,12 +131,18 @@ def parts(size: int, step: int) -> list[tuple[int, int]]:
 def one_tile(p: Product, tile: Tile, rows: int, columns: int) -> float:
     """Predict the turns of one tile."""
     along, lanes = tile.form == "dot", tile.lanes
-    steps, wide = (-(-p.k // lanes), columns) if along else (p.k, -(-columns // lanes))
+    if along:
+        each = lanes // p.k if p.short_columns(lanes) else 1  # columns in a vector
+        steps, wide = -(-p.k // lanes), -(-columns // each)
+    else:
+        each = lanes // p.n if p.short_rows(lanes) else 1  # rows of B in a vector
+        steps, wide = -(-p.k // each), -(-columns // lanes)
     sums, loads = rows * wide, rows + wide
     step = max(sums + BESIDE * loads + FAR * wide, loads)
     if tile.form == "gathered":
         step += COPIED * columns
     if not along:
         return steps * step + END + 2 * sums
-    vectors = power_above(columns)  # each pair of them, and each fold, takes three turns
-    return steps * step + END + 3 * rows * (vectors - 1 + (lanes // vectors).bit_length() - 1)
+    vectors = power_above(wide)  # each pair of them, and each fold, takes three turns
+    folds = (lanes // (vectors * each)).bit_length() - 1
+    return steps * step + END + 3 * rows * (vectors - 1 + folds)

@@ -3,38 +3,77 @@
 Bias, activation, mask and the optimiser's step of the parameter whose gradient the product is
 become a function of a piece, as `products` wants it. What they compute once for the whole group
 (rates, the place in a sequence of random numbers) is put into the context before the product and
-read from there. A product whose result nobody else reads leaves no trace in memory.
+read from there. A product whose result nobody else reads leaves no trace in memory. What has to
+wait for the whole result, a sum over its rows for instance, comes after it, in loops.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.plan.native.access import Access, Memory
+from chainrule.plan.native.factors import rows_of
 from chainrule.plan.native.ir import INDEX, Number, Register, Writer
 from chainrule.plan.native.loops import advance, seed
-from chainrule.plan.native.space import Halves
+from chainrule.plan.native.space import Halves, operands
 from chainrule.plan.native.updates import STEPS
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.memory import ALIGNMENT
 from chainrule.plan.passes.views import View
 
-__all__ = ["PARAMETERS", "Epilogue", "follows"]
+__all__ = ["PARAMETERS", "Epilogue", "parted"]
 
 PARAMETERS = "ptr %piece, i64 %step, i64 %row, i64 %column, i64 %rows, i64 %columns, ptr %context"
 WORD = np.dtype(np.uint64)
 
 
-def follows(group: Group) -> bool:
-    """Whether everything in a group of a product can be done piece by piece."""
-    if group.finish or len(group.space) != 2 or math.prod(group.space) < 2:
-        return False
-    ops = [m.instruction.op for m in group.members[1:]]
-    return all(op.kind in ("elementwise", "random") or op.name in STEPS for op in ops)
+# Columns of a result from which on a row of a piece fills a good part of a vector.
+WIDE = 8
+
+
+def parted(group: Group, together: bool = True) -> tuple[Group, Group | None]:
+    """Part the group of a product into what is done piece by piece and what comes after that.
+
+    What waits for the whole result comes after, with all that reads it; also what only that reads
+    and has no memory of its own. A narrow result is better gone through in one long loop.
+
+    Args:
+        group: of the product.
+        together: whether anything may be done piece by piece.
+    """
+    product, *others = group.members
+    late = {m for m in others if not _by_piece(m)}
+    ordered = any(m.instruction.op.kind in ("update", "random") for m in others)
+    narrow = len(group.space) != 2 or group.space[1] < WIDE
+    if narrow or not together or (ordered and (late or group.finish)):
+        late = set(others)
+    while more := {m for m in others if m not in late and _belongs(m, late, group)}:
+        late |= more
+    near = [m for m in others if m not in late]
+    after = tuple(m for m in others if m in late)
+    rest = replace(group, kind="loop", members=after) if after or group.finish else None
+    if not near:
+        return rows_of(group), rest
+    read = {v.base for m in (*after, *group.finish) for v in operands(m)}
+    outputs = dict.fromkeys((*group.outputs, *({product.out.base} & read)))
+    return replace(group, members=(product, *near), finish=(), outputs=tuple(outputs)), rest
+
+
+def _by_piece(member: Member) -> bool:
+    op = member.instruction.op
+    return op.kind in ("elementwise", "random") or op.name in STEPS
+
+
+def _belongs(member: Member, late: Iterable[Member], group: Group) -> bool:
+    """Whether a member reads what is made late, or makes without memory what is read late."""
+    made = {m.out.base for m in late}
+    read = {v.base for m in (*late, *group.finish) for v in operands(m)}
+    unkept = member.out.base in read and member.out.base not in group.outputs
+    return unkept or any(v.base in made for v in operands(member))
 
 
 class Epilogue:
@@ -122,9 +161,10 @@ class Epilogue:
         return self.product.out.base.dtype
 
     def _views(self, members: list[Member]) -> list[View]:
-        own = [v for m in members for v in (*m.operands, m.out) if isinstance(v, View)]
+        own = [v for m in members for v in (*operands(m), m.out)]
         bias = [self.bias] if self.bias else []
-        return [v for v in (*bias, *own) if len(v.shape) == len(self.group.space)]
+        over = [v for v in (*bias, *own) if len(v.shape) == len(self.group.space)]
+        return [v for v in over if v.base is not self.product.out.base]
 
     def _element(
         self,

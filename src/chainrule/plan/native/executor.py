@@ -2,12 +2,14 @@
 
 The program's groups are written in LLVM's language and compiled, as many in a row as possible into
 one function; what has no form there is carried out by its op's forward in between. Memory is taken
-once, pointers are bound once, and a run of a program that is native throughout is one call.
+once, pointers are bound once, and a run of a program that is native throughout is one call; so are
+many runs of it (`Native.many`).
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import operator
 import threading
 from collections.abc import Callable, Sequence
@@ -18,22 +20,30 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import ShapeError
 from chainrule.ops import Array, quiet
-from chainrule.plan.changes import changed
+from chainrule.ops.core import Finite
+from chainrule.plan.changes import changed, roots
+from chainrule.plan.many import Given, Table, Taken, one_by_one
+from chainrule.plan.native.arrays import address, aligned, array_at, room_for, same_place
+from chainrule.plan.native.course import Course, fitting
 from chainrule.plan.native.ir import Unsupported
 from chainrule.plan.native.loops import is_known
 from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
 from chainrule.plan.passes.fuse import Group, Member, fuse
-from chainrule.plan.passes.memory import ALIGNMENT, Allocation, Step, allocate
+from chainrule.plan.passes.memory import Allocation, Step, allocate, bytes_of
+from chainrule.plan.passes.outputs import with_own_outputs
+from chainrule.plan.passes.rewrite import changed_roots
 from chainrule.plan.passes.views import View, views
 from chainrule.plan.program import Instruction, Program, Value
 
 __all__ = ["Native", "outside"]
 
 Thunk: TypeAlias = Callable[[], Any]
+
+# Bytes of a result up to which it is copied; a larger one is given away with its memory.
+SMALL = 2**14
 
 
 class Native:
@@ -49,6 +59,7 @@ class Native:
     Attributes:
         bytes: size of the memory for what is made on the way.
         foreign: names of the ops that run through NumPy.
+        whole: whether a run is one call of machine code.
         code: what was compiled, with the time that took.
 
     Raises:
@@ -66,33 +77,34 @@ class Native:
     """
 
     def __init__(self, program: Program, folder: Path | None = None) -> None:
-        self.program = program
+        self.program = program = with_own_outputs(program)
         self._views = views(program)
         groups = [g for group in fuse(program, is_known) for g in self._split(group)]
-        self._places = {
-            v: k for k, v in enumerate((*program.inputs, *program.state), start=TEAM + 1)
-        }
-        steps = [self._step(group) for group in groups]
-        kept = [v for v in self._bases(program.outputs) if v.origin == "made"]
-        allocation = allocate(steps, kept)
+        self._given = [v for v in self._bases(program.outputs) if v.origin == "made"]
+        in_table = (*program.inputs, *program.state, *self._given)
+        self._places = {v: k for k, v in enumerate(in_table, start=TEAM + 1)}
+        allocation = allocate([self._step(group) for group in groups])
         self._team = team()
         module = Module(self._places, allocation.offsets, self._team.count if self._team else 1)
         self._take_memory(allocation)
+        self._checks: list[tuple[Finite, View]] = []
         runs = self._runs(groups, module)
-        self._scratch = _aligned(module.room)
-        self.bytes = allocation.size + module.room
+        self._scratch = aligned(module.room)
+        self.bytes = allocation.size + module.room + sum(map(bytes_of, self._given))
         self.foreign = [
             m.instruction.op.name for run in runs if not isinstance(run, str) for m in run.members
         ]
+        many = self._written(runs, module)
+        self.whole = bool(many)
         self.code: Code | None = None
         if module.functions:
             self.code = compile_text(module.text, folder)
         self._bind()
         self._steps = [self._thunk(run) for run in runs]
+        self._many = self._entry(many) if many else None
         self._results = [self._result(v) for v in program.outputs]
         self._lock = threading.Lock()
         self._last: list[Any] = [None] * len(program.inputs)
-        self._held = list(self._last)
 
     def __call__(self, *inputs: Array) -> tuple[Array, ...]:
         """Carry the program out.
@@ -106,6 +118,76 @@ class Native:
             for step in self._steps:
                 step()
             return tuple(map(operator.call, self._results))
+
+    def many(
+        self,
+        steps: int,
+        inputs: Sequence[Given],
+        tables: Sequence[Table] = (),
+        stacked: int | None = None,
+    ) -> Taken:
+        """Carry the program out many times, in one call where that can be.
+
+        Args:
+            steps: how many times; at least 1.
+            inputs: one for each of the program's: an array that stays, `Each` or `Rows`.
+            tables: for states that change from step to step.
+            stacked: of how many outputs, from the first, what every step gives is wanted; of all by
+                default.
+
+        Raises:
+            ShapeError: an input is not what the program was recorded for.
+
+        Examples:
+            >>> from chainrule import ops
+            >>> from chainrule.plan.many import Each
+            >>> from chainrule.plan.record import record
+            >>> total = np.zeros(2)
+            >>> _, program = record(lambda x: ops.assign(total, x), [np.zeros(2)])
+            >>> Native(program).many(3, [Each(np.arange(6.0).reshape(3, 2))]).steps
+            3
+            >>> total
+            array([4., 5.])
+        """
+        moving = self._moving(tables)
+        if self._many is None or moving is None:
+            return one_by_one(self, steps, inputs, tables, stacked)
+        kept = len(self._results) if stacked is None else stacked
+        with self._lock:
+            course = Course(self._table, self._places, steps)
+            for k, (value, given) in enumerate(zip(self.program.inputs, inputs, strict=True)):
+                course.give(k, value, given)
+            for value, array in moving:
+                course.each(value, array)
+            outputs = [self._stack(course, k, k < kept) for k in range(len(self._results))]
+            done, stopped = course.take(self._many)
+            refuse = self._refusal(stopped, course.table) if stopped else None
+        whole = [y[:done] if k < kept else y for k, y in enumerate(outputs)]
+        return Taken(done, tuple(whole), refuse)
+
+    def _moving(self, tables: Sequence[Table]) -> list[tuple[Value, Array]] | None:
+        """The states that tables are for, with these, or `None` where pointers do not suffice."""
+        found: list[tuple[Value, Array]] = []
+        memory = roots(self.program)
+        restless = changed_roots(self.program, memory)
+        for state, array in tables:
+            for value in self.program.state:
+                if value.array is None or not np.may_share_memory(value.array, state):
+                    continue
+                if memory[value] in restless or not same_place(value.array, state):
+                    return None
+                found.append((value, array))
+        return found
+
+    def _stack(self, course: Course, k: int, whole: bool) -> Array:
+        """The array for output number `k` of every step, or of the last."""
+        value = self.program.outputs[k]
+        base = self._views[value].base
+        if base.origin == "made":
+            array = course.stack(base, whole)
+            return array.reshape((course.steps, *value.shape) if whole else value.shape)
+        array = self._results[k]()  # a state, as it is in the end
+        return np.broadcast_to(array, (course.steps, *array.shape)) if whole else array
 
     # --- preparing ------------------------------------------------------------------------------
 
@@ -126,12 +208,12 @@ class Native:
 
     def _step(self, group: Group) -> Step:
         """What a group does to the arena."""
-        read = [v for v in group.inputs if v.origin == "made"]
-        made = [v for v in group.outputs if v.origin == "made" and v not in read]
-        return Step(tuple(made), tuple(read))
+        read = [v for v in group.inputs if v.origin == "made" and v not in self._given]
+        made = [v for v in group.outputs if v.origin == "made" and v not in self._given]
+        return Step(tuple(v for v in made if v not in read), tuple(read))
 
     def _take_memory(self, allocation: Allocation) -> None:
-        self._arena = _aligned(allocation.size)
+        self._arena = aligned(allocation.size)
         self._offsets = allocation.offsets
 
     def _runs(self, groups: Sequence[Group], module: Module) -> list[str | Group]:
@@ -139,7 +221,9 @@ class Native:
         runs: list[str | Group] = []
         names: list[str] = []
         for group in groups:
-            if group.kind == "alone":
+            if _is_finite(group):
+                names.append(self._check(group.members[0].instruction, module))
+            elif group.kind == "alone":
                 runs += [module.stretch(names)] * bool(names)
                 runs.append(group)
                 names = []
@@ -147,14 +231,35 @@ class Native:
                 names.append(module.group(group))
         return [*runs, *([module.stretch(names)] if names else [])]
 
+    def _check(self, instruction: Instruction, module: Module) -> str:
+        """Write a check, and keep what it looks at and what it has to say."""
+        view = self._views[instruction.values[0]]
+        self._checks.append((instruction.attrs["check"], view))
+        return module.check(view, instruction.out)
+
+    def _written(self, runs: Sequence[str | Group], module: Module) -> str:
+        """The name of the function that takes many steps, if there can be one."""
+        given = [self._views[v].base.origin == "input" for v in self.program.outputs]
+        if len(runs) != 1 or not isinstance(runs[0], str) or any(given):
+            return ""
+        return module.many(runs[0], self.program.inputs)
+
     def _bind(self) -> None:
         """Fill the table of pointers, but for the inputs."""
         self._table = np.zeros(len(self._places) + TEAM + 1, dtype=np.uint64)
         self._table[ARENA], self._table[SCRATCH] = address(self._arena), address(self._scratch)
         self._table[TEAM] = self._team.address if self._team else 0
+        # What inputs and outputs point to.
+        self._held: list[Any] = [None] * len(self._table)
         for value in self.program.state:
             if value.array is not None:
                 self._table[self._places[value]] = address(value.array)
+        for value in self._given:
+            self._hold(value, room_for(value))
+
+    def _hold(self, value: Value, array: Array) -> None:
+        self._held[self._places[value]] = array
+        self._table[self._places[value]] = address(array)
 
     def _take_inputs(self, inputs: Sequence[Array]) -> None:
         for k, (value, x) in enumerate(zip(self.program.inputs, inputs, strict=True)):
@@ -162,24 +267,44 @@ class Native:
                 self._take_input(k, value, x)
 
     def _take_input(self, k: int, value: Value, x: Array) -> None:
-        if x.shape != value.shape or x.dtype != value.dtype:
-            raise ShapeError(
-                f"this program was recorded for {value!r}, and was given {x.dtype}"
-                f"{list(x.shape)}; record it again"
-            )
-        held = np.require(x, requirements=("C", "A"))
-        self._held[k] = held
+        held = fitting(value, x, value.shape)
+        self._hold(value, held)
         self._last[k] = x if held is x else None  # a copy has to be made anew each time
-        self._table[self._places[value]] = address(held)
 
     # --- running --------------------------------------------------------------------------------
 
     def _thunk(self, run: str | Group) -> Thunk:
-        if isinstance(run, str):
-            assert self.code is not None
-            function = self.code.function(run, ctypes.c_void_p)
-            return partial(function, address(self._table))
-        return self._foreign(run)
+        if not isinstance(run, str):
+            return self._foreign(run)
+        assert self.code is not None
+        function = self.code.function(run, ctypes.c_void_p, result=ctypes.c_int64)
+        table = address(self._table)
+
+        def stretch() -> None:
+            stopped = function(table)
+            if stopped:
+                self._refusal(stopped, self._table)()
+
+        return stretch if self._checks else partial(function, table)
+
+    def _entry(self, many: str) -> Callable[..., int]:
+        assert self.code is not None
+        entry: Callable[..., int] = self.code.function(
+            many, *[ctypes.c_void_p] * 4, ctypes.c_int64, result=ctypes.c_int64
+        )
+        return entry
+
+    def _refusal(self, stopped: int, table: Array) -> Thunk:
+        """What the check that has ended a run raises, of a copy of what it has seen."""
+        check, view = self._checks[stopped - 1]
+        start = self._start(view.base, table)
+        return partial(check, array_at(start, view, self).copy())
+
+    def _start(self, value: Value, table: Array) -> int:
+        """Where the memory of a value begins."""
+        if value in self._places:
+            return int(table[self._places[value]])
+        return int(table[ARENA]) + self._offsets[value]
 
     def _foreign(self, group: Group) -> Thunk:
         """A group of one instruction, carried out by its op's forward."""
@@ -199,44 +324,37 @@ class Native:
         return self._array(self._views[a]) if isinstance(a, Value) else lambda: a
 
     def _array(self, view: View) -> Thunk:
-        """How to get a view as an array; of inputs it is another at each run."""
+        """How to get a view as an array; of inputs and outputs it is another at each run."""
         base = view.base
         if base.array is not None:
             same = (view.shape, view.strides) == (base.shape, _steps(base.array))
-            array = base.array if same else _at(address(base.array), view, base.array)
+            array = base.array if same else array_at(address(base.array), view, base.array)
             return lambda: array
-        if base.origin == "input":
-            k = self.program.inputs.index(base)
-            return lambda: _at(address(self._held[k]), view, self._held[k])
-        array = _at(address(self._arena) + self._offsets[base], view, self._arena)
+        if base in self._places:
+            place = self._places[base]
+            return lambda: array_at(int(self._table[place]), view, self._held[place])
+        array = array_at(self._start(base, self._table), view, self._arena)
         return lambda: array
 
     def _result(self, value: Value) -> Thunk:
-        array = self._array(self._views[value])
+        view = self._views[value]
         if value.origin == "input":
-            k = self.program.inputs.index(value)
-            return lambda: self._held[k]
-        return array().copy if self._views[value].base.origin == "made" else array
+            place = self._places[value]
+            return lambda: self._held[place]
+        return self._array(view) if view.base.origin != "made" else self._own(value, view.base)
 
+    def _own(self, value: Value, base: Value) -> Thunk:
+        """How to get a result that is the caller's own: small ones are copied, others let go."""
+        array = self._held[self._places[base]].reshape(value.shape)
+        if array.nbytes <= SMALL:
+            return array.copy
 
-class _Place:
-    """Memory at an address, for NumPy, and its owner, who must live as long."""
+        def let_go() -> Array:
+            found: Array = self._held[self._places[base]]
+            self._hold(base, room_for(base))
+            return found.reshape(value.shape)
 
-    def __init__(self, start: int, view: View, owner: Array) -> None:
-        self.owner = owner
-        size = view.base.dtype.itemsize
-        self.__array_interface__ = {
-            "version": 3,
-            "data": (start + view.offset * size, False),
-            "typestr": view.base.dtype.str,
-            "shape": view.shape,
-            "strides": tuple(s * size for s in view.strides),
-        }
-
-
-def _at(start: int, view: View, owner: Array) -> Array:
-    """A view as an array, its base beginning at the address `start`."""
-    return np.asarray(_Place(start, view, owner))
+        return let_go
 
 
 def _steps(array: Array) -> tuple[int, ...]:
@@ -258,13 +376,10 @@ def _can_be_written(group: Group) -> bool:
     return True
 
 
-def _aligned(size: int) -> Array:
-    """Bytes whose first has an address that is a multiple of `ALIGNMENT`."""
-    memory = np.empty(size + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + size]
-
-
-def address(array: Array) -> int:
-    """Return where an array begins."""
-    return int(array.__array_interface__["data"][0])
+def _is_finite(group: Group) -> bool:
+    """Whether a group is a check whether a number is finite, which machine code can make."""
+    instruction = group.members[0].instruction
+    if not isinstance(instruction.attrs.get("check"), Finite):
+        return False
+    value = instruction.out
+    return math.prod(value.shape) == 1 and value.dtype in (np.float32, np.float64)

@@ -321,13 +321,21 @@ class Writer:
         self.lines.append(f"{end}:")
         self.block = end
 
-    def function(self, name: str, parameters: str) -> str:
-        """Return the whole function."""
+    def leave(self, condition: Register, last: str) -> None:
+        """Leave the function by its `last` instruction, a `ret`, where `condition` holds."""
+        out, on = self.fresh("leave"), self.fresh("on")
+        self.do(f"br i1 {condition}, label %{out}, label %{on}")
+        self.lines += [f"{out}:", f"  {last}", f"{on}:"]
+        self.block = on
+
+    def function(self, name: str, parameters: str, result: Register | None = None) -> str:
+        """Return the whole function, which gives `result` if there is one."""
+        kind = llvm_type(result.dtype) if result else "void"
         return "\n".join(
             [
-                f"define void @{name}({parameters}) nounwind {{",
+                f"define {kind} @{name}({parameters}) nounwind {{",
                 *("entry:", *self.head, *self.lines),
-                "  ret void\n}\n",
+                f"  ret {result.typed if result else 'void'}\n}}\n",
             ]
         )
 

@@ -2,9 +2,9 @@
 
 A row of the group's space is gone through in *phases*: members that read a reduction of the row
 come in the loop of columns after the one that reduces, so that the row is still in the nearest
-cache. The loop of columns is the one that LLVM vectorises. Sums over rows are collected in memory,
-a number for each column, or in variables; they are whole when the loops have ended, and then the
-group's `finish` runs.
+cache. The loop of columns is the one that LLVM vectorises. Sums over rows are collected in
+variables, or, a number for each column, in memory; what is in memory and not far away is added up
+in registers when the loops have ended. Then the group's `finish` runs.
 """
 
 from __future__ import annotations
@@ -17,17 +17,22 @@ from typing import Any
 
 from chainrule.plan.native import special
 from chainrule.plan.native.access import Access, Memory
+from chainrule.plan.native.choice import core
 from chainrule.plan.native.elementwise import TABLE, apply
 from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported, Writer, llvm_type
 from chainrule.plan.native.reductions import REDUCTIONS, SUM, Reduction, Total, reduction
 from chainrule.plan.native.space import Halves, lines, operands
+from chainrule.plan.native.tiles import UNDER_WAY, cover, outer
 from chainrule.plan.native.updates import STEPS
+from chainrule.plan.native.vectors import Vector
 from chainrule.plan.passes.fuse import Group, Member
+from chainrule.plan.passes.views import View
 from chainrule.plan.program import Instruction, Value
 
 __all__ = ["advance", "emit", "is_known", "seed"]
 
 PIECE = 4096  # elements of a row that are summed up in one go
+NEAR = 2**19  # bytes that are still in the second cache when the loops over them have ended
 
 
 def emit(w: Writer, group: Group, memory: Memory) -> None:
@@ -48,11 +53,12 @@ class Nest:
     """One nest of loops while it is being written."""
 
     def __init__(self, w: Writer, group: Group, memory: Memory, kept: set[Value]) -> None:
-        self.w, self.members = w, group.members
-        self.halves = Halves(group)
-        self.ahead = [m for m in self.members if self.halves.once(m) and self.halves.outer]
+        self.w, self.halves = w, Halves(group)
+        self.ahead = [m for m in group.members if self.halves.once(m) and self.halves.outer]
         self.made = {m.out.base: m for m in group.members}
         self.access = Access(w, self.halves, memory, self.made, kept)
+        self.sums = [m for m in group.members if self._is_near(m)]
+        self.members = [m for m in group.members if m not in self.sums]
         self.phases = self._phases()
         self.last = max(self.phases.values(), default=0)
         self.seeds: dict[Member, special.Seed] = {}
@@ -77,7 +83,7 @@ class Nest:
     def write(self) -> None:
         """Write the nest."""
         self._begin()
-        if math.prod(self.halves.space):
+        if self.members and 0 not in self.halves.space:
             with ExitStack() as loops:
                 for d in self.halves.outer:
                     turns = self.w.loop(self.halves.space[d])
@@ -86,7 +92,9 @@ class Nest:
                     self._row(phase)
                     self._columns(phase)
                 self._end_columns(self.last)
-        for member in self.members:
+        for member in self.sums:
+            self._add_up(member)
+        for member in (*self.members, *self.sums):
             if self.halves.over_rows(member):
                 self._finish(member)
 
@@ -113,6 +121,51 @@ class Nest:
             self._each_column(
                 lambda c: self._put(member, c, how.after(self._get(member, c), _count(member)))
             )
+
+    # --- sums over rows of what is in memory ----------------------------------------------------
+
+    def _is_near(self, member: Member) -> bool:
+        """Whether a member adds up the rows of a matrix that is in memory and not far away."""
+        view, dtype = (*member.operands, None)[0], member.instruction.out.dtype
+        if not self.halves.by_column(member) or not isinstance(view, View):
+            return False
+        in_memory = view.base not in self.made or view.base in self.access.kept
+        real = dtype.kind == "f" and view.base.dtype == dtype
+        in_order = len(self.halves.outer) == 1 and {self.halves.step(view)} == {1}
+        together = self.halves.step(member.out) == 1
+        near = math.prod(member.space) * dtype.itemsize <= NEAR
+        sums = _reduction(member)[0].sums and member.instruction.op.name != "euclidean_norm"
+        return in_memory and real and in_order and together and near and sums
+
+    def _add_up(self, member: Member) -> None:
+        """Write the sum of a matrix's rows: the product of a row of ones with it."""
+        w, view, dtype = self.w, member.operands[0], member.instruction.out.dtype
+        assert isinstance(view, View)
+        (rows,) = self.halves.outer
+        one = w.variable(w.number(1, dtype))
+        lanes = core().width // dtype.itemsize
+
+        def some(at: Register | int, columns: int) -> None:
+            source = w.at(self.access.column(view, 0), dtype, at)
+            target = w.at(self.access.column(member.out, 0), dtype, at)
+            outer(
+                w,
+                self.halves.space[rows],
+                (one, 0, 0),
+                (source, view.strides[rows], 1),
+                (target, 0),
+                1,
+                cover(Vector(dtype, lanes, lanes), columns),
+            )
+
+        chunk = UNDER_WAY * lanes
+        if self.halves.columns // chunk:
+            with w.loop(self.halves.columns // chunk) as turn:
+                some(turn * chunk, chunk)
+        if rest := self.halves.columns % chunk:
+            some(self.halves.columns - rest, rest)
+
+    # --- parts of the loops ---------------------------------------------------------------------
 
     def _row(self, phase: int) -> None:
         """Write what runs once a row before the loop of columns of `phase`."""

@@ -6,7 +6,8 @@ once. Two forms of tile: "outer" has vectors along the result's rows and needs t
 row of B next to one another; "dot" has vectors along the inner dimension and needs those of A's
 rows and B's columns so, as X W^T has them. Every other layout is "packed": B is copied into order,
 a chunk of columns at a time, and then it is "outer"; or "gathered": "outer" with vectors that are
-collected number by number, where a copy would be read too seldom or be too long.
+collected number by number, where a copy would be read too seldom or be too long. A result with
+few columns is made in tiles that are "turned": those of B^T A^T, whose rows are long.
 
 What follows a product (bias, activation, mask, sums, an optimiser's step) is its epilogue: a
 function in LLVM's language, called for each piece of the result while that is still in the nearest
@@ -32,13 +33,13 @@ while a tile is summed up the ways to memory are free.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from chainrule.plan.native.ir import INDEX, Register, Writer
-from chainrule.plan.native.tiles import Lines, copy, cover, dot, outer
+from chainrule.plan.native.tiles import Lines, copy, cover, dot, outer, short_dot, short_outer
 from chainrule.plan.native.vectors import At, Vector, reserve, when
 
 __all__ = ["AHEAD", "PARAMETERS", "Kernel", "Product", "Tile", "write"]
@@ -69,6 +70,22 @@ class Product:
     c: int | None
     dtype: np.dtype[Any]
 
+    @property
+    def turned(self) -> Product:
+        """C^T = B^T A^T, to lie somewhere else."""
+        m, n, a, b = self.n, self.m, self.b[::-1], self.a[::-1]
+        return replace(self, m=m, n=n, a=a, b=b, c=None)
+
+    def short_rows(self, lanes: int) -> bool:
+        """Whether the result is one row so short that a vector holds several rows of B."""
+        in_order = self.a[1] == 1 and self.b == (self.n, 1)
+        return self.m == 1 and in_order and self.n < lanes and not lanes % self.n
+
+    def short_columns(self, lanes: int) -> bool:
+        """Whether the columns of B are so short that a vector holds several."""
+        in_order = self.a[1] == 1 and self.b == (1, self.k)
+        return in_order and 1 < self.k < lanes and not lanes % self.k
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -80,6 +97,7 @@ class Tile:
         columns: of a tile.
         chunk: columns of a unit: as many as the tile's, or of "dot" a multiple.
         lanes: numbers in a vector.
+        turned: whether all that is meant of the turned product.
         bands: parts into which the rows of the result are cut; the units of one come before those
             of the next.
     """
@@ -89,7 +107,17 @@ class Tile:
     columns: int
     chunk: int
     lanes: int
+    turned: bool = False
     bands: int = 1
+
+    @property
+    def unit(self) -> tuple[int, int]:
+        """Rows and columns of the piece of the result that a unit makes."""
+        return (self.chunk, self.rows) if self.turned else (self.rows, self.chunk)
+
+    def turns_back(self, product: Product) -> bool:
+        """Whether a turned piece, made in another place, has to be turned back."""
+        return self.turned and not (self.rows == 1 and product.c in (None, 1))
 
 
 @dataclass(frozen=True)
@@ -111,8 +139,6 @@ class Kernel:
 
 
 PARAMETERS = "ptr %a, ptr %b, ptr %c, ptr %context, i64 %first, i64 %last"
-
-
 AHEAD = "i64 %row, i64 %column, i64 %columns, ptr %context"
 
 
@@ -140,7 +166,8 @@ def write(
         >>> kernel.units, kernel.blocks
         (32, 16)
     """
-    blocks, chunks = -(-product.m // tile.rows), -(-product.n // tile.chunk)
+    rows, columns = tile.unit
+    blocks, chunks = -(-product.m // rows), -(-product.n // columns)
     first, last = (Register(name, INDEX, w) for name in ("%first", "%last"))
     body = Units(w, product, tile, epilogue, ahead)
 
@@ -176,7 +203,9 @@ class Units:
     ) -> None:
         self.w, self.p, self.tile, self.epilogue, self.ahead = w, product, tile, epilogue, ahead
         self.vector = Vector(product.dtype, tile.lanes, tile.lanes)
-        self.room = "" if product.c else reserve(w, product.dtype, tile.rows * tile.chunk)
+        size = tile.rows * tile.chunk
+        self.room = "" if product.c else reserve(w, product.dtype, size)
+        self.aside = reserve(w, product.dtype, size) if tile.turns_back(product) else ""
         packs = tile.form == "packed"
         self.ordered = reserve(w, product.dtype, max(1, product.k) * tile.chunk) if packs else ""
 
@@ -188,17 +217,21 @@ class Units:
             chunk: which columns.
             new: whether these columns are others than in the unit before.
         """
-        w, p, tile = self.w, self.p, self.tile
-        row, column = block * tile.rows, chunk * tile.chunk
+        w, p = self.w, self.p
+        high, wide = self.tile.unit
+        row, column = block * high, chunk * wide
         a = w.at("%a", p.dtype, row * p.a[0])
         b = w.at("%b", p.dtype, column * p.b[1])
-        c = (w.at("%c", p.dtype, row * p.c + column), p.c) if p.c else (self.room, tile.chunk)
-        down, across = cut(w, block, p.m, tile.rows), cut(w, chunk, p.n, tile.chunk)
+        c = (w.at("%c", p.dtype, row * p.c + column), p.c) if p.c else (self.room, wide)
+        down, across = cut(w, block, p.m, high), cut(w, chunk, p.n, wide)
         if self.ordered:
             when(w, new, lambda: across(lambda columns: self.pack(b, columns)))
 
         def piece(rows: int, columns: int) -> None:
-            self.piece(a, b, c, rows, columns, self.call(row, column, columns))
+            if self.tile.turned:
+                self.turned_piece(a, b, c, rows, columns)
+            else:
+                self.piece(p, a, b, c, rows, columns, self.call(row, column, columns))
             self.follow(c, row, column, rows, columns)
 
         down(lambda rows: across(lambda columns: piece(rows, columns)))
@@ -208,25 +241,42 @@ class Units:
         lines = (self.ordered, self.tile.chunk)
         copy(self.w, self.p.dtype, (b, *self.p.b), lines, (self.p.k, columns))
 
+    def turned_piece(self, a: str, b: str, c: Lines, rows: int, columns: int) -> None:
+        """Write a piece of the result as one of the turned product, and turn that."""
+        if not self.aside:
+            self.piece(self.p.turned, b, a, c, columns, rows)
+            return
+        step = self.tile.chunk
+        self.piece(self.p.turned, b, a, (self.aside, step), columns, rows)
+        copy(self.w, self.p.dtype, (self.aside, 1, step), c, (rows, columns))
+
     def piece(
         self,
+        p: Product,
         a: str,
         b: str,
         c: Lines,
         rows: int,
         columns: int,
-        ahead: Callable[[Register], None] | None,
+        ahead: Callable[[Register], None] | None = None,
     ) -> None:
         """Write a piece of the result: one outer tile, or dot tiles side by side."""
-        w, p, width = self.w, self.p, self.tile.columns
+        w, width, lanes = self.w, self.tile.columns, self.tile.lanes
         if self.tile.form != "dot":
+            if p.short_rows(lanes):
+                short_outer(w, p.k, a, b, c[0], columns, self.vector)
+                return
             right = (self.ordered, self.tile.chunk, 1) if self.ordered else (b, *p.b)
             outer(w, p.k, (a, *p.a), right, c, rows, cover(self.vector, columns), ahead)
             return
 
         def one(at: At, width: int) -> None:
             there, here = w.at(b, p.dtype, at * p.b[1]), w.at(c[0], p.dtype, at)
-            dot(w, p.k, (a, p.a[0]), (there, p.b[1]), (here, c[1]), rows, width, self.vector)
+            left, target = (a, p.a[0]), (here, c[1])
+            if p.short_columns(lanes):
+                short_dot(w, p.k, left, there, target, rows, width, self.vector)
+            else:
+                dot(w, p.k, left, (there, p.b[1]), target, rows, width, self.vector)
 
         if columns // width:
             with w.loop(columns // width) as tile:

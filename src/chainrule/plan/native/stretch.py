@@ -1,8 +1,8 @@
 """Groups one after another as one function of the machine (floor 2).
 
 Each group is a function of its own that takes a table of pointers, and LLVM puts those of a stretch
-together. In the table stand the arena, room that each group may use and forget, and every input and
-state. A group that cannot be written raises `Unsupported` and leaves no trace.
+together. In the table stand the arena, room that each group may use and forget, and every input,
+state and output. A group that cannot be written raises `Unsupported` and leaves no trace.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chainrule.plan.native import blas, sharing
+from chainrule.plan.native import blas, many, sharing
 from chainrule.plan.native.choice import choose, is_for_blas
-from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, follows
-from chainrule.plan.native.factors import product_of, rows_of
-from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported, Writer
+from chainrule.plan.native.elementwise import apply
+from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, parted
+from chainrule.plan.native.factors import product_of
+from chainrule.plan.native.ir import BOOL, INDEX, Number, Register, Unsupported, Writer
 from chainrule.plan.native.loops import emit
 from chainrule.plan.native.products import AHEAD, Kernel, Product, write
 from chainrule.plan.native.threads import shares
 from chainrule.plan.passes.fuse import Group
 from chainrule.plan.passes.memory import ALIGNMENT
+from chainrule.plan.passes.views import View
 from chainrule.plan.program import Value
 
 __all__ = ["ARENA", "SCRATCH", "TEAM", "Module"]
 
-# The first places of the table of pointers; inputs and states come after them.
+# The first places of the table of pointers; inputs, states and outputs come after them.
 ARENA, SCRATCH, TEAM = 0, 1, 2
 
 # Bytes that stay in the second cache beside others, and that certainly do not.
@@ -38,7 +40,7 @@ class GroupMemory:
 
     Args:
         w: of the group's function.
-        places: of inputs and states in the table.
+        places: of inputs, states and outputs in the table.
         offsets: of made values in the arena, in bytes.
         shared: whether several threads may be in the function, so that there is no scratch.
 
@@ -85,7 +87,7 @@ class GroupMemory:
             name = f"%table{place}"
             at = f"getelementptr inbounds ptr, ptr %table, i64 {place}"
             self.w.head.append(f"  {name}.at = {at}")
-            self.w.head.append(f"  {name} = load ptr, ptr {name}.at, !invariant.load !{{}}")
+            self.w.head.append(f"  {name} = load ptr, ptr {name}.at")
             self._tables[place] = name
         return self._tables[place]
 
@@ -99,13 +101,14 @@ class Module:
     """The text of a module, as groups are added to it.
 
     Args:
-        places: of inputs and states in the table.
+        places: of inputs, states and outputs in the table.
         offsets: of made values in the arena, in bytes.
         threads: how many may share a large product.
 
     Attributes:
         room: bytes of scratch that the groups need.
         shared: whether a product is shared by a team of threads.
+        checks: the names of the checks, in the order of their numbers.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class Module:
         self.room = 0
         self.shared = False
         self.functions: list[str] = []
+        self.checks: list[str] = []
         self.declared: dict[str, str] = {}
         self.notes: list[str] = []
         self._kernels: dict[Product, Kernel] = {}
@@ -136,13 +140,40 @@ class Module:
         self.room = max(self.room, memory.room)
         return self._add(w.function(self._name("group"), "ptr noalias %table"))
 
+    def check(self, x: View, out: Value) -> str:
+        """Write a look at a number, whether it is finite, and return the function's name."""
+        w = self._writer()
+        memory = GroupMemory(w, self.places, self.offsets)
+        number = w.load(w.at(memory.pointer(x.base), out.dtype, x.offset), out.dtype)
+        w.store(number, memory.pointer(out))
+        name = self._name("check")
+        self.checks.append(name)
+        self._add(w.function(name, "ptr noalias %table", apply(w, "isfinite", [number], {}, BOOL)))
+        return name
+
     def stretch(self, names: Sequence[str]) -> str:
-        """Write a function that runs groups in order, and return its name."""
+        """Write a function that runs groups and checks in order, and return its name.
+
+        It gives 0, or, of the check that has ended it, the number, counted from 1.
+        """
         name = self._name("stretch")
         w = self._writer()
         for each in names:
-            w.do(f"call void @{each}(ptr %table)")
-        self.functions.append(w.function(name, "ptr %table"))
+            if each in self.checks:
+                fine = w.line(f"call i1 @{each}(ptr %table)", BOOL)
+                w.leave(fine ^ True, f"ret i64 {self.checks.index(each) + 1}")
+            else:
+                w.do(f"call void @{each}(ptr %table)")
+        text = w.function(name, "ptr %table", w.number(0, INDEX))
+        self.functions.append(text.replace(" nounwind {", " noinline nounwind {", 1))
+        return name
+
+    def many(self, stretch: str, inputs: Sequence[Value]) -> str:
+        """Write the function that takes many steps, each one call of `stretch`; return its name."""
+        name = self._name("many")
+        self.functions += many.write(
+            self._writer, name, stretch, TEAM + 1 + len(self.places), inputs
+        )
         return name
 
     @property
@@ -160,7 +191,7 @@ class Module:
 
     def _add(self, text: str, inline: bool = False) -> str:
         """Add a function that only this module calls, and return its name."""
-        private = text.replace("define void", "define internal void", 1)
+        private = text.replace("define ", "define internal ", 1)
         if inline:
             private = private.replace(" nounwind {", " alwaysinline nounwind {", 1)
         self.functions.append(private)
@@ -171,10 +202,9 @@ class Module:
     def _product(self, w: Writer, memory: GroupMemory, group: Group) -> None:
         """Write a product and what follows on it: on each piece where that goes, else after it."""
         factors = product_of(group)
-        together = follows(group) and len(group.members) > 1 and not deep(factors.product)
-        near = group if together else rows_of(group)
+        near, rest = parted(group, together=not deep(factors.product))
         bias = factors.bias_over(near.space)
-        epilogue = Epilogue(near, bias) if together or bias else None
+        epilogue = Epilogue(near, bias) if near.members[1:] or bias else None
         out = group.members[0].out.base
         product = factors.product
         if out in near.outputs or is_for_blas(product):
@@ -189,8 +219,8 @@ class Module:
             context = epilogue.before(w, memory) if epilogue else "null"
             kernel = self._kernel(product, epilogue)
             self._call(w, memory, product, kernel, f"ptr {a}, ptr {b}, ptr {c}, ptr {context}")
-        if not together and (group.members[1:] or group.finish):
-            emit(w, replace(group, kind="loop", members=group.members[1:]), memory)
+        if rest:
+            emit(w, rest, memory)
 
     def _in_slices(
         self, w: Writer, memory: GroupMemory, p: Product, depth: int, pointers: tuple[str, str, str]

@@ -2,7 +2,8 @@
 
 Every function here writes straight code and one loop, over the inner dimension. Where a tile has
 too few sums to keep the processor's multipliers busy, several strands of the inner dimension run
-side by side and are added up at the end.
+side by side and are added up at the end. Where rows of B, or columns, are so short that a vector
+holds several, it does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ import numpy as np
 from chainrule.plan.native.ir import Register, Writer
 from chainrule.plan.native.vectors import At, Vector, value, when
 
-__all__ = ["Columns", "Lines", "Matrix", "copy", "cover", "dot", "outer"]
+__all__ = [
+    "Columns",
+    "Lines",
+    "Matrix",
+    "copy",
+    "cover",
+    "dot",
+    "outer",
+    "short_dot",
+    "short_outer",
+]
 
 Columns: TypeAlias = Sequence[tuple[int, Vector]]  # a first column, and what holds it and the next
 Matrix: TypeAlias = tuple[str, int, int]  # where the first number lies, and the two steps
@@ -139,13 +150,81 @@ def dot(
         narrow.store(w, gathered(w, totals, vector), w.at(c[0], dtype, r * c[1]))
 
 
-def gathered(w: Writer, vectors: Sequence[str], vector: Vector) -> str:
-    """Write the sum of each vector's lanes, side by side in one vector.
+# --- several in a vector --------------------------------------------------------------------------
+
+
+def short_outer(w: Writer, k: int, a: str, b: str, c: str, columns: int, vector: Vector) -> None:
+    """Write a row of C where a vector holds several rows of B: c = sum over t of a[t] b[t, :].
+
+    Args:
+        w: where to.
+        k: the inner dimension.
+        a: the row of A, its numbers next to one another.
+        b: B, all of it in order.
+        c: the row of C.
+        columns: of B; a vector has a multiple of them.
+        vector: the kind of vector.
+    """
+    dtype, each = vector.dtype, vector.lanes // columns
+    many = strands(k // each, 1)
+    sums = [vector.zeros(w) for _ in range(many)]
+
+    def turn(t: At, live: int, into: str) -> None:
+        some = vector.part(power_above(each), live).load(w, w.at(a, dtype, t))
+        x = chosen(
+            w, vector.part(each, each), some, [lane // columns for lane in range(vector.lanes)]
+        )
+        y = vector.part(vector.lanes, live * columns).load(w, w.at(b, dtype, t * columns))
+        vector.accumulate(w, x, y, into)
+
+    stride = many * each
+    if k // stride:
+        with w.loop(k // stride) as t:
+            for s in range(many):
+                turn(t * stride + s * each, each, sums[s])
+    for rest in range(k - k % stride, k, each):
+        turn(rest, min(each, k - rest), sums[0])
+    total, lanes = vector.total(w, sums), vector.lanes
+    while lanes > columns:
+        total = folded(w, vector.part(lanes, lanes), total, "poison", halves(lanes, 1))
+        lanes //= 2
+    vector.part(columns, columns).store(w, total, c)
+
+
+def short_dot(
+    w: Writer, k: int, a: Lines, b: str, c: Lines, rows: int, columns: int, vector: Vector
+) -> None:
+    """Write a tile where a vector holds several columns of B: c[r, j] = sum of a[r, :] b[j, :].
+
+    Args:
+        w: where to.
+        k: the inner dimension; a vector has a multiple of it.
+        a: the tile's rows of A.
+        b: the tile's columns of B, one after another.
+        c: the tile itself.
+        rows: of the tile.
+        columns: of the tile.
+        vector: the kind of vector.
+    """
+    dtype, lanes, each = vector.dtype, vector.lanes, vector.lanes // k
+    starts = range(0, columns, each)
+    parts = [vector.part(lanes, min(each, columns - j) * k) for j in starts]
+    ys = [v.load(w, w.at(b, dtype, j * k)) for j, v in zip(starts, parts)]
+    narrow = vector.part(max(each, power_above(columns)), columns)
+    for r in range(rows):
+        few = vector.part(k, k)
+        x = chosen(w, few, few.load(w, w.at(a[0], dtype, r * a[1])), [*range(k)] * each)
+        products = [value(w, f"fmul {vector} {x}, {y}") for y in ys]
+        narrow.store(w, gathered(w, products, vector, each), w.at(c[0], dtype, r * c[1]))
+
+
+def gathered(w: Writer, vectors: Sequence[str], vector: Vector, groups: int = 1) -> str:
+    """Write the sum of each vector's lanes, or of each group of them, side by side in one vector.
 
     Two vectors become one of half sums, those of the first before those of the second, until one is
-    left; then its lanes are folded until there is one for each vector.
+    left; then its lanes are folded until there is one for each group.
     """
-    lanes, count, groups = vector.lanes, power_above(len(vectors)), 1
+    lanes, count = vector.lanes, power_above(len(vectors))
     left = [*vectors, *["zeroinitializer"] * (count - len(vectors))]
     while len(left) > 1:
         picks = [[*pick, *(lanes + lane for lane in pick)] for pick in halves(lanes, groups)]
@@ -166,12 +245,15 @@ def halves(lanes: int, groups: int) -> Sequence[list[int]]:
 
 def folded(w: Writer, vector: Vector, x: str, y: str, picks: Sequence[list[int]]) -> str:
     """Write the sum of two choices of lanes from x and y."""
-    chosen = []
-    for pick in picks:
-        mask = f"<{len(pick)} x i32> <{', '.join(f'i32 {lane}' for lane in pick)}>"
-        chosen.append(value(w, f"shufflevector {vector} {x}, {vector} {y}, {mask}"))
+    first, second = (chosen(w, vector, x, pick, y) for pick in picks)
     size = len(picks[0])
-    return value(w, f"fadd {vector.part(size, size)} {chosen[0]}, {chosen[1]}")
+    return value(w, f"fadd {vector.part(size, size)} {first}, {second}")
+
+
+def chosen(w: Writer, vector: Vector, x: str, pick: Sequence[int], y: str = "poison") -> str:
+    """Write a choice of lanes from x and y."""
+    mask = f"<{len(pick)} x i32> <{', '.join(f'i32 {lane}' for lane in pick)}>"
+    return value(w, f"shufflevector {vector} {x}, {vector} {y}, {mask}")
 
 
 def copy(w: Writer, dtype: np.dtype[Any], source: Matrix, target: Lines, shape: Any) -> None:

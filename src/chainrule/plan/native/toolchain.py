@@ -61,9 +61,15 @@ class Code:
         self._engine = linked(image)
         self.seconds = time.perf_counter() - start
 
-    def function(self, name: str, *kinds: Any) -> Any:
-        """Return the function `name` for calls from Python, with arguments of ctypes' `kinds`."""
-        return ctypes.CFUNCTYPE(None, *kinds)(self.address(name))
+    def function(self, name: str, *kinds: Any, result: Any = None) -> Any:
+        """Return the function `name` for calls from Python.
+
+        Args:
+            name: in the text.
+            kinds: ctypes' types of its arguments.
+            result: likewise of what it gives.
+        """
+        return ctypes.CFUNCTYPE(result, *kinds)(self.address(name))
 
     def address(self, name: str) -> int:
         """Return where the function `name` begins."""
