@@ -59,7 +59,16 @@ def strands(count: int, sums: int) -> int:
     return max(1, min(count, UNDER_WAY // sums))
 
 
-def outer(w: Writer, k: int, a: Matrix, b: Matrix, c: Lines, rows: int, columns: Columns) -> None:
+def outer(
+    w: Writer,
+    k: int,
+    a: Matrix,
+    b: Matrix,
+    c: Lines,
+    rows: int,
+    columns: Columns,
+    spare: bool = False,
+) -> None:
     """Write a tile with vectors along the rows of C: c[r, :] = sum over t of a[r, t] b[t, :].
 
     Args:
@@ -70,6 +79,7 @@ def outer(w: Writer, k: int, a: Matrix, b: Matrix, c: Lines, rows: int, columns:
         c: the tile itself.
         rows: of the tile.
         columns: the vectors that cover the tile's columns.
+        spare: whether there is room in C for the lanes that do not count.
     """
     dtype, many = columns[0][1].dtype, strands(k, rows * len(columns))
     places = [(r, p) for r in range(rows) for p in range(len(columns))]
@@ -92,7 +102,8 @@ def outer(w: Writer, k: int, a: Matrix, b: Matrix, c: Lines, rows: int, columns:
     for r, p in places:
         first, v = columns[p]
         total = v.total(w, [strand[r, p] for strand in sums])
-        v.store(w, total, w.at(c[0], dtype, r * c[1] + first))
+        kept = v.part(v.lanes, v.lanes) if spare else v
+        kept.store(w, total, w.at(c[0], dtype, r * c[1] + first))
 
 
 def dot(
