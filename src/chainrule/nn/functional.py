@@ -16,6 +16,7 @@ from chainrule import ops
 from chainrule.autograd import Generator, Tensor, no_grad
 from chainrule.autograd.generator import state_of
 from chainrule.errors import DataError
+from chainrule.nn.attend import multi_head_attention_forward, scaled_dot_product_attention
 from chainrule.ops import (
     avg_pool2d,
     binary_cross_entropy,
@@ -76,11 +77,13 @@ __all__ = [
     "logsigmoid",
     "max_pool2d",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "nll_loss",
     "one_hot",
     "pad",
     "relu",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "smooth_l1_loss",

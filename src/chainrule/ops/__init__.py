@@ -15,6 +15,7 @@ from chainrule.ops.activation import (
     softmax,
     softplus,
 )
+from chainrule.ops.attention import scaled_dot_product_attention
 from chainrule.ops.conv import conv2d, convolution, convolution_input, convolution_weight
 from chainrule.ops.core import (
     COMPOSITES,
@@ -375,6 +376,7 @@ __all__ = [
     "round",
     "rsqrt",
     "run",
+    "scaled_dot_product_attention",
     "scatter",
     "scatter_add",
     "sgd_step",

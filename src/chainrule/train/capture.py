@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
 
@@ -147,6 +148,7 @@ class Surroundings:
         self.named = self._names.now()
         self.changes = SETTINGS.changes
         self.settings = list(self._settings())
+        self._glance = [*self._arrays, *self._wanted, *self.named]
 
     def _settings(self) -> Iterator[tuple[str, Any]]:
         """Everything but numbers in arrays that decides what the step does, each with its name."""
@@ -165,6 +167,17 @@ class Surroundings:
                     number = name in optimizer.numbers
                     value = group.array(name).any() if number else _settled(group[name])
                     yield f"{name} of {kind}", value
+
+    def same(self) -> bool:
+        """Whether, at a glance, everything is as it was: what is asked before each replay."""
+        if self.changes != SETTINGS.changes:
+            return False
+        tensors = self.tensors
+        found = chain(map(_array, tensors), map(_wants, tensors), self._names.things())
+        try:
+            return all(map(is_, found, self._glance))
+        except ValueError:  # a name that stands for nothing any more
+            return False
 
     def replaced(self) -> bool:
         """Whether a tensor has another array, or wants a gradient where it did not."""
@@ -260,6 +273,14 @@ class Gradients:
             if (grad.array if grad is not None else None) is not array:
                 return False
         return True
+
+    def repeat(self) -> bool:
+        """Whether a step leaves the gradients as the next has to find them."""
+        given, dropped = ({id(leaf) for leaf in these} for these in (self.given, self.dropped))
+        return all(
+            id(leaf) not in given and not (array is not None and id(leaf) in dropped)
+            for leaf, array in self.required
+        )
 
     def leave(self, arrays: Sequence[Array]) -> None:
         """Do to the leaves what the step does, `arrays` being the gradients that it gives."""

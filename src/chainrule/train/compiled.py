@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.autograd import is_grad_enabled
@@ -12,12 +12,20 @@ from chainrule.backend.dtypes import get_default_dtype
 from chainrule.errors import CaptureError, OptionError
 from chainrule.ops import Array
 from chainrule.ops.core import SETTINGS
+from chainrule.plan.many import Table
 from chainrule.plan.program import Program
 from chainrule.train.capture import Leaves
 from chainrule.train.executor import Maker, maker
+from chainrule.train.feed import Feed, single
 from chainrule.train.names import Names
-from chainrule.train.recording import Recording, Signature, is_recording
-from chainrule.train.structure import take_apart, wants_gradient, with_history, without_history
+from chainrule.train.recording import Many, Recording, Signature, is_recording
+from chainrule.train.structure import (
+    joined,
+    take_apart,
+    wants_gradient,
+    with_history,
+    without_history,
+)
 
 __all__ = ["Compiled", "compile"]
 
@@ -104,6 +112,8 @@ class Compiled:
         self._leaves = Leaves()
         self._names = Names(function)
         self._known: dict[Any, Signature] = {}
+        self._key: list[Any] = []
+        self._recent: Signature
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -112,9 +122,7 @@ class Compiled:
         key: list[Any] = [is_grad_enabled(), get_default_dtype()]
         arrays = take_apart(args, kwargs, key)
         with self._lock:
-            known = self._known.get(tuple(key))
-            if known is None:
-                known = self._met(tuple(key), args, kwargs)
+            known = self._recent if key == self._key else self._of_kind(key, args, kwargs)
             self._leaves.bring_home()
             plan = known.plan()
             if plan is not None:
@@ -123,6 +131,87 @@ class Compiled:
             if self._settings != SETTINGS.changes and not self._was_eager:
                 return self._eager(args, kwargs)
             return self._recorded(known, args, kwargs, arrays)
+
+    def many(self, *args: Any, rows: Any = None, steps: int | None = None, **kwargs: Any) -> Any:
+        """Take many steps, and as soon as they are replayed as machine code, in one call.
+
+        The steps are those that so many calls would take, to the last bit; what they cost besides
+        is spared. So small steps run at the speed of the machine.
+
+        Args:
+            args: of the step; with `rows`, in place of each tensor or array that of all examples.
+            rows: integers (steps, rows a step): step s is given x[rows[s]] of each tensor or array
+                x in the arguments that has rows; one of a single number is the same in all.
+            steps: how many, each with the same arguments; not together with `rows`.
+            kwargs: of the step, like `args`.
+
+        Returns:
+            What the steps return, their tensors and arrays stacked, (steps, ...).
+
+        Raises:
+            OptionError: not one of `rows` and `steps` was given, or there are none.
+            ShapeError: a number in `rows` is not that of a row of every tensor.
+            CaptureError: as in a call.
+
+        Examples:
+            >>> import chainrule as cr
+            >>> total = cr.zeros(2)
+            >>> @compile
+            ... def step(x):
+            ...     total.add_(x.sum(0))
+            ...     return x.mean()
+            >>> x = cr.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+            >>> step.many(x, rows=[[0, 1], [2, 2]])
+            tensor([2.5, 5.5])
+            >>> step.many(x, steps=3)
+            tensor([3.5, 3.5, 3.5])
+            >>> total
+            tensor([41., 54.])
+        """
+        feed = Feed(args, kwargs, rows, steps)
+        pieces, done = [], 0
+        while done < feed.steps:
+            taken = self.at_once(feed, done)
+            if taken is None:
+                here, by_name = feed.at(done)
+                taken = single(self(*here, **by_name))
+            elif taken.refuse is not None:
+                taken.refuse()
+            pieces.append(taken.result)
+            done += taken.steps
+        return pieces[0] if len(pieces) == 1 else joined(pieces)
+
+    def at_once(
+        self, feed: Feed, first: int = 0, last: int | None = None, tables: Sequence[Table] = ()
+    ) -> Many | None:
+        """Take many steps in one call, or none where there is no plan for that.
+
+        Args:
+            feed: what the steps are given.
+            first: the number of the first step,
+            last: and that of the one after the last; to the end by default.
+            tables: for states that are another in each step.
+        """
+        if self.refusal is not None or is_recording():
+            return None
+        key: list[Any] = [is_grad_enabled(), get_default_dtype()]
+        args, kwargs = feed.at(first)
+        take_apart(args, kwargs, key)
+        with self._lock:
+            known = self._known.get(tuple(key))
+            self._leaves.bring_home()
+            plan = known.plan() if known else None
+            if plan is None or not plan.has_many or not plan.allows(feed.arrays):
+                return None
+            last = feed.steps if last is None else last
+            return plan.many(last - first, feed.between(first, last), tables)
+
+    def _of_kind(self, key: list[Any], args: Any, kwargs: Any) -> Signature:
+        """What is known of arguments of a kind; the next are likely to be of the same."""
+        self._key = key
+        known = self._known.get(tuple(key))
+        self._recent = self._met(tuple(key), args, kwargs) if known is None else known
+        return self._recent
 
     def _met(self, key: Any, args: Any, kwargs: Any) -> Signature:
         """Make room for arguments of a kind that has not come before."""

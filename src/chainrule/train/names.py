@@ -5,7 +5,8 @@ from __future__ import annotations
 import dis
 from collections.abc import Callable, Iterator
 from functools import partial
-from operator import attrgetter, is_
+from itertools import chain
+from operator import attrgetter
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -52,17 +53,17 @@ class Names:
     def now(self) -> list[Any]:
         """Return what the names stand for."""
         try:
-            cells = [*map(_content, self._cells)]
+            return [*self.things()]
         except ValueError:  # a name that is given something later
-            cells = [None] * len(self._cells)
-        return [*cells, *map(self._globals.get, self._names)]
+            return [None] * len(self._cells) + [*map(self._globals.get, self._names)]
+
+    def things(self) -> Iterator[Any]:
+        """Go through what the names stand for; a `ValueError` if one stands for nothing yet."""
+        return chain(map(_content, self._cells), map(self._globals.get, self._names))
 
     def changed(self, before: list[Any]) -> str:
         """Return the first name that stands for something else than before, or nothing."""
-        now = self.now()
-        if all(map(is_, now, before)):
-            return ""
-        for i, (a, b) in enumerate(zip(before, now)):
+        for i, (a, b) in enumerate(zip(before, self.now())):
             if a is not b and not (type(a) is type(b) and isinstance(a, _PLAIN) and a == b):
                 return self._told[i]
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array
 from chainrule.ops.core import listen
 from chainrule.plan.compare import compare, equal
+from chainrule.plan.many import Given, Table, Taken
 from chainrule.plan.program import Program
 from chainrule.plan.record import Recorder, owner
 from chainrule.train.capture import Gradients, Leaves, Surroundings
@@ -27,7 +28,7 @@ from chainrule.train.structure import (
     without_history,
 )
 
-__all__ = ["Plan", "Recording", "Signature", "is_recording"]
+__all__ = ["Many", "Plan", "Recording", "Signature", "is_recording"]
 
 # For arguments of one kind: how many plans are kept, and how many recordings may be made without
 # one of them being replayed.
@@ -156,8 +157,14 @@ class Plan:
         self._results = recording.results
         self._run = maker(self.program)
         self._owners = {id(owner(a)) for a in recording.changed}
+        # Whether many steps can be one call, the next finding what the last has left.
+        self.has_many = getattr(self._run, "whole", False) and self._gradients.repeat()
         places = {v: i for i, v in enumerate(self.program.inputs)}
         self._checks = [(f, places.get(v), v.array) for f, v in self.program.notes["checks"]]
+
+    def fits(self) -> bool:
+        """Whether, at a glance, all besides arguments is as it was; if not, `differing` knows."""
+        return self._surroundings.same() and self._gradients.fit()
 
     def differing(self) -> str:
         """What, besides arguments, is not as it was when the plan was recorded; if anything."""
@@ -166,8 +173,11 @@ class Plan:
 
     def allows(self, arrays: Sequence[Array]) -> bool:
         """Whether the arguments are such as were recorded: labels within classes, and the like."""
-        if any(id(owner(a)) in self._owners for a in arrays):
-            return False
+        for a in arrays:
+            if id(owner(a)) in self._owners:
+                return False
+        if not self._checks:
+            return True
         try:
             for check, place, array in self._checks:
                 check(array if place is None else arrays[place])
@@ -185,11 +195,42 @@ class Plan:
             return wrap(found[0]) if template.tensor else found[0]
         return mapped(template, lambda r: _filled(r, found))
 
+    def many(self, steps: int, inputs: Sequence[Given], tables: Sequence[Table]) -> Many:
+        """Take many steps in one call, if there are many (`has_many`)."""
+        try:
+            taken: Taken = self._run.many(steps, inputs, tables, stacked=self._results)  # type: ignore[attr-defined]
+        finally:
+            mark_changed(*self._surroundings.moved)
+        self._gradients.leave(taken.outputs[self._results :])
+        result = mapped(self._template, lambda r: _stacked(r, taken))
+        return Many(taken.steps, result, taken.refuse)
+
+
+class Many(NamedTuple):
+    """What came of many steps.
+
+    Attributes:
+        steps: how many were done.
+        result: what they returned, each tensor and array stacked, (steps, ...).
+        refuse: raises what a check has to say, if one has ended the steps.
+    """
+
+    steps: int
+    result: Any
+    refuse: Callable[[], Any] | None
+
 
 def _filled(r: Any, found: Sequence[Array]) -> Any:
     if isinstance(r, Slot):
         return wrap(found[r.number]) if r.tensor else found[r.number]
     return r.thing if isinstance(r, _Same) else r
+
+
+def _stacked(r: Any, taken: Taken) -> Any:
+    if isinstance(r, _Same):
+        array = np.repeat(_inside(r.thing)[None], taken.steps, axis=0)
+        return wrap(array) if isinstance(r.thing, Tensor) else array
+    return _filled(r, taken.outputs)
 
 
 class Signature:
@@ -211,10 +252,12 @@ class Signature:
     def plan(self) -> Plan | None:
         """The plan that fits, if there is one."""
         for plan in self.plans:
-            self._differing = plan.differing()
-            if not self._differing:
-                self._fruitless = 0
-                return plan
+            if not plan.fits():
+                self._differing = plan.differing()
+                if self._differing:
+                    continue
+            self._fruitless = 0
+            return plan
         return None
 
     def add(self, recording: Recording) -> None:

@@ -13,6 +13,7 @@ from chainrule.ops import Array
 
 __all__ = [
     "Slot",
+    "joined",
     "mapped",
     "put_together",
     "take_apart",
@@ -20,6 +21,22 @@ __all__ = [
     "with_history",
     "without_history",
 ]
+
+
+def joined(pieces: Sequence[Any]) -> Any:
+    """Nested results of one form as one, their tensors and arrays joined along the first dimension.
+
+    Of what is neither the last is taken.
+    """
+    first, last = pieces[0], pieces[-1]
+    if isinstance(first, Mapping):
+        return {k: joined([piece[k] for piece in pieces]) for k in first}
+    if isinstance(first, (tuple, list)):
+        columns = [joined(column) for column in zip(*pieces, strict=True)]
+        return type(first)(*columns) if hasattr(first, "_fields") else type(first)(columns)
+    if isinstance(first, Tensor):
+        return wrap(np.concatenate([piece.array for piece in pieces]))
+    return np.concatenate(pieces) if isinstance(first, np.ndarray) else last
 
 
 class Slot:
@@ -50,7 +67,12 @@ def take_apart(args: tuple[Any, ...], kwargs: Mapping[str, Any], key: list[Any])
     """Return the arrays in the arguments, contiguous, and add all else that tells them to `key`."""
     arrays: list[Array] = []
     for a in args:
-        _enter(a, key, arrays)
+        if type(a) is Tensor and a.array.flags.c_contiguous:  # the usual, without another call
+            array = a.array
+            key += (bool(a.needs_grad), array.shape, array.dtype)
+            arrays.append(array)
+        else:
+            _enter(a, key, arrays)
     for name, a in kwargs.items():
         key.append(name)
         _enter(a, key, arrays)

@@ -23,6 +23,7 @@ from chainrule.plan.native.space import Halves, operands
 from chainrule.plan.native.updates import STEPS
 from chainrule.plan.native.vectors import value
 from chainrule.plan.passes.fuse import Group, Member
+from chainrule.plan.passes.memory import ALIGNMENT
 from chainrule.plan.passes.views import View
 
 __all__ = ["PARAMETERS", "Epilogue", "parted"]
@@ -150,6 +151,30 @@ class Epilogue:
         c = w.at("%context", WORD, 1)
         whole = value(w, f"load ptr, ptr {c}")
         return w.at(whole, self._dtype, row * self.group.space[1] + column)
+
+    @property
+    def updates(self) -> bool:
+        """Whether the product is the gradient of a parameter that changes at once."""
+        return any(m.instruction.op.name in STEPS for m in self.rest)
+
+    def ahead(self, w: Writer, memory: Memory) -> None:
+        """Write what calls the numbers that a row of a piece will be met with out of memory."""
+        access = self._access(w, memory)
+        row, column, columns = (Register(n, INDEX, w) for n in ("%row", "%column", "%columns"))
+        access.index[0] = row
+        w.declared["llvm.prefetch.p0"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
+
+        def call(view: View, c: Register) -> None:
+            changed = int(view.base in access.kept)
+            where = f"ptr {access.place(view, c)}, i32 {changed}, i32 3, i32 1"
+            w.do(f"call void @llvm.prefetch.p0({where})")
+
+        for view in dict.fromkeys(self._views(self.rest)):
+            if view.base not in access.made and view.strides[0] and view.strides[1] == 1:
+                line = ALIGNMENT // view.base.dtype.itemsize
+                with w.loop((columns + line - 1) / line) as k:
+                    call(view, column + k * line)
+                call(view, column + columns - 1)
 
     @property
     def _dtype(self) -> Any:

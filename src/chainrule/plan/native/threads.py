@@ -43,17 +43,18 @@ class Team:
         self.address = self._memory.ctypes.data
         w = Writer()
         self._code = toolchain.compile_text(w.module(sharing.serving(w)))
-        self._call("prepare")
+        self._call("prepare", count)
         self._helpers = [
-            threading.Thread(target=self._call, args=("serve",), daemon=True, name="chainrule")
-            for _ in range(count - 1)
+            threading.Thread(target=self._call, args=("serve", me), daemon=True, name="chainrule")
+            for me in range(1, count)
         ]
         for helper in self._helpers:
             helper.start()
         atexit.register(self.stop)
 
-    def _call(self, name: str) -> None:
-        self._code.function(name, ctypes.c_void_p)(self.address)
+    def _call(self, name: str, *numbers: int) -> None:
+        kinds = [ctypes.c_int64] * len(numbers)
+        self._code.function(name, ctypes.c_void_p, *kinds)(self.address, *numbers)
 
     def stop(self) -> None:
         """Let the helpers end; products are done by the caller alone from then on."""
@@ -92,4 +93,4 @@ def shares(product: Product, kernel: Kernel, count: int) -> int:
     """
     if count < 2 or product.m * product.n * product.k < SMALL:
         return 1
-    return min(kernel.units, EACH * count)
+    return min(kernel.units, EACH * count, sharing.MOST)

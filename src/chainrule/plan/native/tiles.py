@@ -8,13 +8,14 @@ holds several, it does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.plan.native.ir import Writer
-from chainrule.plan.native.vectors import At, Vector, value
+from chainrule.plan.native.ir import Register, Writer
+from chainrule.plan.native.vectors import At, Vector, value, when
 
 __all__ = [
     "Columns",
@@ -68,6 +69,7 @@ def outer(
     rows: int,
     columns: Columns,
     spare: bool = False,
+    ahead: Callable[[Register], None] | None = None,
 ) -> None:
     """Write a tile with vectors along the rows of C: c[r, :] = sum over t of a[r, t] b[t, :].
 
@@ -80,6 +82,8 @@ def outer(
         rows: of the tile.
         columns: the vectors that cover the tile's columns.
         spare: whether there is room in C for the lanes that do not count.
+        ahead: writes the call to memory for what a row will be met with when the sums are there;
+            the rows take turns, so that the calls do not come all at once.
     """
     dtype, many = columns[0][1].dtype, strands(k, rows * len(columns))
     places = [(r, p) for r in range(rows) for p in range(len(columns))]
@@ -94,7 +98,10 @@ def outer(
                 v.accumulate(w, v.spread(w, here), loaded[p], into[r, p])
 
     if k // many:
+        apart = 1 << (max(1, k // many // rows).bit_length() - 1)
         with w.loop(k // many) as t:
+            if ahead:
+                when(w, (t & (apart - 1)).eq(0), partial(ahead, t / apart))
             for s in range(many):
                 turn(t * many + s, sums[s])
     for rest in range(k - k % many, k):

@@ -1,0 +1,32 @@
+"""What layers with weights have in common: checks of sizes, initial values, format (floor 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from chainrule import init
+from chainrule.autograd import Generator, from_numpy
+from chainrule.autograd.generator import state_of
+from chainrule.backend.dtypes import get_default_dtype
+from chainrule.errors import OptionError
+from chainrule.nn.module import Module, Parameter
+
+M = TypeVar("M", bound=Module)
+
+
+def positive(**sizes: int) -> None:
+    """Refuse a size below 1, by its name."""
+    for name, n in sizes.items():
+        if n < 1:
+            raise OptionError(f"{name} must be at least 1, got {n}")
+
+
+def even(shape: Sequence[int], bound: float, generator: Generator | None) -> Parameter:
+    """A parameter drawn evenly from -bound to bound."""
+    return Parameter(from_numpy(init.uniform(state_of(generator), shape, -bound, bound)))
+
+
+def placed(module: M, device: Any, dtype: Any) -> M:
+    """The module on the device, which has to be the CPU, and in `dtype` or else the default one."""
+    return module.to(device=device, dtype=get_default_dtype() if dtype is None else dtype)
