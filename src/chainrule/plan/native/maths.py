@@ -195,10 +195,11 @@ def expm1(x: Register) -> Register:
 
 
 def tanh(x: Register) -> Register:
-    """(e^2x - 1) / (e^2x + 1)."""
+    """(e^2x - 1) / (e^2x + 1), of |x|, with the sign of x."""
     a = at_most(size(x), kind(x).saturated)
-    e = expm1(a + a)
-    return signed_as(e / (e + 2), x)
+    k, rest = reduced(a + a)
+    half = power_of_two(k - 1, x.dtype)
+    return signed_as(fma(rest, half, half - 0.5) / fma(rest, half, half + 0.5), x)
 
 
 def sigmoid(x: Register) -> Register:

@@ -203,9 +203,12 @@ class Units:
     ) -> None:
         self.w, self.p, self.tile, self.epilogue, self.ahead = w, product, tile, epilogue, ahead
         self.vector = Vector(product.dtype, tile.lanes, tile.lanes)
-        size = tile.rows * tile.chunk
-        self.room = "" if product.c else reserve(w, product.dtype, size)
-        self.aside = reserve(w, product.dtype, size) if tile.turns_back(product) else ""
+        high, wide = tile.unit
+        # Rows of whole vectors: what a vector has put down is read again at once as a vector.
+        self.spare = product.c is None and tile.form != "dot" and not tile.turned
+        self.step = -(-wide // tile.lanes) * tile.lanes if self.spare else wide
+        self.room = "" if product.c else reserve(w, product.dtype, high * self.step)
+        self.aside = reserve(w, product.dtype, high * wide) if tile.turns_back(product) else ""
         packs = tile.form == "packed"
         self.ordered = reserve(w, product.dtype, max(1, product.k) * tile.chunk) if packs else ""
 
@@ -222,7 +225,7 @@ class Units:
         row, column = block * high, chunk * wide
         a = w.at("%a", p.dtype, row * p.a[0])
         b = w.at("%b", p.dtype, column * p.b[1])
-        c = (w.at("%c", p.dtype, row * p.c + column), p.c) if p.c else (self.room, wide)
+        c = (w.at("%c", p.dtype, row * p.c + column), p.c) if p.c else (self.room, self.step)
         down, across = cut(w, block, p.m, high), cut(w, chunk, p.n, wide)
         if self.ordered:
             when(w, new, lambda: across(lambda columns: self.pack(b, columns)))
@@ -267,7 +270,8 @@ class Units:
                 short_outer(w, p.k, a, b, c[0], columns, self.vector)
                 return
             right = (self.ordered, self.tile.chunk, 1) if self.ordered else (b, *p.b)
-            outer(w, p.k, (a, *p.a), right, c, rows, cover(self.vector, columns), ahead)
+            vectors = cover(self.vector, columns)
+            outer(w, p.k, (a, *p.a), right, c, rows, vectors, self.spare, ahead)
             return
 
         def one(at: At, width: int) -> None:

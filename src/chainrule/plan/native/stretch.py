@@ -206,17 +206,16 @@ class Module:
         bias = factors.bias_over(near.space)
         epilogue = Epilogue(near, bias) if near.members[1:] or bias else None
         out = group.members[0].out.base
-        product = factors.product
-        if out in near.outputs or is_for_blas(product):
-            c = memory.pointer(out)
-        else:
-            product, c = replace(product, c=None), "null"
+        product, large = factors.product, is_for_blas(factors.product)
+        c = memory.pointer(out) if out in near.outputs or large else "null"
+        if epilogue and not large:
+            product = replace(product, c=None)  # the epilogue puts it down
         a, b = factors.pointers(w, memory)
         depth = deep(product)
         if depth and epilogue is None:
             self._in_slices(w, memory, product, depth, (a, b, c))
         else:
-            context = epilogue.before(w, memory) if epilogue else "null"
+            context = epilogue.before(w, memory, c) if epilogue else "null"
             kernel = self._kernel(product, epilogue)
             self._call(w, memory, product, kernel, f"ptr {a}, ptr {b}, ptr {c}, ptr {context}")
         if rest:

@@ -68,6 +68,7 @@ def outer(
     c: Lines,
     rows: int,
     columns: Columns,
+    spare: bool = False,
     ahead: Callable[[Register], None] | None = None,
 ) -> None:
     """Write a tile with vectors along the rows of C: c[r, :] = sum over t of a[r, t] b[t, :].
@@ -80,6 +81,7 @@ def outer(
         c: the tile itself.
         rows: of the tile.
         columns: the vectors that cover the tile's columns.
+        spare: whether there is room in C for the lanes that do not count.
         ahead: writes the call to memory for what a row will be met with when the sums are there;
             the rows take turns, so that the calls do not come all at once.
     """
@@ -107,7 +109,8 @@ def outer(
     for r, p in places:
         first, v = columns[p]
         total = v.total(w, [strand[r, p] for strand in sums])
-        v.store(w, total, w.at(c[0], dtype, r * c[1] + first))
+        kept = v.part(v.lanes, v.lanes) if spare else v
+        kept.store(w, total, w.at(c[0], dtype, r * c[1] + first))
 
 
 def dot(
