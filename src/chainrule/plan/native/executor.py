@@ -55,6 +55,7 @@ class Native:
     Args:
         program: what to carry out.
         folder: where compiled code is kept; the user's cache by default.
+        threads: how many may share a product; as many as are allowed by default.
 
     Attributes:
         bytes: size of the memory for what is made on the way.
@@ -76,7 +77,9 @@ class Native:
         (array([2., 4.]),)
     """
 
-    def __init__(self, program: Program, folder: Path | None = None) -> None:
+    def __init__(
+        self, program: Program, folder: Path | None = None, threads: int | None = None
+    ) -> None:
         self.program = program = with_own_outputs(program)
         self._views = views(program)
         groups = [g for group in fuse(program, is_known) for g in self._split(group)]
@@ -84,7 +87,7 @@ class Native:
         in_table = (*program.inputs, *program.state, *self._given)
         self._places = {v: k for k, v in enumerate(in_table, start=TEAM + 1)}
         allocation = allocate([self._step(group) for group in groups])
-        self._team = team()
+        self._team = team(threads)
         module = Module(self._places, allocation.offsets, self._team.count if self._team else 1)
         self._take_memory(allocation)
         self._checks: list[tuple[Finite, View]] = []
