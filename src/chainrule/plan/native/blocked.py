@@ -21,6 +21,8 @@ import numpy as np
 
 from chainrule.backend.threads import get_num_threads
 from chainrule.ops import Array
+from chainrule.plan.many import Each, Given, Table, Taken, one_by_one
+from chainrule.plan.native.course import fitting
 from chainrule.plan.native.executor import Native
 from chainrule.plan.passes.blocks import Cut, cut
 from chainrule.plan.passes.memory import bytes_of
@@ -29,7 +31,7 @@ from chainrule.plan.program import Program, Value
 __all__ = ["Blocked", "executor"]
 
 # Bytes of an input that is worth being cut, of the rows of a block, and of all totals together.
-LARGE, NEAR, MOST = 2**23, 2**19, 2**19
+LARGE, NEAR, MOST = 2**23, 2**20, 2**19
 SHARES = 16
 FEWEST = 16  # rows of a block
 
@@ -45,17 +47,18 @@ def executor(program: Program, folder: Path | None = None) -> Native | Blocked:
         MissingExtraError: llvmlite is not installed.
     """
     found = cut(program, LARGE)
-    size = found and block_size(found)
+    size = block_size(found) if found else 0
     return Blocked(found, size, folder) if found and size else Native(program, folder)
 
 
 def block_size(whole: Cut) -> int:
     """Return how many rows to take at a time, or 0 if a program is better left whole.
 
-    Blocks are equal if the rows can be dealt so without making them much smaller.
+    It is if nothing is summed over rows: then they are read once and not again. Blocks are equal if
+    the rows can be dealt so without making them much smaller.
     """
     most = min(NEAR // max(1, whole.row_bytes()), whole.rows // SHARES)
-    if most < FEWEST or sum(map(bytes_of, whole.totals)) > MOST:
+    if most < FEWEST or not 0 < sum(map(bytes_of, whole.totals)) <= MOST:
         return 0
     return next((n for n in range(most, most // 2, -1) if whole.rows % n == 0), most)
 
@@ -66,14 +69,19 @@ class Share(NamedTuple):
     Attributes:
         number: of the sums to which they are added.
         start: the first row.
-        stop: the row after the last.
-        size: rows of a block, by which they can be divided.
+        blocks: how many.
+        size: rows of each.
     """
 
     number: int
     start: int
-    stop: int
+    blocks: int
     size: int
+
+    def of(self, array: Array) -> Each:
+        """Return the blocks of an array, to be taken one after another."""
+        rows = array[self.start : self.start + self.blocks * self.size]
+        return Each(rows.reshape(self.blocks, self.size, *array.shape[1:]))
 
 
 class Blocked:
@@ -108,18 +116,14 @@ class Blocked:
         self._whole = whole
         self._shares = list(deal(whole.rows, size))
         sizes = dict.fromkeys(share.size for share in self._shares)
-        programs = {n: whole.block(n) for n in sizes}
-        self._crew = [
-            {n: Native(programs[n], folder, threads=1) for n in sizes}
-            for _ in range(get_num_threads())
-        ]
+        first = {n: Native(whole.block(n), folder, threads=1) for n in sizes}
+        twins = [{n: first[n].twin() for n in sizes} for _ in range(get_num_threads() - 1)]
+        self._crew: Sequence[Hand] = [first, *twins]
         self._parts = [np.zeros((len(self._shares), *v.shape), v.dtype) for v in whole.totals]
         self._end = Native(whole.end(self._parts), folder)
+        self.foreign = [name for n in (*first.values(), self._end) for name in n.foreign]
         own = [native for hand in self._crew for native in hand.values()]
         self.bytes = sum(n.bytes for n in (*own, self._end)) + sum(a.nbytes for a in self._parts)
-        self.foreign = [
-            name for n in (*self._crew[0].values(), self._end) for name in n.foreign
-        ]
         self._lock = threading.Lock()
 
     def __call__(self, *inputs: Array) -> tuple[Array, ...]:
@@ -128,48 +132,61 @@ class Blocked:
         Returns:
             The outputs: states and inputs themselves, of everything else the caller's own copy.
         """
+        values = self.program.inputs
         with self._lock:
-            held = [np.require(x, requirements=("C", "A")) for x in inputs]
-            given = dict(zip(self.program.inputs, held))
+            held = [fitting(v, x, v.shape) for v, x in zip(values, inputs, strict=True)]
+            given = dict(zip(values, held))
             made = {v: np.empty(v.shape, v.dtype) for v in self._whole.results}
-            together(self._crew, [partial(self._take, share, given, made) for share in self._shares])
+            together(self._crew, [partial(self._take, s, given, made) for s in self._shares])
             rest = iter(self._end(*held))
         return tuple(made[v] if v in made else next(rest) for v in self.program.outputs)
 
-    def _take(
+    def many(
         self,
-        share: Share,
-        given: Mapping[Value, Array],
-        made: Mapping[Value, Array],
-        hand: Hand,
+        steps: int,
+        inputs: Sequence[Given],
+        tables: Sequence[Table] = (),
+        stacked: int | None = None,
+    ) -> Taken:
+        """Carry the program out many times: see `Native.many`."""
+        return one_by_one(self, steps, inputs, tables, stacked)
+
+    def _take(
+        self, share: Share, given: Mapping[Value, Array], made: Mapping[Value, Array], hand: Hand
     ) -> None:
         """Go through the rows of a share."""
-        whole, native = self._whole, hand[share.size]
-        sources = [given[v] if v.array is None else v.array for v in whole.sliced]
-        shared = [given[v] for v in whole.shared]
-        totals = [part[share.number] for part in self._parts]
+        whole = self._whole
+        totals = [part[share.number, ...] for part in self._parts]
         for total in totals:
             total.fill(0)
-        for start in range(share.start, share.stop, share.size):
-            rows = slice(start, start + share.size)
-            native(
-                *(x[rows] for x in sources), *shared, *totals, *(y[rows] for y in made.values())
-            )
+        sources = [given[v] if v.array is None else v.array for v in whole.sliced]
+        hand[share.size].many(
+            share.blocks,
+            [
+                *map(share.of, sources),
+                *(given[v] for v in whole.shared),
+                *totals,
+                *map(share.of, made.values()),
+            ],
+        )
 
 
 def deal(rows: int, size: int) -> Iterator[Share]:
     """Deal rows in blocks into shares; what is left over is a share of its own.
 
     Examples:
-        >>> [(share.start, share.stop) for share in deal(35, 2)][-3:]
-        [(31, 33), (33, 34), (34, 35)]
+        >>> for share in [*deal(37, 2)][-2:]:
+        ...     print(share)
+        Share(number=15, start=32, blocks=2, size=2)
+        Share(number=16, start=36, blocks=1, size=1)
     """
     blocks = rows // size
     count = min(SHARES, blocks)
     for k in range(count):
-        yield Share(k, k * blocks // count * size, (k + 1) * blocks // count * size, size)
+        first, end = k * blocks // count, (k + 1) * blocks // count
+        yield Share(k, first * size, end - first, size)
     if rows % size:
-        yield Share(count, blocks * size, rows, rows % size)
+        yield Share(count, blocks * size, 1, rows % size)
 
 
 # --- threads ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from chainrule.ops import Shape
 from chainrule.ops.core import normal_dims
+from chainrule.ops.shape import ARRAY
 from chainrule.plan.program import Instruction, Program, Value
 
 __all__ = ["Axis", "Equation", "axis", "equation"]
@@ -51,9 +52,11 @@ def equation(instruction: Instruction) -> Equation:
     op, out = instruction.op, instruction.out
     shapes = [v.shape for v in instruction.values]
     rule = _aligned if op.kind == "elementwise" else _RULES.get(op.name)
-    if rule is None:
-        return Equation(tuple((None,) * len(s) for s in shapes), (None,) * len(out.shape))
-    return rule(shapes, out.shape, instruction.attrs)
+    return rule(shapes, out.shape, instruction.attrs) if rule else _unknown(shapes, out.shape)
+
+
+def _unknown(shapes: Sequence[Shape], out: Shape) -> Equation:
+    return Equation(tuple((None,) * len(s) for s in shapes), (None,) * len(out))
 
 
 # --- the rules ----------------------------------------------------------------------------------
@@ -88,7 +91,7 @@ def _reshaped(shapes: Sequence[Shape], out: Shape, _attrs: Attrs) -> Equation:
 def _summed(shapes: Sequence[Shape], out: Shape, attrs: Attrs) -> Equation:
     rank = len(shapes[0])
     gone = normal_dims(attrs.get("dim"), rank)
-    kept = tuple(d for d in range(rank) if d not in gone)
+    kept: Term = tuple(d for d in range(rank) if d not in gone)
     if len(out) == rank:
         kept = tuple(None if d in gone else d for d in range(rank))
     return Equation((tuple(range(rank)),), kept)
@@ -136,8 +139,8 @@ def _taken(shapes: Sequence[Shape], _out: Shape, attrs: Attrs) -> Equation:
     """Read along one dimension at the places that the second operand names."""
     table, index = shapes
     (along,) = normal_dims(attrs["dim"], len(index))
-    term = tuple(d if d != along and n == index[d] else None for d, n in enumerate(table))
-    return Equation((term, tuple(range(len(index)))), tuple(range(len(index))))
+    own = tuple(d if d == along or n == table[d] else None for d, n in enumerate(index))
+    return Equation((tuple(None if d == along else d for d in own), own), own)
 
 
 def _added(shapes: Sequence[Shape], out: Shape, attrs: Attrs) -> Equation:
@@ -146,6 +149,24 @@ def _added(shapes: Sequence[Shape], out: Shape, attrs: Attrs) -> Equation:
     whole = tuple(d if d not in along and n == shapes[0][d] else None for d, n in enumerate(out))
     own = tuple("sum" if d in along else whole[d] for d in range(len(out)))
     return Equation((own, own), whole)
+
+
+def _indexed(shapes: Sequence[Shape], out: Shape, attrs: Attrs) -> Equation:
+    """Rows of a table, read where the second operand says."""
+    if tuple(attrs["key"]) != (ARRAY,):
+        return _unknown(shapes, out)
+    places = len(shapes[1])
+    rest = range(places, len(out))
+    return Equation(((None, *rest), tuple(range(places))), tuple(range(len(out))))
+
+
+def _unindexed(shapes: Sequence[Shape], out: Shape, attrs: Attrs) -> Equation:
+    """Added to rows of a table, where the second operand says."""
+    if tuple(attrs["key"]) != (ARRAY,):
+        return _unknown(shapes, out)
+    places = tuple(f"sum {d}" for d in range(len(shapes[1])))
+    rest = range(1, len(out))
+    return Equation(((*places, *rest), places), (None, *rest))
 
 
 def _sliced(shapes: Sequence[Shape], out: Shape, attrs: Attrs) -> Equation:
@@ -179,6 +200,7 @@ _RULES: dict[str, Rule] = {
     "contraction": _contraction,
     "cumsum": _run_along,
     "flip": _run_along,
+    "index": _indexed,
     "linear": _linear,
     "matrix_product": _product,
     "mean": _summed,
@@ -188,6 +210,7 @@ _RULES: dict[str, Rule] = {
     "sum": _summed,
     "sum_to": _summed_to,
     "take_along": _taken,
+    "unindex": _unindexed,
     "unslice": _unsliced,
 }
 

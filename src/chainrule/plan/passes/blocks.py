@@ -1,9 +1,9 @@
-"""Blocks: a program whose work is for each row by itself, cut into programs of a few rows (floor 2).
+"""Blocks: a program that treats every row alike, cut into programs of a few rows (floor 2).
 
 Rows are the first dimension of a large input, followed through the program (`axes`). What has rows
-is made block by block; a sum over rows (a loss, the gradient of a weight) is *total*: each block
-adds its part to it. Whatever needs totals, such as the update of a weight, comes at the *end*, once.
-So a block's rows are read from memory once and stay in the cache from the first product to the last
+is made block by block; a sum over rows (a loss, the gradient of a weight) is a *total*: each block
+adds its part to it. Whatever needs totals, such as the update of a weight, comes once, at the end.
+So rows are read from memory once, and stay in the cache from the first product to the last
 gradient. The sums are those of the whole program, taken in another order.
 
 A program is not cut if rows look at one another: if something with rows is made of a total, or of
@@ -15,14 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
 
 import numpy as np
 
 from chainrule import ops
 from chainrule.ops import Array
 from chainrule.ops.core import normal_dims
-from chainrule.plan.changes import Versions, changed, has_effect, is_constant
+from chainrule.plan.changes import Versions, changed, has_effect, is_constant, root
 from chainrule.plan.passes.axes import Axis, axis
 from chainrule.plan.passes.dead import without_dead_code
 from chainrule.plan.passes.memory import bytes_of
@@ -58,7 +57,8 @@ class Cut:
     def row_bytes(self) -> int:
         """The bytes of a row: of what blocks are given, and of what products read or make."""
         products = [i for i in self.work if i.op.kind == "contract"]
-        held = dict.fromkeys((*self.sliced, *(v for i in products for v in (*i.values, i.out))))
+        seen = [root(v) for i in products for v in (*i.values, i.out)]
+        held = dict.fromkeys((*self.sliced, *seen))
         return sum(bytes_of(v) for v in held if v in self.axis.dims) // self.rows
 
     def block(self, size: int) -> Program:
@@ -92,7 +92,7 @@ class Cut:
 
 
 def cut(program: Program, smallest: int) -> Cut | None:
-    """Cut a program along its rows, if it goes; its rows are those of the largest input it goes for.
+    """Cut a program along the rows of its largest input that it can be cut along, or `None`.
 
     Args:
         program: what to cut.
@@ -102,14 +102,12 @@ def cut(program: Program, smallest: int) -> Cut | None:
         >>> from chainrule.plan.record import record
         >>> rows = np.ones((6, 2))
         >>> _, program = record(lambda x: ops.mean(ops.exp(x)), [rows])
-        >>> print(cut(program, smallest=0).block(3))
-        input x0: float64[3, 2]
-        input v1: float64[]
-        v0: float64[3, 2] = exp(x0)
-        v1.part: float64[] = sum(v0)
-        v1.sum: float64[] = add(v1, v1.part)
-        v1: float64[] = assign(v1, v1.sum)
-        return
+        >>> for instruction in cut(program, smallest=0).block(3):
+        ...     print(instruction.out, "is", instruction.op.name)
+        v0: float64[3, 2] is exp
+        v1.part: float64[] is sum
+        v1.sum: float64[] is add
+        v1: float64[] is assign
     """
     given = [v for v in (*program.inputs, *program.state) if v.shape and bytes_of(v) >= smallest]
     for value in sorted(given, key=bytes_of, reverse=True):
