@@ -59,8 +59,8 @@ def in_blocks(program, folder, size=40):
 # --- training -----------------------------------------------------------------------------------
 
 
-def cross_entropy(**options):
-    return (lambda z, y: nn.functional.cross_entropy(z, y, **options)), np.arange(ROWS) % 4
+def cross_entropy(over=1, **options):
+    return (lambda z, y: nn.functional.cross_entropy(z, y, **options) / over), np.arange(ROWS) % 4
 
 
 def unequal():
@@ -69,8 +69,8 @@ def unequal():
 
 LOSSES = {
     "cross entropy": cross_entropy(),
-    "sum": cross_entropy(reduction="sum"),
-    "weighted sum": cross_entropy(reduction="sum", **unequal()),
+    "sum": cross_entropy(100, reduction="sum"),
+    "weighted sum": cross_entropy(100, reduction="sum", **unequal()),
     "smoothed": cross_entropy(label_smoothing=0.1),
     "mse": (nn.functional.mse_loss, draw(ROWS, 4)),
     "bce": (nn.functional.binary_cross_entropy_with_logits, (draw(ROWS, 4) > 0) * 1.0),

@@ -31,7 +31,7 @@ from chainrule.plan.program import Program, Value
 __all__ = ["Blocked", "executor"]
 
 # Bytes of an input that is worth being cut, of the rows of a block, and of all totals together.
-LARGE, NEAR, MOST = 2**23, 2**20, 2**19
+LARGE, NEAR, MOST = 2**24, 2**20, 2**19
 SHARES = 16
 FEWEST = 16  # rows of a block
 

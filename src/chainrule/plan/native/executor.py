@@ -83,6 +83,9 @@ class Native:
     ) -> None:
         self.program = program = with_own_outputs(program)
         self._views = views(program)
+        memory = roots(program)
+        restless = changed_roots(program, memory)
+        self._lasting = {v for v in program.state if memory[v] not in restless}
         groups = [g for group in fuse(program, is_known) for g in self._split(group)]
         self._given = [v for v in self._bases(program.outputs) if v.origin == "made"]
         in_table = (*program.inputs, *program.state, *self._given)
@@ -168,13 +171,11 @@ class Native:
     def _moving(self, tables: Sequence[Table]) -> list[tuple[Value, Array]] | None:
         """The states that tables are for, with these, or `None` where pointers do not suffice."""
         found: list[tuple[Value, Array]] = []
-        memory = roots(self.program)
-        restless = changed_roots(self.program, memory)
         for state, array in tables:
             for value in self.program.state:
                 if value.array is None or not np.may_share_memory(value.array, state):
                     continue
-                if memory[value] in restless or not same_place(value.array, state):
+                if value not in self._lasting or not same_place(value.array, state):
                     return None
                 found.append((value, array))
         return found
