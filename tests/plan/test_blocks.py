@@ -316,7 +316,7 @@ def test_few_rows_and_wide_ones_are_left_whole(folder):
 
 
 def test_many_rows_take_less_memory(folder):
-    program = mean_of_products(21_000, 100, 30)
+    program = mean_of_products(42_000, 100, 30)
     ours = blocked.executor(program, folder)
     assert isinstance(ours, Blocked)
     assert not ours.foreign
