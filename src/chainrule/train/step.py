@@ -28,11 +28,14 @@ __all__ = ["TapeStep"]
 # Steps before the one that is predicted from: in the first, state comes to be.
 _EAGER_STEPS = 2
 
-# Seconds that a job must take, as predicted, to be compiled, which takes less than one.
-_WORTH = 8.0
+# Seconds that compiling must save, as predicted; it takes about one the first time, and a tenth
+# where its code was kept. Whether it was must not matter: the same job gives the same numbers.
+_WORTH = 1.2
 
-# What the prediction is made of, for one core: seconds a call, operations a second, bytes a second.
+# What the prediction is made of, for one core: seconds a call, operations a second, bytes a second;
+# and the shares of calls and of work that compiling saves at least.
 _CALL, _SPEED, _BANDWIDTH = 8e-6, 3e10, 5e9
+_OF_CALLS, _OF_WORK = 0.8, 0.1
 
 
 class TapeStep:
@@ -121,7 +124,7 @@ class TapeStep:
         prediction = _Prediction()
         with ops.watch(prediction):
             result = _numbers(self._step(run, x, y))
-        if prediction.seconds * (run.total_steps - run.step) > _WORTH:
+        if prediction.saved * (run.total_steps - run.step) > _WORTH:
             self._quick = self._compiled(run, strict=False)
             self._shapes = (x.shape, y.shape)
             run.notice = "the training step is compiled from here on"
@@ -157,10 +160,15 @@ def _is_of_library(thing: Any) -> bool:
 
 
 class _Prediction:
-    """How long the operations that it watches take, by what they do and not by the clock."""
+    """What compiling saves of the operations that it watches, by what they do, not by the clock.
 
-    seconds = 0.0
+    Attributes:
+        saved: seconds.
+    """
+
+    saved = 0.0
 
     def __call__(self, op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Any) -> None:
         cost = op.cost(*(np.shape(a) for a in args if a is not None), **attrs)
-        self.seconds += _CALL + cost.flops / _SPEED + 4 * cost.moved / _BANDWIDTH
+        work = cost.flops / _SPEED + 4 * cost.moved / _BANDWIDTH
+        self.saved += _OF_CALLS * _CALL + _OF_WORK * work
