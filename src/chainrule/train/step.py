@@ -7,7 +7,7 @@ a prediction that is the same every time, is long enough to earn what compiling 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,8 +17,10 @@ from chainrule import nn, ops
 from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
 from chainrule.ops import Array, Op
-from chainrule.ops.core import checked
+from chainrule.ops.core import Finite, checked
+from chainrule.plan.many import Table
 from chainrule.train.compiled import Compiled, compile
+from chainrule.train.feed import Feed
 from chainrule.train.run import Run
 
 __all__ = ["TapeStep"]
@@ -69,13 +71,40 @@ class TapeStep:
             return _numbers(self._step(run, x, y))
         return _numbers(self._quick(x, y))
 
+    def is_ready(self, run: Run, feed: Feed, first: int) -> bool:
+        """Whether the step is replayed as machine code, so that many may be taken at once."""
+        if self._quick is None or self._shapes not in (None, feed.shapes):
+            return False
+        return self._quick.is_ready(feed, first)
+
+    def at_once(
+        self, feed: Feed, first: int, last: int, tables: Sequence[Table]
+    ) -> tuple[list[float], Array, Callable[[], Any] | None]:
+        """Take many steps in one call.
+
+        Args:
+            feed: the batches,
+            first: the number of the first,
+            last: and that of the one after the last.
+            tables: the optimiser's numbers, where they differ from step to step.
+
+        Returns:
+            The loss of each step; the outputs, (steps, rows a step, ...); and what raises if a loss
+            is not finite: the steps end before that.
+        """
+        assert self._quick is not None
+        taken = self._quick.at_once(feed, first, last, tables)
+        assert taken is not None
+        loss, outputs = taken.result
+        return loss.array.reshape(taken.steps).tolist(), outputs.array, taken.refuse
+
     def _step(self, run: Run, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         run.optimizer.zero_grad()
         outputs = run.model(x)
         loss = run.loss(outputs, y)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise OptionError(f"the loss must return a tensor of one number, got {_kind(loss)}")
-        checked(partial(_finite, run), loss)
+        checked(Finite(run.finite), loss)
         loss.backward()
         if self._max_grad_norm is not None:
             from chainrule.autograd.clip import clip_grad_norm_
@@ -105,10 +134,6 @@ class TapeStep:
 def _numbers(result: tuple[Tensor, Tensor]) -> tuple[float, Array]:
     loss, outputs = result
     return loss.item(), outputs.array
-
-
-def _finite(run: Run, loss: Array) -> None:
-    run.finite(loss.item())
 
 
 def _kind(loss: Any) -> str:
