@@ -2,9 +2,9 @@
 
 Each function takes a register of float or double and writes the instructions for its value: a
 reduction of the argument, a polynomial (interpolated at Chebyshev's points in 60 digits, or fitted
-so that its largest errors are alike), and the way back, without a branch or a table. Infinities, NaN, zeros and their signs, and numbers too small
-or too large come out as in NumPy. The errors, in units of the last place, are held to the bounds
-in `ULPS` by a test over the whole range.
+so that its largest errors are alike), and the way back, without a branch or a table. Infinities,
+NaN, zeros and their signs, and numbers too small or too large come out as in NumPy. The errors, in
+units of the last place, are held to the bounds in `ULPS` by a test over the whole range.
 """
 
 from __future__ import annotations
