@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("llvmlite", reason="machine code is made by llvmlite")
 
+import chainrule as cr
 from chainrule.backend import threads as policy
 from chainrule.plan.native import sharing, threads, toolchain
 from chainrule.plan.native.choice import choose
@@ -203,3 +204,15 @@ def test_the_number_of_threads_is_the_one_that_was_set(monkeypatch):
     assert helpers is not None
     assert helpers.count == 2
     helpers.stop()
+
+
+def test_a_compiled_step_prints_who_does_its_products(monkeypatch):
+    monkeypatch.setattr(policy, "_allowed", 2)
+    wide, narrow = np.ones((200, 300), np.float32), np.ones((300, 2), np.float32)
+    quick = cr.compile(lambda x: x @ wide @ narrow, executor="native")
+    for _ in range(4):
+        quick(cr.ones(100, 200))
+    assert str(quick).splitlines()[-2:] == [
+        "100 x 200 by 200 x 300: 6 million multiplications in 8 shares for 2 threads",
+        "100 x 300 by 300 x 2: 0.06 million multiplications by one thread",
+    ]

@@ -63,7 +63,8 @@ def compile(
             where it can be had.
 
     Returns:
-        The function. `print` shows what was recorded.
+        The function. `print` shows what was recorded, and of machine code how many threads share
+        each product: as many as `set_num_threads` allows where that is worth their while.
 
     Raises:
         OptionError: `step` cannot be called, or there is no such executor.
@@ -269,11 +270,16 @@ class Compiled:
     @property
     def program(self) -> Program | None:
         """What was recorded last, or `None` so far."""
+        return self._latest.program if self._latest else None
+
+    @property
+    def _latest(self) -> Plan | None:
         plans = [plan for known in self._known.values() for plan in known.plans]
-        return plans[-1].program if plans else None
+        return plans[-1] if plans else None
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)
-        if self.program is None:
+        plan = self._latest
+        if plan is None:
             return f"<compiled {name}: {self.refusal or 'not recorded yet'}>"
-        return f"<compiled {name}: {len(self.program)} operations>\n{self.program}"
+        return f"<compiled {name}: {len(plan.program)} operations>\n{plan}"

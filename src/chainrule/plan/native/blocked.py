@@ -96,6 +96,7 @@ class Blocked:
         program: the whole.
         bytes: size of the memory for what is made on the way.
         foreign: names of the ops that run through NumPy.
+        work: how the rows are dealt, and the products of a block, as lines.
 
     Raises:
         MissingExtraError: llvmlite is not installed.
@@ -124,6 +125,10 @@ class Blocked:
         self.foreign = [name for n in (*first.values(), self._end) for name in n.foreign]
         own = [native for hand in self._crew for native in hand.values()]
         self.bytes = sum(n.bytes for n in (*own, self._end)) + sum(a.nbytes for a in self._parts)
+        self.work = [
+            f"blocks of {size} rows in {len(self._shares)} shares for {len(self._crew)} threads",
+            *(f"  {line}" for line in first[size].work),
+        ]
         self._lock = threading.Lock()
 
     def __call__(self, *inputs: Array) -> tuple[Array, ...]:

@@ -63,6 +63,7 @@ class Native:
         foreign: names of the ops that run through NumPy.
         whole: whether a run is one call of machine code.
         code: what was compiled, with the time that took.
+        work: of each product how much work it is and how many threads do it, as lines.
 
     Raises:
         MissingExtraError: llvmlite is not installed.
@@ -96,6 +97,7 @@ class Native:
         self._offsets = allocation.offsets
         self._checks: list[tuple[Finite, View]] = []
         runs = self._written(groups, module)
+        self.work = module.work
         self._sizes = allocation.size, module.room
         self.bytes = allocation.size + module.room + sum(map(bytes_of, self._given))
         self.foreign = [

@@ -20,7 +20,7 @@ from chainrule.plan.native.factors import product_of
 from chainrule.plan.native.ir import BOOL, INDEX, Number, Register, Unsupported, Writer
 from chainrule.plan.native.loops import emit
 from chainrule.plan.native.products import AHEAD, Kernel, Product, write
-from chainrule.plan.native.threads import shares
+from chainrule.plan.native.threads import shares, told
 from chainrule.plan.passes.fuse import Group
 from chainrule.plan.passes.memory import ALIGNMENT
 from chainrule.plan.passes.views import View
@@ -109,6 +109,7 @@ class Module:
         room: bytes of scratch that the groups need.
         shared: whether a product is shared by a team of threads.
         checks: the names of the checks, in the order of their numbers.
+        work: of each product how much work it is and who does it, as lines.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Module:
         self.shared = False
         self.functions: list[str] = []
         self.checks: list[str] = []
+        self.work: list[str] = []
         self.declared: dict[str, str] = {}
         self.notes: list[str] = []
         self._kernels: dict[Product, Kernel] = {}
@@ -281,6 +283,7 @@ class Module:
     ) -> None:
         """Write the call of a product, by one thread or by all."""
         count = shares(product, kernel, self.threads)
+        self.work.append(told(product, count, self.threads))
         if count == 1:
             w.do(f"call void @{kernel.name}({arguments}, i64 0, i64 {kernel.units})")
             return
