@@ -7,15 +7,11 @@ running values.
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
-
-import numpy as np
 
 from chainrule import ops
 from chainrule.autograd import Generator, Tensor, no_grad
 from chainrule.autograd.generator import state_of
-from chainrule.errors import DataError
 from chainrule.nn.activate import (
     celu,
     celu_,
@@ -67,6 +63,7 @@ from chainrule.nn.compare import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from chainrule.nn.lookup import embedding, embedding_bag
 from chainrule.ops import (
     avg_pool2d,
     bilinear,
@@ -93,7 +90,6 @@ from chainrule.ops import (
     tanhshrink,
 )
 from chainrule.ops import log_sigmoid as logsigmoid
-from chainrule.ops.core import checked, constant
 
 __all__ = [
     "avg_pool2d",
@@ -112,6 +108,7 @@ __all__ = [
     "elu",
     "elu_",
     "embedding",
+    "embedding_bag",
     "flatten",
     "gaussian_nll_loss",
     "gelu",
@@ -191,40 +188,6 @@ def dropout(
         tensor([1., 1., 1.])
     """
     return ops.dropout(x, p, training, state=state_of(generator))
-
-
-def embedding(index: Tensor, weight: Tensor, padding_idx: int | None = None) -> Any:
-    """Return the rows of `weight` that `index` names.
-
-    Args:
-        index: integers (...), 0 to num_embeddings - 1.
-        weight: (num_embeddings, embedding_dim).
-        padding_idx: a row that gets no gradient.
-
-    Returns:
-        (..., embedding_dim).
-
-    Raises:
-        DataError: an index that is no integer, or outside.
-
-    Examples:
-        >>> from chainrule.autograd import tensor
-        >>> embedding(tensor([1]), tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[3., 4.]])
-    """
-    checked(partial(_are_rows, count=weight.shape[0]), index)
-    if padding_idx is not None:
-        fixed = constant((np.arange(weight.shape[0]) == padding_idx)[:, None])
-        weight = ops.where(fixed, weight.detach(), weight)
-    return ops.getitem(weight, index if isinstance(index, Tensor) else np.asarray(index))
-
-
-def _are_rows(index: ops.Array, count: int) -> None:
-    if index.dtype.kind not in "iu":
-        raise DataError(f"an embedding is looked up by integers, got {index.dtype}")
-    if index.size and not 0 <= index.min() <= index.max() < count:
-        wrong = index.min() if index.min() < 0 else index.max()
-        raise DataError(f"index {wrong} is outside the {count} embeddings 0 to {count - 1}")
 
 
 def batch_norm(
