@@ -136,6 +136,15 @@ def test_every_tile_gives_the_product(tile):
     check([(a, laid(layout, b)) for a, b in pairs], lambda p: tile)
 
 
+@pytest.mark.parametrize(("dtype", "lanes"), [(F32, 16), (F32, 4), (F64, 8)], ids=str)
+@pytest.mark.parametrize("wide", [1, 3])
+def test_columns_that_lie_in_order_are_transposed_in_vectors(wide, dtype, lanes):
+    sizes = [(13, 21, 35), (6, 64, 16), (8, 80, 9), (2, 7, 50), (5, 33, 8)]
+    pairs = [factors(*size, dtype) for size in sizes]
+    tile = Tile("packed", 3, wide * lanes, wide * lanes, lanes)
+    check([(a, laid("columns", b)) for a, b in pairs], lambda p: tile)
+
+
 TURNED = pytest.mark.parametrize(
     ("layouts", "rows"),
     [(layouts, n) for layouts in (("columns", "spread"), ("rows", "columns")) for n in (1, 2, 3)],

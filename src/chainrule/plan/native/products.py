@@ -39,7 +39,16 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from chainrule.plan.native.ir import INDEX, Register, Writer
-from chainrule.plan.native.tiles import Lines, copy, cover, dot, outer, short_dot, short_outer
+from chainrule.plan.native.tiles import (
+    Lines,
+    copy,
+    cover,
+    dot,
+    in_order,
+    outer,
+    short_dot,
+    short_outer,
+)
 from chainrule.plan.native.vectors import At, Vector, reserve, when
 
 __all__ = ["AHEAD", "PARAMETERS", "Kernel", "Product", "Tile", "write"]
@@ -242,7 +251,7 @@ class Units:
     def pack(self, b: str, columns: int) -> None:
         """Write the copy of a chunk of B."""
         lines = (self.ordered, self.tile.chunk)
-        copy(self.w, self.p.dtype, (b, *self.p.b), lines, (self.p.k, columns))
+        in_order(self.w, (b, *self.p.b), lines, (self.p.k, columns), self.vector)
 
     def turned_piece(self, a: str, b: str, c: Lines, rows: int, columns: int) -> None:
         """Write a piece of the result as one of the turned product, and turn that."""

@@ -24,6 +24,7 @@ __all__ = [
     "copy",
     "cover",
     "dot",
+    "in_order",
     "outer",
     "short_dot",
     "short_outer",
@@ -257,6 +258,60 @@ def chosen(w: Writer, vector: Vector, x: str, pick: Sequence[int], y: str = "poi
     """Write a choice of lanes from x and y."""
     mask = f"<{len(pick)} x i32> <{', '.join(f'i32 {lane}' for lane in pick)}>"
     return value(w, f"shufflevector {vector} {x}, {vector} {y}, {mask}")
+
+
+# --- copies ---------------------------------------------------------------------------------------
+
+
+def in_order(w: Writer, source: Matrix, target: Lines, shape: tuple[int, int], v: Vector) -> None:
+    """Write a copy of a matrix, of so many rows and columns, whose rows lie in order.
+
+    Args:
+        w: where to.
+        source: the matrix.
+        target: the copy.
+        shape: rows and columns of both.
+        v: the kind of vector.
+    """
+    if source[1] == 1 and min(shape) >= v.lanes // 2:
+        transpose(w, (source[0], source[2]), target, shape, v)
+    else:
+        copy(w, v.dtype, source, target, shape)
+
+
+def transpose(w: Writer, source: Lines, target: Lines, shape: tuple[int, int], v: Vector) -> None:
+    """Write such a copy of a matrix whose columns lie in order: a square at a time."""
+    rows, columns = shape
+
+    def square(t: At, first: int, high: int) -> None:
+        wide = min(v.lanes, columns - first)
+        down, across = v.part(v.lanes, high), v.part(v.lanes, wide)
+        start = w.at(source[0], v.dtype, t)
+        lines = [down.load(w, w.at(start, v.dtype, (first + j) * source[1])) for j in range(wide)]
+        lines += ["zeroinitializer"] * (v.lanes - wide)
+        there = w.at(target[0], v.dtype, t * target[1])
+        for r, line in enumerate(transposed(w, v, lines)[:high]):
+            across.store(w, line, w.at(there, v.dtype, r * target[1] + first))
+
+    for first in range(0, columns, v.lanes):
+        if rows // v.lanes:
+            with w.loop(rows // v.lanes) as turn:
+                square(turn * v.lanes, first, v.lanes)
+        if rest := rows % v.lanes:
+            square(rows - rest, first, rest)
+
+
+def transposed(w: Writer, v: Vector, lines: Sequence[str]) -> list[str]:
+    """Write the transpose of a square: bit by bit, line and lane change places."""
+    found, bit = list(lines), 1
+    while bit < v.lanes:
+        upper = [k if not k & bit else v.lanes + k - bit for k in range(v.lanes)]
+        lower = [k + bit if not k & bit else v.lanes + k for k in range(v.lanes)]
+        for k in (k for k in range(v.lanes) if not k & bit):
+            x, y = found[k], found[k + bit]
+            found[k], found[k + bit] = chosen(w, v, x, upper, y), chosen(w, v, x, lower, y)
+        bit *= 2
+    return found
 
 
 def copy(w: Writer, dtype: np.dtype[Any], source: Matrix, target: Lines, shape: Any) -> None:
