@@ -145,6 +145,11 @@ def kink(op: str, *args: Any, slopes: Any = None, note: str = "kink", **rest: An
     return case(op, *args, note=note, smooth=False, slopes=slopes, **rest)
 
 
+def verdict(op: str, *args: Any, **rest: Any) -> Case:
+    """A row of what gives truth values, counts or places: without a gradient."""
+    return case(op, *args, wrt=[], **rest)
+
+
 # --- inputs -------------------------------------------------------------------------------------
 
 

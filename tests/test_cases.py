@@ -204,11 +204,11 @@ def test_empty_inputs_work_or_are_refused(case):
     for inputs in emptied(case):
         try:
             with ops.watch(RulesAgree()):
-                case.ours(*inputs)
+                found = case.ours(*inputs)
         except (ChainruleError, IndexError):  # the latter of a place in what is empty now
             continue
         xs = traced(case, inputs)
-        if has_gradient(case):
+        if has_gradient(case) and found:
             for i, g in zip(case.wanted(), gradients(case, xs)):
                 assert g.shape == xs[i].shape
 

@@ -11,6 +11,7 @@ CONTENDERS = {
     "numpy": ("by_hand", "ByHand"),
     "eager": ("ours", "Eager"),
     "compiled": ("ours", "Compiled"),
+    "many": ("ours", "Many"),
     "replayed": ("ours", "Replayed"),
     "fit": ("ours", "Fit"),
     "torch": ("pytorch", "PyTorch"),

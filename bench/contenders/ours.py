@@ -34,7 +34,7 @@ class Eager(Contender):
         kind = {"sgd": cr.optim.SGD, "adam": cr.optim.Adam}[workload.optimizer]
         self.optimizer = kind(self.model.parameters(), lr=workload.lr)
         self.forward: Callable[..., Any] = self.model
-        self.step: Callable[..., Any] = self._step
+        self.step: Any = self._step
 
     def begin(self) -> None:
         """Copy the first weights into the model; what the optimiser remembers becomes 0."""
@@ -86,6 +86,20 @@ class Compiled(Eager):
         self.data = data._replace(order=data.order[:WARM])
         self.run()
         self.workload, self.data = workload, data
+
+
+class Many(Compiled):
+    """The same step, all of them in one call."""
+
+    label = "chainrule, many steps"
+    tasks = ("train",)
+
+    def run(self) -> None:
+        """One call."""
+        if self.workload.batch:
+            self.step.many(self.x, self.y, rows=self.data.order)
+        else:
+            self.step.many(self.x, self.y, steps=self.workload.steps)
 
 
 class Replayed(Compiled):

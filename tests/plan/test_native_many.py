@@ -26,7 +26,7 @@ from chainrule.plan.native.executor import Native
 sys.path.insert(0, str(Path(__file__).parent))
 from workloads import WORKLOADS, begun, training
 
-STEPS = 2 * FIRST + 5  # several calls, the last of fewer steps
+STEPS = 8 * FIRST + 5  # several calls, the last of fewer steps
 
 
 @pytest.fixture(scope="module")

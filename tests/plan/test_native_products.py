@@ -7,6 +7,7 @@ the exact product taken in a wider dtype.
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -135,6 +136,15 @@ def test_every_tile_gives_the_product(tile):
     check([(a, laid(layout, b)) for a, b in pairs], lambda p: tile)
 
 
+@pytest.mark.parametrize(("dtype", "lanes"), [(F32, 16), (F32, 4), (F64, 8)], ids=str)
+@pytest.mark.parametrize("wide", [1, 3])
+def test_columns_that_lie_in_order_are_transposed_in_vectors(wide, dtype, lanes):
+    sizes = [(13, 21, 35), (6, 64, 16), (8, 80, 9), (2, 7, 50), (5, 33, 8)]
+    pairs = [factors(*size, dtype) for size in sizes]
+    tile = Tile("packed", 3, wide * lanes, wide * lanes, lanes)
+    check([(a, laid("columns", b)) for a, b in pairs], lambda p: tile)
+
+
 TURNED = pytest.mark.parametrize(
     ("layouts", "rows"),
     [(layouts, n) for layouts in (("columns", "spread"), ("rows", "columns")) for n in (1, 2, 3)],
@@ -195,6 +205,45 @@ def test_the_same_bits_however_the_units_are_shared():
             run(0, a, right, c, parts=parts)
         np.testing.assert_array_equal(results[0], results[1])
         np.testing.assert_array_equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("bands", [2, 3, 5, 40])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_same_bits_in_any_number_of_bands(layout, bands):
+    a, b = factors(33, 50, 40, F32)
+    right = laid(layout, b)
+    tile = choose(p := described(a, right))
+    whole, banded, shared = blank(33, 50, F32), blank(33, 50, F32), blank(33, 50, F32)
+    run = compiled([(p, tile), (p, replace(tile, bands=bands))])
+    run(0, a, right, whole)
+    run(1, a, right, banded)
+    run(1, a, right, shared, parts=7)
+    np.testing.assert_array_equal(banded, whole)
+    np.testing.assert_array_equal(shared, whole)
+
+
+NOTE = """
+define internal void @note(i64 %row, i64 %column, i64 %columns, ptr %context) alwaysinline {
+  %line = mul i64 %row, 50
+  %at = add i64 %line, %column
+  %place = getelementptr i64, ptr %context, i64 %at
+  store i64 %columns, ptr %place
+  ret void
+}
+"""
+
+
+@pytest.mark.parametrize("k", [8, 9, 40, 700])
+def test_every_row_of_every_piece_is_called_ahead(k):
+    a, b = factors(32, 50, k, F32)
+    w, p, tile = Writer(), described(a, b), Tile("outer", 8, 32, 32, 16)
+    kernel = write(Writer(w.declared, w.notes), p, tile, "product", ahead="note")
+    called, c = np.zeros((40, 50), np.int64), blank(32, 50, F32)
+    Compiled([kernel], w, NOTE)(0, a, b, c, context=called.ctypes.data)
+    assert_is_product(c, a, b)
+    assert (called[:32, 0] == 32).all()
+    assert (called[:32, 32] == 18).all()
+    assert not called[:, 1:32].any()
 
 
 # --- epilogues ----------------------------------------------------------------------------------

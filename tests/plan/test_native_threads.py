@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("llvmlite", reason="machine code is made by llvmlite")
 
+import chainrule as cr
 from chainrule.backend import threads as policy
 from chainrule.plan.native import sharing, threads, toolchain
 from chainrule.plan.native.choice import choose
@@ -94,7 +95,8 @@ define void @product(ptr %a, ptr %b, ptr %c, ptr %context, i64 %first, i64 %last
 """
 
 
-def test_helpers_that_went_to_sleep_are_called_and_take_part(pair):
+def who_does():
+    """A call that puts down, for each of eight shares, which thread has done it."""
     library = ctypes.CDLL(None)
     for name in ("pthread_self", "usleep"):
         place = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
@@ -102,12 +104,45 @@ def test_helpers_that_went_to_sleep_are_called_and_take_part(pair):
     w = Writer()
     code = toolchain.Code(w.module(WHO, sharing.together(w), CALL.format(units=8)), None)
     call = code.function("shared", *[ctypes.c_void_p] * 4, ctypes.c_int64)
+
+    def shares_done(team):
+        who = np.zeros(8, np.uint64)
+        call(team.address, who.ctypes.data, None, None, 8)
+        return who.tolist()
+
+    return code, shares_done
+
+
+def test_helpers_that_went_to_sleep_are_called_and_take_part(pair):
+    _code, shares_done = who_does()
     for _ in range(3):
         time.sleep(0.02)
-        who = np.zeros(8, np.uint64)
-        call(pair.address, who.ctypes.data, None, None, 8)
-        assert (who != 0).all()
-        assert len(set(who.tolist())) == 2
+        who = shares_done(pair)
+        assert 0 not in who
+        assert len(set(who)) == 2
+
+
+def test_each_thread_begins_at_a_place_of_its_own(pair):
+    _code, shares_done = who_does()
+    for _ in range(3):
+        who = shares_done(pair)
+        caller = who[0]
+        assert caller == threading.get_ident()
+        assert {*who[4:]} - {caller}, "what others have begun is left to them"
+
+
+def test_there_are_no_more_shares_than_bits():
+    large = Product(512, 784, 128, (1, 512), (784, 1), 784, np.dtype(np.float32))
+    kernel = write(Writer(), large, choose(large), "product")
+    assert kernel.units > sharing.MOST
+    assert shares(large, kernel, 64) == sharing.MOST
+
+
+def test_a_product_in_as_many_shares_as_there_are_bits(pair):
+    shared = Shared(200, 700, 50)
+    assert shared.kernel.units >= sharing.MOST
+    for _ in range(50):
+        np.testing.assert_array_equal(shared.by(pair, sharing.MOST), shared.alone())
 
 
 def test_a_team_that_has_gone_leaves_the_work_to_the_caller():
@@ -169,3 +204,15 @@ def test_the_number_of_threads_is_the_one_that_was_set(monkeypatch):
     assert helpers is not None
     assert helpers.count == 2
     helpers.stop()
+
+
+def test_a_compiled_step_prints_who_does_its_products(monkeypatch):
+    monkeypatch.setattr(policy, "_allowed", 2)
+    wide, narrow = np.ones((200, 300), np.float32), np.ones((300, 2), np.float32)
+    quick = cr.compile(lambda x: x @ wide @ narrow, executor="native")
+    for _ in range(4):
+        quick(cr.ones(100, 200))
+    assert str(quick).splitlines()[-2:] == [
+        "100 x 200 by 200 x 300: 6 million multiplications in 8 shares for 2 threads",
+        "100 x 300 by 300 x 2: 0.06 million multiplications by one thread",
+    ]

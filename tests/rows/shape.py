@@ -90,6 +90,8 @@ A = "array"
 INDEXING = [
     case("slice", [real(4, 5)], operator.getitem, operator.getitem, form=in_a_row("key"),
          key=s_[1:3, ::2]),
+    case("slice", [real(4, 5)], operator.getitem, operator.getitem, note="columns",
+         form=in_a_row("key"), key=s_[:, 1:4]),
     case("slice", [real(4, 5)], operator.getitem, note="backwards", form=in_a_row("key"),
          key=s_[::-1, 3]),
     case("slice", [real(4, 5)], operator.getitem, operator.getitem, note="forms",
@@ -97,6 +99,7 @@ INDEXING = [
     case("slice", [real(4, 5)], operator.getitem, operator.getitem, note="scalar",
          form=in_a_row("key"), key=(1, -2)),
     case("unslice", [real(2, 3)], ref.added_at, key=s_[1:3, ::2], shape=(4, 5)),
+    case("unslice", [real(4, 2)], ref.added_at, note="columns", key=s_[:, 1:3], shape=(4, 5)),
     case("unslice", [real(4)], ref.added_at, note="backwards", key=s_[::-1, 3], shape=(4, 5)),
     case("index", [real(4, 5), whole(0, 4, 3)], ref.index, ref.index, key=(A,)),
     case("index", [real(4, 5), whole(-4, 4, 2, 3)], ref.index, ref.index, note="negative",

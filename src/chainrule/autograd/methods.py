@@ -1,26 +1,23 @@
 """What can be computed with a tensor, as operators and methods with PyTorch's names (floor 2).
 
-Every method is one call of an op; its mathematics, kinks and ties are in the op's own docstring.
+The class is a table. A method is an op, straight to the door; or a composite, or a function of
+`functions` where PyTorch's way to call says more: whatever takes the tensor first is one as it is.
+Their mathematics, kinks and ties are in their own docstrings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from chainrule import ops
-from chainrule.errors import OptionError, ShapeError
+from chainrule.autograd import functions, selection
 
 __all__ = ["Methods"]
 
-
-def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    """Accept `x.view(2, 3)` and `x.view((2, 3))`."""
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        return tuple(int(n) for n in shape[0])
-    return tuple(int(n) for n in shape)
+Method = Callable[..., Any]
 
 
 def _operator(op: ops.Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
@@ -32,7 +29,55 @@ def _operator(op: ops.Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any
     def reflected(self: Any, other: Any) -> Any:
         return ops.run(op, (other, self), {})
 
+    return _described(method, op), reflected
+
+
+def _described(method: Method, op: ops.Op) -> Method:
+    """`method` with the name of the op, and the first line of what is said about it."""
+    method.__name__ = method.__qualname__ = op.name
+    method.__doc__ = (op.__doc__ or "").partition("\n")[0]
+    return method
+
+
+def _of_one(op: ops.Op) -> Method:
+    """The method that does `op` to the tensor."""
+
+    def method(self: Any) -> Any:
+        return ops.run(op, (self,), {})
+
+    return _described(method, op)
+
+
+def _of_two(op: ops.Op) -> Method:
+    """The method that does `op` to the tensor and another value."""
+    return _operator(op)[0]
+
+
+def _with_options(op: ops.Op) -> Method:
+    """The method that does `op`, which takes more than values."""
+
+    def method(self: Any, *args: Any, **attrs: Any) -> Any:
+        return op(self, *args, **attrs)
+
+    return _described(method, op)
+
+
+def _logical(logical: ops.Op, bitwise: ops.Op) -> tuple[Method, Method]:
+    """The operator that is logical among truth values and goes bit by bit among integers."""
+
+    def method(self: Any, other: Any) -> Any:
+        return ops.run(logical if _is_truth(self, other) else bitwise, (self, other), {})
+
+    def reflected(self: Any, other: Any) -> Any:
+        return ops.run(logical if _is_truth(self, other) else bitwise, (other, self), {})
+
     return method, reflected
+
+
+def _is_truth(*values: Any) -> bool:
+    return all(
+        isinstance(v, bool) or np.dtype(getattr(v, "dtype", np.int64)).kind == "b" for v in values
+    )
 
 
 class Methods:  # noqa: PLW1641  # Tensor has the hash
@@ -40,7 +85,7 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
 
     array: ops.Array
 
-    # --- arithmetic -----------------------------------------------------------------------------
+    # --- operators ------------------------------------------------------------------------------
 
     __add__, __radd__ = _operator(ops.add)
     __sub__, __rsub__ = _operator(ops.sub)
@@ -49,6 +94,11 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     __floordiv__, __rfloordiv__ = _operator(ops.floor_divide)
     __mod__, __rmod__ = _operator(ops.remainder)
     __pow__, __rpow__ = _operator(ops.pow)
+    __lshift__, __rlshift__ = _operator(ops.bitwise_left_shift)
+    __rshift__, __rrshift__ = _operator(ops.bitwise_right_shift)
+    __and__, __rand__ = _logical(ops.logical_and, ops.bitwise_and)
+    __or__, __ror__ = _logical(ops.logical_or, ops.bitwise_or)
+    __xor__, __rxor__ = _logical(ops.logical_xor, ops.bitwise_xor)
 
     def __matmul__(self, other: Any) -> Any:
         return ops.matmul(self, other)
@@ -65,7 +115,8 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     def __abs__(self) -> Any:
         return ops.abs(self)
 
-    # --- comparison and logic -------------------------------------------------------------------
+    def __invert__(self) -> Any:
+        return (ops.logical_not if _is_truth(self) else ops.bitwise_not)(self)
 
     def __eq__(self, other: object) -> Any:
         return ops.eq(self, other)
@@ -85,371 +136,206 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     def __ge__(self, other: Any) -> Any:
         return ops.ge(self, other)
 
-    def __and__(self, other: Any) -> Any:
-        return ops.logical_and(_truth(self, "&"), _truth(other, "&"))
+    # --- arithmetic -----------------------------------------------------------------------------
 
-    def __or__(self, other: Any) -> Any:
-        return ops.logical_or(_truth(self, "|"), _truth(other, "|"))
+    add = functions.add
+    sub = subtract = functions.sub
+    mul = multiply = _of_two(ops.mul)
+    div = divide = true_divide = functions.div
+    floor_divide = _of_two(ops.floor_divide)
+    remainder = _of_two(ops.remainder)
+    fmod = _of_two(ops.fmod)
+    pow = _of_two(ops.pow)
+    float_power = ops.float_power
+    hypot = _of_two(ops.hypot)
+    addcmul = ops.addcmul
+    addcdiv = ops.addcdiv
+    lerp = ops.lerp
+    ldexp = ops.ldexp
+    frexp = ops.frexp
+    nextafter = _of_two(ops.nextafter)
+    gcd = _of_two(ops.gcd)
+    lcm = _of_two(ops.lcm)
+    bitwise_and = _of_two(ops.bitwise_and)
+    bitwise_or = _of_two(ops.bitwise_or)
+    bitwise_xor = _of_two(ops.bitwise_xor)
+    bitwise_not = _of_one(ops.bitwise_not)
+    bitwise_left_shift = _of_two(ops.bitwise_left_shift)
+    bitwise_right_shift = _of_two(ops.bitwise_right_shift)
 
-    def __xor__(self, other: Any) -> Any:
-        return ops.logical_xor(_truth(self, "^"), _truth(other, "^"))
+    # --- comparison and choice ------------------------------------------------------------------
 
-    def __invert__(self) -> Any:
-        return ops.logical_not(_truth(self, "~"))
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def add(self, other: Any, *, alpha: float = 1) -> Any:
-        """self + alpha other."""
-        return ops.add(self, other if alpha == 1 else ops.mul(other, alpha))
-
-    def sub(self, other: Any, *, alpha: float = 1) -> Any:
-        """self - alpha other."""
-        return ops.sub(self, other if alpha == 1 else ops.mul(other, alpha))
-
-    def mul(self, other: Any) -> Any:
-        """self times other."""
-        return ops.mul(self, other)
-
-    def div(self, other: Any) -> Any:
-        """self / other."""
-        return ops.div(self, other)
-
-    def remainder(self, other: Any) -> Any:
-        """self modulo other, with the sign of other."""
-        return ops.remainder(self, other)
-
-    def floor_divide(self, other: Any) -> Any:
-        """The largest integer not above self / other."""
-        return ops.floor_divide(self, other)
-
-    def pow(self, exponent: Any) -> Any:
-        """self to the power `exponent`."""
-        return ops.pow(self, exponent)
-
-    def neg(self) -> Any:
-        """-self."""
-        return ops.neg(self)
-
-    def eq(self, other: Any) -> Any:
-        """Whether self = other, element by element."""
-        return ops.eq(self, other)
-
-    def ne(self, other: Any) -> Any:
-        """Whether self differs from other, element by element."""
-        return ops.ne(self, other)
-
-    def lt(self, other: Any) -> Any:
-        """Whether self < other."""
-        return ops.lt(self, other)
-
-    def le(self, other: Any) -> Any:
-        """Whether self <= other."""
-        return ops.le(self, other)
-
-    def gt(self, other: Any) -> Any:
-        """Whether self > other."""
-        return ops.gt(self, other)
-
-    def ge(self, other: Any) -> Any:
-        """Whether self >= other."""
-        return ops.ge(self, other)
-
-    def logical_and(self, other: Any) -> Any:
-        """Whether both are nonzero."""
-        return ops.logical_and(self, other)
-
-    def logical_or(self, other: Any) -> Any:
-        """Whether at least one is nonzero."""
-        return ops.logical_or(self, other)
-
-    def logical_xor(self, other: Any) -> Any:
-        """Whether exactly one is nonzero."""
-        return ops.logical_xor(self, other)
-
-    def logical_not(self) -> Any:
-        """Whether self is zero."""
-        return ops.logical_not(self)
-
-    def maximum(self, other: Any) -> Any:
-        """The larger of two, element by element."""
-        return ops.maximum(self, other)
-
-    def minimum(self, other: Any) -> Any:
-        """The smaller of two, element by element."""
-        return ops.minimum(self, other)
+    eq = _of_two(ops.eq)
+    ne = not_equal = _of_two(ops.ne)
+    lt = less = _of_two(ops.lt)
+    le = less_equal = _of_two(ops.le)
+    gt = greater = _of_two(ops.gt)
+    ge = greater_equal = _of_two(ops.ge)
+    equal = functions.equal
+    isclose = ops.isclose
+    allclose = functions.allclose
+    isin = ops.isin
+    logical_and = _of_two(ops.logical_and)
+    logical_or = _of_two(ops.logical_or)
+    logical_xor = _of_two(ops.logical_xor)
+    logical_not = _of_one(ops.logical_not)
+    maximum = _of_two(ops.maximum)
+    minimum = _of_two(ops.minimum)
+    fmax = ops.fmax
+    fmin = ops.fmin
+    clamp = clip = ops.clamp
+    heaviside = ops.heaviside
+    copysign = ops.copysign
+    masked_fill = ops.masked_fill
 
     def where(self, condition: Any, other: Any) -> Any:
-        """self where `condition` holds, other elsewhere."""
+        """Return self where `condition` holds, other elsewhere."""
         return ops.where(condition, self, other)
 
-    def masked_fill(self, mask: Any, value: Any) -> Any:
-        """`value` where `mask` holds, self elsewhere."""
-        return ops.where(mask, value, self)
+    def clamp_min(self, min: Any) -> Any:
+        """Return self, not below `min`."""
+        return ops.clamp(self, min=min)
 
-    def clip(self, min: float | None = None, max: float | None = None) -> Any:
-        """self, not below `min` nor above `max`."""
-        return ops.clip(self, min=min, max=max)
-
-    clamp = clip
+    def clamp_max(self, max: Any) -> Any:
+        """Return self, not above `max`."""
+        return ops.clamp(self, max=max)
 
     # --- functions of one variable --------------------------------------------------------------
 
-    def square(self) -> Any:
-        """self squared."""
-        return ops.square(self)
-
-    def sqrt(self) -> Any:
-        """The square root."""
-        return ops.sqrt(self)
-
-    def rsqrt(self) -> Any:
-        """One over the square root."""
-        return ops.rsqrt(self)
-
-    def reciprocal(self) -> Any:
-        """1 / self."""
-        return ops.reciprocal(self)
-
-    def exp(self) -> Any:
-        """e to the power self."""
-        return ops.exp(self)
-
-    def exp2(self) -> Any:
-        """2 to the power self."""
-        return ops.exp2(self)
-
-    def expm1(self) -> Any:
-        """e to the power self, minus 1."""
-        return ops.expm1(self)
-
-    def log(self) -> Any:
-        """The natural logarithm."""
-        return ops.log(self)
-
-    def log1p(self) -> Any:
-        """The natural logarithm of 1 + self."""
-        return ops.log1p(self)
-
-    def log2(self) -> Any:
-        """The logarithm to base 2."""
-        return ops.log2(self)
-
-    def log10(self) -> Any:
-        """The logarithm to base 10."""
-        return ops.log10(self)
-
-    def logaddexp(self, other: Any) -> Any:
-        """ln(e^self + e^other)."""
-        return ops.logaddexp(self, other)
-
-    def sin(self) -> Any:
-        """The sine."""
-        return ops.sin(self)
-
-    def cos(self) -> Any:
-        """The cosine."""
-        return ops.cos(self)
-
-    def tan(self) -> Any:
-        """The tangent."""
-        return ops.tan(self)
-
-    def asin(self) -> Any:
-        """The inverse sine."""
-        return ops.asin(self)
-
-    def acos(self) -> Any:
-        """The inverse cosine."""
-        return ops.acos(self)
-
-    def atan(self) -> Any:
-        """The inverse tangent."""
-        return ops.atan(self)
-
-    def atan2(self, other: Any) -> Any:
-        """The angle of the point (other, self)."""
-        return ops.atan2(self, other)
-
-    def sinh(self) -> Any:
-        """The hyperbolic sine."""
-        return ops.sinh(self)
-
-    def cosh(self) -> Any:
-        """The hyperbolic cosine."""
-        return ops.cosh(self)
-
-    def tanh(self) -> Any:
-        """The hyperbolic tangent."""
-        return ops.tanh(self)
-
-    def asinh(self) -> Any:
-        """The inverse hyperbolic sine."""
-        return ops.asinh(self)
-
-    def acosh(self) -> Any:
-        """The inverse hyperbolic cosine."""
-        return ops.acosh(self)
-
-    def atanh(self) -> Any:
-        """The inverse hyperbolic tangent."""
-        return ops.atanh(self)
-
-    def erf(self) -> Any:
-        """The error function."""
-        return ops.erf(self)
-
-    def sigmoid(self) -> Any:
-        """1 / (1 + e^-self)."""
-        return ops.sigmoid(self)
-
-    def relu(self) -> Any:
-        """The larger of self and 0."""
-        return ops.relu(self)
-
-    def softmax(self, dim: int) -> Any:
-        """e^self divided by its sum along `dim`."""
-        return ops.softmax(self, dim)
-
-    def log_softmax(self, dim: int) -> Any:
-        """The logarithm of softmax."""
-        return ops.log_softmax(self, dim)
-
-    def abs(self) -> Any:
-        """The absolute value."""
-        return ops.abs(self)
-
-    def sign(self) -> Any:
-        """-1, 0 or 1."""
-        return ops.sign(self)
-
-    def floor(self) -> Any:
-        """The largest integer not above self."""
-        return ops.floor(self)
-
-    def ceil(self) -> Any:
-        """The smallest integer not below self."""
-        return ops.ceil(self)
-
-    def round(self) -> Any:
-        """The nearest integer, halves to the even one."""
-        return ops.round(self)
-
-    def trunc(self) -> Any:
-        """self without its fraction."""
-        return ops.trunc(self)
-
-    def isnan(self) -> Any:
-        """Whether an element is NaN."""
-        return ops.isnan(self)
-
-    def isfinite(self) -> Any:
-        """Whether an element is neither infinite nor NaN."""
-        return ops.isfinite(self)
+    abs = absolute = _of_one(ops.abs)
+    neg = negative = _of_one(ops.neg)
+    positive = __pos__
+    sign = sgn = _of_one(ops.sign)
+    signbit = _of_one(ops.signbit)
+    square = _of_one(ops.square)
+    sqrt = _of_one(ops.sqrt)
+    rsqrt = _of_one(ops.rsqrt)
+    reciprocal = _of_one(ops.reciprocal)
+    exp = _of_one(ops.exp)
+    exp2 = _of_one(ops.exp2)
+    expm1 = _of_one(ops.expm1)
+    log = _of_one(ops.log)
+    log1p = _of_one(ops.log1p)
+    log2 = _of_one(ops.log2)
+    log10 = _of_one(ops.log10)
+    logaddexp = _of_two(ops.logaddexp)
+    logaddexp2 = ops.logaddexp2
+    xlogy = ops.xlogy
+    logit = ops.logit
+    sin = _of_one(ops.sin)
+    cos = _of_one(ops.cos)
+    tan = _of_one(ops.tan)
+    asin = arcsin = _of_one(ops.asin)
+    acos = arccos = _of_one(ops.acos)
+    atan = arctan = _of_one(ops.atan)
+    atan2 = arctan2 = _of_two(ops.atan2)
+    sinh = _of_one(ops.sinh)
+    cosh = _of_one(ops.cosh)
+    tanh = _of_one(ops.tanh)
+    asinh = arcsinh = _of_one(ops.asinh)
+    acosh = arccosh = _of_one(ops.acosh)
+    atanh = arctanh = _of_one(ops.atanh)
+    sinc = ops.sinc
+    deg2rad = ops.deg2rad
+    rad2deg = ops.rad2deg
+    erf = _of_one(ops.erf)
+    sigmoid = _of_one(ops.sigmoid)
+    relu = _of_one(ops.relu)
+    softmax = functions.softmax
+    log_softmax = functions.log_softmax
+    floor = _of_one(ops.floor)
+    ceil = _of_one(ops.ceil)
+    round = functions.round
+    trunc = fix = _of_one(ops.trunc)
+    frac = ops.frac
+    nan_to_num = ops.nan_to_num
+    isnan = _of_one(ops.isnan)
+    isfinite = _of_one(ops.isfinite)
+    isinf = ops.isinf
+    isposinf = ops.isposinf
+    isneginf = ops.isneginf
+    isreal = ops.isreal
 
     # --- reductions -----------------------------------------------------------------------------
 
-    def sum(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """The sum over `dim`, or of all elements."""
-        return ops.sum(self, dim=dim, keepdim=keepdim)
+    sum = functions.sum
+    mean = functions.mean
+    prod = functions.prod
+    nansum = functions.nansum
+    nanmean = functions.nanmean
+    var = functions.var
+    std = functions.std
+    cov = ops.cov
+    corrcoef = ops.corrcoef
+    norm = functions.norm
+    dist = ops.dist
+    logsumexp = functions.logsumexp
+    amax = functions.amax
+    amin = functions.amin
+    aminmax = ops.aminmax
+    max = functions.max
+    min = functions.min
+    argmax = functions.argmax
+    argmin = functions.argmin
+    all = functions.all
+    any = functions.any
+    count_nonzero = functions.count_nonzero
+    histc = ops.histc
+    histogram = ops.histogram
+    bincount = selection.bincount
 
-    def mean(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """The mean over `dim`, or of all elements."""
-        return ops.mean(self, dim=dim, keepdim=keepdim)
+    # --- order and runs -------------------------------------------------------------------------
 
-    def prod(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """The product over `dim`, or of all elements."""
-        return ops.prod(self, dim=dim, keepdim=keepdim)
-
-    def var(self, dim: Any = None, correction: int = 1, keepdim: bool = False) -> Any:
-        """The variance over `dim`, divided by n - correction."""
-        return ops.var(self, dim=dim, correction=correction, keepdim=keepdim)
-
-    def std(self, dim: Any = None, correction: int = 1, keepdim: bool = False) -> Any:
-        """The standard deviation over `dim`."""
-        return ops.std(self, dim=dim, correction=correction, keepdim=keepdim)
-
-    def norm(self, p: float = 2, dim: Any = None, keepdim: bool = False) -> Any:
-        """The p-norm over `dim`."""
-        return ops.norm(self, p=p, dim=dim, keepdim=keepdim)
-
-    def logsumexp(self, dim: Any, keepdim: bool = False) -> Any:
-        """ln of the sum of e^self over `dim`."""
-        return ops.logsumexp(self, dim=dim, keepdim=keepdim)
-
-    def amax(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """The largest over `dim`; ties share the gradient."""
-        return ops.amax(self, dim=dim, keepdim=keepdim)
-
-    def amin(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """The smallest over `dim`; ties share the gradient."""
-        return ops.amin(self, dim=dim, keepdim=keepdim)
-
-    def max(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """The largest of all; along `dim` the pair (values, indices)."""
-        return ops.max(self, dim, keepdim)
-
-    def min(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """The smallest of all; along `dim` the pair (values, indices)."""
-        return ops.min(self, dim, keepdim)
-
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        """Where the largest is."""
-        return ops.argmax(self, dim=dim, keepdim=keepdim)
-
-    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        """Where the smallest is."""
-        return ops.argmin(self, dim=dim, keepdim=keepdim)
-
-    def argsort(self, dim: int = -1, descending: bool = False) -> Any:
-        """The indices that sort along `dim`."""
-        return ops.argsort(self, dim=dim, descending=descending)
-
-    def sort(self, dim: int = -1, descending: bool = False) -> Any:
-        """The pair (sorted along `dim`, indices)."""
-        return ops.sort(self, dim, descending)
-
-    def topk(self, k: int, dim: int = -1, largest: bool = True) -> Any:
-        """The k largest along `dim`: the pair (values, indices)."""
-        return ops.topk(self, k, dim, largest)
-
-    def cumsum(self, dim: int) -> Any:
-        """Running sums along `dim`."""
-        return ops.cumsum(self, dim=dim)
-
-    def all(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """Whether all are nonzero."""
-        return ops.amin(ops.ne(self, 0), dim=dim, keepdim=keepdim)
-
-    def any(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """Whether at least one is nonzero."""
-        return ops.amax(ops.ne(self, 0), dim=dim, keepdim=keepdim)
+    argsort = functions.argsort
+    sort = functions.sort
+    msort = ops.msort
+    topk = ops.topk
+    kthvalue = ops.kthvalue
+    median = functions.median
+    nanmedian = ops.nanmedian
+    mode = ops.mode
+    quantile = ops.quantile
+    nanquantile = ops.nanquantile
+    unique = selection.unique
+    unique_consecutive = selection.unique_consecutive
+    cumsum = functions.cumsum
+    cumprod = functions.cumprod
+    cummax = ops.cummax
+    cummin = ops.cummin
+    logcumsumexp = ops.logcumsumexp
+    diff = ops.diff
 
     # --- shape ----------------------------------------------------------------------------------
 
-    def reshape(self, *shape: Any) -> Any:
-        """The same elements in another shape; one size may be -1."""
-        return ops.reshape(self, shape=_sizes(shape))
-
-    view = reshape
-
-    def view_as(self, other: Any) -> Any:
-        """The same elements in the shape of `other`."""
-        return ops.reshape(self, shape=tuple(other.shape))
-
-    def permute(self, *dims: Any) -> Any:
-        """The dimensions in another order."""
-        return ops.permute(self, dims=_sizes(dims))
-
-    def transpose(self, dim0: int, dim1: int) -> Any:
-        """Two dimensions exchanged."""
-        return ops.transpose(self, dim0, dim1)
-
-    def t(self) -> Any:
-        """The transpose of a matrix; a vector as it is."""
-        if self.array.ndim > 2:
-            raise ShapeError(f"t() takes at most 2 dimensions, got shape {self.array.shape}")
-        return ops.transpose(self) if self.array.ndim == 2 else self
+    reshape = functions.reshape
+    view = functions.view
+    view_as = reshape_as = functions.view_as
+    permute = functions.permute
+    transpose = swapaxes = swapdims = functions.transpose
+    movedim = moveaxis = ops.movedim
+    t = functions.t
+    adjoint = functions.adjoint
+    expand = functions.expand
+    expand_as = functions.expand_as
+    broadcast_to = _with_options(ops.broadcast_to)
+    unsqueeze = functions.unsqueeze
+    squeeze = functions.squeeze
+    flatten = functions.flatten
+    unflatten = functions.unflatten
+    ravel = functions.ravel
+    flip = functions.flip
+    fliplr = ops.fliplr
+    flipud = ops.flipud
+    rot90 = ops.rot90
+    roll = ops.roll
+    repeat = functions.repeat
+    repeat_interleave = selection.repeat_interleave
+    tile = functions.tile
+    unfold = ops.sliding
+    as_strided = ops.as_strided
+    sum_to_size = functions.sum_to_size
+    clone = _of_one(ops.clone)
+    contiguous = functions.contiguous
 
     @property
     def T(self) -> Any:  # noqa: N802  # PyTorch's name
@@ -461,91 +347,88 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
         """The last two dimensions exchanged."""
         return ops.matrix_transpose(self)
 
-    def expand(self, *sizes: Any) -> Any:
-        """Repeated without copying along dimensions of size 1 and new ones; -1 keeps a size."""
-        wanted = _sizes(sizes)
-        own = (-1,) * (len(wanted) - self.array.ndim) + self.array.shape
-        shape = tuple(n if m == -1 else m for m, n in zip(wanted, own))
-        return ops.broadcast_to(self, shape=shape)
+    @property
+    def H(self) -> Any:  # noqa: N802  # PyTorch's name
+        """The transpose of a matrix, which has no imaginary part to turn round."""
+        return functions.t(self)
 
-    def expand_as(self, other: Any) -> Any:
-        """Expanded to the shape of `other`."""
-        return ops.broadcast_to(self, shape=tuple(other.shape))
+    mH = mT  # noqa: N815  # PyTorch's name
 
-    def unsqueeze(self, dim: int) -> Any:
-        """With a new dimension of size 1."""
-        return ops.unsqueeze(self, dim)
+    # --- parts ----------------------------------------------------------------------------------
 
-    def squeeze(self, dim: Any = None) -> Any:
-        """Without dimensions of size 1."""
-        return ops.squeeze(self, dim)
+    split = functions.split
+    split_with_sizes = functions.split
+    chunk = ops.chunk
+    tensor_split = ops.tensor_split
+    hsplit = ops.hsplit
+    vsplit = ops.vsplit
+    dsplit = ops.dsplit
+    narrow = functions.narrow
+    select = ops.select
+    unbind = ops.unbind
+    diagonal = ops.diagonal
+    diag = ops.diag
+    diag_embed = ops.diag_embed
+    diagflat = ops.diagflat
+    tril = ops.tril
+    triu = ops.triu
+    trace = ops.trace
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
-        """Dimensions from `start_dim` to `end_dim` joined."""
-        return ops.flatten(self, start_dim, end_dim)
+    # --- places ---------------------------------------------------------------------------------
 
-    def flip(self, *dims: Any) -> Any:
-        """In reverse order along `dims`."""
-        return ops.flip(self, dim=_sizes(dims))
+    gather = ops.gather
+    scatter = functions.scatter
+    scatter_add = ops.scatter_add
+    scatter_reduce = ops.scatter_reduce
+    index_select = ops.index_select
+    index_add = ops.index_add
+    index_copy = ops.index_copy
+    index_fill = ops.index_fill
+    index_reduce = ops.index_reduce
+    index_put = functions.index_put
+    take = ops.take
+    take_along_dim = ops.take_along_dim
+    put = ops.put
+    masked_select = selection.masked_select
+    masked_scatter = ops.masked_scatter
+    select_scatter = ops.select_scatter
+    slice_scatter = ops.slice_scatter
+    diagonal_scatter = ops.diagonal_scatter
+    nonzero = selection.nonzero
+    argwhere = selection.argwhere
 
-    def split(self, size: int | Sequence[int], dim: int = 0) -> Any:
-        """Pieces of `size`, or of the listed sizes, along `dim`."""
-        return ops.split(self, size, dim)
+    # --- products and matrices ------------------------------------------------------------------
 
-    def chunk(self, chunks: int, dim: int = 0) -> Any:
-        """At most `chunks` equal pieces along `dim`."""
-        return ops.chunk(self, chunks, dim)
+    matmul = functions.matmul
+    mm = ops.mm
+    bmm = ops.bmm
+    mv = ops.mv
+    dot = vdot = ops.dot
+    inner = ops.inner
+    outer = ger = ops.outer
+    kron = ops.kron
+    cross = functions.cross
+    addmm = ops.addmm
+    addmv = ops.addmv
+    addr = ops.addr
+    addbmm = ops.addbmm
+    baddbmm = ops.baddbmm
+    inverse = _of_one(ops.inverse)
+    pinverse = ops.pinv
+    det = _of_one(ops.det)
+    logdet = ops.logdet
+    slogdet = ops.slogdet
+    cholesky = ops.cholesky
+    cholesky_solve = ops.cholesky_solve
+    cholesky_inverse = ops.cholesky_inverse
+    qr = functions.qr
+    svd = functions.svd
+    matrix_power = ops.matrix_power
+    matrix_exp = _of_one(ops.matrix_exp)
 
-    def narrow(self, dim: int, start: int, length: int) -> Any:
-        """`length` elements along `dim`, from `start` on."""
-        return ops.narrow(self, dim, start, length)
+    # --- questions ------------------------------------------------------------------------------
 
-    def gather(self, dim: int, index: Any) -> Any:
-        """The elements along `dim` that `index` names."""
-        return ops.gather(self, dim, index)
-
-    def scatter(self, dim: int, index: Any, src: Any) -> Any:
-        """A copy with `src` written where `index` says."""
-        return ops.scatter(self, dim, index, src)
-
-    def scatter_add(self, dim: int, index: Any, src: Any) -> Any:
-        """A copy with `src` added where `index` says."""
-        return ops.scatter_add(self, dim, index, src)
-
-    def index_select(self, dim: int, index: Any) -> Any:
-        """The entries along `dim` that `index` lists."""
-        return ops.index_select(self, dim, index)
-
-    def clone(self) -> Any:
-        """A copy, through which gradients flow."""
-        return ops.clone(self)
-
-    def contiguous(self) -> Any:
-        """The same numbers in one stretch of memory."""
-        return self if self.array.flags.c_contiguous else ops.clone(self)
-
-    # --- products -------------------------------------------------------------------------------
-
-    def matmul(self, other: Any) -> Any:
-        """The matrix product."""
-        return ops.matmul(self, other)
-
-    mm = bmm = mv = matmul
-
-    def dot(self, other: Any) -> Any:
-        """The inner product of two vectors."""
-        return ops.matmul(self, other)
-
-    def outer(self, other: Any) -> Any:
-        """The outer product of two vectors."""
-        return ops.outer(self, other)
-
-
-def _truth(v: Any, symbol: str) -> Any:
-    if isinstance(v, bool) or np.dtype(getattr(v, "dtype", np.int64)).kind == "b":
-        return v
-    got = getattr(v, "dtype", type(v).__name__)
-    raise OptionError(
-        f"{symbol} combines truth values (dtype bool), got {got}; "
-        "compare first, for example (x > 0) & (x < 1)"
-    )
+    is_complex = functions.is_complex
+    is_nonzero = functions.is_nonzero
+    is_same_size = functions.is_same_size
+    is_signed = functions.is_signed

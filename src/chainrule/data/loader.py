@@ -109,12 +109,18 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         n = len(self.dataset)
-        order = None
-        if self.shuffle:
-            order = random_permutation(state_of(self.generator), shape=(n,))
+        order = self.order() if self.shuffle else None
         for i in range(len(self)):
             span = slice(i * self.batch_size, min((i + 1) * self.batch_size, n))
             yield self._batch(span if order is None else order[span])
+
+    def order(self) -> Array:
+        """Return the numbers of the samples in the order of a pass, a new one if they shuffle."""
+        n = len(self.dataset)
+        if not self.shuffle:
+            return np.arange(n)
+        found: Array = random_permutation(state_of(self.generator), shape=(n,))
+        return found
 
     def _batch(self, which: Array | slice) -> Any:
         if self.collate_fn is None and hasattr(self.dataset, "take"):

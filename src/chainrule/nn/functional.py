@@ -7,90 +7,167 @@ running values.
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
-
-import numpy as np
 
 from chainrule import ops
 from chainrule.autograd import Generator, Tensor, no_grad
 from chainrule.autograd.generator import state_of
-from chainrule.errors import DataError
+from chainrule.nn.activate import (
+    celu,
+    celu_,
+    elu,
+    elu_,
+    gumbel_softmax,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    hardtanh_,
+    leaky_relu,
+    leaky_relu_,
+    log_softmax,
+    mish,
+    relu,
+    relu6,
+    relu_,
+    rrelu,
+    rrelu_,
+    selu,
+    selu_,
+    silu,
+    softmax,
+    softmin,
+    threshold,
+    threshold_,
+)
 from chainrule.nn.attend import multi_head_attention_forward, scaled_dot_product_attention
-from chainrule.ops import (
-    avg_pool2d,
+from chainrule.nn.compare import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    conv2d,
+    cosine_embedding_loss,
     cross_entropy,
-    elu,
-    flatten,
-    gelu,
-    hardtanh,
+    ctc_loss,
+    gaussian_nll_loss,
     hinge_embedding_loss,
     huber_loss,
     kl_div,
     l1_loss,
-    layer_norm,
-    leaky_relu,
-    linear,
-    log_softmax,
-    max_pool2d,
+    margin_ranking_loss,
     mse_loss,
     multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
     nll_loss,
-    one_hot,
-    pad,
-    relu,
-    sigmoid,
-    silu,
+    poisson_nll_loss,
     smooth_l1_loss,
     soft_margin_loss,
-    softmax,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from chainrule.nn.lookup import embedding, embedding_bag
+from chainrule.ops import (
+    avg_pool2d,
+    bilinear,
+    conv2d,
+    cosine_similarity,
+    flatten,
+    gelu,
+    glu,
+    hardshrink,
+    layer_norm,
+    linear,
+    max_pool2d,
+    normalize,
+    one_hot,
+    pad,
+    pairwise_distance,
+    pdist,
+    prelu,
+    sigmoid,
     softplus,
+    softshrink,
+    softsign,
     tanh,
+    tanhshrink,
 )
 from chainrule.ops import log_sigmoid as logsigmoid
-from chainrule.ops.core import checked, constant
 
 __all__ = [
     "avg_pool2d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "celu",
+    "celu_",
     "conv2d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "elu",
+    "elu_",
     "embedding",
+    "embedding_bag",
     "flatten",
+    "gaussian_nll_loss",
     "gelu",
+    "glu",
+    "gumbel_softmax",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
     "hardtanh",
+    "hardtanh_",
     "hinge_embedding_loss",
     "huber_loss",
     "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
+    "leaky_relu_",
     "linear",
     "log_softmax",
     "logsigmoid",
+    "margin_ranking_loss",
     "max_pool2d",
+    "mish",
     "mse_loss",
     "multi_head_attention_forward",
     "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
+    "normalize",
     "one_hot",
     "pad",
+    "pairwise_distance",
+    "pdist",
+    "poisson_nll_loss",
+    "prelu",
     "relu",
+    "relu6",
+    "relu_",
+    "rrelu",
+    "rrelu_",
     "scaled_dot_product_attention",
+    "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
     "soft_margin_loss",
     "softmax",
+    "softmin",
     "softplus",
+    "softshrink",
+    "softsign",
     "tanh",
+    "tanhshrink",
+    "threshold",
+    "threshold_",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]
 
 
@@ -111,40 +188,6 @@ def dropout(
         tensor([1., 1., 1.])
     """
     return ops.dropout(x, p, training, state=state_of(generator))
-
-
-def embedding(index: Tensor, weight: Tensor, padding_idx: int | None = None) -> Any:
-    """Return the rows of `weight` that `index` names.
-
-    Args:
-        index: integers (...), 0 to num_embeddings - 1.
-        weight: (num_embeddings, embedding_dim).
-        padding_idx: a row that gets no gradient.
-
-    Returns:
-        (..., embedding_dim).
-
-    Raises:
-        DataError: an index that is no integer, or outside.
-
-    Examples:
-        >>> from chainrule.autograd import tensor
-        >>> embedding(tensor([1]), tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[3., 4.]])
-    """
-    checked(partial(_are_rows, count=weight.shape[0]), index)
-    if padding_idx is not None:
-        fixed = constant((np.arange(weight.shape[0]) == padding_idx)[:, None])
-        weight = ops.where(fixed, weight.detach(), weight)
-    return ops.getitem(weight, index if isinstance(index, Tensor) else np.asarray(index))
-
-
-def _are_rows(index: ops.Array, count: int) -> None:
-    if index.dtype.kind not in "iu":
-        raise DataError(f"an embedding is looked up by integers, got {index.dtype}")
-    if index.size and not 0 <= index.min() <= index.max() < count:
-        wrong = index.min() if index.min() < 0 else index.max()
-        raise DataError(f"index {wrong} is outside the {count} embeddings 0 to {count - 1}")
 
 
 def batch_norm(

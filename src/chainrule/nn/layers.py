@@ -19,7 +19,7 @@ from chainrule.nn import functional as F
 from chainrule.nn.module import Module, Parameter
 from chainrule.ops import Array, pair
 
-__all__ = ["Conv2d", "Embedding", "Flatten", "Identity", "Linear", "Normalize"]
+__all__ = ["Conv2d", "Flatten", "Identity", "Linear", "Normalize"]
 
 
 def _positive(**sizes: int) -> None:
@@ -202,56 +202,6 @@ class Conv2d(Module):
             + (f", groups={self.groups}" if self.groups != 1 else "")
             + ("" if self.bias is not None else ", bias=False")
         )
-
-
-class Embedding(Module):
-    """A learned vector for each of a number of things.
-
-    Args:
-        num_embeddings: how many things.
-        embedding_dim: length of a vector.
-        padding_idx: a thing whose vector is 0 and stays it.
-        generator: where the initial vectors come from.
-
-    Attributes:
-        weight: (num_embeddings, embedding_dim).
-
-    Raises:
-        DataError: a number outside 0 to num_embeddings - 1.
-
-    Examples:
-        >>> from chainrule.autograd import tensor
-        >>> Embedding(10, 4)(tensor([[1, 2, 3]])).shape
-        (1, 3, 4)
-    """
-
-    def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
-        *,
-        generator: Generator | None = None,
-    ) -> None:
-        _positive(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise OptionError(f"padding_idx={padding_idx} is not one of {num_embeddings} things")
-        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
-        drawn = init.normal(state_of(generator), (num_embeddings, embedding_dim), 0.0, 1.0)
-        if self.padding_idx is not None and drawn.flags.writeable:  # a place-holder is not
-            drawn[self.padding_idx] = 0
-        self.weight = _parameter(drawn)
-
-    def forward(self, index: Tensor) -> Tensor:
-        """Map integers (...) to vectors (..., embedding_dim)."""
-        return F.embedding(index, self.weight, self.padding_idx)
-
-    def extra_repr(self) -> str:
-        """Return the sizes."""
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
 class Flatten(Module):

@@ -7,25 +7,19 @@ its path in the network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self, TypeAlias
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any, Self
 
 import numpy as np
 
-from chainrule.autograd import Tensor, as_tensor, no_grad, zeros
-from chainrule.errors import (
-    ChainruleError,
-    DataError,
-    OptionError,
-    ShapeError,
-    did_you_mean,
-)
-from chainrule.ops import assign
+from chainrule.autograd import Tensor, as_tensor, zeros
+from chainrule.errors import ChainruleError, OptionError, did_you_mean
+from chainrule.nn.hooks import KINDS, Handle, Hook, called
+from chainrule.nn.state import Keys, loaded, saved
 from chainrule.ops.core import LISTENERS, SETTINGS, tell
 
 __all__ = ["Module", "Parameter"]
-
-Hook: TypeAlias = Callable[..., Any]
 
 
 class Parameter(Tensor):
@@ -49,23 +43,27 @@ class Parameter(Tensor):
         return f"Parameter containing: {super().__repr__()}"
 
 
-class Keys(NamedTuple):
-    """What `load_state_dict` found amiss and, not being strict, let pass."""
+class Parts(MutableMapping[str, Any]):
+    """A view of a module's parts of one kind, by name: what `_modules` and the like are."""
 
-    missing_keys: list[str]
-    unexpected_keys: list[str]
+    def __init__(self, module: Module, kind: str) -> None:
+        self._module = module
+        self._kind = kind
 
+    def __getitem__(self, name: str) -> Any:
+        return dict(self._module._own(self._kind))[name]
 
-class Handle:
-    """What registering a hook returns: `remove()` takes the hook away again."""
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self._module, name, value)
 
-    def __init__(self, hooks: dict[Handle, Hook], hook: Hook) -> None:
-        self._hooks = hooks
-        hooks[self] = hook
+    def __delitem__(self, name: str) -> None:
+        delattr(self._module, name)
 
-    def remove(self) -> None:
-        """Take the hook away."""
-        self._hooks.pop(self, None)
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._module._own(self._kind))
+
+    def __len__(self) -> int:
+        return len(list(self._module._own(self._kind)))
 
 
 class Module:
@@ -101,19 +99,10 @@ class Module:
         try:
             if hooks is None:
                 return self.forward(*args, **kwargs)
-            # A hook may remove itself, so the hooks are listed first.
-            for hook in list(hooks["before"].values()):
-                changed = hook(self, args)
-                if changed is not None:
-                    args = changed if isinstance(changed, tuple) else (changed,)
-            y = self.forward(*args, **kwargs)
-            for hook in list(hooks["after"].values()):
-                changed = hook(self, args, y)
-                y = y if changed is None else changed
+            return called(self, hooks, args, kwargs)
         except ChainruleError as error:
             self._locate(error)
             raise
-        return y
 
     def _locate(self, error: ChainruleError) -> None:
         """Name the path, as seen from here, of the module in which `error` happened."""
@@ -163,20 +152,39 @@ class Module:
             OptionError: the name is taken by a method, or has a dot.
         """
         self._set_part(name, None if tensor is None else as_tensor(tensor))
-        self.__dict__.setdefault("_buffers", {})[name] = persistent
+        self.__dict__.setdefault("_persistent", {})[name] = persistent
 
-    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Set the attribute `name` to a parameter, or to `None`."""
-        self._set_part(name, parameter)
+        if param is not None and not isinstance(param, Parameter):
+            raise OptionError(
+                f"{name} is to be a Parameter, got {type(param).__name__}; put nn.Parameter(...) "
+                "around it, or use register_buffer"
+            )
+        self._set_part(name, param)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Set the attribute `name` to a module, or to `None`."""
+        if module is not None and not isinstance(module, Module):
+            raise OptionError(f"{name} is to be a module, got {type(module).__name__}")
         self._set_part(name, module)
 
     register_module = add_module
 
+    @property
+    def _modules(self) -> Parts:
+        return Parts(self, "module")
+
+    @property
+    def _parameters(self) -> Parts:
+        return Parts(self, "parameter")
+
+    @property
+    def _buffers(self) -> Parts:
+        return Parts(self, "buffer")
+
     def _own(self, kind: str) -> Iterator[tuple[str, Any]]:
-        buffers = self.__dict__.get("_buffers", {})
+        buffers = self.__dict__.get("_persistent", {})
         for name, value in vars(self).items():
             if kind == "buffer":
                 if name in buffers and value is not None:
@@ -196,7 +204,7 @@ class Module:
                     yield (f"{path}.{name}" if path else name), value
 
     def named_modules(
-        self, prefix: str = "", remove_duplicate: bool = True, memo: set[int] | None = None
+        self, memo: set[int] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
         """Yield (path, module) for this module and all below it, parents first."""
         memo = set() if memo is None else memo
@@ -206,7 +214,7 @@ class Module:
         yield prefix, self
         for name, child in self._own("module"):
             path = f"{prefix}.{name}" if prefix else name
-            yield from child.named_modules(path, remove_duplicate, memo)
+            yield from child.named_modules(memo, path, remove_duplicate)
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -244,12 +252,63 @@ class Module:
         """Yield the modules directly in this one."""
         return (m for _, m in self.named_children())
 
-    def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Call `function` on every module, children first, and return this one."""
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call `fn` on every module, children first, and return this one."""
         for child in self.children():
-            child.apply(function)
-        function(self)
+            child.apply(fn)
+        fn(self)
         return self
+
+    def get_submodule(self, target: str) -> Module:
+        """Return the module at a path such as `"encoder.0"`; the empty path is this one.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        module: Module = self
+        for name in target.split(".") if target else ():
+            found = getattr(module, name)
+            if not isinstance(found, Module):
+                raise AttributeError(f"{name!r} in {target!r} is not a module")
+            module = found
+        return module
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a path; with `strict` there has to be one already.
+
+        Raises:
+            AttributeError: the path leads nowhere.
+        """
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict and name not in parent._modules:
+            raise AttributeError(f"there is no module at {target!r}")
+        setattr(parent, name, module)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Return the parameter at a path such as `"0.weight"`.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        found: Parameter = self._part(target, "parameter")
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """Return the buffer at a path such as `"1.running_mean"`.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        found: Tensor = self._part(target, "buffer")
+        return found
+
+    def _part(self, target: str, kind: str) -> Any:
+        path, _, name = target.rpartition(".")
+        found = dict(self.get_submodule(path)._own(kind))
+        if name not in found:
+            raise AttributeError(f"there is no {kind} {target!r}" + did_you_mean(name, found))
+        return found[name]
 
     # --- modes and formats ----------------------------------------------------------------------
 
@@ -294,6 +353,10 @@ class Module:
                     tensor.grad = tensor.grad.detach().to(*args, **kwargs)
         return self
 
+    def type(self, dst_type: Any) -> Self:
+        """Convert to a dtype."""
+        return self.to(dst_type)
+
     def float(self) -> Self:
         """Convert to float32."""
         return self.to(np.float32)
@@ -302,31 +365,67 @@ class Module:
         """Convert to float64."""
         return self.to(np.float64)
 
+    def half(self) -> Self:
+        """Convert to float16."""
+        return self.to(np.float16)
+
+    def bfloat16(self) -> Self:
+        """Refuse.
+
+        Raises:
+            OptionError: NumPy has no such numbers.
+        """
+        raise OptionError("there is no bfloat16 here; .half() converts to float16")
+
     def cpu(self) -> Self:
         """Return the module itself."""
         return self
 
+    def cuda(self, device: Any = None) -> Self:
+        """Refuse.
+
+        Raises:
+            OptionError: there are no graphics cards here.
+        """
+        return self.to("cuda")
+
+    def to_empty(self, *, device: Any = None, recurse: bool = True) -> Self:
+        """Return the module itself, on the CPU; its numbers stay as they are."""
+        return self.to(device=device)
+
+    def share_memory(self) -> Self:
+        """Return the module itself: threads share it as it is."""
+        return self
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: it is whole steps that `chainrule.compile` makes quicker."""
+
     # --- state ----------------------------------------------------------------------------------
 
-    def _state(self) -> Iterator[tuple[str, Tensor]]:
-        for path, module in self.named_modules(remove_duplicate=False):
-            persistent = module.__dict__.get("_buffers", {})
-            for kind in ("parameter", "buffer"):
-                for name, value in module._own(kind):
-                    if kind == "parameter" or persistent[name]:
-                        yield (f"{path}.{name}" if path else name), value
-
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(
+        self,
+        *,
+        destination: dict[str, Any] | None = None,
+        prefix: str = "",
+        keep_vars: bool = False,
+    ) -> dict[str, Any]:
         """Return parameters and buffers by path, sharing their memory.
+
+        Args:
+            destination: a mapping to be added to.
+            prefix: put before every path.
+            keep_vars: whether to give the parameters themselves, not their numbers alone.
 
         Examples:
             >>> from chainrule import nn
             >>> list(nn.Sequential(nn.Linear(2, 3), nn.ReLU()).state_dict())
             ['0.weight', '0.bias']
         """
-        return {name: value.detach() for name, value in self._state()}
+        return saved(self, OrderedDict() if destination is None else destination, prefix, keep_vars)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Keys:
         """Copy values into the parameters and buffers of the same path.
 
         Nothing is changed unless everything fits.
@@ -334,6 +433,8 @@ class Module:
         Args:
             state_dict: arrays or tensors by path.
             strict: whether the paths must be exactly those of this module.
+            assign: whether the parameters take over the arrays, and with them their dtype, instead
+                of copying.
 
         Returns:
             The paths that were missing and those that were not expected.
@@ -342,76 +443,117 @@ class Module:
             DataError: being strict, paths are missing or not expected; or a value is no number.
             ShapeError: a value has another shape.
         """
-        own = dict(self._state())
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        if strict and (missing or unexpected):
-            raise DataError(_keys_sentence(type(self).__name__, missing, unexpected, own))
-        values = {name: _numbers(v) for name, v in state_dict.items() if name in own}
-        for name, value in values.items():
-            if value.dtype.kind not in "fiub":
-                raise DataError(f"{name} holds {value.dtype} in the state dict, not numbers")
-            if value.shape != tuple(own[name].shape):
-                raise ShapeError(
-                    f"{name} has shape {value.shape} in the state dict and "
-                    f"{tuple(own[name].shape)} in the module; was it saved from another network?"
-                )
-        with no_grad():
-            for name, value in values.items():
-                assign(own[name], value)
-        return Keys(missing, unexpected)
+        return loaded(self, state_dict, strict, assign)
+
+    def get_extra_state(self) -> Any:
+        """Return what else belongs to the state; a module that has such a thing writes its own.
+
+        Raises:
+            NotImplementedError: this one has not.
+        """
+        raise NotImplementedError(f"{type(self).__name__} keeps no extra state")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what `get_extra_state` returned.
+
+        Raises:
+            NotImplementedError: this module keeps none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} keeps no extra state")
 
     # --- hooks and looks ------------------------------------------------------------------------
 
-    def _hook(self, when: str, hook: Hook) -> Handle:
-        hooks = self.__dict__.setdefault("_hooks", {"before": {}, "after": {}})
-        return Handle(hooks[when], hook)
+    def _hook(self, when: str, hook: Hook, **options: Any) -> Handle:
+        hooks = self.__dict__.setdefault("_hooks", {kind: {} for kind in KINDS})
+        SETTINGS.changes += 1
+        return Handle(hooks[when], hook, **options)
 
-    def register_forward_hook(self, hook: Hook) -> Handle:
-        """Call `hook(module, args, y)` after each forward; what it returns replaces y."""
-        return self._hook("after", hook)
+    def register_forward_hook(
+        self,
+        hook: Hook,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> Handle:
+        """Call `hook(module, args, y)` after each forward; what it returns replaces y.
 
-    def register_forward_pre_hook(self, hook: Hook) -> Handle:
-        """Call `hook(module, args)` before each forward; what it returns replaces args."""
-        return self._hook("before", hook)
+        Args:
+            hook: the function; `hook(module, args, kwargs, y)` if `with_kwargs`.
+            prepend: whether it comes before the others.
+            with_kwargs: whether it is given the keyword arguments.
+            always_call: whether it is called, with `None` for y, also if forward fails.
+        """
+        options = {"prepend": prepend, "with_kwargs": with_kwargs, "always_call": always_call}
+        return self._hook("after", hook, **options)
+
+    def register_forward_pre_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call `hook(module, args)` before each forward; what it returns replaces args.
+
+        Args:
+            hook: the function; `hook(module, args, kwargs)`, to return a pair, if `with_kwargs`.
+            prepend: whether it comes before the others.
+            with_kwargs: whether it is given the keyword arguments.
+        """
+        return self._hook("before", hook, prepend=prepend, with_kwargs=with_kwargs)
+
+    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> Handle:
+        """Call `hook(module, grad_input, grad_output)` on the way back.
+
+        Both are tuples with a gradient, or `None`, for each tensor that went in or came out; a
+        tuple that the hook returns replaces `grad_input`.
+        """
+        return self._hook("after_back", hook, prepend=prepend)
+
+    register_backward_hook = register_full_backward_hook
+
+    def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> Handle:
+        """Call `hook(module, grad_output)` before going back; what it returns replaces them."""
+        return self._hook("before_back", hook, prepend=prepend)
+
+    def register_state_dict_pre_hook(self, hook: Hook) -> Handle:
+        """Call `hook(module, prefix, keep_vars)` before the state is taken."""
+        return self._hook("save", hook)
+
+    def register_state_dict_post_hook(self, hook: Hook) -> Handle:
+        """Call `hook(module, state_dict, prefix, metadata)` on the state; it may change it."""
+        return self._hook("saved", hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Hook) -> Handle:
+        """Call `hook(module, state_dict, prefix, ...)` before a state is loaded; it may change it.
+
+        The further arguments are PyTorch's: metadata, strict, and lists of missing keys, unexpected
+        keys and errors, all empty here.
+        """
+        return self._hook("load", hook)
+
+    def register_load_state_dict_post_hook(self, hook: Hook) -> Handle:
+        """Call `hook(module, keys)` after a state is loaded, with the keys that did not match."""
+        return self._hook("loaded", hook)
 
     def extra_repr(self) -> str:
         """Return what the module's line in `repr` says in brackets."""
         return ""
 
     def __repr__(self) -> str:
-        children = [f"({name}): {child!r}" for name, child in self._own("module")]
-        if not children:
-            return f"{type(self).__name__}({self.extra_repr()})"
-        inside = "\n".join(children).replace("\n", "\n  ")
-        return f"{type(self).__name__}(\n  {inside}\n)"
+        own = self.extra_repr()
+        children = self._children_shown()
+        if not children and "\n" not in own:
+            return f"{self._get_name()}({own})"
+        inside = "\n".join([*own.splitlines(), *children]).replace("\n", "\n  ")
+        return f"{self._get_name()}(\n  {inside}\n)"
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def _children_shown(self) -> list[str]:
+        """What `repr` says of each child."""
+        return [f"({name}): {child!r}" for name, child in self._own("module")]
 
     def __getattr__(self, name: str) -> Any:
         # Only called for what is not there: better a near name than a bare refusal.
         raise AttributeError(
             f"{type(self).__name__} has no attribute {name!r}" + did_you_mean(name, dir(self))
         )
-
-
-def _numbers(v: Any) -> Any:
-    """The array in `v`, also if it is a parameter of this library or of PyTorch."""
-    return np.asarray(v.detach() if hasattr(v, "detach") else v)
-
-
-def _keys_sentence(
-    kind: str, missing: list[str], unexpected: list[str], own: Mapping[str, Any]
-) -> str:
-    parts = []
-    if missing:
-        parts.append(f"{_listed(missing)} missing")
-    if unexpected:
-        parts.append(f"{_listed(unexpected)} not expected" + did_you_mean(unexpected[0], own))
-    return (
-        f"the state dict does not fit {kind}: {' and '.join(parts)}; "
-        "pass strict=False to load what does fit"
-    )
-
-
-def _listed(names: list[str], most: int = 6) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -16,7 +16,7 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module, Parameter
 from chainrule.nn.utils.rnn import PackedSequence
-from chainrule.nn.weights import even, placed, positive
+from chainrule.nn.weights import even, placed, positive, spread_evenly
 from chainrule.ops.recurrent import reversed_rows
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNBase", "RNNCell", "RNNCellBase"]
@@ -115,6 +115,10 @@ class RNNBase(Module):
             for layer in range(self.num_layers)
             for suffix in self._suffixes(layer)
         ]
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew."""
+        spread_evenly(self, 1 / math.sqrt(self.hidden_size))
 
     def flatten_parameters(self) -> None:
         """Do nothing: the weights need not lie together."""
@@ -438,6 +442,10 @@ class RNNCellBase(Module):
         self.bias_ih = even((rows,), bound, generator) if bias else None
         self.bias_hh = even((rows,), bound, generator) if bias else None
         placed(self, device, dtype)
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew."""
+        spread_evenly(self, 1 / math.sqrt(self.hidden_size))
 
     def forward(self, x: Tensor, hx: Any = None) -> Any:
         """Take one step.

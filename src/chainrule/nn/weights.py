@@ -10,6 +10,7 @@ from chainrule.autograd import Generator, from_numpy
 from chainrule.autograd.generator import state_of
 from chainrule.backend.dtypes import get_default_dtype
 from chainrule.errors import OptionError
+from chainrule.nn import init as init_
 from chainrule.nn.module import Module, Parameter
 
 M = TypeVar("M", bound=Module)
@@ -25,6 +26,12 @@ def positive(**sizes: int) -> None:
 def even(shape: Sequence[int], bound: float, generator: Generator | None) -> Parameter:
     """A parameter drawn evenly from -bound to bound."""
     return Parameter(from_numpy(init.uniform(state_of(generator), shape, -bound, bound)))
+
+
+def spread_evenly(module: Module, bound: float) -> None:
+    """Draw all parameters of a module anew, evenly from -bound to bound."""
+    for p in module.parameters():
+        init_.uniform_(p, -bound, bound)
 
 
 def placed(module: M, device: Any, dtype: Any) -> M:

@@ -19,10 +19,10 @@ from chainrule.ops.shape import broadcast_to, matrix_transpose, reshape, unsquee
 
 def _shapes_fit(query: Value, key: Value, value: Value) -> None:
     q, k, v = (tuple(x.shape) for x in (query, key, value))
-    if min(len(q), len(k), len(v)) < 2 or q[-1] != k[-1] or k[-2] != v[-2]:
+    if min(len(q), len(k), len(v)) < 2 or q[-1] != k[-1] or k[-2] != v[-2] or 0 in k[-2:]:
         raise ShapeError(
-            f"attention takes queries (..., L, E), keys (..., S, E) and values (..., S, Ev), got "
-            f"shapes {q}, {k} and {v}"
+            f"attention takes queries (..., L, E), keys (..., S, E) and values (..., S, Ev), "
+            f"with S and E above 0; got shapes {q}, {k} and {v}"
         )
 
 
@@ -31,7 +31,7 @@ def _shared(x: Value, heads: int) -> Value:
     own = x.shape[-3]
     if own == heads:
         return x
-    if heads % own:
+    if not own or heads % own:
         raise ShapeError(f"{heads} query heads cannot share {own} key heads evenly")
     batch, rows = tuple(x.shape[:-3]), tuple(x.shape[-2:])
     repeated = broadcast_to(unsqueeze(x, -3), shape=(*batch, own, heads // own, *rows))

@@ -23,6 +23,7 @@ from chainrule.ops.core import (
 )
 from chainrule.ops.elementwise import add, cast, eq
 from chainrule.ops.shape import ARRAY, index, unsqueeze
+from chainrule.ops.shape import slice as slice_of
 
 
 def _gathered(shape: Shape, index: Shape, *, dim: int) -> Shape:
@@ -85,11 +86,11 @@ def add_along(x: Array, index: Array, dim: int, shape: Shape) -> Array:
     y = np.zeros(shape, dtype=x.dtype)
     if not y.ndim:
         return y + x
-    np.add.at(y, _along(index, dim), x)
+    np.add.at(y, along(index, dim), x)
     return y
 
 
-def _along(index: Array, dim: int) -> tuple[Array, ...]:
+def along(index: Array, dim: int) -> tuple[Array, ...]:
     """The full index tuple that `index` means along `dim`."""
     grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
     grid[dim] = index
@@ -118,7 +119,7 @@ def put_along(x: Array, index: Array, src: Array, dim: int) -> Array:
         array([[0., 0., 5.]])
     """
     y = np.array(x)
-    y[_along(index, dim)] = src
+    y[along(index, dim)] = src
     return y
 
 
@@ -136,7 +137,7 @@ def gather(x: Value, dim: int, index: Value) -> Value:
 
 @composite
 def scatter(x: Value, dim: int, index: Value, src: Value) -> Value:
-    """`put_along` with PyTorch's order of arguments; `src` may be one number.
+    """`put_along` with PyTorch's order of arguments; `src` may be one number, or larger.
 
     Examples:
         >>> scatter(np.zeros((1, 3)), 1, np.array([[2]]), 5.0)
@@ -144,7 +145,15 @@ def scatter(x: Value, dim: int, index: Value, src: Value) -> Value:
     """
     if isinstance(src, (int, float)):
         src = constant(np.full(index.shape, src, dtype=x.dtype))
-    return put_along(x, index, src, dim=dim)
+    return put_along(x, index, corner(src, index), dim=dim)
+
+
+def corner(src: Value, index: Value) -> Value:
+    """The part of `src` that an index of its shape or a smaller one reads."""
+    small, large = tuple(index.shape), tuple(src.shape)
+    if small == large or len(small) != len(large) or any(m > n for m, n in zip(small, large)):
+        return src
+    return slice_of(src, key=tuple(slice(n) for n in small))
 
 
 @composite
@@ -155,7 +164,7 @@ def scatter_add(x: Value, dim: int, index: Value, src: Value) -> Value:
         >>> scatter_add(np.zeros(3), 0, np.array([1, 1]), np.array([2.0, 3.0]))
         array([0., 5., 0.])
     """
-    return add(x, add_along(src, index, dim=dim, shape=tuple(x.shape)))
+    return add(x, add_along(corner(src, index), index, dim=dim, shape=tuple(x.shape)))
 
 
 @composite

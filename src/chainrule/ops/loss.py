@@ -67,33 +67,46 @@ def _same(prediction: Value, target: Value) -> None:
 # --- of numbers ---------------------------------------------------------------------------------
 
 
+def _weighted(loss: Value, weight: Value, reduction: str) -> Value:
+    """Losses times their weights; the mean is then over the weights."""
+    if weight is None:
+        return _reduced(loss, reduction)
+    _same(loss, weight)
+    loss = mul(loss, weight)
+    return div(sum(loss), sum(weight)) if reduction == "mean" else _reduced(loss, reduction)
+
+
 @composite
-def mse_loss(x: Value, target: Value, reduction: str = "mean") -> Value:
-    """The mean of (x - target)^2.
+def mse_loss(x: Value, target: Value, reduction: str = "mean", weight: Value = None) -> Value:
+    """The mean of (x - target)^2, weighted if `weight`, of the same shape, is given.
 
     Examples:
         >>> mse_loss(np.array([1.0]), np.array([3.0]))
         np.float64(4.0)
     """
     _same(x, target)
-    return _reduced(square(sub(x, target)), reduction)
+    return _weighted(square(sub(x, target)), weight, reduction)
 
 
 @composite
-def l1_loss(x: Value, target: Value, reduction: str = "mean") -> Value:
-    """The mean of |x - target|.
+def l1_loss(x: Value, target: Value, reduction: str = "mean", weight: Value = None) -> Value:
+    """The mean of |x - target|, weighted if `weight`, of the same shape, is given.
 
     Examples:
         >>> l1_loss(np.array([1.0]), np.array([3.0]))
         np.float64(2.0)
     """
     _same(x, target)
-    return _reduced(abs(sub(x, target)), reduction)
+    return _weighted(abs(sub(x, target)), weight, reduction)
 
 
 @composite
-def huber_loss(x: Value, target: Value, reduction: str = "mean", delta: float = 1.0) -> Value:
+def huber_loss(
+    x: Value, target: Value, reduction: str = "mean", delta: float = 1.0, weight: Value = None
+) -> Value:
     """d^2 / 2 for |d| <= delta, delta (|d| - delta / 2) beyond, d = x - target; averaged.
+
+    A `weight` of the same shape multiplies the losses; the mean is over their number all the same.
 
     P. J. Huber, "Robust estimation of a location parameter", 1964.
 
@@ -106,7 +119,8 @@ def huber_loss(x: Value, target: Value, reduction: str = "mean", delta: float = 
         raise OptionError(f"delta must be above 0, got {delta}")
     size = abs(sub(x, target))
     near = mul(square(size), 0.5)
-    return _reduced(where(lt(size, delta), near, mul(sub(size, delta / 2), delta)), reduction)
+    loss = where(lt(size, delta), near, mul(sub(size, delta / 2), delta))
+    return _reduced(loss if weight is None else mul(loss, weight), reduction)
 
 
 @composite

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.errors import ShapeError
+from chainrule.ops import results
 from chainrule.ops.core import (
     Array,
     Cost,
@@ -316,7 +317,8 @@ def max(x: Value, dim: Any = None, keepdim: bool = False) -> Value:
     Examples:
         >>> max(np.array([1.0, 5.0]))
         np.float64(5.0)
-        >>> max(np.array([[1.0, 5.0], [3.0, 2.0]]), 1)
+        >>> values, indices = max(np.array([[1.0, 5.0], [3.0, 2.0]]), 1)
+        >>> values, indices
         (array([5., 3.]), array([1, 0]))
     """
     return _extreme(x, dim, keepdim, largest=True)
@@ -338,42 +340,46 @@ def _extreme(x: Value, dim: Any, keepdim: bool, *, largest: bool) -> Value:
         return (amax if largest else amin)(x)
     if not isinstance(dim, (int, np.integer)):
         return (maximum if largest else minimum)(x, dim)
+    named = results.max if largest else results.min
     index = (argmax if largest else argmin)(x, dim=dim, keepdim=True)
     values = take_along(x, index, dim=dim)
     if keepdim:
-        return values, index
+        return named(values, index)
     shape = reduced_shape(x.shape, dim=int(dim))
-    return reshape(values, shape=shape), reshape(index, shape=shape)
+    return named(reshape(values, shape=shape), reshape(index, shape=shape))
 
 
 @composite
-def sort(x: Value, dim: int = -1, descending: bool = False) -> tuple[Value, Value]:
-    """The pair (x sorted along `dim`, the indices that sort it); stable.
+def sort(x: Value, dim: int = -1, descending: bool = False, stable: bool = False) -> Value:
+    """x sorted along `dim`, and the indices that sort it; equal elements always keep their order.
 
     Examples:
         >>> sort(np.array([3.0, 1.0, 2.0]))
-        (array([1., 2., 3.]), array([1, 2, 0]))
+        chainrule.return_types.sort(
+        values=array([1., 2., 3.]),
+        indices=array([1, 2, 0]))
     """
     index = argsort(x, dim=dim, descending=descending)
-    return take_along(x, index, dim=dim), index
+    return results.sort(take_along(x, index, dim=dim), index)
 
 
 @composite
-def topk(x: Value, k: int, dim: int = -1, largest: bool = True) -> tuple[Value, Value]:
-    """The k largest (or smallest) along `dim`, in order: the pair (values, indices).
+def topk(x: Value, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Value:
+    """The k largest (or smallest) along `dim`, always in order, and where they are.
 
     Raises:
         ShapeError: there are fewer than k.
 
     Examples:
-        >>> topk(np.array([3.0, 1.0, 2.0]), 2)
-        (array([3., 2.]), array([0, 2]))
+        >>> topk(np.array([3.0, 1.0, 2.0]), 2).values
+        array([3., 2.])
     """
     size = x.shape[normal_dim(dim, len(x.shape))] if x.shape else 1
     if not 0 <= k <= size:
         raise ShapeError(f"topk of {k} along dim {dim}, which has {size} elements; k is too large")
-    index = narrow(argsort(x, dim=dim, descending=largest), dim, 0, k)
-    return take_along(x, index, dim=dim), index
+    order = argsort(x, dim=dim, descending=largest)
+    index = narrow(order, dim, 0, k) if x.shape else order
+    return results.topk(take_along(x, index, dim=dim), index)
 
 
 @composite

@@ -271,18 +271,18 @@ def concatenate(*xs: Array, dim: int = 0) -> Array:
 
 
 @composite
-def cat(xs: Sequence[Value], dim: int = 0) -> Value:
+def cat(tensors: Sequence[Value], dim: int = 0) -> Value:
     """The arrays in a list, one after another along `dim`.
 
     Examples:
         >>> cat([np.array([1.0]), np.array([2.0, 3.0])])
         array([1., 2., 3.])
     """
-    return concatenate(*xs, dim=dim)
+    return concatenate(*tensors, dim=dim)
 
 
 @composite
-def stack(xs: Sequence[Value], dim: int = 0) -> Value:
+def stack(tensors: Sequence[Value], dim: int = 0) -> Value:
     """Arrays of one shape side by side along a new dimension.
 
     Examples:
@@ -290,11 +290,11 @@ def stack(xs: Sequence[Value], dim: int = 0) -> Value:
         array([[1., 3.],
                [2., 4.]])
     """
-    shapes = {tuple(x.shape) for x in xs}
+    shapes = {tuple(x.shape) for x in tensors}
     if len(shapes) != 1:
         shown = ", ".join(str(s) for s in sorted(shapes)) or "none"
         raise ShapeError(f"stack needs arrays of one shape, got {shown}")
-    return concatenate(*(unsqueeze(x, dim) for x in xs), dim=dim)
+    return concatenate(*(unsqueeze(x, dim) for x in tensors), dim=dim)
 
 
 @composite

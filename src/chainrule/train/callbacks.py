@@ -10,7 +10,7 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import numpy as np
 
@@ -21,7 +21,14 @@ __all__ = ["BestWeights", "Callback", "EarlyStopping", "JsonLines"]
 
 
 class Callback:
-    """The moments of a run; override those that matter."""
+    """The moments of a run; override those that matter.
+
+    Attributes:
+        each_step: whether `on_step_end` has to be called after every step. Where `False`, small
+            steps that are compiled are taken many at a time, and it is called after those.
+    """
+
+    each_step: ClassVar[bool] = True
 
     def on_fit_start(self, run: Run) -> None:
         """Before the first epoch."""

@@ -18,7 +18,7 @@ from chainrule.train.capture import Leaves
 from chainrule.train.executor import Maker, maker
 from chainrule.train.feed import Feed, single
 from chainrule.train.names import Names
-from chainrule.train.recording import Many, Recording, Signature, is_recording
+from chainrule.train.recording import Many, Plan, Recording, Signature, is_recording
 from chainrule.train.structure import (
     joined,
     take_apart,
@@ -63,7 +63,8 @@ def compile(
             where it can be had.
 
     Returns:
-        The function. `print` shows what was recorded.
+        The function. `print` shows what was recorded, and of machine code how many threads share
+        each product: as many as `set_num_threads` allows where that is worth their while.
 
     Raises:
         OptionError: `step` cannot be called, or there is no such executor.
@@ -192,19 +193,28 @@ class Compiled:
             last: and that of the one after the last; to the end by default.
             tables: for states that are another in each step.
         """
+        with self._lock:
+            plan = self._plan_for_many(feed, first)
+            if plan is None:
+                return None
+            last = feed.steps if last is None else last
+            return plan.many(last - first, feed.between(first, last), tables)
+
+    def is_ready(self, feed: Feed, first: int = 0) -> bool:
+        """Whether many steps, from number `first` on, can be taken in one call."""
+        with self._lock:
+            return self._plan_for_many(feed, first) is not None
+
+    def _plan_for_many(self, feed: Feed, first: int) -> Plan | None:
         if self.refusal is not None or is_recording():
             return None
         key: list[Any] = [is_grad_enabled(), get_default_dtype()]
         args, kwargs = feed.at(first)
         take_apart(args, kwargs, key)
-        with self._lock:
-            known = self._known.get(tuple(key))
-            self._leaves.bring_home()
-            plan = known.plan() if known else None
-            if plan is None or not plan.has_many or not plan.allows(feed.arrays):
-                return None
-            last = feed.steps if last is None else last
-            return plan.many(last - first, feed.between(first, last), tables)
+        known = self._known.get(tuple(key))
+        self._leaves.bring_home()
+        plan = known.plan() if known else None
+        return plan if plan and plan.has_many and plan.allows(feed.arrays) else None
 
     def _of_kind(self, key: list[Any], args: Any, kwargs: Any) -> Signature:
         """What is known of arguments of a kind; the next are likely to be of the same."""
@@ -260,11 +270,16 @@ class Compiled:
     @property
     def program(self) -> Program | None:
         """What was recorded last, or `None` so far."""
+        return self._latest.program if self._latest else None
+
+    @property
+    def _latest(self) -> Plan | None:
         plans = [plan for known in self._known.values() for plan in known.plans]
-        return plans[-1].program if plans else None
+        return plans[-1] if plans else None
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)
-        if self.program is None:
+        plan = self._latest
+        if plan is None:
             return f"<compiled {name}: {self.refusal or 'not recorded yet'}>"
-        return f"<compiled {name}: {len(self.program)} operations>\n{self.program}"
+        return f"<compiled {name}: {len(plan.program)} operations>\n{plan}"

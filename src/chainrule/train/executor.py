@@ -22,9 +22,9 @@ def _numpy(program: Program) -> Executor:
 
 
 def _native(program: Program) -> Executor:
-    from chainrule.plan.native.executor import Native
+    from chainrule.plan.native.blocked import executor
 
-    return Native(simplified(program))
+    return executor(simplified(program))
 
 
 def _auto(program: Program) -> Executor:

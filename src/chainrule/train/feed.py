@@ -46,6 +46,7 @@ class Feed:
         if (rows is None) is (steps is None):
             raise OptionError("many takes either rows, of each step, or steps, how many there are")
         self._args = (args, kwargs)
+        self._last: tuple[int, Any] = -1, None  # what was asked for last, and a step's arguments
         self.arrays = take_apart(args, kwargs, [])
         self._rows = None if rows is None else _numbers(rows, self.arrays)
         self.steps = len(self._rows) if self._rows is not None else int(steps or 0)
@@ -56,8 +57,19 @@ class Feed:
         """Return the arguments of a step, and those by name."""
         if self._rows is None:
             return self._args
-        rows = self._rows[step]
-        return put_together(self._args, [x[rows] if x.ndim else x for x in self.arrays])
+        if self._last[0] != step:
+            rows = self._rows[step]
+            found = put_together(self._args, [x[rows] if x.ndim else x for x in self.arrays])
+            self._last = step, found
+        return self._last[1]
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of what a step is given."""
+        if self._rows is None:
+            return tuple(x.shape for x in self.arrays)
+        batch = self._rows.shape[1:]
+        return tuple((*batch, *x.shape[1:]) if x.ndim else () for x in self.arrays)
 
     def between(self, first: int, last: int) -> list[Given]:
         """Return, of each array, what a plan is given in some of the steps."""

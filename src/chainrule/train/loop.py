@@ -18,7 +18,8 @@ from chainrule.nn import functional as F
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.train.callbacks import Callback
-from chainrule.train.run import History, Loss, Metric, Run, Step
+from chainrule.train.epoch import Epoch, sees_each_step, tell
+from chainrule.train.run import History, Loss, Metric, Run, Step, over_rows
 from chainrule.train.step import TapeStep
 
 __all__ = ["LOSSES", "OPTIMIZERS", "SCHEDULES", "chosen", "evaluate", "fit", "predict"]
@@ -67,11 +68,13 @@ def chosen(kind: str, name: str, table: dict[str, Any]) -> Any:
     return table[name]
 
 
+@over_rows
 def accuracy(outputs: Array, targets: Array) -> float:
     """Return the share of rows whose largest output is at the label."""
     return float(np.mean(np.argmax(outputs, axis=1) == targets)) if len(targets) else math.nan
 
 
+@over_rows
 def mean_absolute_error(outputs: Array, targets: Array) -> float:
     """Return the mean distance of the outputs from the targets."""
     return float(np.mean(np.abs(outputs - targets))) if len(targets) else math.nan
@@ -181,7 +184,7 @@ def fit(
 
         callbacks = (*callbacks, Progress())
     with _threads(threads):
-        _loop(run, loader, held_out, callbacks, schedule, step)
+        _loop(run, Epoch(run, loader, callbacks, schedule, step), held_out, callbacks)
     return run.history
 
 
@@ -264,50 +267,30 @@ def _optimizer(
 
 @ops.quiet
 def _loop(
-    run: Run,
-    loader: DataLoader,
-    held_out: DataLoader | None,
-    callbacks: Sequence[Callback],
-    schedule: Any,
-    step: Step,
+    run: Run, steps: Epoch, held_out: DataLoader | None, callbacks: Sequence[Callback]
 ) -> None:
     try:
-        _tell(run, "on_fit_start", callbacks)
+        tell(run, "on_fit_start", callbacks)
         while run.epoch < run.epochs and not run.stopped:
-            _epoch(run, loader, held_out, callbacks, schedule, step)
+            _epoch(run, steps, held_out, callbacks)
     except KeyboardInterrupt:
         run.stop("interrupted")
         raise
     finally:
         run.history.stopped = run.stopped
         run.model.eval()
-        _tell(run, "on_fit_end", callbacks)
-
-
-def _tell(run: Run, moment: str, callbacks: Sequence[Callback]) -> None:
-    for callback in callbacks:
-        getattr(callback, moment)(run)
+        tell(run, "on_fit_end", callbacks)
 
 
 def _epoch(
-    run: Run,
-    loader: DataLoader,
-    held_out: DataLoader | None,
-    callbacks: Sequence[Callback],
-    schedule: Any,
-    step: Step,
+    run: Run, steps: Epoch, held_out: DataLoader | None, callbacks: Sequence[Callback]
 ) -> None:
     begun, seen = time.perf_counter(), run.seen
     rate = float(run.optimizer.param_groups[0]["lr"])
     run.begin_epoch()
-    _tell(run, "on_epoch_start", callbacks)
+    tell(run, "on_epoch_start", callbacks)
     run.model.train()
-    for x, y in loader:
-        loss, outputs = step(run, x, y)
-        run.count(loss, outputs, y.array)
-        if schedule is not None:
-            schedule.step()
-        _tell(run, "on_step_end", callbacks)
+    steps.take_steps()
     seconds = time.perf_counter() - begun
     row = {"epoch": run.epoch, **run.running()}
     if held_out is not None:
@@ -318,7 +301,7 @@ def _epoch(
         "examples_per_second": (run.seen - seen) / max(seconds, 1e-9),
     }
     run.history.rows.append(row)
-    _tell(run, "on_epoch_end", callbacks)
+    tell(run, "on_epoch_end", callbacks)
 
 
 def _step_of(
@@ -329,8 +312,7 @@ def _step_of(
 ) -> Step:
     """A person's own step, or that of the tape."""
     if own is None:
-        watched = any(type(c).on_step_end is not Callback.on_step_end for c in callbacks)
-        return TapeStep(max_grad_norm, compile, keep_gradients=watched)
+        return TapeStep(max_grad_norm, compile, keep_gradients=sees_each_step(callbacks))
     if not callable(own):
         raise OptionError(f"step must be a function of run, x and y, got {_kind(own)}")
     if compile is True:

@@ -43,6 +43,8 @@ class Progress(Callback):
         lines: at most about this many epochs get a line.
     """
 
+    each_step = False
+
     def __init__(self, console: Any = None, lines: int = 20) -> None:
         from rich.console import Console
 

@@ -162,6 +162,9 @@ class Plan:
         places = {v: i for i, v in enumerate(self.program.inputs)}
         self._checks = [(f, places.get(v), v.array) for f, v in self.program.notes["checks"]]
 
+    def __str__(self) -> str:
+        return "\n".join([str(self.program), *getattr(self._run, "work", ())])
+
     def fits(self) -> bool:
         """Whether, at a glance, all besides arguments is as it was; if not, `differing` knows."""
         return self._surroundings.same() and self._gradients.fit()

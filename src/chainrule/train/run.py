@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from chainrule import nn, optim
@@ -12,11 +12,17 @@ from chainrule.autograd import Tensor
 from chainrule.errors import ChainruleError
 from chainrule.ops import Array
 
-__all__ = ["History", "Loss", "Metric", "Run", "Step"]
+__all__ = ["History", "Loss", "Metric", "Run", "Step", "over_rows"]
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 Metric: TypeAlias = Callable[[Array, Array], float]
 Step: TypeAlias = Callable[["Run", Tensor, Tensor], tuple[float, Array]]
+
+
+def over_rows(metric: Metric) -> Metric:
+    """Mark a metric as the mean of a figure of each row: that of many batches is one call."""
+    vars(metric)["over_rows"] = True
+    return metric
 
 
 class History:
@@ -113,6 +119,25 @@ class Run:
             f"the loss became {loss} in epoch {self.epoch}, step {self.step + 1}; use a lower "
             f"learning rate than {rate:g}, or look for NaN and unscaled numbers in the data"
         )
+
+    def count_many(self, losses: Sequence[float], outputs: Array, targets: Array) -> None:
+        """Add the figures of many steps of equal batches: (steps,), (steps, rows a step, ...)."""
+        if not losses:
+            return
+        rows = targets.shape[1]
+        for loss in losses:
+            self._sums["loss"] += loss * rows
+            self.step_loss = loss
+        self.step += len(losses)
+        self.seen += rows * len(losses)
+        self._count += rows * len(losses)
+        for name, metric in self.metrics.items():
+            if vars(metric).get("over_rows") and outputs.shape[:2] == targets.shape[:2]:
+                flat = (a.reshape(-1, *a.shape[2:]) for a in (outputs, targets))
+                self._sums[name] += float(metric(*flat)) * rows * len(losses)
+            else:
+                figures = (float(metric(y, t)) for y, t in zip(outputs, targets))
+                self._sums[name] += sum(figure * rows for figure in figures)
 
     def count(self, loss: float, outputs: Array, targets: Array) -> None:
         """Add a step's figures to the epoch's."""

@@ -7,7 +7,7 @@ a prediction that is the same every time, is long enough to earn what compiling 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,8 +17,10 @@ from chainrule import nn, ops
 from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
 from chainrule.ops import Array, Op
-from chainrule.ops.core import checked
+from chainrule.ops.core import Finite, checked
+from chainrule.plan.many import Table
 from chainrule.train.compiled import Compiled, compile
+from chainrule.train.feed import Feed
 from chainrule.train.run import Run
 
 __all__ = ["TapeStep"]
@@ -26,11 +28,14 @@ __all__ = ["TapeStep"]
 # Steps before the one that is predicted from: in the first, state comes to be.
 _EAGER_STEPS = 2
 
-# Seconds that a job must take, as predicted, to be compiled, which takes less than one.
-_WORTH = 8.0
+# Seconds that compiling must save, as predicted; it takes about one the first time, and a tenth
+# where its code was kept. Whether it was must not matter: the same job gives the same numbers.
+_WORTH = 1.2
 
-# What the prediction is made of, for one core: seconds a call, operations a second, bytes a second.
+# What the prediction is made of, for one core: seconds a call, operations a second, bytes a second;
+# and the shares of calls and of work that compiling saves at least.
 _CALL, _SPEED, _BANDWIDTH = 8e-6, 3e10, 5e9
+_OF_CALLS, _OF_WORK = 0.8, 0.1
 
 
 class TapeStep:
@@ -69,13 +74,40 @@ class TapeStep:
             return _numbers(self._step(run, x, y))
         return _numbers(self._quick(x, y))
 
+    def is_ready(self, run: Run, feed: Feed, first: int) -> bool:
+        """Whether the step is replayed as machine code, so that many may be taken at once."""
+        if self._quick is None or self._shapes not in (None, feed.shapes):
+            return False
+        return self._quick.is_ready(feed, first)
+
+    def at_once(
+        self, feed: Feed, first: int, last: int, tables: Sequence[Table]
+    ) -> tuple[list[float], Array, Callable[[], Any] | None]:
+        """Take many steps in one call.
+
+        Args:
+            feed: the batches,
+            first: the number of the first,
+            last: and that of the one after the last.
+            tables: the optimiser's numbers, where they differ from step to step.
+
+        Returns:
+            The loss of each step; the outputs, (steps, rows a step, ...); and what raises if a loss
+            is not finite: the steps end before that.
+        """
+        assert self._quick is not None
+        taken = self._quick.at_once(feed, first, last, tables)
+        assert taken is not None
+        loss, outputs = taken.result
+        return loss.array.reshape(taken.steps).tolist(), outputs.array, taken.refuse
+
     def _step(self, run: Run, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         run.optimizer.zero_grad()
         outputs = run.model(x)
         loss = run.loss(outputs, y)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise OptionError(f"the loss must return a tensor of one number, got {_kind(loss)}")
-        checked(partial(_finite, run), loss)
+        checked(Finite(run.finite), loss)
         loss.backward()
         if self._max_grad_norm is not None:
             from chainrule.autograd.clip import clip_grad_norm_
@@ -92,7 +124,7 @@ class TapeStep:
         prediction = _Prediction()
         with ops.watch(prediction):
             result = _numbers(self._step(run, x, y))
-        if prediction.seconds * (run.total_steps - run.step) > _WORTH:
+        if prediction.saved * (run.total_steps - run.step) > _WORTH:
             self._quick = self._compiled(run, strict=False)
             self._shapes = (x.shape, y.shape)
             run.notice = "the training step is compiled from here on"
@@ -105,10 +137,6 @@ class TapeStep:
 def _numbers(result: tuple[Tensor, Tensor]) -> tuple[float, Array]:
     loss, outputs = result
     return loss.item(), outputs.array
-
-
-def _finite(run: Run, loss: Array) -> None:
-    run.finite(loss.item())
 
 
 def _kind(loss: Any) -> str:
@@ -132,10 +160,15 @@ def _is_of_library(thing: Any) -> bool:
 
 
 class _Prediction:
-    """How long the operations that it watches take, by what they do and not by the clock."""
+    """What compiling saves of the operations that it watches, by what they do, not by the clock.
 
-    seconds = 0.0
+    Attributes:
+        saved: seconds.
+    """
+
+    saved = 0.0
 
     def __call__(self, op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Any) -> None:
         cost = op.cost(*(np.shape(a) for a in args if a is not None), **attrs)
-        self.seconds += _CALL + cost.flops / _SPEED + 4 * cost.moved / _BANDWIDTH
+        work = cost.flops / _SPEED + 4 * cost.moved / _BANDWIDTH
+        self.saved += _OF_CALLS * _CALL + _OF_WORK * work

@@ -72,12 +72,15 @@ def choose(product: Product, on: Core | None = None) -> Tile:
 
     Examples:
         >>> single = np.dtype(np.float32)
-        >>> choose(Product(64, 128, 784, (784, 1), (1, 784), 128, single), Core(64, 32))
-        Tile(form='dot', rows=6, columns=4, chunk=64, lanes=16, turned=False)
-        >>> choose(Product(64, 784, 128, (128, 1), (784, 1), 784, single), Core(64, 32))
-        Tile(form='outer', rows=8, columns=48, chunk=48, lanes=16, turned=False)
-        >>> choose(Product(64, 1, 128, (128, 1), (1, 1), 1, single), Core(64, 32)).turned
-        True
+        >>> tile = choose(Product(64, 128, 784, (784, 1), (1, 784), 128, single), Core(64, 32))
+        >>> tile.form, tile.rows, tile.columns
+        ('dot', 6, 4)
+        >>> tile = choose(Product(64, 784, 128, (128, 1), (784, 1), 784, single), Core(64, 32))
+        >>> tile.form, tile.rows, tile.columns
+        ('outer', 8, 48)
+        >>> tile = choose(Product(64, 1, 128, (128, 1), (1, 1), 1, single), Core(64, 32))
+        >>> tile.form, tile.turned
+        ('dot', True)
     """
     tiles = candidates(product, on or core())
     return min(tiles, key=lambda tile: turns(product, tile))

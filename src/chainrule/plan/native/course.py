@@ -19,7 +19,7 @@ __all__ = ["Course", "fitting"]
 
 # Steps in the first call, and the seconds beyond which calls get no longer: Python hears of an
 # interruption only between two.
-FIRST, LONG = 16, 0.05
+FIRST, LONG = 4, 0.05
 
 
 class Course:

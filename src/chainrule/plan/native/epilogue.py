@@ -21,7 +21,9 @@ from chainrule.plan.native.ir import INDEX, Number, Register, Writer
 from chainrule.plan.native.loops import advance, seed
 from chainrule.plan.native.space import Halves, operands
 from chainrule.plan.native.updates import STEPS
+from chainrule.plan.native.vectors import value
 from chainrule.plan.passes.fuse import Group, Member
+from chainrule.plan.passes.memory import ALIGNMENT
 from chainrule.plan.passes.views import View
 
 __all__ = ["PARAMETERS", "Epilogue", "parted"]
@@ -93,8 +95,14 @@ class Epilogue:
         made = {m.out.base: m for m in self.group.members}
         return Access(w, halves, memory, made, set(self.group.outputs))
 
-    def before(self, w: Writer, memory: Memory) -> str:
-        """Write, before the product, what is computed once; return where the context is."""
+    def before(self, w: Writer, memory: Memory, c: str) -> str:
+        """Write, before the product, what is computed once; return where the context is.
+
+        Args:
+            w: of the group's function.
+            memory: of the group.
+            c: where the result of the product goes, if it is kept.
+        """
         access = self._access(w, memory)
         numbers: list[Register] = []
         for member in self.rest:
@@ -104,9 +112,10 @@ class Epilogue:
                 own = {"": access.made_once(member)}
             self.context += [(member, name, y.dtype) for name, y in own.items()]
             numbers += own.values()
-        place = memory.scratch(len(numbers) + 1, WORD)
+        place = memory.scratch(len(numbers) + 2, WORD)
         w.do(f"store ptr %table, ptr {place}")
-        for k, number in enumerate(numbers, start=1):
+        w.do(f"store ptr {c}, ptr {w.at(place, WORD, 1)}")
+        for k, number in enumerate(numbers, start=2):
             w.store(number, w.at(place, WORD, k))
         return place
 
@@ -114,7 +123,7 @@ class Epilogue:
         """Write what is done on a piece of the result."""
         access = self._access(w, memory)
         seeds: dict[Member, dict[str, Register]] = {m: {} for m in self.rest}
-        for k, (member, name, dtype) in enumerate(self.context, start=1):
+        for k, (member, name, dtype) in enumerate(self.context, start=2):
             seeds[member][name] = w.load(w.at("%context", WORD, k), dtype)
             if not name:
                 access.remember(member, seeds[member][name])
@@ -127,9 +136,45 @@ class Epilogue:
                 access.index[0] = row + i
             for view in self._views(members):
                 access.prepare(view)
-            line = w.at("%piece", self.product.out.base.dtype, i * step)
+            line = w.at("%piece", self._dtype, i * step)
+            kept = self._line_of_result(w, row + i, column)
             with w.loop(columns, parallel=True) as j:
-                self._element(access, members, seeds, w.at(line, self._dtype, j), column + j)
+                y = w.load(w.at(line, self._dtype, j), self._dtype)
+                self._element(access, members, seeds, y, column + j)
+                if kept:
+                    w.store(access.cell[self.product.out.base], w.at(kept, self._dtype, j))
+
+    def _line_of_result(self, w: Writer, row: Register, column: Register) -> str:
+        """Write where a line of a piece goes, if the result of the product is kept."""
+        if self.product.out.base not in self.group.outputs:
+            return ""
+        c = w.at("%context", WORD, 1)
+        whole = value(w, f"load ptr, ptr {c}")
+        return w.at(whole, self._dtype, row * self.group.space[1] + column)
+
+    @property
+    def updates(self) -> bool:
+        """Whether the product is the gradient of a parameter that changes at once."""
+        return any(m.instruction.op.name in STEPS for m in self.rest)
+
+    def ahead(self, w: Writer, memory: Memory) -> None:
+        """Write what calls the numbers that a row of a piece will be met with out of memory."""
+        access = self._access(w, memory)
+        row, column, columns = (Register(n, INDEX, w) for n in ("%row", "%column", "%columns"))
+        access.index[0] = row
+        w.declared["llvm.prefetch.p0"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
+
+        def call(view: View, c: Register) -> None:
+            changed = int(view.base in access.kept)
+            where = f"ptr {access.place(view, c)}, i32 {changed}, i32 3, i32 1"
+            w.do(f"call void @llvm.prefetch.p0({where})")
+
+        for view in dict.fromkeys(self._views(self.rest)):
+            if view.base not in access.made and view.strides[0] and view.strides[1] == 1:
+                line = ALIGNMENT // view.base.dtype.itemsize
+                with w.loop((columns + line - 1) / line) as k:
+                    call(view, column + k * line)
+                call(view, column + columns - 1)
 
     @property
     def _dtype(self) -> Any:
@@ -146,16 +191,13 @@ class Epilogue:
         access: Access,
         members: list[Member],
         seeds: dict[Member, dict[str, Register]],
-        place: str,
+        y: Register,
         c: Register,
     ) -> None:
         """Write what is done on one number of a piece."""
-        y, value = access.w.load(place, self._dtype), self.product.out.base
         if self.bias:
             bias: Number = access.operand(self.bias, c)
             y = y + bias
-            if value in access.kept:
-                access.w.store(y, place)
-        access.cell = {value: y}
+        access.cell = {self.product.out.base: y}
         for member in members:
             advance(access, member, seeds[member], c)

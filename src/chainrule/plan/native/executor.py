@@ -13,6 +13,7 @@ import math
 import operator
 import threading
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
 from chainrule.plan.passes.fuse import Group, Member, fuse
-from chainrule.plan.passes.memory import Allocation, Step, allocate, bytes_of
+from chainrule.plan.passes.memory import Step, allocate, bytes_of
 from chainrule.plan.passes.outputs import with_own_outputs
 from chainrule.plan.passes.rewrite import changed_roots
 from chainrule.plan.passes.views import View, views
@@ -55,12 +56,14 @@ class Native:
     Args:
         program: what to carry out.
         folder: where compiled code is kept; the user's cache by default.
+        threads: how many may share a product; as many as are allowed by default.
 
     Attributes:
         bytes: size of the memory for what is made on the way.
         foreign: names of the ops that run through NumPy.
         whole: whether a run is one call of machine code.
         code: what was compiled, with the time that took.
+        work: of each product how much work it is and how many threads do it, as lines.
 
     Raises:
         MissingExtraError: llvmlite is not installed.
@@ -76,35 +79,37 @@ class Native:
         (array([2., 4.]),)
     """
 
-    def __init__(self, program: Program, folder: Path | None = None) -> None:
+    def __init__(
+        self, program: Program, folder: Path | None = None, threads: int | None = None
+    ) -> None:
         self.program = program = with_own_outputs(program)
         self._views = views(program)
+        memory = roots(program)
+        restless = changed_roots(program, memory)
+        self._lasting = {v for v in program.state if memory[v] not in restless}
         groups = [g for group in fuse(program, is_known) for g in self._split(group)]
         self._given = [v for v in self._bases(program.outputs) if v.origin == "made"]
         in_table = (*program.inputs, *program.state, *self._given)
         self._places = {v: k for k, v in enumerate(in_table, start=TEAM + 1)}
         allocation = allocate([self._step(group) for group in groups])
-        self._team = team()
+        self._team = team(threads)
         module = Module(self._places, allocation.offsets, self._team.count if self._team else 1)
-        self._take_memory(allocation)
+        self._offsets = allocation.offsets
         self._checks: list[tuple[Finite, View]] = []
-        runs = self._runs(groups, module)
-        self._scratch = aligned(module.room)
+        runs = self._written(groups, module)
+        self.work = module.work
+        self._sizes = allocation.size, module.room
         self.bytes = allocation.size + module.room + sum(map(bytes_of, self._given))
         self.foreign = [
             m.instruction.op.name for run in runs if not isinstance(run, str) for m in run.members
         ]
-        many = self._written(runs, module)
+        many = self._of_many(runs, module)
         self.whole = bool(many)
         self.code: Code | None = None
         if module.functions:
             self.code = compile_text(module.text, folder)
-        self._bind()
-        self._steps = [self._thunk(run) for run in runs]
         self._many = self._entry(many) if many else None
-        self._results = [self._result(v) for v in program.outputs]
-        self._lock = threading.Lock()
-        self._last: list[Any] = [None] * len(program.inputs)
+        self._settle(runs)
 
     def __call__(self, *inputs: Array) -> tuple[Array, ...]:
         """Carry the program out.
@@ -168,13 +173,11 @@ class Native:
     def _moving(self, tables: Sequence[Table]) -> list[tuple[Value, Array]] | None:
         """The states that tables are for, with these, or `None` where pointers do not suffice."""
         found: list[tuple[Value, Array]] = []
-        memory = roots(self.program)
-        restless = changed_roots(self.program, memory)
         for state, array in tables:
             for value in self.program.state:
                 if value.array is None or not np.may_share_memory(value.array, state):
                     continue
-                if memory[value] in restless or not same_place(value.array, state):
+                if value not in self._lasting or not same_place(value.array, state):
                     return None
                 found.append((value, array))
         return found
@@ -188,6 +191,12 @@ class Native:
             return array.reshape((course.steps, *value.shape) if whole else value.shape)
         array = self._results[k]()  # a state, as it is in the end
         return np.broadcast_to(array, (course.steps, *array.shape)) if whole else array
+
+    def twin(self) -> Native:
+        """Return the same with memory of its own, so that two threads need not take turns."""
+        other = copy(self)
+        other._settle(self._runs)
+        return other
 
     # --- preparing ------------------------------------------------------------------------------
 
@@ -212,11 +221,7 @@ class Native:
         made = [v for v in group.outputs if v.origin == "made" and v not in self._given]
         return Step(tuple(v for v in made if v not in read), tuple(read))
 
-    def _take_memory(self, allocation: Allocation) -> None:
-        self._arena = aligned(allocation.size)
-        self._offsets = allocation.offsets
-
-    def _runs(self, groups: Sequence[Group], module: Module) -> list[str | Group]:
+    def _written(self, groups: Sequence[Group], module: Module) -> list[str | Group]:
         """Names of native functions, and in between the groups that run through NumPy."""
         runs: list[str | Group] = []
         names: list[str] = []
@@ -237,12 +242,22 @@ class Native:
         self._checks.append((instruction.attrs["check"], view))
         return module.check(view, instruction.out)
 
-    def _written(self, runs: Sequence[str | Group], module: Module) -> str:
+    def _of_many(self, runs: Sequence[str | Group], module: Module) -> str:
         """The name of the function that takes many steps, if there can be one."""
         given = [self._views[v].base.origin == "input" for v in self.program.outputs]
         if len(runs) != 1 or not isinstance(runs[0], str) or any(given):
             return ""
         return module.many(runs[0], self.program.inputs)
+
+    def _settle(self, runs: Sequence[str | Group]) -> None:
+        """Take memory, and bind what is run to it."""
+        self._arena, self._scratch = map(aligned, self._sizes)
+        self._bind()
+        self._runs = runs
+        self._steps = [self._thunk(run) for run in runs]
+        self._results = [self._result(v) for v in self.program.outputs]
+        self._lock = threading.Lock()
+        self._last: list[Any] = [None] * len(self.program.inputs)
 
     def _bind(self) -> None:
         """Fill the table of pointers, but for the inputs."""

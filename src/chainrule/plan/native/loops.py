@@ -20,6 +20,7 @@ from chainrule.plan.native.access import Access, Memory
 from chainrule.plan.native.choice import core
 from chainrule.plan.native.elementwise import TABLE, apply
 from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported, Writer, llvm_type
+from chainrule.plan.native.phases import in_turn, phases
 from chainrule.plan.native.reductions import REDUCTIONS, SUM, Reduction, Total, reduction
 from chainrule.plan.native.space import Halves, lines, operands
 from chainrule.plan.native.tiles import UNDER_WAY, cover, outer
@@ -43,7 +44,8 @@ def emit(w: Writer, group: Group, memory: Memory) -> None:
     """
     shared = {v.base for m in group.finish for v in (*operands(m), m.out)}
     kept = shared | set(group.outputs)
-    Nest(w, group, memory, kept).write()
+    for part, needed in in_turn(group, kept) if group.members else ():
+        Nest(w, part, memory, needed).write()
     for member in group.finish:
         alone = replace(group, space=member.space, members=(member,), finish=())
         Nest(w, alone, memory, kept).write()
@@ -59,24 +61,10 @@ class Nest:
         self.access = Access(w, self.halves, memory, self.made, kept)
         self.sums = [m for m in group.members if self._is_near(m)]
         self.members = [m for m in group.members if m not in self.sums]
-        self.phases = self._phases()
+        self.phases = phases(self.members, self.halves)
         self.last = max(self.phases.values(), default=0)
         self.seeds: dict[Member, special.Seed] = {}
         self.totals: dict[Member, Total] = {}
-
-    def _phases(self) -> Mapping[Member, int]:
-        """In which phase of a row each member runs; a reduction, the loop that feeds it."""
-        phases: dict[Member, int] = {}
-        for member in self.members:
-            before = [self.made[v.base] for v in operands(member) if v.base in self.made]
-            done = [(m, phases[m]) for m in before if m in phases]
-            phases[member] = max((own + self._ends_a_loop(m, member) for m, own in done), default=0)
-        return phases
-
-    def _ends_a_loop(self, source: Member, reader: Member) -> bool:
-        """Whether a row of `source` must be whole before `reader` comes."""
-        picks = reader.instruction.op.name == "take_along" and not self.halves.by_row(source)
-        return self.halves.within_row(source) or picks
 
     # --- the loops ------------------------------------------------------------------------------
 

@@ -20,10 +20,14 @@ The function of a product, and what an epilogue must look like, sizes and places
     void @epilogue(ptr %piece, i64 %step, i64 %row, i64 %column, i64 %rows, i64 %columns,
                    ptr %context)
 
+    void @ahead(i64 %row, i64 %column, i64 %columns, ptr %context)
+
 It does the units first, ..., last - 1, each a piece of the result; different units may run
 on different threads. Element (i, j) of a piece is element (row + i, column + j) of the result and
 lies i step + j elements after `piece`: in C itself where C is wanted, else on the stack. An
 epilogue is best "internal" and "alwaysinline": then rows, columns and step are constants in it.
+`ahead` calls the numbers with which the epilogue will meet a row of a piece into the nearest cache:
+while a tile is summed up the ways to memory are free.
 """
 
 from __future__ import annotations
@@ -35,10 +39,19 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from chainrule.plan.native.ir import INDEX, Register, Writer
-from chainrule.plan.native.tiles import Lines, copy, cover, dot, outer, short_dot, short_outer
+from chainrule.plan.native.tiles import (
+    Lines,
+    copy,
+    cover,
+    dot,
+    in_order,
+    outer,
+    short_dot,
+    short_outer,
+)
 from chainrule.plan.native.vectors import At, Vector, reserve, when
 
-__all__ = ["Kernel", "Product", "Tile", "write"]
+__all__ = ["AHEAD", "PARAMETERS", "Kernel", "Product", "Tile", "write"]
 
 Form: TypeAlias = Literal["outer", "dot", "packed", "gathered"]
 
@@ -94,6 +107,8 @@ class Tile:
         chunk: columns of a unit: as many as the tile's, or of "dot" a multiple.
         lanes: numbers in a vector.
         turned: whether all that is meant of the turned product.
+        bands: parts into which the rows of the result are cut; the units of one come before those
+            of the next.
     """
 
     form: Form
@@ -102,6 +117,7 @@ class Tile:
     chunk: int
     lanes: int
     turned: bool = False
+    bands: int = 1
 
     @property
     def unit(self) -> tuple[int, int]:
@@ -121,7 +137,7 @@ class Kernel:
         name: without @.
         text: its definition.
         units: the pieces into which the work falls, numbered down the rows of the first columns,
-            then down those of the next.
+            then down those of the next, band by band.
         blocks: how many units, one below the other, cover all rows.
     """
 
@@ -132,10 +148,16 @@ class Kernel:
 
 
 PARAMETERS = "ptr %a, ptr %b, ptr %c, ptr %context, i64 %first, i64 %last"
+AHEAD = "i64 %row, i64 %column, i64 %columns, ptr %context"
 
 
 def write(
-    w: Writer, product: Product, tile: Tile, name: str, epilogue: str | None = None
+    w: Writer,
+    product: Product,
+    tile: Tile,
+    name: str,
+    epilogue: str | None = None,
+    ahead: str | None = None,
 ) -> Kernel:
     """Write a product as a function.
 
@@ -145,6 +167,7 @@ def write(
         tile: in which way; it must suit the product's layout.
         name: of the function.
         epilogue: name of the function to call for each piece of the result.
+        ahead: name of the function to call for each row of a piece before.
 
     Examples:
         >>> linear = Product(64, 128, 784, (784, 1), (1, 784), 128, np.dtype(np.float32))
@@ -155,48 +178,72 @@ def write(
     rows, columns = tile.unit
     blocks, chunks = -(-product.m // rows), -(-product.n // columns)
     first, last = (Register(name, INDEX, w) for name in ("%first", "%last"))
-    body = Units(w, product, tile, epilogue)
+    body = Units(w, product, tile, epilogue, ahead)
 
     def units() -> None:
         with w.loop(last - first) as turn:
-            unit = turn + first
-            block = unit - (chunk := unit / blocks) * blocks
-            body.unit(block, chunk, turn)
+            block, chunk, top = place(turn + first, blocks, chunks, tile.bands)
+            body.unit(block, chunk, top | turn.eq(0))
 
     when(w, first.lt(last), units)
     return Kernel(name, w.function(name, PARAMETERS), blocks * chunks, blocks)
 
 
+def place(
+    unit: Register, blocks: int, chunks: int, bands: int
+) -> tuple[Register, Register, Register]:
+    """Write which block and chunk a unit is, and whether it is the first of its chunk's band."""
+    if bands == 1:
+        block = unit - (chunk := unit / blocks) * blocks
+        return block, chunk, block.eq(0)
+    tall = -(-blocks // bands)
+    band = unit / (tall * chunks)
+    inside, left = unit - band * (tall * chunks), -(band * tall) + blocks
+    high = left.lt(tall).select(left, tall)
+    down = inside - (chunk := inside / high) * high
+    return band * tall + down, chunk, down.eq(0)
+
+
 class Units:
     """The body of the loop over units."""
 
-    def __init__(self, w: Writer, product: Product, tile: Tile, epilogue: str | None) -> None:
-        self.w, self.p, self.tile, self.epilogue = w, product, tile, epilogue
+    def __init__(
+        self, w: Writer, product: Product, tile: Tile, epilogue: str | None, ahead: str | None
+    ) -> None:
+        self.w, self.p, self.tile, self.epilogue, self.ahead = w, product, tile, epilogue, ahead
         self.vector = Vector(product.dtype, tile.lanes, tile.lanes)
-        size = tile.rows * tile.chunk
-        self.room = "" if product.c else reserve(w, product.dtype, size)
-        self.aside = reserve(w, product.dtype, size) if tile.turns_back(product) else ""
+        high, wide = tile.unit
+        # Rows of whole vectors: what a vector has put down is read again at once as a vector.
+        self.spare = product.c is None and tile.form != "dot" and not tile.turned
+        self.step = -(-wide // tile.lanes) * tile.lanes if self.spare else wide
+        self.room = "" if product.c else reserve(w, product.dtype, high * self.step)
+        self.aside = reserve(w, product.dtype, high * wide) if tile.turns_back(product) else ""
         packs = tile.form == "packed"
         self.ordered = reserve(w, product.dtype, max(1, product.k) * tile.chunk) if packs else ""
 
-    def unit(self, block: Register, chunk: Register, turn: Register) -> None:
-        """Write one unit: its piece of the result, and what follows on that."""
+    def unit(self, block: Register, chunk: Register, new: Register) -> None:
+        """Write one unit: its piece of the result, and what follows on that.
+
+        Args:
+            block: which rows.
+            chunk: which columns.
+            new: whether these columns are others than in the unit before.
+        """
         w, p = self.w, self.p
         high, wide = self.tile.unit
         row, column = block * high, chunk * wide
         a = w.at("%a", p.dtype, row * p.a[0])
         b = w.at("%b", p.dtype, column * p.b[1])
-        c = (w.at("%c", p.dtype, row * p.c + column), p.c) if p.c else (self.room, wide)
+        c = (w.at("%c", p.dtype, row * p.c + column), p.c) if p.c else (self.room, self.step)
         down, across = cut(w, block, p.m, high), cut(w, chunk, p.n, wide)
         if self.ordered:
-            new = block.eq(0) | turn.eq(0)
             when(w, new, lambda: across(lambda columns: self.pack(b, columns)))
 
         def piece(rows: int, columns: int) -> None:
             if self.tile.turned:
                 self.turned_piece(a, b, c, rows, columns)
             else:
-                self.piece(p, a, b, c, rows, columns)
+                self.piece(p, a, b, c, rows, columns, self.call(row, column, columns))
             self.follow(c, row, column, rows, columns)
 
         down(lambda rows: across(lambda columns: piece(rows, columns)))
@@ -204,7 +251,7 @@ class Units:
     def pack(self, b: str, columns: int) -> None:
         """Write the copy of a chunk of B."""
         lines = (self.ordered, self.tile.chunk)
-        copy(self.w, self.p.dtype, (b, *self.p.b), lines, (self.p.k, columns))
+        in_order(self.w, (b, *self.p.b), lines, (self.p.k, columns), self.vector)
 
     def turned_piece(self, a: str, b: str, c: Lines, rows: int, columns: int) -> None:
         """Write a piece of the result as one of the turned product, and turn that."""
@@ -215,7 +262,16 @@ class Units:
         self.piece(self.p.turned, b, a, (self.aside, step), columns, rows)
         copy(self.w, self.p.dtype, (self.aside, 1, step), c, (rows, columns))
 
-    def piece(self, p: Product, a: str, b: str, c: Lines, rows: int, columns: int) -> None:
+    def piece(
+        self,
+        p: Product,
+        a: str,
+        b: str,
+        c: Lines,
+        rows: int,
+        columns: int,
+        ahead: Callable[[Register], None] | None = None,
+    ) -> None:
         """Write a piece of the result: one outer tile, or dot tiles side by side."""
         w, width, lanes = self.w, self.tile.columns, self.tile.lanes
         if self.tile.form != "dot":
@@ -223,7 +279,8 @@ class Units:
                 short_outer(w, p.k, a, b, c[0], columns, self.vector)
                 return
             right = (self.ordered, self.tile.chunk, 1) if self.ordered else (b, *p.b)
-            outer(w, p.k, (a, *p.a), right, c, rows, cover(self.vector, columns))
+            vectors = cover(self.vector, columns)
+            outer(w, p.k, (a, *p.a), right, c, rows, vectors, self.spare, ahead)
             return
 
         def one(at: At, width: int) -> None:
@@ -239,6 +296,17 @@ class Units:
                 one(tile * width, width)
         if columns % width:
             one(columns - columns % width, columns % width)
+
+    def call(
+        self, row: Register, column: Register, columns: int
+    ) -> Callable[[Register], None] | None:
+        """Return how to write the call for what a row of a piece will be met with."""
+
+        def ahead(i: Register) -> None:
+            where = f"{(row + i).typed}, {column.typed}, i64 {columns}, ptr %context"
+            self.w.do(f"call void @{self.ahead}({where})")
+
+        return ahead if self.ahead else None
 
     def follow(self, c: Lines, row: Register, column: Register, rows: int, columns: int) -> None:
         """Write the call of the epilogue."""

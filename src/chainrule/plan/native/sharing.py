@@ -5,9 +5,11 @@ none is left, and the caller goes on when all that were claimed are done. So nob
 helper that sleeps, or whose core another program has: whoever is there does the work. A helper that
 finds none looks again for some microseconds, then lets others run, then sleeps until it is called.
 
-A share is claimed by counting down one word whose upper half is the number of the announcement: who
-comes late finds another number there, or no share left, and has claimed nothing. While one thread
-has the team, any other that calls does its product alone.
+A share is claimed by clearing its bit in one word whose upper half is the number of the
+announcement: who comes late finds another number there, or no bit left, and has claimed nothing.
+Each begins at a place of its own and goes on from there to what others have left, so that from step
+to step a thread finds its part of the weights in the cache of its core. While one thread has the
+team, any other that calls does its product alone.
 """
 
 from __future__ import annotations
@@ -19,10 +21,13 @@ from functools import cache
 from chainrule.plan.native import toolchain
 from chainrule.plan.native.ir import Writer
 
-__all__ = ["SIZE", "is_supported", "serving", "together"]
+__all__ = ["MOST", "SIZE", "is_supported", "serving", "together"]
 
 # Turns of waiting until others may run, and until sleep.
 LOOKS, PATIENCE = 2000, 2100
+
+# Shares of a product at most: a bit for each.
+MOST = 32
 
 # Places in a team's memory, in bytes; what several write stands on a cache line of its own.
 PLACES = {
@@ -34,8 +39,9 @@ PLACES = {
     "JOB": 320,
     "MUTEX": 384,
     "BELL": 512,
+    "COUNT": 640,
 }
-SIZE = 640
+SIZE = 704
 
 PAUSES = {"x86_64": "llvm.x86.sse2.pause", "amd64": "llvm.x86.sse2.pause"}
 LIBRARY = {
@@ -67,20 +73,26 @@ def together(w: Writer) -> str:
     """Return the function that shares a product, for a module that shall call it.
 
     `void @together(ptr %team, ptr %function, ptr %a, ptr %b, ptr %c, ptr %context, i64 %units,
-    i64 %shares)` does all units of a kernel's function in so many shares, and then returns.
+    i64 %shares)` does all units of a kernel's function in so many shares, at most `MOST`, and then
+    returns.
 
     Args:
         w: of the module; it is told what the function calls.
     """
     for name, count in LIBRARY.items():
         w.declared[name] = f"declare i32 @{name}({', '.join(['ptr'] * count)})"
+    w.declared["llvm.cttz.i64"] = "declare i64 @llvm.cttz.i64(i64, i1)"
     if pause():
         w.declared[pause()] = f"declare void @{pause()}()"
     return filled(TOGETHER)
 
 
 def serving(w: Writer) -> str:
-    """Return the functions of a team's life: `prepare`, `serve` and `stop`, each of its memory."""
+    """Return the functions of a team's life, each of its memory: `prepare`, `serve` and `stop`.
+
+    `prepare` also takes how many they are, the caller among them, and `serve` which of them it is,
+    from 1.
+    """
     return together(w) + filled(SERVING)
 
 
@@ -105,8 +117,12 @@ define internal i64 @team.shares(ptr %team) {
   ret i64 %left
 }
 
-define internal void @team.work(ptr %team) {
+define internal void @team.work(ptr %team, i64 %me) {
 entry:
+  %count.at = getelementptr i8, ptr %team, i64 {COUNT}
+  %count = load i64, ptr %count.at
+  %job = getelementptr i8, ptr %team, i64 {JOB}
+  %shares.at = getelementptr i64, ptr %job, i64 6
   br label %look
 look:
   %claim = load atomic i64, ptr %team acquire, align 8
@@ -114,13 +130,20 @@ look:
   %none = icmp eq i64 %left, 0
   br i1 %none, label %end, label %try
 try:
-  %less = sub i64 %claim, 1
+  %shares = load atomic i64, ptr %shares.at monotonic, align 8
+  %ahead = mul i64 %me, %shares
+  %mine.from = udiv i64 %ahead, %count
+  %before.mine = shl i64 -1, %mine.from
+  %mine = and i64 %left, %before.mine
+  %others = icmp eq i64 %mine, 0
+  %which = select i1 %others, i64 %left, i64 %mine
+  %number = call i64 @llvm.cttz.i64(i64 %which, i1 true)
+  %bit = shl i64 1, %number
+  %less = xor i64 %claim, %bit
   %pair = cmpxchg ptr %team, i64 %claim, i64 %less acq_rel acquire
-  %mine = extractvalue { i64, i1 } %pair, 1
-  br i1 %mine, label %share, label %look
+  %claimed = extractvalue { i64, i1 } %pair, 1
+  br i1 %claimed, label %share, label %look
 share:
-  %number = sub i64 %left, 1
-  %job = getelementptr i8, ptr %team, i64 {JOB}
   %function = load ptr, ptr %job
   %a.at = getelementptr i64, ptr %job, i64 1
   %a = load ptr, ptr %a.at
@@ -132,8 +155,6 @@ share:
   %context = load ptr, ptr %context.at
   %units.at = getelementptr i64, ptr %job, i64 5
   %units = load i64, ptr %units.at
-  %shares.at = getelementptr i64, ptr %job, i64 6
-  %shares = load i64, ptr %shares.at
   %before = mul i64 %number, %units
   %first = sdiv i64 %before, %shares
   %after = add i64 %before, %units
@@ -187,15 +208,17 @@ announce:
   %units.at = getelementptr i64, ptr %job, i64 5
   store i64 %units, ptr %units.at
   %shares.at = getelementptr i64, ptr %job, i64 6
-  store i64 %shares, ptr %shares.at
+  store atomic i64 %shares, ptr %shares.at monotonic, align 8
   %done.at = getelementptr i8, ptr %team, i64 {DONE}
   store atomic i64 0, ptr %done.at monotonic, align 8
   %claim = load atomic i64, ptr %team monotonic, align 8
   %number = add i64 %claim, 4294967296
-  %announced = add i64 %number, %shares
+  %one.more = shl i64 1, %shares
+  %bits = sub i64 %one.more, 1
+  %announced = or i64 %number, %bits
   store atomic i64 %announced, ptr %team seq_cst, align 8
   call void @team.call(ptr %team)
-  call void @team.work(ptr %team)
+  call void @team.work(ptr %team, i64 0)
   br label %wait
 wait:
   %looks = phi i64 [0, %announce], [%looks.next, %pause], [%looks.next, %yield]
@@ -219,7 +242,9 @@ end:
 """
 
 SERVING = """
-define void @prepare(ptr %team) {
+define void @prepare(ptr %team, i64 %count) {
+  %count.at = getelementptr i8, ptr %team, i64 {COUNT}
+  store i64 %count, ptr %count.at
   %mutex = getelementptr i8, ptr %team, i64 {MUTEX}
   %bell = getelementptr i8, ptr %team, i64 {BELL}
   %made = call i32 @pthread_mutex_init(ptr %mutex, ptr null)
@@ -243,7 +268,7 @@ define internal i1 @team.idle(ptr %team) {
   ret i1 %idle
 }
 
-define void @serve(ptr %team) {
+define void @serve(ptr %team, i64 %me) {
 entry:
   %stop.at = getelementptr i8, ptr %team, i64 {STOP}
   %sleepers = getelementptr i8, ptr %team, i64 {SLEEPERS}
@@ -255,7 +280,7 @@ begin:
   %over = icmp ne i64 %stop, 0
   br i1 %over, label %end, label %work
 work:
-  call void @team.work(ptr %team)
+  call void @team.work(ptr %team, i64 %me)
   br label %look
 look:
   %looks = phi i64 [0, %work], [%looks.next, %pause], [%looks.next, %yield]

@@ -8,7 +8,7 @@ state and output. A group that cannot be written raises `Unsupported` and leaves
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +19,8 @@ from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, parted
 from chainrule.plan.native.factors import product_of
 from chainrule.plan.native.ir import BOOL, INDEX, Number, Register, Unsupported, Writer
 from chainrule.plan.native.loops import emit
-from chainrule.plan.native.products import Kernel, Product, write
-from chainrule.plan.native.threads import shares
+from chainrule.plan.native.products import AHEAD, Kernel, Product, write
+from chainrule.plan.native.threads import shares, told
 from chainrule.plan.passes.fuse import Group
 from chainrule.plan.passes.memory import ALIGNMENT
 from chainrule.plan.passes.views import View
@@ -109,6 +109,7 @@ class Module:
         room: bytes of scratch that the groups need.
         shared: whether a product is shared by a team of threads.
         checks: the names of the checks, in the order of their numbers.
+        work: of each product how much work it is and who does it, as lines.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Module:
         self.shared = False
         self.functions: list[str] = []
         self.checks: list[str] = []
+        self.work: list[str] = []
         self.declared: dict[str, str] = {}
         self.notes: list[str] = []
         self._kernels: dict[Product, Kernel] = {}
@@ -206,17 +208,16 @@ class Module:
         bias = factors.bias_over(near.space)
         epilogue = Epilogue(near, bias) if near.members[1:] or bias else None
         out = group.members[0].out.base
-        product = factors.product
-        if out in near.outputs or is_for_blas(product):
-            c = memory.pointer(out)
-        else:
-            product, c = replace(product, c=None), "null"
+        product, large = factors.product, is_for_blas(factors.product)
+        c = memory.pointer(out) if out in near.outputs or large else "null"
+        if epilogue and not large:
+            product = replace(product, c=None)  # the epilogue puts it down
         a, b = factors.pointers(w, memory)
         depth = deep(product)
         if depth and epilogue is None:
             self._in_slices(w, memory, product, depth, (a, b, c))
         else:
-            context = epilogue.before(w, memory) if epilogue else "null"
+            context = epilogue.before(w, memory, c) if epilogue else "null"
             kernel = self._kernel(product, epilogue)
             self._call(w, memory, product, kernel, f"ptr {a}, ptr {b}, ptr {c}, ptr {context}")
         if rest:
@@ -252,29 +253,37 @@ class Module:
         """The function of a product; those that nothing follows on are shared."""
         if epilogue is None and product in self._kernels:
             return self._kernels[product]
-        after = self._epilogue(epilogue) if epilogue else None
+        after = self._inlined("epilogue", PARAMETERS, epilogue.on_piece) if epilogue else None
+        ahead = self._inlined("ahead", AHEAD, epilogue.ahead) if epilogue else None
         w, name = self._writer(), self._name("product")
         gemm = blas.find(product.dtype) if is_for_blas(product) else None
         if gemm:
             kernel = blas.write(w, product, gemm, name, after)
         else:
-            kernel = write(w, product, choose(product), name, after)
+            # A thread that goes down all columns of some rows of a gradient changes those weights
+            # that it reads in the forward product, where they are columns.
+            bands = self.threads if epilogue and epilogue.updates else 1
+            kernel = write(w, product, replace(choose(product), bands=bands), name, after, ahead)
         self._add(kernel.text)
         if epilogue is None:
             self._kernels[product] = kernel
         return kernel
 
-    def _epilogue(self, epilogue: Epilogue) -> str:
+    def _inlined(
+        self, stem: str, parameters: str, body: Callable[[Writer, GroupMemory], None]
+    ) -> str:
+        """Write a function of a product's context, to be made part of the product's."""
         w = self._writer()
         w.head.append("  %table = load ptr, ptr %context")
-        epilogue.on_piece(w, GroupMemory(w, self.places, self.offsets, shared=True))
-        return self._add(w.function(self._name("epilogue"), PARAMETERS), inline=True)
+        body(w, GroupMemory(w, self.places, self.offsets, shared=True))
+        return self._add(w.function(self._name(stem), parameters), inline=True)
 
     def _call(
         self, w: Writer, memory: GroupMemory, product: Product, kernel: Kernel, arguments: str
     ) -> None:
         """Write the call of a product, by one thread or by all."""
         count = shares(product, kernel, self.threads)
+        self.work.append(told(product, count, self.threads))
         if count == 1:
             w.do(f"call void @{kernel.name}({arguments}, i64 0, i64 {kernel.units})")
             return

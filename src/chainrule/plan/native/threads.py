@@ -18,7 +18,7 @@ from chainrule.plan.native import sharing, toolchain
 from chainrule.plan.native.ir import Writer
 from chainrule.plan.native.products import Kernel, Product
 
-__all__ = ["Team", "shares", "team"]
+__all__ = ["Team", "shares", "team", "told"]
 
 # Multiplications below which to announce a product costs more than it brings.
 SMALL = 250_000
@@ -43,17 +43,18 @@ class Team:
         self.address = self._memory.ctypes.data
         w = Writer()
         self._code = toolchain.compile_text(w.module(sharing.serving(w)))
-        self._call("prepare")
+        self._call("prepare", count)
         self._helpers = [
-            threading.Thread(target=self._call, args=("serve",), daemon=True, name="chainrule")
-            for _ in range(count - 1)
+            threading.Thread(target=self._call, args=("serve", me), daemon=True, name="chainrule")
+            for me in range(1, count)
         ]
         for helper in self._helpers:
             helper.start()
         atexit.register(self.stop)
 
-    def _call(self, name: str) -> None:
-        self._code.function(name, ctypes.c_void_p)(self.address)
+    def _call(self, name: str, *numbers: int) -> None:
+        kinds = [ctypes.c_int64] * len(numbers)
+        self._code.function(name, ctypes.c_void_p, *kinds)(self.address, *numbers)
 
     def stop(self) -> None:
         """Let the helpers end; products are done by the caller alone from then on."""
@@ -92,4 +93,16 @@ def shares(product: Product, kernel: Kernel, count: int) -> int:
     """
     if count < 2 or product.m * product.n * product.k < SMALL:
         return 1
-    return min(kernel.units, EACH * count)
+    return min(kernel.units, EACH * count, sharing.MOST)
+
+
+def told(product: Product, shares: int, count: int) -> str:
+    """Say how much work a product is, and who does it.
+
+    Examples:
+        >>> told(Product(64, 128, 784, (784, 1), (1, 784), 128, np.dtype(np.float32)), 8, 2)
+        '64 x 784 by 784 x 128: 6.42 million multiplications in 8 shares for 2 threads'
+    """
+    m, n, k = product.m, product.n, product.k
+    who = "by one thread" if shares == 1 else f"in {shares} shares for {count} threads"
+    return f"{m} x {k} by {k} x {n}: {m * n * k / 1e6:.3g} million multiplications {who}"

@@ -8,13 +8,14 @@ holds several, it does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.plan.native.ir import Writer
-from chainrule.plan.native.vectors import At, Vector, value
+from chainrule.plan.native.ir import Register, Writer
+from chainrule.plan.native.vectors import At, Vector, value, when
 
 __all__ = [
     "Columns",
@@ -23,6 +24,7 @@ __all__ = [
     "copy",
     "cover",
     "dot",
+    "in_order",
     "outer",
     "short_dot",
     "short_outer",
@@ -59,7 +61,17 @@ def strands(count: int, sums: int) -> int:
     return max(1, min(count, UNDER_WAY // sums))
 
 
-def outer(w: Writer, k: int, a: Matrix, b: Matrix, c: Lines, rows: int, columns: Columns) -> None:
+def outer(
+    w: Writer,
+    k: int,
+    a: Matrix,
+    b: Matrix,
+    c: Lines,
+    rows: int,
+    columns: Columns,
+    spare: bool = False,
+    ahead: Callable[[Register], None] | None = None,
+) -> None:
     """Write a tile with vectors along the rows of C: c[r, :] = sum over t of a[r, t] b[t, :].
 
     Args:
@@ -70,6 +82,9 @@ def outer(w: Writer, k: int, a: Matrix, b: Matrix, c: Lines, rows: int, columns:
         c: the tile itself.
         rows: of the tile.
         columns: the vectors that cover the tile's columns.
+        spare: whether there is room in C for the lanes that do not count.
+        ahead: writes the call to memory for what a row will be met with when the sums are there;
+            the rows take turns, so that the calls do not come all at once.
     """
     dtype, many = columns[0][1].dtype, strands(k, rows * len(columns))
     places = [(r, p) for r in range(rows) for p in range(len(columns))]
@@ -84,7 +99,10 @@ def outer(w: Writer, k: int, a: Matrix, b: Matrix, c: Lines, rows: int, columns:
                 v.accumulate(w, v.spread(w, here), loaded[p], into[r, p])
 
     if k // many:
+        apart = 1 << (max(1, k // many // rows).bit_length() - 1)
         with w.loop(k // many) as t:
+            if ahead:
+                when(w, (t & (apart - 1)).eq(0), partial(ahead, t / apart))
             for s in range(many):
                 turn(t * many + s, sums[s])
     for rest in range(k - k % many, k):
@@ -92,7 +110,8 @@ def outer(w: Writer, k: int, a: Matrix, b: Matrix, c: Lines, rows: int, columns:
     for r, p in places:
         first, v = columns[p]
         total = v.total(w, [strand[r, p] for strand in sums])
-        v.store(w, total, w.at(c[0], dtype, r * c[1] + first))
+        kept = v.part(v.lanes, v.lanes) if spare else v
+        kept.store(w, total, w.at(c[0], dtype, r * c[1] + first))
 
 
 def dot(
@@ -239,6 +258,60 @@ def chosen(w: Writer, vector: Vector, x: str, pick: Sequence[int], y: str = "poi
     """Write a choice of lanes from x and y."""
     mask = f"<{len(pick)} x i32> <{', '.join(f'i32 {lane}' for lane in pick)}>"
     return value(w, f"shufflevector {vector} {x}, {vector} {y}, {mask}")
+
+
+# --- copies ---------------------------------------------------------------------------------------
+
+
+def in_order(w: Writer, source: Matrix, target: Lines, shape: tuple[int, int], v: Vector) -> None:
+    """Write a copy of a matrix, of so many rows and columns, whose rows lie in order.
+
+    Args:
+        w: where to.
+        source: the matrix.
+        target: the copy.
+        shape: rows and columns of both.
+        v: the kind of vector.
+    """
+    if source[1] == 1 and min(shape) >= v.lanes // 2:
+        transpose(w, (source[0], source[2]), target, shape, v)
+    else:
+        copy(w, v.dtype, source, target, shape)
+
+
+def transpose(w: Writer, source: Lines, target: Lines, shape: tuple[int, int], v: Vector) -> None:
+    """Write such a copy of a matrix whose columns lie in order: a square at a time."""
+    rows, columns = shape
+
+    def square(t: At, first: int, high: int) -> None:
+        wide = min(v.lanes, columns - first)
+        down, across = v.part(v.lanes, high), v.part(v.lanes, wide)
+        start = w.at(source[0], v.dtype, t)
+        lines = [down.load(w, w.at(start, v.dtype, (first + j) * source[1])) for j in range(wide)]
+        lines += ["zeroinitializer"] * (v.lanes - wide)
+        there = w.at(target[0], v.dtype, t * target[1])
+        for r, line in enumerate(transposed(w, v, lines)[:high]):
+            across.store(w, line, w.at(there, v.dtype, r * target[1] + first))
+
+    for first in range(0, columns, v.lanes):
+        if rows // v.lanes:
+            with w.loop(rows // v.lanes) as turn:
+                square(turn * v.lanes, first, v.lanes)
+        if rest := rows % v.lanes:
+            square(rows - rest, first, rest)
+
+
+def transposed(w: Writer, v: Vector, lines: Sequence[str]) -> list[str]:
+    """Write the transpose of a square: bit by bit, line and lane change places."""
+    found, bit = list(lines), 1
+    while bit < v.lanes:
+        upper = [k if not k & bit else v.lanes + k - bit for k in range(v.lanes)]
+        lower = [k + bit if not k & bit else v.lanes + k for k in range(v.lanes)]
+        for k in (k for k in range(v.lanes) if not k & bit):
+            x, y = found[k], found[k + bit]
+            found[k], found[k + bit] = chosen(w, v, x, upper, y), chosen(w, v, x, lower, y)
+        bit *= 2
+    return found
 
 
 def copy(w: Writer, dtype: np.dtype[Any], source: Matrix, target: Lines, shape: Any) -> None:
