@@ -1,9 +1,9 @@
 """Every network that a lesson trains takes the same steps with every executor.
 
-The lessons run as they are. Whatever an optimizer trains in them is met where it happens: its third
-step is recorded, from `zero_grad()` to the end of `step()`. Afterwards ten are taken from where that
-one began, by the operations one after another, and each of them by every executor too. So no network of a lesson,
-written or to be written, can be left out.
+The lessons run as they are. Whatever an optimizer trains in them is met where it happens: its
+third step is recorded, from `zero_grad()` to the end of `step()`. Afterwards ten are taken from
+where that one began, by the operations one after another, and each of them by every executor too.
+So no network of a lesson, written or to be written, can be left out.
 """
 
 from __future__ import annotations
@@ -136,7 +136,10 @@ def largest(x):
 
 
 class Training:
-    """What one optimizer does. Its second step shows what it changes, its third is the case."""
+    """What one optimizer does. Its second step shows what it changes, its third is the case.
+
+    Fewer than three steps are no training.
+    """
 
     def __init__(self, optimizer):
         self.params = [p for group in optimizer.param_groups for p in group["params"]]
@@ -207,10 +210,11 @@ def test_every_network_of_a_lesson_takes_the_same_steps(
     monkeypatch.chdir(tmp_path)
     with threads.policy(1):
         runpy.run_path(str(lesson.path), run_name="__main__")
-        assert trainings
-        for training in trainings.values():
-            training.case.is_what_happened()
-            training.case.go_on()
-            training.case.agrees_to_the_bit(Replay)
+        cases = [training.case for training in trainings.values() if training.case]
+        assert cases
+        for case in cases:
+            case.is_what_happened()
+            case.go_on()
+            case.agrees_to_the_bit(Replay)
             if native:
-                training.case.agrees_to_rounding(native)
+                case.agrees_to_rounding(native)
