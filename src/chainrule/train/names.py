@@ -5,8 +5,7 @@ from __future__ import annotations
 import dis
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, is_
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -53,13 +52,21 @@ class Names:
     def now(self) -> list[Any]:
         """Return what the names stand for."""
         try:
-            return [*self.things()]
+            cells = [*map(_content, self._cells)]
         except ValueError:  # a name that is given something later
-            return [None] * len(self._cells) + [*map(self._globals.get, self._names)]
+            cells = [None] * len(self._cells)
+        return [*cells, *map(self._globals.get, self._names)]
 
-    def things(self) -> Iterator[Any]:
-        """Go through what the names stand for; a `ValueError` if one stands for nothing yet."""
-        return chain(map(_content, self._cells), map(self._globals.get, self._names))
+    def same(self, before: list[Any]) -> bool:
+        """Return whether the names stand for the very same things as before, at a glance."""
+        things = iter(before)
+        try:
+            for cell in self._cells:
+                if cell.cell_contents is not next(things):
+                    return False
+        except ValueError:
+            return False
+        return all(map(is_, map(self._globals.get, self._names), things))
 
     def changed(self, before: list[Any]) -> str:
         """Return the first name that stands for something else than before, or nothing."""

@@ -177,7 +177,7 @@ class Plan:
     def allows(self, arrays: Sequence[Array]) -> bool:
         """Whether the arguments are such as were recorded: labels within classes, and the like."""
         for a in arrays:
-            if id(owner(a)) in self._owners:
+            if id(a if a.base is None else owner(a)) in self._owners:
                 return False
         if not self._checks:
             return True

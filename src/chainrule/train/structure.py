@@ -69,7 +69,7 @@ def take_apart(args: tuple[Any, ...], kwargs: Mapping[str, Any], key: list[Any])
     for a in args:
         if type(a) is Tensor and a.array.flags.c_contiguous:  # the usual, without another call
             array = a.array
-            key += (bool(a.needs_grad), array.shape, array.dtype)
+            key += (a.needs_grad, array.shape, array.dtype)
             arrays.append(array)
         else:
             _enter(a, key, arrays)

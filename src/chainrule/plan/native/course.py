@@ -102,5 +102,8 @@ def fitting(value: Value, x: Array, shape: tuple[int, ...]) -> Array:
             f"this program was recorded for {value!r}, and was given {x.dtype}{list(x.shape)}, not "
             f"{list(shape)}; record it again"
         )
+    flags = x.flags
+    if flags.c_contiguous and flags.aligned:
+        return x
     held: Any = np.require(x, requirements=("C", "A"))
     return held

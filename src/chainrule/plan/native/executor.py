@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import operator
 import threading
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -118,11 +117,13 @@ class Native:
             The outputs: states and inputs themselves, of everything else the caller's own copy.
         """
         with self._lock:
-            if len(inputs) != len(self._last) or not all(map(operator.is_, inputs, self._last)):
-                self._take_inputs(inputs)
+            for x, last in zip(inputs, self._last, strict=True):
+                if x is not last:
+                    self._take_inputs(inputs)
+                    break
             for step in self._steps:
                 step()
-            return tuple(map(operator.call, self._results))
+            return tuple([result() for result in self._results])
 
     def many(
         self,
@@ -277,14 +278,11 @@ class Native:
         self._table[self._places[value]] = address(array)
 
     def _take_inputs(self, inputs: Sequence[Array]) -> None:
-        for k, (value, x) in enumerate(zip(self.program.inputs, inputs, strict=True)):
+        for k, (value, x) in enumerate(zip(self.program.inputs, inputs)):
             if x is not self._last[k]:
-                self._take_input(k, value, x)
-
-    def _take_input(self, k: int, value: Value, x: Array) -> None:
-        held = fitting(value, x, value.shape)
-        self._hold(value, held)
-        self._last[k] = x if held is x else None  # a copy has to be made anew each time
+                held = fitting(value, x, value.shape)
+                self._hold(value, held)
+                self._last[k] = x if held is x else None  # a copy has to be made anew each time
 
     # --- running --------------------------------------------------------------------------------
 
