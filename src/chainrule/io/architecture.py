@@ -21,17 +21,6 @@ from chainrule.errors import ChainruleError, DataError, OptionError, did_you_mea
 __all__ = ["build", "describe"]
 
 _ROWS: dict[str, type[nn.Module]] = {"Sequential": nn.Sequential, "ModuleList": nn.ModuleList}
-_LAYERS: dict[str, type[nn.Module]] = {
-    name: value
-    for name, value in vars(nn).items()
-    if name in nn.__all__
-    and isinstance(value, type)
-    and issubclass(value, nn.Module)
-    and value is not nn.Module
-    and name not in _ROWS
-    and "Loss" not in name
-}
-
 _DEEPEST = 64  # modules within modules
 # Sizes of windows, which are no sizes of weights: a padding alone can make an image enormous.
 _WINDOWS = ("kernel_size", "stride", "padding", "dilation")
@@ -85,12 +74,36 @@ def _hints(kind: type[nn.Module]) -> dict[str, Any]:
     if kind.__init__ is object.__init__:
         return {}
     hints = get_type_hints(kind.__init__)
-    return {name: hint for name, hint in hints.items() if name not in ("generator", "return")}
+    apart = ("generator", "return", "device", "dtype")
+    return {n: hint for n, hint in hints.items() if n not in apart and not n.startswith("_")}
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether what a signature asks for can be written as JSON."""
+    inner = get_args(hint)
+    plain = hint in (Any, int, float, bool, str, type(None))
+    return all(v is ... or _is_plain(v) for v in inner) if inner else plain
+
+
+# Those whose arguments are numbers, words and the like; others hold modules or functions.
+_LAYERS: dict[str, type[nn.Module]] = {
+    name: value
+    for name, value in vars(nn).items()
+    if name in nn.__all__
+    and isinstance(value, type)
+    and issubclass(value, nn.Module)
+    and value is not nn.Module
+    and name not in _ROWS
+    and "Loss" not in name
+    and all(map(_is_plain, _hints(value).values()))
+}
 
 
 def _argument_of(module: nn.Module, name: str) -> Any:
     value = getattr(module, name)
-    return value is not None if name == "bias" else _plain(value)
+    if name == "bias" and not isinstance(value, bool):
+        return value is not None
+    return _plain(value)
 
 
 def _plain(value: Any) -> Any:

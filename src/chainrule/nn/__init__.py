@@ -33,7 +33,7 @@ from chainrule.nn.activation import (
 )
 from chainrule.nn.adaptive import AdaptiveLogSoftmaxWithLoss
 from chainrule.nn.attention import MultiheadAttention
-from chainrule.nn.containers import ModuleList, Sequential
+from chainrule.nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from chainrule.nn.distance import Bilinear, CosineSimilarity, PairwiseDistance
 from chainrule.nn.embedding import Embedding, EmbeddingBag
 from chainrule.nn.layers import Conv2d, Flatten, Identity, Linear, Normalize
@@ -61,7 +61,7 @@ from chainrule.nn.loss import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
-from chainrule.nn.module import Module, Parameter
+from chainrule.nn.module import Buffer, Module, Parameter
 from chainrule.nn.pooling import AvgPool2d, MaxPool2d
 from chainrule.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 from chainrule.nn.regularise import BatchNorm1d, BatchNorm2d, Dropout, LayerNorm
@@ -89,6 +89,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "Bilinear",
+    "Buffer",
     "CTCLoss",
     "Conv2d",
     "CosineEmbeddingLoss",
@@ -120,6 +121,7 @@ __all__ = [
     "MaxPool2d",
     "Mish",
     "Module",
+    "ModuleDict",
     "ModuleList",
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
@@ -131,6 +133,8 @@ __all__ = [
     "PReLU",
     "PairwiseDistance",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "PoissonNLLLoss",
     "RNNBase",
     "RNNCell",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.autograd import Generator, Tensor, zeros
+from chainrule import init as numbers
+from chainrule.autograd import Generator, Tensor, from_numpy, zeros
+from chainrule.autograd.generator import state_of
 from chainrule.errors import OptionError
 from chainrule.nn import functional as F
-from chainrule.nn import init
 from chainrule.nn.layers import Linear
 from chainrule.nn.module import Module, Parameter
 from chainrule.nn.weights import placed, positive
@@ -79,6 +80,7 @@ class MultiheadAttention(Module):
         self.num_heads = num_heads
         self.head_dim = embed_dim // num_heads
         self.dropout = dropout
+        self.bias = bias
         self.add_bias_kv = add_bias_kv
         self.add_zero_attn = add_zero_attn
         self.kdim = embed_dim if kdim is None else kdim
@@ -90,14 +92,15 @@ class MultiheadAttention(Module):
         self.out_proj = NonDynamicallyQuantizableLinear(
             embed_dim, embed_dim, bias, generator=generator
         )
-        if self.out_proj.bias is not None:
-            init.zeros_(self.out_proj.bias)
+        if bias:
+            self.out_proj.bias = Parameter(zeros(embed_dim))
         self.bias_k = self._entry(generator) if add_bias_kv else None
         self.bias_v = self._entry(generator) if add_bias_kv else None
         placed(self, device, dtype)
 
     def _entry(self, generator: Generator | None) -> Parameter:
-        return Parameter(init.xavier_normal_(zeros(1, 1, self.embed_dim), generator=generator))
+        shape = (1, 1, self.embed_dim)
+        return Parameter(from_numpy(numbers.xavier_normal(state_of(generator), shape)))
 
     def _set_projections(self, generator: Generator | None) -> None:
         size = self.embed_dim
@@ -108,7 +111,7 @@ class MultiheadAttention(Module):
             "in_proj_weight": (3 * size, size) if self._same_sizes else None,
         }
         for name, shape in shapes.items():
-            drawn = shape and init.xavier_uniform_(zeros(shape), generator=generator)
+            drawn = shape and from_numpy(numbers.xavier_uniform(state_of(generator), shape))
             self.register_parameter(name, None if drawn is None else Parameter(drawn))
 
     def forward(

@@ -19,7 +19,7 @@ from chainrule.nn.hooks import KINDS, Handle, Hook, called
 from chainrule.nn.state import Keys, loaded, saved
 from chainrule.ops.core import LISTENERS, SETTINGS, tell
 
-__all__ = ["Module", "Parameter"]
+__all__ = ["Buffer", "Module", "Parameter"]
 
 
 class Parameter(Tensor):
@@ -41,6 +41,26 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter containing: {super().__repr__()}"
+
+
+class Buffer:
+    """A tensor that, set as an attribute of a module, is registered as a buffer there.
+
+    Args:
+        data: the values.
+        persistent: whether it is part of `state_dict`.
+
+    Examples:
+        >>> from chainrule.autograd import ones
+        >>> module = Module()
+        >>> module.mask = Buffer(ones(2))
+        >>> module.state_dict()["mask"]
+        tensor([1., 1.])
+    """
+
+    def __init__(self, data: Any, *, persistent: bool = True) -> None:
+        self.data = data
+        self.persistent = persistent
 
 
 class Parts(MutableMapping[str, Any]):
@@ -117,6 +137,9 @@ class Module:
     # --- parts ----------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Buffer):
+            self.register_buffer(name, value.data, value.persistent)
+            return
         before = self.__dict__.get(name)
         if isinstance(before, Parameter) and value is not None and not isinstance(value, Parameter):
             raise OptionError(
