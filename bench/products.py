@@ -28,6 +28,7 @@ Calls = dict[str, Callable[[], object]]
 # Networks by name: rows of a batch, and the sizes of their layers.
 NETWORKS = {
     "784-128-10": (64, (784, 128, 10)),
+    "784-10-10, a block of rows": (256, (784, 10, 10)),
     "784-512-512-10": (128, (784, 512, 512, 10)),
     "2-16-16-1": (100, (2, 16, 16, 1)),
     "4-1": (1000, (4, 1)),
@@ -38,7 +39,9 @@ NETWORKS = {
 def main() -> None:
     """Measure every layer of every network."""
     single = np.dtype(sys.argv[1] if len(sys.argv) > 1 else "float32")
-    click.echo(f"{'':36}{'ours':>16}{'NumPy':>14}{'PyTorch':>14}    tile             times as fast")
+    click.echo(
+        f"{'':36}{'ours':>16}{'NumPy':>14}{'PyTorch':>14}    tile               times as fast"
+    )
     with threadpool_limits(1):
         for name, (batch, sizes) in NETWORKS.items():
             click.echo(name)
@@ -72,9 +75,9 @@ def report(title: str, a: np.ndarray, b: np.ndarray) -> None:
     found = race(calls | torch(a, b, c))
     cells = [f"{t / 1e3:8.2f} us {2 * m * n * k / t:4.0f}" for t in found.values()]
     tile = choose(product)
-    shape = f"{tile.form} {tile.rows} x {tile.columns}"
+    shape = f"{tile.form} {tile.rows} x {tile.columns}{' turned' * tile.turned}"
     ratios = ", ".join(f"{found[name] / found['ours']:.2f}" for name in list(found)[1:])
-    click.echo(f"{title} {m:>5} x {n:>3} x {k:>4}  {'  '.join(cells)}   {shape:16} {ratios}")
+    click.echo(f"{title} {m:>5} x {n:>3} x {k:>4}  {'  '.join(cells)}   {shape:18} {ratios}")
 
 
 def ours(product: Product, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Callable[[], object]:

@@ -94,7 +94,8 @@ def _constant(number: float, like: Register) -> Register:
 def _extreme(real_name: str, whole: str) -> Rule:
     def rule(a: Register, b: Register) -> Register:
         if a.dtype.kind == "f":
-            return a.writer.intrinsic(real_name, a, b)
+            # Of zeros of both signs either may come out, as in NumPy.
+            return a.writer.intrinsic(real_name, a, b, flags="nsz")
         wins = a.gt(b) if whole == "max" else a.lt(b)
         return wins.select(a, b)
 

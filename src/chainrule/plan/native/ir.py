@@ -232,19 +232,22 @@ class Writer:
             return value
         return Register(literal(value, dtype), dtype, self)
 
-    def call(self, name: str, *args: Register, dtype: Dtype | None = None) -> Register:
+    def call(
+        self, name: str, *args: Register, dtype: Dtype | None = None, flags: str = ""
+    ) -> Register:
         """Call a function by its name; it gives the dtype of its first argument, or `dtype`."""
         out = dtype or args[0].dtype
         kinds = ", ".join(llvm_type(a.dtype) for a in args)
         self.declared[name] = f"declare {llvm_type(out)} @{name}({kinds})"
         told = ", ".join(a.typed for a in args)
-        return self.line(f"call {llvm_type(out)} @{name}({told})", out)
+        how = f"call {flags}".strip()
+        return self.line(f"{how} {llvm_type(out)} @{name}({told})", out)
 
-    def intrinsic(self, name: str, *args: Register) -> Register:
+    def intrinsic(self, name: str, *args: Register, flags: str = "") -> Register:
         """Call one of LLVM's own functions of numbers of one type."""
         dtype = args[0].dtype
         kind = {"float": "f32", "double": "f64"}.get(llvm_type(dtype), llvm_type(dtype))
-        return self.call(f"llvm.{name}.{kind}", *args)
+        return self.call(f"llvm.{name}.{kind}", *args, flags=flags)
 
     # --- memory ---------------------------------------------------------------------------------
 
