@@ -19,7 +19,7 @@ from chainrule.plan.record import record
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
-from chainrule.plan.native import blocked
+from chainrule.plan.native import blocked, executor
 from chainrule.plan.native.blocked import Blocked, block_size, deal, together
 from chainrule.plan.native.executor import Native
 
@@ -321,6 +321,21 @@ def test_many_rows_take_less_memory(folder):
     assert isinstance(ours, Blocked)
     assert not ours.foreign
     assert ours.bytes < Native(program, folder).bytes
+
+
+def test_the_gradient_of_a_block_calls_for_the_rows_of_the_next(folder, monkeypatch):
+    texts = []
+    compiled = executor.compile_text
+    monkeypatch.setattr(
+        executor, "compile_text", lambda text, *more: (texts.append(text), compiled(text, *more))[1]
+    )
+    x, g = draw(ROWS, 32), draw(ROWS, 5)
+    program = recorded(lambda x: ops.matmul(ops.transpose(ops.mul(g, 2)), x), [x])
+    block = cut(program, smallest=0).block(20)
+    Native(block, folder)
+    block.notes.clear()
+    Native(block, folder)
+    assert ["@llvm.prefetch" in text for text in texts] == [True, False]
 
 
 @pytest.fixture

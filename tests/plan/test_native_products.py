@@ -111,6 +111,23 @@ def test_products_of_many_sizes_are_numpys(dtype, seed):
 
 
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+def test_what_comes_after_b_is_called_for_and_changes_nothing(dtype):
+    a, b = factors(7, 83, 30, dtype)
+    plain = described(a, b)
+    tile = Tile("outer", 4, 32, 32, 16)
+    on = replace(plain, goes_on=True)
+    far = replace(on, m=1000)  # by so many tiles it would be called for again and again
+    texts = [write(Writer(), p, tile, "product").text for p in (plain, on, far)]
+    assert ["@llvm.prefetch" in text for text in texts] == [False, True, False]
+    run, results = compiled([(plain, tile), (on, tile)]), []
+    for i in range(2):
+        results.append(blank(7, 83, dtype))
+        run(i, a, b, results[-1])
+    assert_is_product(results[1], a, b)
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 @pytest.mark.parametrize("layout_b", LAYOUTS)
 @pytest.mark.parametrize("layout_a", LAYOUTS)
 def test_products_of_any_layout_are_numpys(layout_a, layout_b, dtype):

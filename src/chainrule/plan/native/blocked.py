@@ -30,8 +30,9 @@ from chainrule.plan.program import Program, Value
 
 __all__ = ["Blocked", "executor"]
 
-# Bytes of an input that is worth being cut, of the rows of a block, and of all totals together.
-LARGE, NEAR, MOST = 2**24, 2**20, 2**19
+# Bytes of an input that is worth being cut, of the rows of a block, which share a cache with those
+# of the next, and of all totals together.
+LARGE, NEAR, MOST = 2**24, 2**19, 2**19
 SHARES = 16
 FEWEST = 16  # rows of a block
 

@@ -162,12 +162,9 @@ class Epilogue:
         access = self._access(w, memory)
         row, column, columns = (Register(n, INDEX, w) for n in ("%row", "%column", "%columns"))
         access.index[0] = row
-        w.declared["llvm.prefetch.p0"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
 
         def call(view: View, c: Register) -> None:
-            changed = int(view.base in access.kept)
-            where = f"ptr {access.place(view, c)}, i32 {changed}, i32 3, i32 1"
-            w.do(f"call void @llvm.prefetch.p0({where})")
+            w.call_in(access.place(view, c), changed=view.base in access.kept)
 
         for view in dict.fromkeys(self._views(self.rest)):
             if view.base not in access.made and view.strides[0] and view.strides[1] == 1:

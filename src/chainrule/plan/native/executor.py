@@ -92,7 +92,12 @@ class Native:
         self._places = {v: k for k, v in enumerate(in_table, start=TEAM + 1)}
         allocation = allocate([self._step(group) for group in groups])
         self._team = team(threads)
-        module = Module(self._places, allocation.offsets, self._team.count if self._team else 1)
+        module = Module(
+            self._places,
+            allocation.offsets,
+            self._team.count if self._team else 1,
+            program.notes.get("going on", ()),
+        )
         self._offsets = allocation.offsets
         self._checks: list[tuple[Finite, View]] = []
         runs = self._written(groups, module)

@@ -324,6 +324,14 @@ class Writer:
         self.lines.append(f"{end}:")
         self.block = end
 
+    def call_in(self, place: str, level: int = 3, changed: bool = False) -> None:
+        """Call the memory at a place into a cache: the nearest for level 3, the next for 2.
+
+        A place that nobody has is passed over.
+        """
+        self.declared["llvm.prefetch.p0"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
+        self.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 {int(changed)}, i32 {level}, i32 1)")
+
     def leave(self, condition: Register, last: str) -> None:
         """Leave the function by its `last` instruction, a `ret`, where `condition` holds."""
         out, on = self.fresh("leave"), self.fresh("on")

@@ -55,6 +55,10 @@ __all__ = ["AHEAD", "PARAMETERS", "Kernel", "Product", "Tile", "write"]
 
 Form: TypeAlias = Literal["outer", "dot", "packed", "gathered"]
 
+# Tiles down the rows, each of which reads all of B, up to which it pays that all call for what
+# comes after B.
+OFTEN = 4
+
 
 @dataclass(frozen=True)
 class Product:
@@ -69,6 +73,7 @@ class Product:
         c: elements from one row of C to the next, the numbers of a row lying next to one another;
             `None` where only the epilogue wants the result.
         dtype: float32 or float64.
+        goes_on: whether after the last row of B come more, which are wanted next.
     """
 
     m: int
@@ -78,12 +83,13 @@ class Product:
     b: tuple[int, int]
     c: int | None
     dtype: np.dtype[Any]
+    goes_on: bool = False
 
     @property
     def turned(self) -> Product:
         """C^T = B^T A^T, to lie somewhere else."""
         m, n, a, b = self.n, self.m, self.b[::-1], self.a[::-1]
-        return replace(self, m=m, n=n, a=a, b=b, c=None)
+        return replace(self, m=m, n=n, a=a, b=b, c=None, goes_on=False)
 
     def short_rows(self, lanes: int) -> bool:
         """Whether the result is one row so short that a vector holds several rows of B."""
@@ -280,7 +286,8 @@ class Units:
                 return
             right = (self.ordered, self.tile.chunk, 1) if self.ordered else (b, *p.b)
             vectors = cover(self.vector, columns)
-            outer(w, p.k, (a, *p.a), right, c, rows, vectors, self.spare, ahead)
+            beyond = p.goes_on and p.m <= OFTEN * self.tile.rows and not self.ordered
+            outer(w, p.k, (a, *p.a), right, c, rows, vectors, self.spare, ahead, beyond)
             return
 
         def one(at: At, width: int) -> None:

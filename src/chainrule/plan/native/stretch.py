@@ -8,7 +8,7 @@ state and output. A group that cannot be written raises `Unsupported` and leaves
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -104,6 +104,7 @@ class Module:
         places: of inputs, states and outputs in the table.
         offsets: of made values in the arena, in bytes.
         threads: how many may share a large product.
+        going_on: inputs after whose rows in memory those of the next run lie.
 
     Attributes:
         room: bytes of scratch that the groups need.
@@ -113,9 +114,14 @@ class Module:
     """
 
     def __init__(
-        self, places: Mapping[Value, int], offsets: Mapping[Value, int], threads: int = 1
+        self,
+        places: Mapping[Value, int],
+        offsets: Mapping[Value, int],
+        threads: int = 1,
+        going_on: Collection[Value] = (),
     ) -> None:
         self.places, self.offsets, self.threads = places, offsets, threads
+        self.going_on = going_on
         self.room = 0
         self.shared = False
         self.functions: list[str] = []
@@ -212,6 +218,7 @@ class Module:
         c = memory.pointer(out) if out in near.outputs or large else "null"
         if epilogue and not large:
             product = replace(product, c=None)  # the epilogue puts it down
+        product = replace(product, goes_on=self._goes_on(factors.b))
         a, b = factors.pointers(w, memory)
         depth = deep(product)
         if depth and epilogue is None:
@@ -223,6 +230,11 @@ class Module:
         if rest:
             emit(w, rest, memory)
 
+    def _goes_on(self, b: View) -> bool:
+        """Whether a factor's rows lie in order and go on after the last of them."""
+        in_rows = b.strides[1] == 1 and b.strides[0] == b.shape[1]
+        return b.base in self.going_on and in_rows and b.offset == 0
+
     def _in_slices(
         self, w: Writer, memory: GroupMemory, p: Product, depth: int, pointers: tuple[str, str, str]
     ) -> None:
@@ -233,7 +245,7 @@ class Module:
             w.store(zeros, w.at(c, p.dtype, i))
 
         def add(size: int, start: Number) -> None:
-            product = replace(p, k=size, c=None)
+            product = replace(p, k=size, c=None, goes_on=True)
             adding = self._writer()
             add_piece(adding, p)
             after = self._add(adding.function(self._name("adding"), PARAMETERS), inline=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.plan.native.ir import Register, Writer
 from chainrule.plan.native.vectors import At, Vector, value, when
+from chainrule.plan.passes.memory import ALIGNMENT
 
 __all__ = [
     "Columns",
@@ -71,6 +72,7 @@ def outer(
     columns: Columns,
     spare: bool = False,
     ahead: Callable[[Register], None] | None = None,
+    beyond: bool = False,
 ) -> None:
     """Write a tile with vectors along the rows of C: c[r, :] = sum over t of a[r, t] b[t, :].
 
@@ -85,14 +87,18 @@ def outer(
         spare: whether there is room in C for the lanes that do not count.
         ahead: writes the call to memory for what a row will be met with when the sums are there;
             the rows take turns, so that the calls do not come all at once.
+        beyond: whether to call the rows of B that come after these into the cache meanwhile.
     """
     dtype, many = columns[0][1].dtype, strands(k, rows * len(columns))
     places = [(r, p) for r in range(rows) for p in range(len(columns))]
     sums = [{(r, p): columns[p][1].zeros(w) for r, p in places} for _ in range(many)]
+    width = columns[-1][0] + columns[-1][1].live
 
     def turn(t: At, into: dict[tuple[int, int], str]) -> None:
         row, column = w.at(b[0], dtype, t * b[1]), w.at(a[0], dtype, t * a[2])
         loaded = [v.collect(w, w.at(row, dtype, first * b[2]), b[2]) for first, v in columns]
+        for first in range(0, width if beyond else 0, ALIGNMENT // dtype.itemsize):
+            w.call_in(w.at(row, dtype, k * b[1] + first), level=2)
         for r in range(rows):
             here = w.at(column, dtype, r * a[1])
             for p, (_, v) in enumerate(columns):

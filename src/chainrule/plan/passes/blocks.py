@@ -65,7 +65,8 @@ class Cut:
         """Return the program of `size` rows.
 
         Its inputs are, in this order: the rows of what is sliced, what is shared, the totals, to
-        which it adds, and the rows of the results, which it writes. It has no outputs.
+        which it adds, and the rows of the results, which it writes. It has no outputs. Its note
+        "going on" is what is sliced, after whose rows in memory those of the next block lie.
         """
         return _Block(self, size).program()
 
@@ -207,7 +208,9 @@ class _Block:
         for value, target in targets.items():
             instructions.append(Instruction(ops.assign, (target, self.value(value)), {}, target))
         used = dict.fromkeys(v for i in instructions for v in i.values if v.origin == "state")
-        return Program([*inputs, *totals.values(), *targets.values()], [*used], instructions, [])
+        given = [*inputs, *totals.values(), *targets.values()]
+        notes = {"going on": inputs[: len(whole.sliced)]}
+        return Program(given, [*used], instructions, [], notes)
 
     def value(self, value: Value) -> Value:
         """What stands for a value of the whole."""
