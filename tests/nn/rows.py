@@ -8,6 +8,7 @@ row here fails `test_nn_complete.py`.
 
 from __future__ import annotations
 
+import operator
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,6 +98,8 @@ class Row:
         note: what is special, where the call does not show it.
         slack: how many times the usual rounding is allowed.
         slopes: whether the gradients are compared too.
+        fixed: the places of inputs by which nothing is differentiated.
+        call: how the module is called with its inputs.
     """
 
     kind: str
@@ -106,6 +109,8 @@ class Row:
     note: str = ""
     slack: float = 1
     slopes: bool = True
+    fixed: Sequence[int] = ()
+    call: Callable[..., Any] = operator.call
 
     def __str__(self) -> str:
         words = [repr(a) for a in self.args]
@@ -139,7 +144,14 @@ def loss(
     kind: str, *, x: Draw, target: Draw, note: str = "", slopes: bool = True, **options: Any
 ) -> Row:
     """A loss of x against a target."""
-    return Row(kind, (), options, (x, target), note, slopes=slopes)
+    return Row(kind, (), options, (x, target), note, slopes=slopes, fixed=(1,))
+
+
+def loss_of(
+    kind: str, *inputs: Draw, fixed: Sequence[int] = (), note: str = "", **options: Any
+) -> Row:
+    """A loss of several inputs."""
+    return Row(kind, (), options, inputs, note, fixed=fixed)
 
 
 # --- layers -------------------------------------------------------------------------------------
@@ -232,35 +244,65 @@ LAYERS = [
 # At 0, at both sides of Softplus' threshold, where an exponential overflows, and in between.
 POINTS = given(-1000.0, -30.0, -1.5, -1e-3, -0.0, 0.0, 1e-3, 0.5, 2.0, 20.0, 20.1, 1000.0)
 
-ACTIVATIONS = [
-    layer(kind, *args, x=x, note=note)
-    for kind, *args in [
-        ("ReLU",),
-        ("LeakyReLU",),
-        ("LeakyReLU", 0.3),
-        ("ELU",),
-        ("ELU", 0.5),
-        ("GELU",),
-        ("GELU", "tanh"),
-        ("SiLU",),
-        ("Sigmoid",),
-        ("Tanh",),
-        ("Softplus",),
-        ("Softplus", 2.0, 3.0),
-        ("Softmax", -1),
-        ("LogSoftmax", -1),
+ACTIVATIONS = (
+    [
+        layer(kind, *args, x=x, note=note)
+        for kind, *args in [
+            ("ReLU",),
+            ("LeakyReLU",),
+            ("LeakyReLU", 0.3),
+            ("ELU",),
+            ("ELU", 0.5),
+            ("GELU",),
+            ("GELU", "tanh"),
+            ("SiLU",),
+            ("Sigmoid",),
+            ("Tanh",),
+            ("Softplus",),
+            ("Softplus", 2.0, 3.0),
+            ("Softmax", -1),
+            ("LogSoftmax", -1),
+            ("Softmin", -1),
+            ("ReLU6",),
+            ("CELU",),
+            ("CELU", 0.5),
+            ("SELU",),
+            ("Mish",),
+            ("LogSigmoid",),
+            ("Hardswish",),
+            ("Hardtanh",),
+            ("Hardtanh", -0.5, 1.5),
+            ("Hardshrink",),
+            ("Hardshrink", 1.5),
+            ("Softshrink",),
+            ("Softshrink", 0.25),
+            ("Softsign",),
+            ("Tanhshrink",),
+            ("Threshold", 0.25, -3.0),
+        ]
+        for x, note in [(normal(3, 4, scale=2), ""), (POINTS, "at points")]
     ]
-    for x, note in [(normal(3, 4, scale=2), ""), (POINTS, "at points")]
-] + [
-    layer(kind, dim=dim, x=x, note=note)
-    for kind in ("Softmax", "LogSoftmax")
-    for dim, x, note in [
-        (0, normal(3, 4), ""),
-        (1, normal(2, 3, 4, 2), ""),
-        (-2, normal(2, 3, 4), ""),
-        (1, extreme(6, 4), "of extremes"),
+    + [
+        layer(kind, dim=dim, x=x, note=note)
+        for kind in ("Softmax", "LogSoftmax", "Softmin")
+        for dim, x, note in [
+            (0, normal(3, 4), ""),
+            (1, normal(2, 3, 4, 2), ""),
+            (-2, normal(2, 3, 4), ""),
+            (1, extreme(6, 4), "of extremes"),
+        ]
     ]
-]
+    + [
+        # PyTorch's sixth has single precision only, also among doubles.
+        layer("Hardsigmoid", x=normal(3, 4, scale=3), slack=1e7),
+        layer("GLU", x=normal(3, 4)),
+        layer("GLU", 1, x=normal(3, 4, 2)),
+        layer("PReLU", x=normal(3, 4)),
+        layer("PReLU", 4, 0.1, x=normal(3, 4, 2)),
+        layer("Softmax2d", x=IMAGES),
+        layer("Softmax2d", x=normal(4, 3, 2), note="one image"),
+    ]
+)
 
 
 # --- losses -------------------------------------------------------------------------------------
@@ -426,7 +468,69 @@ OF_PROBABILITIES = [
     ),
 ]
 
-LOSSES = OF_NUMBERS + OF_CLASSES + OF_SIGNS + OF_PROBABILITIES
+VECTORS, VECTOR = normal(5, 3), normal(3)
+COUNTS, VARIANCES = between(0.2, 4.0, 5, 3), between(0.3, 2.0, 5, 3)
+SETS = given([2, 0, -1, 1], [-1, 2, 2, 2], [0, 1, 2, 3])
+TRUTHS = given([1.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0])
+
+OF_SETS = [
+    loss("MultiLabelMarginLoss", x=normal(3, 4), target=SETS),
+    loss("MultiLabelMarginLoss", x=normal(4), target=given(1, 3, -1, 0), note="without a batch"),
+    loss("MultiLabelSoftMarginLoss", x=normal(3, 4), target=TRUTHS),
+    loss("MultiLabelSoftMarginLoss", x=normal(3, 4), target=TRUTHS, weight=CLASS_WEIGHTS),
+]
+
+OF_PAIRS = [
+    loss_of("MarginRankingLoss", normal(5), normal(5), signs(5), fixed=(2,)),
+    loss_of("MarginRankingLoss", normal(5), normal(5), signs(5), fixed=(2,), margin=0.5),
+    loss_of("CosineEmbeddingLoss", VECTORS, VECTORS, signs(5), fixed=(2,)),
+    loss_of("CosineEmbeddingLoss", VECTORS, VECTORS, signs(5), fixed=(2,), margin=-0.5),
+    loss_of("TripletMarginLoss", VECTORS, VECTORS, VECTORS),
+    loss_of("TripletMarginLoss", VECTOR, VECTOR, VECTOR, note="without a batch"),
+    loss_of("TripletMarginLoss", VECTORS, VECTORS, VECTORS, margin=0.3, p=3.0, swap=True),
+    loss_of("TripletMarginWithDistanceLoss", VECTORS, VECTORS, VECTORS, margin=0.3, swap=True),
+]
+
+OF_LIKELIHOODS = [
+    loss("PoissonNLLLoss", x=normal(5, 3), target=COUNTS),
+    loss("PoissonNLLLoss", x=normal(5, 3), target=COUNTS, full=True),
+    loss("PoissonNLLLoss", x=COUNTS, target=COUNTS, log_input=False, eps=0.1),
+    loss_of("GaussianNLLLoss", VECTORS, VECTORS, VARIANCES),
+    loss_of("GaussianNLLLoss", VECTORS, VECTORS, VARIANCES, full=True, eps=1.0),
+    loss_of("GaussianNLLLoss", VECTORS, VECTORS, between(0.3, 2.0, 5, 1), note="one a row"),
+]
+
+
+def behind_softmax(module: Any, x: Any, *rest: Any) -> Any:
+    """The loss of log_softmax(x): the slopes by the logarithms alone are not PyTorch's."""
+    return module(x.log_softmax(2), *rest)
+
+
+TARGETS = given([1, 1, 2], [2, 0, 0], [3, 2, 1])
+LENGTHS, SIZES = given(7, 5, 7), given(3, 1, 3)
+
+OF_SEQUENCES = [
+    Row("CTCLoss", (), options, (normal(7, 3, 4), targets, LENGTHS, SIZES), note, slack=10,
+        call=behind_softmax)
+    for options, targets, note in [
+        ({}, TARGETS, ""),
+        ({"zero_infinity": True}, TARGETS, ""),
+        ({"blank": 3}, given([1, 1, 2], [2, 0, 0], [0, 2, 1]), ""),
+        ({}, given(1, 1, 2, 2, 3, 2, 1), "one after another"),
+    ]
+]  # fmt: skip
+
+LOSSES = [
+    *OF_NUMBERS,
+    *OF_CLASSES,
+    *OF_SIGNS,
+    *OF_PROBABILITIES,
+    *OF_SETS,
+    *OF_PAIRS,
+    *OF_LIKELIHOODS,
+    *OF_SEQUENCES,
+    loss("NLLLoss2d", x=logs(distribution(2, 4, 3, 5)), target=LABEL_MAPS),
+]
 
 
 def reductions(row: Row) -> Sequence[str]:

@@ -6,16 +6,27 @@ import pytest
 
 from chainrule import nn
 from nn.rows import ACTIVATIONS, LAYERS, LOSSES
+from nn.rows_sequences import SEQUENCES
 
-TRIED = {row.kind for row in [*LAYERS, *ACTIVATIONS, *LOSSES]}
+ROWS = [*LAYERS, *ACTIVATIONS, *LOSSES, *SEQUENCES]
+TRIED = {row.kind for row in ROWS}
 
 # What is no layer or loss with a counterpart in PyTorch, and the file that tries it.
 ELSEWHERE = {
+    "Buffer": "test_nn_hooks.py",
     "Module": "test_nn_module.py",
+    "ModuleDict": "test_nn_containers.py",
     "ModuleList": "test_nn_module.py",
     "Normalize": "test_nn_layers.py",
     "Parameter": "test_nn_module.py",
+    "ParameterDict": "test_nn_containers.py",
+    "ParameterList": "test_nn_containers.py",
+    "RNNBase": "test_nn_sequences.py",
+    "RNNCellBase": "test_nn_sequences.py",
+    "RReLU": "test_nn_functional.py",
     "Sequential": "test_nn_module.py",
+    "TransformerDecoder": "test_nn_sequences.py",
+    "TransformerEncoder": "test_nn_sequences.py",
     "functional": "test_nn_functional.py",
     "init": "test_nn_init.py",
     "utils": "test_nn_utils.py",
@@ -34,27 +45,12 @@ def test_rows_are_of_things_that_exist():
 
 
 def test_rows_differ():
-    names = [str(row) for row in [*LAYERS, *ACTIVATIONS, *LOSSES]]
+    names = [str(row) for row in ROWS]
     assert sorted(set(names)) == sorted(names)
 
 
-# Of PyTorch's that do not change numbers here, and those that are not offered.
-NOT_OURS = {
-    "device",  # there is only one
-    "dtype",  # .double() afterwards
-    "size_average",  # PyTorch's former words for reduction
-    "reduce",
-    "padding_mode",
-    "ceil_mode",
-    "divisor_override",
-    "return_indices",
-    "max_norm",
-    "norm_type",
-    "scale_grad_by_freq",
-    "sparse",
-    "_weight",
-    "_freeze",
-}
+# What layers that are not whole yet leave out, at the end of PyTorch's arguments.
+LEFT_OUT = {"device", "dtype", "padding_mode", "ceil_mode", "divisor_override", "return_indices"}
 
 
 @pytest.mark.parametrize("name", sorted(TRIED))
@@ -63,21 +59,14 @@ def test_arguments_are_named_ordered_and_preset_as_in_pytorch(name, torch):
     theirs = inspect.signature(getattr(torch.nn, name)).parameters
     if "args" in theirs:  # PyTorch takes whatever comes
         return
+    own = {"generator", "_freeze"} - set(theirs)
     for parameter in ours.values():
-        if parameter.name == "generator":
+        if parameter.name in own:
             assert parameter.kind is parameter.KEYWORD_ONLY
-            continue
-        default = theirs[parameter.name].default
-        if name in ("Softmax", "LogSoftmax"):
-            default = -1  # PyTorch guesses, and warns
-        assert parameter.default == default, parameter.name
+        elif not callable(parameter.default):  # each library's own relu
+            assert parameter.default == theirs[parameter.name].default, parameter.name
     by_place = [p.name for p in ours.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-    # In PyTorch's order; what is left out there would have come by keyword, or is of old.
-    wanted = [p for p in theirs if p not in NOT_OURS]
+    wanted = [p.name for p in theirs.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert by_place == wanted[: len(by_place)]
-    missing = set(wanted) - set(ours)
-    assert missing <= ({"bias"} if "BatchNorm" in name else set())
-    # Nothing stands in the place of something else of PyTorch's that is not of old.
-    for place, p in enumerate(by_place):
-        ahead = [q for q in list(theirs)[: list(theirs).index(p)] if q in NOT_OURS]
-        assert set(ahead) <= {"size_average", "reduce"}, (place, p)
+    missing = set(theirs) - set(ours)
+    assert missing <= (LEFT_OUT | ({"bias"} if "BatchNorm" in name else set()))

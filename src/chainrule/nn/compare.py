@@ -82,7 +82,8 @@ def _offered(loss: Loss, arguments: str) -> Loss:
         words = given.pop("size_average", None), given.pop("reduce", None)
         if words != (None, None):
             given["reduction"] = reduction_of(*words)
-        return loss(*(given.pop(name) for name in names[:taken]), **given)
+        compared = [given.pop(name) for name in names[:taken]]
+        return loss(*compared, **given)
 
     function.__name__ = function.__qualname__ = loss.__name__
     function.__doc__ = loss.__doc__

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeAlias
 
 from chainrule import ops
-from chainrule.autograd import Tensor, is_grad_enabled
+from chainrule.autograd import Tensor, is_grad_enabled, zeros_like
 from chainrule.errors import OptionError
 
 __all__ = ["KINDS", "Handle", "Hook", "called"]
@@ -104,14 +104,14 @@ class _WayBack:
     def __init__(self, module: Any, hooks: Hooks) -> None:
         self.module = module
         self.hooks = hooks
-        self.count = 0  # of tensors that go in
+        self.inputs: list[Tensor] = []  # the numbers of all tensors that go in
         self.wanting: list[int] = []  # those of them that need a gradient
         self.outputs: tuple[Any, ...] = ()  # the gradients of what comes out
 
     def into(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments, those that need a gradient having passed through one node."""
         places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
-        self.count = len(places)
+        self.inputs = [args[i].detach() for i in places]
         needing = [i for i in places if args[i].requires_grad and is_grad_enabled()]
         self.wanting = [places.index(i) for i in needing]
         return _replaced(args, needing, self._at_inputs)
@@ -138,11 +138,12 @@ class _WayBack:
         self.outputs = outputs
         if not self.wanting:
             for hook in list(self.hooks["after_back"].values()):
-                hook(self.module, (None,) * self.count, outputs)
+                hook(self.module, (None,) * len(self.inputs), outputs)
         return [outputs[i] for i in self.places]
 
     def _at_inputs(self, gradients: Sequence[Any]) -> Sequence[Any]:
-        found: list[Any] = [None] * self.count
+        # As in PyTorch, beside those that need a gradient the others have one of zeros.
+        found: list[Any] = [zeros_like(x) for x in self.inputs]
         for i, g in zip(self.wanting, gradients):
             found[i] = g
         inputs = tuple(found)

@@ -437,7 +437,7 @@ def gru_steps(parts: Array, sizes: Sizes, hidden: int) -> Array:
 
 def _last(rows: Value, sizes: Sizes) -> Value:
     """The row of each sequence at its own last step."""
-    ends = []
+    ends = [] if sizes[0] else [rows]  # of no sequences there are no rows
     later = 0  # how many sequences go on
     for start, n in zip(reversed(_starts(sizes)), reversed(sizes)):
         if n > later:
