@@ -364,6 +364,17 @@ def test_a_batch_that_is_no_argument_is_refused():
         taken_often(again)
 
 
+def test_a_list_that_the_step_makes_longer_is_refused():
+    world = World()
+
+    def step(x):
+        world.kept.append("called")
+        return square(world, x)
+
+    with pytest.raises(CaptureError, match=r"what is in world\.kept is another in every run"):
+        taken_often(compiled(step))
+
+
 def test_a_count_kept_by_the_step_is_refused():
     count = 0
 
@@ -651,6 +662,77 @@ def test_names_that_stand_for_something_else(monkeypatch):
             monkeypatch.setitem(globals(), "FACTOR", 5.0)
         assert_same(quick(X), step(X))
     assert quick.program is not None
+
+
+def switch_flag(world):
+    world.calls = 1
+
+
+def change_option(world):
+    OPTIONS["scale"] = 3.0
+
+
+def lengthen_list(world):
+    world.kept.append("called")
+
+
+def exchange_optimizer(world):
+    world.optimizer = optim.SGD([world.w], lr=0.3)
+
+
+def exchange_tensor(world):
+    world.held = cr.ones(2)
+
+
+def hook_gradient(world):
+    world.w.register_hook(lambda g: g * 3)
+
+
+def set_rate(world):
+    world.optimizer.param_groups[0]["lr"] = 0.3
+
+
+def step_schedule(world):
+    world.schedule.step()
+
+
+def freeze_and_thaw(world):
+    world.held.requires_grad_(not world.held.requires_grad)
+
+
+OPTIONS = {"scale": 1.0}
+CHANGES = [switch_flag, change_option, lengthen_list, exchange_optimizer, exchange_tensor]
+CHANGES += [hook_gradient, set_rate, step_schedule, freeze_and_thaw]
+
+
+def scaled(y):
+    return y * OPTIONS["scale"]
+
+
+def step_of(world):
+    def step(x):
+        y = scaled(x @ world.w) + (x @ world.held).sum()
+        return world.learn(y.square().mean() * (2.0 if world.calls else 1.0) + len(world.kept))
+
+    return step
+
+
+@RIGHT
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_what_a_person_changes_between_steps(change, monkeypatch):
+    """Found under a name that the step, or a function of the person's own called by it, reads."""
+    found = []
+    for quickly in (False, True):
+        monkeypatch.setitem(OPTIONS, "scale", 1.0)
+        world = World()
+        quick = compiled(step_of(world)) if quickly else step_of(world)
+        losses = []
+        for i in range(16):
+            losses.append(quick(X).item())
+            if i in (6, 11):
+                change(world)
+        found.append([*losses, *world.w.detach().tolist()])
+    assert_same(found[1], found[0])
 
 
 @RIGHT

@@ -27,7 +27,7 @@ from chainrule.autograd.tape import (
 )
 from chainrule.backend.dtypes import DType, as_dtype, get_default_dtype
 from chainrule.errors import GradientError, OptionError, ShapeError
-from chainrule.ops.core import LISTENERS, constant, peek, tell
+from chainrule.ops.core import LISTENERS, SETTINGS, constant, peek, tell
 
 __all__ = ["Size", "Tensor", "as_tensor", "from_numpy", "tensor"]
 
@@ -108,6 +108,7 @@ class Hold:
         """Take the hook away."""
         if self._hook in self._hooks:
             self._hooks.remove(self._hook)
+            SETTINGS.changes += 1
 
 
 class Tensor(Methods, Traced):
@@ -440,6 +441,7 @@ class Tensor(Methods, Traced):
         if holder.hooks is None:
             holder.hooks = []
         holder.hooks.append(hook)
+        SETTINGS.changes += self.node is None
         return Hold(holder.hooks, hook)
 
     def retain_grad(self) -> None:

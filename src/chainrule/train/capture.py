@@ -157,6 +157,8 @@ class Surroundings:
             for name, value in vars(module).items():
                 yield f"{name} of {kind}", _settled(value)
             yield f"training of {kind}", module.training
+        for t in self.tensors:
+            yield "a hook on a gradient", tuple(map(id, t.hooks or ()))
         for optimizer in self._optimizers.values():
             kind = type(optimizer).__name__
             for group in optimizer.param_groups:
