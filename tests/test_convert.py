@@ -198,7 +198,7 @@ def every_kind():
         nn.Sigmoid(),
         nn.Linear(5, 3, generator=g),
         nn.ReLU(),
-        nn.Softmax(),
+        nn.Softmax(-1),
     )
 
 

@@ -12,7 +12,7 @@ import chainrule
 from chainrule import nn
 from chainrule.autograd import from_numpy
 from chainrule.errors import ChainruleError, DataError
-from chainrule.io import load, load_model, save, save_model
+from chainrule.io import architecture, load, load_model, save, save_model
 from chainrule.io.architecture import build, describe
 from chainrule.train import fit, predict
 
@@ -34,6 +34,13 @@ class Row:
 
     def made(self):
         return getattr(nn, self.kind)(*self.arguments, **self.named)
+
+
+class Several(tuple):
+    """The inputs of a layer that takes more than one."""
+
+    def __new__(cls, *inputs):
+        return super().__new__(cls, inputs)
 
 
 IMAGES = numbers(2, 4, 9, 8)
@@ -79,7 +86,29 @@ LAYERS = [
     Row("Softmax", dim=0),
     Row("Softmax"),
     Row("LogSoftmax", 1),
-]
+    Row("Softmin", 1),
+    Row("Softmax2d", x=IMAGES),
+    Row("GLU", 0),
+    Row("PReLU", 3, 0.5),
+    Row("RReLU", 0.1, 0.3),
+    Row("Threshold", 0.1, -2.0),
+    Row("Hardtanh", -0.5, 0.5),
+    Row("Hardtanh", max_value=2.0),
+    *(Row(kind) for kind in ("ReLU6", "SELU", "Mish", "LogSigmoid", "Hardsigmoid", "Hardswish")),
+    *(Row(kind) for kind in ("CELU", "Softsign", "Tanhshrink", "Hardshrink", "Softshrink")),
+    Row("Embedding", 5, 3, max_norm=1.0, norm_type=1.0, x=from_numpy(np.array([3, 4]))),
+    Row("EmbeddingBag", 5, 3, mode="sum", padding_idx=1, x=from_numpy(np.array([[3, 1]]))),
+    Row("RNN", 3, 4, nonlinearity="relu"),
+    Row("LSTM", 3, 4, 2, bias=False, bidirectional=True, proj_size=2),
+    Row("GRU", 3, 4, batch_first=True),
+    *(Row(kind, 3, 4) for kind in ("RNNCell", "LSTMCell", "GRUCell")),
+    Row("Bilinear", 3, 3, 2, x=Several(numbers(4, 3), numbers(4, 3))),
+    Row("CosineSimilarity", x=Several(numbers(4, 3), numbers(4, 3))),
+    Row("PairwiseDistance", 1.0, x=Several(numbers(4, 3), numbers(4, 3))),
+    Row("MultiheadAttention", 4, 2, x=Several(*[numbers(5, 2, 4)] * 3)),
+    Row("MultiheadAttention", 4, 2, kdim=4, vdim=3, bias=False, add_bias_kv=True,
+        x=Several(numbers(5, 2, 4), numbers(6, 2, 4), numbers(6, 2, 3))),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -95,9 +124,15 @@ def there_and_back(tmp_path):
 
 def same(one, other, x):
     """Whether two modules give the same bits, in use."""
-    expected, found = one.eval()(x), other(x)
-    assert expected.dtype == found.dtype
-    np.testing.assert_array_equal(expected.detach(), found.detach())
+    xs = x if isinstance(x, Several) else (x,)
+    for expected, found in zip(tensors(one.eval()(*xs)), tensors(other(*xs)), strict=True):
+        assert expected.dtype == found.dtype
+        np.testing.assert_array_equal(expected.detach(), found.detach())
+
+
+def tensors(y):
+    """All tensors in nested tuples."""
+    return [t for part in y for t in tensors(part)] if isinstance(y, tuple) else [y]
 
 
 @pytest.mark.parametrize("row", LAYERS, ids=repr)
@@ -115,10 +150,11 @@ def test_layers(row, there_and_back):
 
 def test_there_is_a_row_for_every_layer():
     """One that is added to nn is added here: layers keep their arguments as attributes."""
-    apart = {"Module", "ModuleList", "Sequential", "ModuleDict", "Parameter"}
-    files = {"functional", "init", "utils"}
-    layers = {name for name in nn.__all__ if "Loss" not in name} - apart - files
-    assert layers == {row.kind for row in LAYERS}
+    assert set(architecture._LAYERS) == {row.kind for row in LAYERS}
+    # Those that hold modules or functions, and what is no layer.
+    others = {name for name in nn.__all__ if "Loss" not in name} - set(architecture._LAYERS)
+    rest = {name for name in others if not name.startswith(("Transformer", "Module", "Parameter"))}
+    assert rest == {"Buffer", "RNNBase", "RNNCellBase", "Sequential", "functional", "init", "utils"}
 
 
 def test_defaults_may_be_left_out():

@@ -194,7 +194,7 @@ _MODULE_OF: dict[type[layers.Function], Callable[[Any], nn.Module]] = {
     layers.Tanh: lambda f: nn.Tanh(),
     layers.ReLU: lambda f: nn.ReLU(),
     layers.LeakyReLU: lambda f: nn.LeakyReLU(f.negative_slope),
-    layers.Softmax: lambda f: nn.Softmax(),
+    layers.Softmax: lambda f: nn.Softmax(-1),
 }
 
 

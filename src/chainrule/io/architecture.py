@@ -85,6 +85,8 @@ def _is_plain(hint: Any) -> bool:
     return all(v is ... or _is_plain(v) for v in inner) if inner else plain
 
 
+# Containers and bases, which are no layers by themselves.
+_APART = {"ModuleDict", "ParameterDict", "ParameterList", "RNNBase", "RNNCellBase"}
 # Those whose arguments are numbers, words and the like; others hold modules or functions.
 _LAYERS: dict[str, type[nn.Module]] = {
     name: value
@@ -93,7 +95,7 @@ _LAYERS: dict[str, type[nn.Module]] = {
     and isinstance(value, type)
     and issubclass(value, nn.Module)
     and value is not nn.Module
-    and name not in _ROWS
+    and name not in {*_ROWS, *_APART}
     and "Loss" not in name
     and all(map(_is_plain, _hints(value).values()))
 }

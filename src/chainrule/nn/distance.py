@@ -41,7 +41,7 @@ class PairwiseDistance(Module):
     """
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
-        self.norm = p
+        self.p = self.norm = p  # PyTorch's name for it is the second
         self.eps = eps
         self.keepdim = keepdim
 

@@ -5,6 +5,7 @@ The formulas and their sources are in `chainrule.init`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,19 @@ from chainrule.autograd import Generator, Tensor, no_grad
 from chainrule.autograd.generator import state_of
 from chainrule.errors import ShapeError
 from chainrule.init import calculate_gain
-from chainrule.ops import assign
+from chainrule.ops import assign, random_uniform
 
 __all__ = [
     "calculate_gain",
     "constant_",
+    "dirac_",
     "eye_",
     "kaiming_normal_",
     "kaiming_uniform_",
     "normal_",
     "ones_",
     "orthogonal_",
+    "sparse_",
     "trunc_normal_",
     "uniform_",
     "xavier_normal_",
@@ -96,6 +99,56 @@ def eye_(tensor: Tensor) -> Tensor:
     if tensor.ndim != 2:
         raise ShapeError(f"eye_ fills a matrix, got shape {tuple(tensor.shape)}")
     return _filled(tensor, np.eye(*tensor.shape))
+
+
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    """Fill a matrix with N(0, std^2), but in each column the share `sparsity` with 0.
+
+    J. Martens, "Deep learning via Hessian-free optimization", ICML 2010.
+
+    Raises:
+        ShapeError: not a matrix.
+    """
+    if tensor.ndim != 2:
+        raise ShapeError(f"sparse_ fills a matrix, got shape {tuple(tensor.shape)}")
+    rows, columns = tensor.shape
+    state = state_of(generator)
+    drawn = np.array(init.normal(state, (rows, columns), 0.0, std, tensor.dtype))
+    order = np.argsort(random_uniform(state, shape=(rows, columns), dtype=np.float64), axis=0)
+    np.put_along_axis(drawn, order[: math.ceil(sparsity * rows)], 0, axis=0)
+    return _filled(tensor, drawn)
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Make a convolution's weight pass its input channels on, as many as there are outputs.
+
+    Args:
+        tensor: (out, in, size), with two sizes for images or three for volumes.
+        groups: of the convolution; each passes on its own.
+
+    Raises:
+        ShapeError: no such weight, or outputs that `groups` does not divide.
+
+    Examples:
+        >>> from chainrule.autograd import ones
+        >>> dirac_(ones(2, 1, 3)).tolist()
+        [[[0.0, 1.0, 0.0]], [[0.0, 0.0, 0.0]]]
+    """
+    shape = tuple(tensor.shape)
+    if not 3 <= len(shape) <= 5 or shape[0] % groups:
+        raise ShapeError(
+            f"dirac_ fills a weight (out, in, size, ...) with outputs in {groups} groups, got "
+            f"shape {shape}"
+        )
+    each = shape[0] // groups
+    filled = np.zeros(shape)
+    centre = tuple(n // 2 for n in shape[2:])
+    for group in range(groups):
+        for d in range(min(each, shape[1])):
+            filled[(group * each + d, d, *centre)] = 1
+    return _filled(tensor, filled)
 
 
 def xavier_uniform_(
