@@ -365,10 +365,10 @@ def isclose(
 # --- logarithms and their like ------------------------------------------------------------------
 
 
-def _times_log(x: Value, y: Value, logarithm: Value) -> Value:
-    # 0 at x = 0 whatever the logarithm, unless y is NaN; the slope by x there is 0 for y <= 0.
-    at_zero = logical_and(eq(x, 0), le(y, 0))
-    return where(at_zero, 0.0, mul(x, logarithm(where(at_zero, 1.0, y))))
+def times_log(x: Value, y: Value, logarithm: Value, pole: float = 0) -> Value:
+    """x times the logarithm of y, which is minus infinity at `pole`: 0 where x is, up to there."""
+    lost = logical_and(eq(x, 0), le(y, pole))
+    return where(lost, 0.0, mul(x, logarithm(where(lost, 1.0, y))))
 
 
 @composite
@@ -379,7 +379,7 @@ def xlogy(x: Value, y: Value) -> Value:
         >>> xlogy(np.array([0.0, 2.0]), np.array([0.0, 1.0]))
         array([0., 0.])
     """
-    return _times_log(x, y, log)
+    return times_log(x, y, log)
 
 
 @composite
