@@ -177,7 +177,7 @@ class Surroundings:
         for t, array, wanted in self._glance:
             if t.array is not array or t.needs_grad is not wanted:
                 return False
-        return self._names.same(self.named)
+        return not self.named or self._names.same(self.named)
 
     def replaced(self) -> bool:
         """Whether a tensor has another array, or wants a gradient where it did not."""

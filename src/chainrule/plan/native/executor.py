@@ -122,10 +122,8 @@ class Native:
             The outputs: states and inputs themselves, of everything else the caller's own copy.
         """
         with self._lock:
-            for x, last in zip(inputs, self._last, strict=True):
-                if x is not last:
-                    self._take_inputs(inputs)
-                    break
+            if [*map(id, inputs)] != self._last:
+                self._take_inputs(inputs)
             for step in self._steps:
                 step()
             return tuple([result() for result in self._results])
@@ -263,7 +261,7 @@ class Native:
         self._steps = [self._thunk(run) for run in runs]
         self._results = [self._result(v) for v in self.program.outputs]
         self._lock = threading.Lock()
-        self._last: list[Any] = [None] * len(self.program.inputs)
+        self._last = [0] * len(self.program.inputs)  # the identities of the inputs that are held
 
     def _bind(self) -> None:
         """Fill the table of pointers, but for the inputs."""
@@ -283,11 +281,11 @@ class Native:
         self._table[self._places[value]] = address(array)
 
     def _take_inputs(self, inputs: Sequence[Array]) -> None:
-        for k, (value, x) in enumerate(zip(self.program.inputs, inputs)):
-            if x is not self._last[k]:
+        for k, (value, x) in enumerate(zip(self.program.inputs, inputs, strict=True)):
+            if id(x) != self._last[k]:
                 held = fitting(value, x, value.shape)
                 self._hold(value, held)
-                self._last[k] = x if held is x else None  # a copy has to be made anew each time
+                self._last[k] = id(held)  # where that is a copy, it has to be made anew each time
 
     # --- running --------------------------------------------------------------------------------
 
