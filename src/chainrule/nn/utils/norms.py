@@ -53,6 +53,16 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     return _removed(module, name, ("g", "v"))
 
 
+class _RightFirst(_SpectralNorm):
+    """Power iteration that begins with the right vector, as the former spectral norm does."""
+
+    @no_grad()
+    def _iterate(self, matrix: Any, times: int) -> None:
+        for _ in range(times):
+            ops.assign(self._v, ops.normalize(ops.matmul(self._u, matrix), dim=0, eps=self.eps))
+            ops.assign(self._u, ops.normalize(ops.matmul(matrix, self._v), dim=0, eps=self.eps))
+
+
 def spectral_norm(
     module: Module,
     name: str = "weight",
@@ -80,7 +90,7 @@ def spectral_norm(
     weight: Tensor = part_of(module, name)
     if dim is None:
         dim = 1 if type(module).__name__.startswith("ConvTranspose") else 0
-    norm = _SpectralNorm(weight, n_power_iterations, dim, eps)
+    norm = _RightFirst(weight, n_power_iterations, dim, eps)
 
     def get(module: Any) -> Any:
         norm._u, norm._v = getattr(module, f"{name}_u"), getattr(module, f"{name}_v")
