@@ -659,7 +659,7 @@ def matrix_exp(x: Array) -> Array:
         array([[1., 1.],
                [0., 1.]])
     """
-    size = np.max(np.abs(x).sum(-1), initial=0) if squares(x.shape) else 0
+    size = float(np.max(np.abs(x).sum(-1), initial=0)) if squares(x.shape) else 0.0
     squarings = max(0, int(np.ceil(np.log2(max(size, 1e-300)))) + 1) if np.isfinite(size) else 0
     scaled = x / np.asarray(2.0**squarings, dtype=x.dtype)
     y = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
