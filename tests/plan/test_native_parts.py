@@ -205,7 +205,8 @@ def test_layers_that_are_alike_are_compiled_once(folder, monkeypatch):
     texts = []
     compiled = executor.compile_text
     monkeypatch.setattr(executor, "compile_text", lambda t, f: [texts.append(t), compiled(t, f)][1])
-    arrays = normal((24, 16), (16, 16), (16,))
+    x, w, b = normal((24, 16), (16, 16), (16,))
+    arrays = [x, 0.2 * w, b]
     for depth in (6, 12):
         assert_is_numpys(deep_network(depth), arrays, folder)
     six, twelve = (text.count("define internal") for text in texts)
