@@ -22,7 +22,7 @@ FLOORS = [
     ("ops", "init"),
     ("kernels",),
     ("layers", "autograd", "plan"),
-    ("nn", "optim", "data"),
+    ("nn", "optim", "data", "linalg", "special"),
     ("convert",),
     ("train", "draw", "learn", "explain", "io", "distributed"),
     ("estimator", "sklearn", "playground", "cli"),

@@ -61,6 +61,49 @@ def test_norms_as_pytorch(how, kind, torch):
         close(value, t, name, 10)
 
 
+@pytest.mark.parametrize("shape", [(4, 4), (5, 3), (3, 5)], ids=str)
+@pytest.mark.parametrize("how", ["matrix_exp", "cayley", "householder"])
+def test_orthogonal_as_pytorch(how, shape, torch):
+    made = []
+    for library in (nn, torch.nn):
+        layer = library.Linear(*shape).double()
+        made.append(library.utils.parametrizations.orthogonal(layer, orthogonal_map=how))
+    ours, theirs = made
+    rng = np.random.default_rng(0)
+    with torch.no_grad():
+        original = theirs.parametrizations.weight.original
+        noise = rng.normal(size=tuple(original.shape))
+        # Of reflections the diagonal holds signs, which stay as they are.
+        noise[np.eye(*noise.shape, dtype=bool)] = 0
+        original += torch.as_tensor(noise)
+    ours.load_state_dict(theirs.state_dict())
+    x = rng.normal(size=(2, shape[0]))
+    y, t = ours(from_numpy(x)), theirs(torch.tensor(x))
+    close(y, t, "output", 100)
+    (y * y * y).sum().backward()
+    (t * t * t).sum().backward()
+    found = ours.parametrizations.weight.original.grad
+    close(found, theirs.parametrizations.weight.original.grad, "gradient", 1000)
+    q = ours.weight.detach().numpy()
+    q = q if q.shape[0] >= q.shape[1] else q.T
+    np.testing.assert_allclose(q.T @ q, np.eye(q.shape[1]), atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (5, 3)], ids=str)
+@pytest.mark.parametrize("trivialized", [True, False])
+def test_orthogonal_weights_can_be_set(shape, trivialized):
+    layer = nn.Linear(*shape).double()
+    wrap = nn.utils.parametrizations.orthogonal
+    wrap(layer, orthogonal_map="householder", use_trivialization=trivialized)
+    wanted = nn.init.orthogonal_(zeros(shape[1], shape[0], dtype=np.float64))
+    layer.weight = wanted
+    close(layer.weight, wanted, "weight", 100)
+    with pytest.raises(OptionError, match="orthogonal_map must be"):
+        wrap(nn.Linear(2, 2), orthogonal_map="qr")
+    with pytest.raises(ShapeError, match="is a matrix"):
+        wrap(nn.Linear(2, 2), "bias")
+
+
 @pytest.mark.parametrize("how", ["weight_norm", "spectral_norm"])
 def test_former_norms_are_taken_away_again(how):
     layer = getattr(nn.utils, how)(nn.Linear(4, 3))
@@ -234,6 +277,14 @@ def test_norms_of_gradients_in_two_steps(torch):
 def test_dirac(shape, groups, torch):
     wanted = torch.nn.init.dirac_(torch.ones(shape), groups)
     close(nn.init.dirac_(ones(*shape), groups), wanted, "weight")
+
+
+def test_former_names_of_initialisers(torch):
+    for name in ("xavier_uniform", "normal", "constant", "kaiming_normal"):
+        assert getattr(nn.init, name) is getattr(nn.init, f"{name}_")
+        assert hasattr(torch.nn.init, name)
+    fans = nn.init._calculate_fan_in_and_fan_out(ones(4, 3, 2))
+    assert fans == torch.nn.init._calculate_fan_in_and_fan_out(torch.ones(4, 3, 2))
 
 
 def test_sparse():

@@ -165,6 +165,8 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
         >>> p.grad
         tensor([-1. ,  0.5])
     """
-    limit = _number("clip_value", clip_value)
+    limit = float(clip_value)
+    if not limit >= 0:
+        raise OptionError(f"clip_value must be a number of at least 0, got {clip_value}")
     for g in _gradients(parameters):
         ops.assign(g, ops.clip(g, -limit, limit))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.autograd.selection import nonzero
+from chainrule.autograd import selection
 from chainrule.autograd.tape import Traced
 from chainrule.backend.dtypes import as_dtype
 from chainrule.errors import OptionError, ShapeError
@@ -113,7 +113,7 @@ def where(condition: Any, x: Any = None, other: Any = None) -> Any:
         (array([1]),)
     """
     if x is None and other is None:
-        return nonzero(condition, as_tuple=True)
+        return selection.nonzero(condition, as_tuple=True)
     return ops.where(condition, x, other)
 
 
@@ -137,6 +137,26 @@ def equal(x: Any, other: Any) -> bool:
         True
     """
     return tuple(x.shape) == tuple(other.shape) and bool(ops.all(ops.eq(x, other)))
+
+
+def clamp_min(x: Any, min: Any) -> Any:
+    """x, not below `min`."""
+    return ops.clamp(x, min=min)
+
+
+def clamp_max(x: Any, max: Any) -> Any:
+    """x, not above `max`."""
+    return ops.clamp(x, max=max)
+
+
+def positive(x: Any) -> Any:
+    """x as it is."""
+    return x
+
+
+def chain_matmul(*matrices: Any) -> Any:
+    """The product of matrices, in the order that takes the least work."""
+    return ops.multi_dot(matrices)
 
 
 # --- reductions ---------------------------------------------------------------------------------

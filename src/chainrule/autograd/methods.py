@@ -192,13 +192,8 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
         """Return self where `condition` holds, other elsewhere."""
         return ops.where(condition, self, other)
 
-    def clamp_min(self, min: Any) -> Any:
-        """Return self, not below `min`."""
-        return ops.clamp(self, min=min)
-
-    def clamp_max(self, max: Any) -> Any:
-        """Return self, not above `max`."""
-        return ops.clamp(self, max=max)
+    clamp_min = functions.clamp_min
+    clamp_max = functions.clamp_max
 
     # --- functions of one variable --------------------------------------------------------------
 
@@ -239,6 +234,14 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     deg2rad = ops.deg2rad
     rad2deg = ops.rad2deg
     erf = _of_one(ops.erf)
+    erfc = _of_one(ops.erfc)
+    erfinv = _of_one(ops.erfinv)
+    lgamma = _of_one(ops.lgamma)
+    digamma = _of_one(ops.digamma)
+    mvlgamma = ops.multigammaln
+    igamma = _of_two(ops.gammainc)
+    igammac = _of_two(ops.gammaincc)
+    i0 = _of_one(ops.i0)
     sigmoid = _of_one(ops.sigmoid)
     relu = _of_one(ops.relu)
     softmax = functions.softmax
@@ -255,6 +258,10 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     isposinf = ops.isposinf
     isneginf = ops.isneginf
     isreal = ops.isreal
+
+    def polygamma(self, n: int) -> Any:
+        """Return the n-th derivative of `digamma`."""
+        return ops.polygamma(n, self)
 
     # --- reductions -----------------------------------------------------------------------------
 

@@ -196,3 +196,22 @@ def kaiming_normal_(
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill with an orthogonal matrix times `gain`."""
     return _filled(tensor, init.orthogonal(state_of(generator), tensor.shape, gain, tensor.dtype))
+
+
+def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+    """What PyTorch's programs call though it is not meant for them: `chainrule.init.fans`."""
+    return init.fans(tuple(tensor.shape))
+
+
+# The names of former days.
+constant = constant_
+dirac = dirac_
+eye = eye_
+kaiming_normal = kaiming_normal_
+kaiming_uniform = kaiming_uniform_
+normal = normal_
+orthogonal = orthogonal_
+sparse = sparse_
+uniform = uniform_
+xavier_normal = xavier_normal_
+xavier_uniform = xavier_uniform_

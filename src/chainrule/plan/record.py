@@ -213,7 +213,8 @@ class Recorder:
 
     def _check(self, array: Array, check: Callable[[Array], None]) -> None:
         value = self._value(array)
-        if root(value).origin == "made" or root(value) in self._changed:
+        whole = root(value)
+        if whole is not value or whole.origin == "made" or whole in self._changed:
             out = self._new("v", array, "made")
             self._values[id(array)] = out  # who reads it from now on reads what was checked
             self._append(Instruction(CHECK, (value,), {"check": check}, out, user_place()))

@@ -22,6 +22,9 @@ from chainrule.nn.utils.norms import (
     weight_norm,
 )
 
+# The name of former days.
+clip_grad_norm = clip_grad_norm_
+
 __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",

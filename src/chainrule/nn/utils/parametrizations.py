@@ -8,9 +8,10 @@ from chainrule import ops
 from chainrule.autograd import Tensor, no_grad, randn
 from chainrule.errors import OptionError
 from chainrule.nn.module import Module
+from chainrule.nn.utils.orthogonal import orthogonal
 from chainrule.nn.utils.parametrize import register_parametrization
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 def norm_except_dim(v: Any, dim: int) -> Any:
