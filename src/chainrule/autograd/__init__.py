@@ -13,10 +13,9 @@ from chainrule.autograd.creation import (
     zeros,
     zeros_like,
 )
-from chainrule.autograd.generator import (
-    Generator,
-    default_generator,
-    manual_seed,
+from chainrule.autograd.generator import Generator, default_generator, manual_seed
+from chainrule.autograd.gradients import backward, grad
+from chainrule.autograd.random import (
     normal,
     rand,
     rand_like,
@@ -25,7 +24,6 @@ from chainrule.autograd.generator import (
     randn_like,
     randperm,
 )
-from chainrule.autograd.gradients import backward, grad
 from chainrule.autograd.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from chainrule.autograd.tensor import Size, Tensor, as_tensor, from_numpy, tensor
 

@@ -343,8 +343,8 @@ def sum_to_size(x: Any, *size: Any) -> Any:
 
 
 def flip(x: Any, *each: Any, dims: Sequence[int] = ()) -> Any:
-    """In reverse order along `dims`."""
-    return ops.flip(x, dim=_sizes(each or dims))
+    """A copy in reverse order along `dims`."""
+    return ops.clone(ops.flip(x, dim=_sizes(each or dims)))
 
 
 def repeat(x: Any, *each: Any, repeats: Sequence[int] = ()) -> Any:

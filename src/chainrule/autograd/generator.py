@@ -1,37 +1,17 @@
-"""Random tensors and the generators they come from (floor 2).
+"""Where random numbers come from (floor 2).
 
-A `Generator` is a seed and a count, held in an array. Every function takes one; without it they
-draw from `default_generator`, which `manual_seed` seeds and which is otherwise different in every
+A `Generator` is a seed and a count, held in an array. Whatever is random takes one; without it, it
+draws from `default_generator`, which `manual_seed` seeds and which is otherwise different in every
 process.
 """
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from chainrule import ops
-from chainrule.autograd.tape import wrap
-from chainrule.autograd.tensor import Tensor
-from chainrule.backend.dtypes import as_dtype, get_default_dtype
-from chainrule.errors import OptionError
 
-__all__ = [
-    "Generator",
-    "default_generator",
-    "manual_seed",
-    "normal",
-    "rand",
-    "rand_like",
-    "randint",
-    "randn",
-    "randn_like",
-    "randperm",
-]
+__all__ = ["Generator", "default_generator", "manual_seed", "state_of"]
 
 
 class Generator:
@@ -41,6 +21,7 @@ class Generator:
         seed: any integer; a fresh one from the operating system if `None`.
 
     Examples:
+        >>> from chainrule.autograd import rand
         >>> a, b = Generator(1), Generator(1)
         >>> bool((rand(3, generator=a) == rand(3, generator=b)).all())
         True
@@ -77,6 +58,7 @@ def manual_seed(seed: int) -> Generator:
     """Start the default generator over from `seed`, and return it.
 
     Examples:
+        >>> from chainrule.autograd import rand
         >>> _ = manual_seed(0)
         >>> first = rand(2)
         >>> _ = manual_seed(0)
@@ -89,102 +71,3 @@ def manual_seed(seed: int) -> Generator:
 def state_of(generator: Generator | None) -> ops.Array:
     """Return the state to draw from: of `generator`, or of the default one."""
     return (generator or default_generator).state
-
-
-def _shape(size: Sequence[Any]) -> tuple[int, ...]:
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = size[0]
-    return tuple(int(n) for n in size)
-
-
-def _finished(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    out: Tensor = wrap(np.asarray(array, dtype=dtype))
-    return out.requires_grad_() if requires_grad else out
-
-
-def rand(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Return numbers evenly spread over [0, 1).
-
-    Examples:
-        >>> rand(2, 3).shape
-        (2, 3)
-    """
-    dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
-    y = ops.random_uniform(state_of(generator), shape=_shape(size), dtype=dtype)
-    return _finished(y, dtype, requires_grad)
-
-
-def randn(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Return numbers of the standard normal distribution.
-
-    Examples:
-        >>> randn(2, 3).shape
-        (2, 3)
-    """
-    dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
-    y = ops.random_normal(state_of(generator), shape=_shape(size), dtype=dtype)
-    return _finished(y, dtype, requires_grad)
-
-
-def rand_like(x: Tensor, generator: Generator | None = None) -> Tensor:
-    """Return numbers evenly spread over [0, 1), of the shape and dtype of `x`."""
-    return rand(*x.shape, generator=generator, dtype=x.dtype)
-
-
-def randn_like(x: Tensor, generator: Generator | None = None) -> Tensor:
-    """Return numbers of the standard normal distribution, of the shape and dtype of `x`."""
-    return randn(*x.shape, generator=generator, dtype=x.dtype)
-
-
-def normal(
-    mean: float = 0.0,
-    std: float = 1.0,
-    size: Sequence[int] = (),
-    generator: Generator | None = None,
-) -> Tensor:
-    """Return numbers of the normal distribution with that mean and standard deviation.
-
-    Examples:
-        >>> normal(5.0, 0.0, (2,))
-        tensor([5., 5.])
-    """
-    return randn(*size, generator=generator) * std + mean
-
-
-def randint(low: int, high: int, size: Sequence[int], generator: Generator | None = None) -> Tensor:
-    """Return integers from `low` to `high` - 1.
-
-    Raises:
-        OptionError: there are none.
-
-    Examples:
-        >>> randint(3, 4, (2,))
-        tensor([3, 3])
-    """
-    if high <= low:
-        raise OptionError(f"randint needs low < high, got {low} and {high}")
-    unit = ops.random_uniform(state_of(generator), shape=tuple(size), dtype=np.float64)
-    below = ops.minimum(ops.floor(ops.mul(unit, high - low)), math.nextafter(high - low, 0))
-    return _finished(ops.cast(ops.add(below, low), dtype=np.dtype(np.int64)), np.int64, False)
-
-
-def randperm(n: int, generator: Generator | None = None) -> Tensor:
-    """Return the numbers 0 to n - 1 in random order.
-
-    Examples:
-        >>> sorted(randperm(4).tolist())
-        [0, 1, 2, 3]
-    """
-    return _finished(
-        ops.random_permutation(state_of(generator), shape=(n,)), np.int64, requires_grad=False
-    )

@@ -8,6 +8,9 @@ tensors, which records a new tape.
 
 Nodes refer to their parents and never to tensors above them, so a tape is freed, without a cycle to
 collect, when the last tensor on it goes.
+
+Several tensors may see one memory, a view and its base. So it is memory that is stamped with the
+time when it was changed in place, and a rule that would read it as it no longer is says so.
 """
 
 from __future__ import annotations
@@ -37,6 +40,19 @@ Hook: TypeAlias = Callable[[Any], Any]
 _clock = itertools.count(1)
 _by_time = operator.attrgetter("made")
 _blank = object.__new__
+
+
+class _Changes(dict[int, int]):
+    """When memory was last changed in place, by the id of the array that owns it.
+
+    An id may be taken again by a new array; what was noted of the old one is then older than
+    whatever has read the new one. So there are no more entries than arrays that lived together.
+    """
+
+    last = 0
+
+
+_changes = _Changes()
 
 
 class _Mode(threading.local):
@@ -131,42 +147,33 @@ class Node:
             needs no gradient.
         xs: its arguments as its rules will read them: arrays, numbers, or `Ghost`s.
         y: its result, if a rule will read it.
-        constants: the tensors among the arguments that need no gradient but are read.
         made: when it was made, by the tape's clock.
-        changed: when the result was last changed in place, or 0.
         hooks: called with the gradient when it is complete.
         keeper: a reference to the tensor that asked to keep its gradient.
     """
 
     __slots__ = (
-        "__weakref__", "attrs", "changed", "constants", "hooks", "keeper", "made", "op", "parents",
-        "xs", "y",
+        "__weakref__", "attrs", "hooks", "keeper", "made", "op", "parents", "xs", "y",
     )  # fmt: skip
 
     def __init__(
         self,
         op: Op,
-        args: Sequence[Value],
         attrs: Mapping[str, Any],
         parents: list[Node | Traced | None],
         arrays: list[Value],
         y: Array,
         reads: Reads,
     ) -> None:
-        reads_y, unread, fixed = reads
-        for i in unread:
+        for i in reads.unread:
             if type(x := arrays[i]) is ndarray:
                 arrays[i] = Ghost(x.shape, x.dtype)
         self.op = op
         self.attrs = attrs
         self.parents = parents
         self.xs: list[Value] | None = arrays
-        self.y = y if reads_y else None
-        self.constants: Sequence[Traced] = ()
-        if fixed:
-            self.constants = [a for i in fixed if isinstance(a := args[i], Traced)]
+        self.y = y if reads.y else None
         self.made = next(_clock)
-        self.changed = 0
         self.hooks: list[Hook] | None = None
         self.keeper: weakref.ref[Traced] | None = None
 
@@ -190,31 +197,21 @@ class Node:
                 f"the values saved by {self.op.name} were freed by an earlier backward(); to go "
                 "through the same graph twice, call the first with retain_graph=True"
             )
-        if self.changed > self.made and self.y is not None:
-            raise self._stale()
-        for parent in self.parents:
-            if parent is not None and parent.changed > self.made and self._reads(parent):
-                raise self._stale()
-        for constant in self.constants:
-            if constant.changed > self.made:
-                raise self._stale()
+        if _changes.last > self.made and self._is_stale():
+            raise GradientError(
+                f"a value that the gradient of {self.op.name} needs was changed in place after it "
+                "was used; change a copy (x = x + 1 rather than x += 1), or do it after backward()"
+            )
         return self.xs
 
-    def _reads(self, parent: Node | Traced) -> bool:
-        xs = self.xs or ()
-        return any(p is parent and type(x) is not Ghost for p, x in zip(self.parents, xs))
-
-    def _stale(self) -> GradientError:
-        return GradientError(
-            f"a value that the gradient of {self.op.name} needs was changed in place after it "
-            "was used; change a copy (x = x + 1 rather than x += 1), or do it after backward()"
-        )
+    def _is_stale(self) -> bool:
+        kept = [x for x in (*(self.xs or ()), self.y) if type(x) is ndarray]
+        return any(_changes.get(id(owner(x)), 0) > self.made for x in kept)
 
     def release(self) -> None:
         """Let the saved arrays go."""
         self.xs = None
         self.y = None
-        self.constants = ()
 
 
 class Traced:
@@ -225,7 +222,11 @@ class Traced:
         grad: what `backward` has added up here, or `None`.
         node: the operation that made it; `None` for a leaf.
         needs_grad: whether it is, or depends on, a leaf whose gradient is wanted.
-        changed: when a leaf was last changed in place, by the tape's clock, or 0.
+        base: the tensor that this one is a view of: itself no view.
+        way: the operations, with their attributes, from the base to this one.
+        seen: the node of the base when they were last performed.
+        shared: whether others may see the same memory, as views or without its history.
+        watched: whether changes of it in place are noted.
     """
 
     plain: ClassVar[type[Traced]]
@@ -233,12 +234,35 @@ class Traced:
     grad: Any = None
     node: Node | None = None
     needs_grad = False
-    changed = 0
+    base: Traced | None = None
+    way: tuple[tuple[Op, Mapping[str, Any]], ...] = ()
+    seen: Node | None = None
+    shared = False
+    watched = True
     hooks: list[Hook] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         READERS[cls] = record
+
+    def view_of(self, base: Traced, op: Op, attrs: Mapping[str, Any]) -> None:
+        """Note that `op` of `base` is this, in the same memory."""
+        self.base = base if base.base is None else base.base
+        self.way = (*base.way, (op, attrs))
+        self.seen = self.base.node
+        self.base.shared = True
+
+    def catch_up(self) -> None:
+        """Take over the history that the base of this view has got by a change in place."""
+        base: Any = self.base
+        if base.node is self.seen or (self.needs_grad and self.node is None):
+            return
+        now = base
+        with enable_grad():
+            for op, attrs in self.way:
+                now = run(op, (now,), attrs)
+        self.array, self.node, self.needs_grad = now.array, now.node, now.needs_grad
+        self.seen = base.node
 
 
 def wrap(array: Array, node: Node | None = None) -> Any:
@@ -261,6 +285,8 @@ def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
     for a in args:
         parent: Node | Traced | None = None
         if isinstance(a, Traced):
+            if a.base is not None:
+                a.catch_up()
             if a.needs_grad:
                 parent = a.node or a
                 wanted += bit
@@ -284,15 +310,32 @@ def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
                     return run(op, _in_dtype(op, args, wished), attrs)
                 break
     if wanted and _mode.enabled and op.differentiable and dtype.kind in "fc":
-        return wrap(y, Node(op, args, attrs, parents, arrays, y, op.reads[bit + wanted]))
-    return wrap(y)
+        out = wrap(y, Node(op, attrs, parents, arrays, y, op.reads[bit + wanted]))
+    else:
+        out = wrap(y)
+    # A view that was taken of a tensor with history, but without its own, is on its own.
+    if kind == "view" and out.needs_grad == bool(wanted) and _in_one_memory(y, args[0].array):
+        out.view_of(args[0], op, attrs)
+    return out
+
+
+def owner(array: Array) -> Array:
+    """Return the array whose memory `array` lies in: itself, if it is no view."""
+    while type(array.base) is ndarray:
+        array = array.base
+    return array
+
+
+def _in_one_memory(a: Array, b: Array) -> bool:
+    return a.base is not None and (a.base is b or a.base is b.base)
 
 
 def mark_changed(*tensors: Traced) -> None:
     """Note that the arrays of `tensors` have been changed in place."""
     now = next(_clock)
     for t in tensors:
-        (t.node or t).changed = now
+        if t.watched:
+            _changes[id(owner(t.array))] = _changes.last = now
 
 
 def _promoted_otherwise(

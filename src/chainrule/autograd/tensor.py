@@ -1,7 +1,7 @@
 """`Tensor`: an array that remembers how it was made (floor 2).
 
 What it can compute is in `methods`, how gradients are found in `tape`; here is the object itself:
-making one, looking at it, going to NumPy and back, changing it in place.
+making one, looking at it, going to NumPy and back. Changing it in place is in `inplace`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,17 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from chainrule import ops
-from chainrule.autograd.methods import Methods
+from chainrule.autograd.inplace import InPlace, forward_only
 from chainrule.autograd.tape import (
     Hook,
     Node,
     Traced,
     backpropagate,
-    is_grad_enabled,
-    mark_changed,
     wrap,
 )
 from chainrule.backend.dtypes import DType, as_dtype, get_default_dtype
 from chainrule.errors import GradientError, OptionError, ShapeError
-from chainrule.ops.core import LISTENERS, SETTINGS, constant, peek, tell
+from chainrule.ops.core import LISTENERS, SETTINGS, constant, tell
 
 __all__ = ["Size", "Tensor", "as_tensor", "from_numpy", "tensor"]
 
@@ -89,6 +87,10 @@ _UFUNCS: dict[Any, Any] = {
 }
 
 
+# What a tensor knows about others that see its memory, which a copy of it does not share.
+_OF_A_VIEW = ("base", "way", "seen", "shared")
+
+
 class Size(tuple[int, ...]):
     """A shape: a tuple that also counts its elements."""
 
@@ -111,7 +113,7 @@ class Hold:
             SETTINGS.changes += 1
 
 
-class Tensor(Methods, Traced):
+class Tensor(InPlace):
     """An array of numbers that can say how it was computed, and so be differentiated.
 
     Args:
@@ -231,7 +233,8 @@ class Tensor(Methods, Traced):
             )
         out: Tensor = object.__new__(type(self))
         memo[id(self)] = out
-        vars(out).update(copy.deepcopy(vars(self), memo))
+        own = {name: v for name, v in vars(self).items() if name not in _OF_A_VIEW}
+        vars(out).update(copy.deepcopy(own, memo))
         return out
 
     def __contains__(self, value: Any) -> bool:
@@ -455,127 +458,34 @@ class Tensor(Methods, Traced):
         """Return the same numbers, in the same memory, without their history."""
         if LISTENERS:
             tell("tensors", (self,))
-        return wrap(self.array)
+        self.shared = True
+        out: Tensor = wrap(self.array)
+        return out
 
     @property
     def data(self) -> Tensor:
-        """The same numbers without their history; assigning replaces them."""
-        return self.detach()
+        """The same numbers without their history; assigning replaces them.
+
+        What is changed through it goes unnoticed: a gradient that needs the old numbers takes the
+        new ones.
+        """
+        out = self.detach()
+        out.watched = False
+        return out
 
     @data.setter
     def data(self, value: Any) -> None:
         self.array = _array_of(value)
-        mark_changed(self)
 
     # --- indexing -------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Any:
-        return ops.getitem(self, key)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        static, arrays = ops.split_key(key, self.shape)
-        if not isinstance(value, (Traced, np.ndarray)):
-            value = constant(np.asarray(value, dtype=self.array.dtype))
-        if self._tracked(value):
-            self._become(ops.index_put(self, value, *arrays, key=static))
-        else:
-            self._put(static, arrays, value.array if isinstance(value, Traced) else value)
-            mark_changed(self)
-
-    def _put(self, static: tuple[Any, ...], arrays: list[Any], value: ops.Array) -> None:
-        """Put `value` at a key, in place and through the door."""
-        if arrays or any(isinstance(k, bool) for k in static):
-            indices = [peek(a) for a in arrays]
-            ops.assign(self.array, ops.index_put(self.array, value, *indices, key=static))
-        else:
-            # With `...` a single element is a view too.
-            whole = static if Ellipsis in static else (*static, Ellipsis)
-            hole = ops.slice(self.array, key=whole)
-            if value.ndim > hole.ndim:  # leading dimensions of size 1 do not count
-                value = ops.reshape(value, shape=value.shape[value.ndim - hole.ndim :])
-            ops.assign(hole, value)
-
-    # --- in place -------------------------------------------------------------------------------
-
-    def _tracked(self, *others: Any) -> Any:
-        wants = any(isinstance(v, Traced) and v.needs_grad for v in (self, *others))
-        return wants and is_grad_enabled()
-
-    def _become(self, result: Any) -> Tensor:
-        """Take over the numbers, and under recording the history, of `result`."""
-        if result.shape != self.shape:
-            raise ShapeError(
-                f"an in-place operation cannot change shape {tuple(self.shape)} "
-                f"to {tuple(result.shape)}"
-            )
-        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
-            raise OptionError(
-                f"an in-place operation cannot turn {self.dtype} into {result.dtype}; "
-                "make a new tensor, or convert this one first"
-            )
-        if self._tracked(result):
-            if self.node is None and self.needs_grad:
-                raise GradientError(
-                    "a leaf that wants a gradient cannot be changed in place while operations are "
-                    "being recorded; do it inside no_grad(), or on a copy"
-                )
-            # New memory: the old numbers may be needed by the gradients of others.
-            self.array, self.node = result.array, result.node
-            self.needs_grad = result.needs_grad
-        else:
-            ops.assign(self.array, result.array)
-            mark_changed(self)
-        return self
-
-    def __iadd__(self, other: Any) -> Tensor:
-        return self._become(self + other)
-
-    def __isub__(self, other: Any) -> Tensor:
-        return self._become(self - other)
-
-    def __imul__(self, other: Any) -> Tensor:
-        return self._become(self * other)
-
-    def __itruediv__(self, other: Any) -> Tensor:
-        return self._become(self / other)
-
-    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        """Add alpha other, in place."""
-        return self._become(self.add(other, alpha=alpha))
-
-    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        """Subtract alpha other, in place."""
-        return self._become(self.sub(other, alpha=alpha))
-
-    def mul_(self, other: Any) -> Tensor:
-        """Multiply by other, in place."""
-        return self._become(self * other)
-
-    def div_(self, other: Any) -> Tensor:
-        """Divide by other, in place."""
-        return self._become(self / other)
-
-    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
-        """Clip to [min, max], in place."""
-        return self._become(self.clip(min, max))
-
-    def masked_fill_(self, mask: Any, value: Any) -> Tensor:
-        """Put `value` where `mask` holds, in place."""
-        return self._become(self.masked_fill(mask, value))
-
-    def copy_(self, other: Any) -> Tensor:
-        """Take over the numbers of `other`, broadcast, in place."""
-        value = other if isinstance(other, Traced) else wrap(_array_of(other))
-        return self._become(ops.broadcast_to(ops.cast(value, dtype=self.dtype), shape=self.shape))
-
-    def fill_(self, value: Any) -> Tensor:
-        """Put `value` everywhere, in place."""
-        number = value.item() if isinstance(value, Tensor) else value
-        return self._become(wrap(constant(np.full(self.shape, number, dtype=self.dtype))))
-
-    def zero_(self) -> Tensor:
-        """Put 0 everywhere, in place."""
-        return self.fill_(0)
+        static, arrays = ops.split_key(forward_only(key), self.array.shape)
+        if arrays:
+            return ops.index(self, *arrays, key=static)
+        if len(static) == self.array.ndim and all(type(k) is int for k in static):
+            static = (*static, ...)  # with which a single element is a view too
+        return ops.slice(self, key=static)
 
     # --- new ones like this one -----------------------------------------------------------------
 

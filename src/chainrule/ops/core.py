@@ -79,12 +79,10 @@ class Reads(NamedTuple):
     Attributes:
         y: whether the output is read.
         unread: the arguments that are not.
-        fixed: the arguments that are, although their own gradient is not wanted.
     """
 
     y: bool
     unread: tuple[int, ...]
-    fixed: tuple[int, ...]
 
 
 class Ghost:
@@ -204,7 +202,6 @@ class _ReadsByMask(dict[int, Reads]):
         found = Reads(
             any(y for y, _ in each),
             tuple(i for i in range(count) if not read[i]),
-            tuple(i for i in range(count) if read[i] and i not in wanted),
         )
         if count < 64:
             self[mask] = found
