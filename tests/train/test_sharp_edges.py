@@ -1021,12 +1021,12 @@ last = 0.0  # what a script's own loop keeps, under a name that its step has for
 
 
 def test_a_local_variable_is_not_the_global_of_its_name():
-    global last  # noqa: PLW0603
+    global last
     w, x = cr.ones(1), cr.ones(1)
 
     def step(x):
-        last = (w * x).sum()
-        return last
+        last = w * x
+        return last.sum()
 
     quick = cr.compile(step)
     for turn in range(6):
