@@ -28,7 +28,7 @@ def records(folder):
 
 
 def fields(message):
-    """The fields of a message, each a number and its content, as the format's own description has it."""
+    """The fields of a message, each a number and its content."""
     found = []
     while message:
         key, message = varint(message)
