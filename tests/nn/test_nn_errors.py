@@ -64,13 +64,6 @@ WHEN_CALLED = [
     ),
     (
         nn.Conv2d(3, 8, 3),
-        [images(3, 28, 28)],
-        ShapeError,
-        "Conv2d: expected images (N, 3, H, W), got shape (3, 28, 28); for one image put "
-        "x.unsqueeze(0)",
-    ),
-    (
-        nn.Conv2d(3, 8, 3),
         [images(2, 12)],
         ShapeError,
         "Conv2d: expected images (N, 3, H, W), got shape (2, 12)",

@@ -23,7 +23,10 @@ __all__ = ["build", "describe"]
 _ROWS: dict[str, type[nn.Module]] = {"Sequential": nn.Sequential, "ModuleList": nn.ModuleList}
 _DEEPEST = 64  # modules within modules
 # Sizes of windows, which are no sizes of weights: a padding alone can make an image enormous.
-_WINDOWS = ("kernel_size", "stride", "padding", "dilation")
+_WINDOWS = (
+    *("kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"),
+    *("size", "scale_factor", "upscale_factor"),
+)
 _LARGEST_WINDOW = 1024
 
 
@@ -74,7 +77,7 @@ def _hints(kind: type[nn.Module]) -> dict[str, Any]:
     if kind.__init__ is object.__init__:
         return {}
     hints = get_type_hints(kind.__init__)
-    apart = ("generator", "return", "device", "dtype")
+    apart = ("generator", "return", "device", "dtype", "args", "kwargs")
     return {n: hint for n, hint in hints.items() if n not in apart and not n.startswith("_")}
 
 
@@ -188,12 +191,15 @@ class _Builder:
                 raise DataError(
                     f"{kind.__name__}.{name} in the description cannot be {value!r:.40}"
                 )
-        if "generator" in inspect.signature(kind.__init__).parameters and kind is not nn.Dropout:
+        if "generator" in inspect.signature(kind.__init__).parameters:
             arguments["generator"] = _Blank()
         try:
-            return kind(**arguments)
+            layer = kind(**arguments)
         except (ChainruleError, TypeError, ValueError) as error:
             raise DataError(f"{kind.__name__} in the description is not valid: {error}") from None
+        if "generator" in vars(layer):  # what it draws later, in training, is drawn in earnest
+            layer.generator = None
+        return layer
 
 
 def _is_over(value: Any, largest: int) -> bool:
@@ -201,7 +207,7 @@ def _is_over(value: Any, largest: int) -> bool:
     if isinstance(value, tuple):
         whole = [v for v in value if isinstance(v, int)]
         return len(value) > largest or abs(math.prod(whole)) > largest
-    return isinstance(value, int) and abs(value) > largest
+    return isinstance(value, (int, float)) and abs(value) > largest
 
 
 def _fits(value: Any, hint: Any) -> bool:
