@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nn.rows import IMAGES, layer, normal
+from nn.rows import IMAGES, LAYERS, layer, normal
 
 SEQUENCES, VOLUMES = normal(2, 4, 9), normal(2, 4, 5, 4, 6)
 ONE_SEQUENCE, ONE_IMAGE, ONE_VOLUME = normal(4, 9), normal(4, 8, 7), normal(4, 5, 4, 6)
@@ -116,4 +116,10 @@ WITHOUT_CHANCE = [
     if kind != "Dropout1d"
 ] + [layer("Dropout1d", 1.0, x=SEQUENCES)]
 
-WINDOWS = [*CONVOLUTIONS, *POOLING, *NORMS, *BORDERS, *SIZES, *WITHOUT_CHANCE]
+_ALREADY = {str(row) for row in LAYERS}
+
+WINDOWS = [
+    row
+    for row in [*CONVOLUTIONS, *POOLING, *NORMS, *BORDERS, *SIZES, *WITHOUT_CHANCE]
+    if str(row) not in _ALREADY
+]

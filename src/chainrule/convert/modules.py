@@ -32,8 +32,8 @@ def _linear(m: nn.Linear) -> layers.Function:
 
 
 def _conv(m: nn.Conv2d) -> layers.Function:
-    plain = m.dilation == (1, 1) and m.groups == 1 and m.padding_mode == "zeros"
-    _only(m, plain, "padded with zeros, without dilation and groups")
+    _only(m, m.dilation == (1, 1) and m.groups == 1, "without dilation and groups")
+    _only(m, m.padding_mode == "zeros", "padded with zeros")
     even = m.padding == "same" and any(k % 2 == 0 for k in m.kernel_size)
     _only(m, not even, "with filters of odd size, if they keep the size")
     named = {"valid": (0, 0), "same": tuple(k // 2 for k in m.kernel_size)}

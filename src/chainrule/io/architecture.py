@@ -99,13 +99,21 @@ _LAYERS: dict[str, type[nn.Module]] = {
     and issubclass(value, nn.Module)
     and value is not nn.Module
     and name not in {*_ROWS, *_APART}
+    and not name.startswith("Lazy")
     and "Loss" not in name
     and all(map(_is_plain, _hints(value).values()))
 }
 
 
+def _returned(name: str, value: Any) -> Any:
+    """The argument, unless it asks for a second output, which no layer behind could take."""
+    if name == "return_indices" and value:
+        raise DataError("a layer with return_indices=True cannot be described: it has two outputs")
+    return value
+
+
 def _argument_of(module: nn.Module, name: str) -> Any:
-    value = getattr(module, name)
+    value = _returned(name, getattr(module, name))
     if name == "bias" and not isinstance(value, bool):
         return value is not None
     return _plain(value)
@@ -185,7 +193,7 @@ class _Builder:
                 raise DataError(
                     f"{kind.__name__} in the description has an unknown argument {name!r:.40}"
                 )
-            arguments[name] = tuple(value) if isinstance(value, list) else value
+            arguments[name] = tuple(value) if isinstance(value, list) else _returned(name, value)
             largest = _LARGEST_WINDOW if name in _WINDOWS else max(self.limit, 1 << 16)
             if not _fits(arguments[name], hints[name]) or _is_over(arguments[name], largest):
                 raise DataError(

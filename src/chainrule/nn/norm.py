@@ -148,7 +148,9 @@ class _BatchNorm(_Running):
         """How far the running values move: of a plain average one part in as many as there were."""
         if self.momentum is not None:
             return self.momentum
-        return 0.0 if self.num_batches_tracked is None else 1 / self.num_batches_tracked
+        if self.num_batches_tracked is None or self.running_var is None:
+            return 0.0
+        return 1 / self.num_batches_tracked.to(self.running_var.dtype)
 
 
 class BatchNorm1d(_BatchNorm):
