@@ -361,8 +361,8 @@ class RMSNorm(_Affine):
 
     Examples:
         >>> from chainrule.autograd import tensor
-        >>> RMSNorm(2)(tensor([[3.0, 3.0]]))
-        tensor([[1., 1.]], grad_fn=<MulBackward0>)
+        >>> RMSNorm(2)(tensor([[3.0, 3.0]])).tolist()
+        [[1.0, 1.0]]
     """
 
     def __init__(
