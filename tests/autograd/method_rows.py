@@ -87,6 +87,8 @@ ROWS = {
     "addcdiv": [call(on=(X, Y, VECTOR))],
     "where": [call(on=(X, MASK, Y))],
     "isin": [],
+    "bernoulli": [call(on=(MASK.astype(float),))],
+    "multinomial": [call(2, True, on=(np.eye(3)[1],))],
     "mvlgamma": [call(2, on=(X + 1,))],
     "masked_fill": [call(-1.0, on=(X, MASK))],
     "clip": [call(0.4, 0.6), call(min=0.4), call(max=0.6)],
@@ -215,5 +217,5 @@ LISTED = {*words("reshape permute flip tile")}
 # not there.
 VALUES_ALONE = {
     *words("digamma polygamma cholesky_solve cholesky_inverse igamma igammac nextafter histogram"),
-    *words("histc svd unique unique_consecutive"),
+    *words("histc svd unique unique_consecutive bernoulli multinomial"),
 }

@@ -14,6 +14,7 @@ CALLS = {
     "zeros of a tuple": lambda m: m.zeros((2, 3)),
     "zeros of nothing": lambda m: m.zeros(()),
     "ones": lambda m: m.ones(3),
+    "zeros by name": lambda m: m.zeros(size=(2, 3)),
     "full": lambda m: m.full((2,), 1.5),
     "full of integers": lambda m: m.full((2,), 7),
     "full of truth": lambda m: m.full((2,), True),
@@ -126,6 +127,10 @@ DRAWS = {
     "rand": lambda g: rand(3, 4, generator=g),
     "randn": lambda g: randn(5, generator=g),
     "randint": lambda g: randint(0, 100, (7,), generator=g),
+    "randint from 0": lambda g: randint(100, (7,), generator=g),
+    "randint_like": lambda g: ours.randint_like(ours.zeros(7), 100, generator=g),
+    "normal around": lambda g: ours.normal(ours.ones(2, 1), ours.ones(3), generator=g),
+    "rand by name": lambda g: rand(size=(3, 4), generator=g),
     "randperm": lambda g: randperm(9, generator=g),
     "rand_like": lambda g: ours.rand_like(ours.zeros(3), generator=g),
     "randn_like": lambda g: ours.randn_like(ours.zeros(3), generator=g),
@@ -178,6 +183,13 @@ def test_ranges_and_formats():
     dice = randint(1, 7, (1000,), generator=g)
     assert dice.dtype == np.int64
     assert set(dice.tolist()) == {1, 2, 3, 4, 5, 6}
+    assert ours.normal(ours.ones(2, 1), 2.0, generator=g).shape == (2, 1)
+    assert ours.normal(ours.ones(2, 1), ours.ones(3).double(), generator=g).shape == (2, 3)
+    assert ours.normal(0.0, ours.ones(2, dtype=np.float64), generator=g).dtype == np.float64
+    assert randint(5, size=(2,), generator=g, dtype=np.int32).dtype == np.int32
+    assert set(randint(3, (100,), generator=g).tolist()) == {0, 1, 2}
+    assert randint(high=1, size=(2, 2), generator=g).tolist() == [[0, 0], [0, 0]]
+    assert ours.randint_like(ours.zeros(2), 3, 4).dtype == np.float32
     assert sorted(randperm(50, generator=g).tolist()) == list(range(50))
     with pytest.raises(OptionError, match="low < high, got 3 and 3"):
         randint(3, 3, (2,))

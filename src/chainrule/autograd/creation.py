@@ -45,29 +45,35 @@ def _shape(size: Sequence[Any]) -> tuple[int, ...]:
     return tuple(int(n) for n in size)
 
 
-def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *each: Any, size: Sequence[int] = (), dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Return zeros of shape `size`.
 
     Examples:
         >>> zeros(2)
         tensor([0., 0.])
     """
-    return made(np.zeros(_shape(size)), dtype, requires_grad)
+    return made(np.zeros(_shape(each or size)), dtype, requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *each: Any, size: Sequence[int] = (), dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Return ones of shape `size`.
 
     Examples:
         >>> ones(2)
         tensor([1., 1.])
     """
-    return made(np.ones(_shape(size)), dtype, requires_grad)
+    return made(np.ones(_shape(each or size)), dtype, requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *each: Any, size: Sequence[int] = (), dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Return a tensor of shape `size` to be filled; here it holds zeros."""
-    return zeros(*size, dtype=dtype, requires_grad=requires_grad)
+    return zeros(size=_shape(each or size), dtype=dtype, requires_grad=requires_grad)
 
 
 def full(
@@ -86,12 +92,12 @@ def full(
 
 def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return zeros of the shape and dtype of `x`."""
-    return zeros(*x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
+    return zeros(size=x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 
 def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return ones of the shape and dtype of `x`."""
-    return ones(*x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
+    return ones(size=x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.autograd import functions, selection
+from chainrule.autograd import functions, sampling, selection
 
 __all__ = ["Methods"]
 
@@ -290,6 +290,9 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     histc = ops.histc
     histogram = ops.histogram
     bincount = selection.bincount
+
+    bernoulli = sampling.bernoulli
+    multinomial = sampling.multinomial
 
     # --- order and runs -------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ __all__ = [
     "rand",
     "rand_like",
     "randint",
+    "randint_like",
     "randn",
     "randn_like",
     "randperm",
@@ -41,7 +42,8 @@ def _finished(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
 
 
 def rand(
-    *size: Any,
+    *each: Any,
+    size: Sequence[int] = (),
     generator: Generator | None = None,
     dtype: Any = None,
     requires_grad: bool = False,
@@ -53,12 +55,13 @@ def rand(
         (2, 3)
     """
     dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
-    y = ops.random_uniform(state_of(generator), shape=_shape(size), dtype=dtype)
+    y = ops.random_uniform(state_of(generator), shape=_shape(each or size), dtype=dtype)
     return _finished(y, dtype, requires_grad)
 
 
 def randn(
-    *size: Any,
+    *each: Any,
+    size: Sequence[int] = (),
     generator: Generator | None = None,
     dtype: Any = None,
     requires_grad: bool = False,
@@ -70,37 +73,52 @@ def randn(
         (2, 3)
     """
     dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
-    y = ops.random_normal(state_of(generator), shape=_shape(size), dtype=dtype)
+    y = ops.random_normal(state_of(generator), shape=_shape(each or size), dtype=dtype)
     return _finished(y, dtype, requires_grad)
 
 
-def rand_like(x: Tensor, generator: Generator | None = None) -> Tensor:
+def rand_like(x: Tensor, generator: Generator | None = None, dtype: Any = None) -> Tensor:
     """Return numbers evenly spread over [0, 1), of the shape and dtype of `x`."""
-    return rand(*x.shape, generator=generator, dtype=x.dtype)
+    return rand(size=x.shape, generator=generator, dtype=dtype or x.dtype)
 
 
-def randn_like(x: Tensor, generator: Generator | None = None) -> Tensor:
+def randn_like(x: Tensor, generator: Generator | None = None, dtype: Any = None) -> Tensor:
     """Return numbers of the standard normal distribution, of the shape and dtype of `x`."""
-    return randn(*x.shape, generator=generator, dtype=x.dtype)
+    return randn(size=x.shape, generator=generator, dtype=dtype or x.dtype)
 
 
 def normal(
-    mean: float = 0.0,
-    std: float = 1.0,
-    size: Sequence[int] = (),
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Sequence[int] | None = None,
     generator: Generator | None = None,
 ) -> Tensor:
     """Return numbers of the normal distribution with that mean and standard deviation.
+
+    Args:
+        mean: a number, or a tensor of one for each.
+        std: likewise.
+        size: the shape, if both are numbers.
+        generator: to draw from, rather than the default one.
 
     Examples:
         >>> normal(5.0, 0.0, (2,))
         tensor([5., 5.])
     """
-    return randn(*size, generator=generator) * std + mean
+    tensors = [v for v in (mean, std) if isinstance(v, Tensor)]
+    shape = np.broadcast_shapes(*(v.shape for v in tensors)) if size is None else size
+    dtype = tensors[0].dtype if tensors else None
+    return randn(size=shape, generator=generator, dtype=dtype) * std + mean
 
 
-def randint(low: int, high: int, size: Sequence[int], generator: Generator | None = None) -> Tensor:
-    """Return integers from `low` to `high` - 1.
+def randint(
+    low: Any = 0,
+    high: Any = None,
+    size: Sequence[int] | None = None,
+    generator: Generator | None = None,
+    dtype: Any = np.int64,
+) -> Tensor:
+    """Return integers from `low` to `high` - 1; `randint(high, size)` begins at 0.
 
     Raises:
         OptionError: there are none.
@@ -108,21 +126,44 @@ def randint(low: int, high: int, size: Sequence[int], generator: Generator | Non
     Examples:
         >>> randint(3, 4, (2,))
         tensor([3, 3])
+        >>> randint(1, (2,))
+        tensor([0, 0])
     """
+    if isinstance(high, (tuple, list)):
+        high, size = None, high
+    if high is None:
+        low, high = 0, low
+    low, high = int(low), int(high)
     if high <= low:
         raise OptionError(f"randint needs low < high, got {low} and {high}")
-    unit = ops.random_uniform(state_of(generator), shape=tuple(size), dtype=np.float64)
+    unit = ops.random_uniform(state_of(generator), shape=tuple(size or ()), dtype=np.float64)
     below = ops.minimum(ops.floor(ops.mul(unit, high - low)), math.nextafter(high - low, 0))
-    return _finished(ops.cast(ops.add(below, low), dtype=np.dtype(np.int64)), np.int64, False)
+    wanted = as_dtype(dtype)
+    return _finished(ops.cast(ops.add(below, low), dtype=wanted), wanted, False)
 
 
-def randperm(n: int, generator: Generator | None = None) -> Tensor:
+def randint_like(
+    x: Tensor,
+    low: int,
+    high: int | None = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+) -> Tensor:
+    """Return integers from `low` to `high` - 1, or from 0 to `low` - 1, as x is.
+
+    Examples:
+        >>> randint_like(rand(2), 3, 4)
+        tensor([3., 3.])
+    """
+    return randint(low, high, x.shape, generator, dtype or x.dtype)
+
+
+def randperm(n: int, generator: Generator | None = None, dtype: Any = np.int64) -> Tensor:
     """Return the numbers 0 to n - 1 in random order.
 
     Examples:
         >>> sorted(randperm(4).tolist())
         [0, 1, 2, 3]
     """
-    return _finished(
-        ops.random_permutation(state_of(generator), shape=(n,)), np.int64, requires_grad=False
-    )
+    order = ops.random_permutation(state_of(generator), shape=(n,))
+    return _finished(ops.cast(order, dtype=as_dtype(dtype)), as_dtype(dtype), requires_grad=False)
