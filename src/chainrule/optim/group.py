@@ -16,6 +16,7 @@ from chainrule.errors import OptionError, did_you_mean
 from chainrule.ops import Array
 from chainrule.ops.core import LISTENERS, SETTINGS, tell
 from chainrule.optim.number import as_numbers
+from chainrule.optim.told import ToldList
 
 __all__ = ["ParamGroup"]
 
@@ -57,7 +58,7 @@ class ParamGroup(MutableMapping[str, Any]):
         if LISTENERS:
             tell("option", name)
         if name not in self._numbers:
-            self._values[name] = value
+            self._values[name] = ToldList(value) if name == "params" else value
             SETTINGS.changes += 1
             return
         fresh = np.array(as_numbers(name, value), dtype=np.float64)

@@ -21,6 +21,7 @@ from chainrule.ops.core import LISTENERS, SETTINGS, tell
 from chainrule.optim import checkpoint
 from chainrule.optim.group import ParamGroup
 from chainrule.optim.number import AT_LEAST_0, Allowed
+from chainrule.optim.told import States, ToldList
 
 __all__ = ["UNUSED", "Optimizer"]
 
@@ -80,10 +81,19 @@ class Optimizer:
 
     def __init__(self, params: Any, defaults: Mapping[str, Any]) -> None:
         self.defaults: dict[str, Any] = dict(defaults)
-        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
-        self.param_groups: list[ParamGroup] = []
+        self.state: defaultdict[Tensor, Any] = States()
+        self.param_groups: list[ParamGroup] = ToldList()
         for group in _groups(params):
             self.add_param_group(group)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "state":
+            value = value if isinstance(value, States) else States(value)
+            SETTINGS.changes += 1
+        elif name == "param_groups":
+            value = value if isinstance(value, ToldList) else ToldList(value)
+            SETTINGS.changes += 1
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter, is_
 from typing import Any
+
+import numpy as np
 
 from chainrule import nn, optim
 from chainrule.autograd import Tensor
@@ -20,7 +22,7 @@ from chainrule.autograd.tape import Traced, wrap
 from chainrule.ops import Array, assign
 from chainrule.ops.core import SETTINGS
 from chainrule.plan.record import Recorder
-from chainrule.train.names import Names
+from chainrule.train.reads import Reads
 
 __all__ = ["Gradients", "Leaves", "Surroundings"]
 
@@ -72,17 +74,17 @@ class Surroundings:
 
     Args:
         known: from earlier recordings.
-        names: that the step reads from outside.
+        function: the step.
     """
 
-    def __init__(self, known: Leaves, names: Names) -> None:
+    def __init__(self, known: Leaves, function: Callable[..., Any]) -> None:
         self.tensors: list[Tensor] = []
         self._arrays: list[Array] = []
         self._wanted: list[bool] = []
         self.leaves: dict[int, Held] = {}  # as the step first met them
         self.forgotten: set[int] = set()  # leaves whose gradient it forgot before it was read
         self._known = known
-        self._names = names
+        self.reads = Reads(function)
         self._before = known.now()
         self._heard: dict[int, tuple[weakref.ref[Tensor], Array, bool]] = {}
         self._called: dict[int, weakref.ref[nn.Module]] = {}
@@ -144,10 +146,23 @@ class Surroundings:
         self._heard.clear()
         called = [module() for module in self._called.values()]
         self._modules = [m for m in called if m is not None]
-        self.named = self._names.now()
+        self.found = self.reads.close(self._looked_after(recorder))
+        for sentence in self.reads.refusals:
+            recorder.refuse(sentence)
         self.changes = SETTINGS.changes
         self.settings = list(self._settings())
         self._glance = [*zip(self.tensors, self._arrays, self._wanted, strict=True)]
+
+    def _looked_after(self, recorder: Recorder) -> Callable[[Any], bool]:
+        """Tell of what is read in Python whether it is in the settings or in the program."""
+        modules = {id(vars(m)) for top in self._modules for m in top.modules()}
+
+        def known(owner: Any) -> bool:
+            return id(owner) in modules or (
+                isinstance(owner, np.ndarray) and recorder.value(owner) is not None
+            )
+
+        return known
 
     def _settings(self) -> Iterator[tuple[str, Any]]:
         """Everything but numbers in arrays that decides what the step does, each with its name."""
@@ -177,7 +192,7 @@ class Surroundings:
         for t, array, wanted in self._glance:
             if t.array is not array or t.needs_grad is not wanted:
                 return False
-        return not self.named or self._names.same(self.named)
+        return self.found.holds()
 
     def replaced(self) -> bool:
         """Whether a tensor has another array, or wants a gradient where it did not."""
@@ -188,7 +203,7 @@ class Surroundings:
         """The name of something that is not as it was when the step was recorded, or nothing."""
         if self.replaced():
             return "the array of a tensor"
-        other = self._names.changed(self.named)
+        other = self.found.differing()
         if other or self.changes == SETTINGS.changes:
             return other
         differing = _differing(self.settings, list(self._settings()))
@@ -200,7 +215,7 @@ class Surroundings:
         """The name of something that is not the same in two runs, or nothing."""
         if self._required() != other._required():
             return "whether there are gradients"
-        return self._names.changed(self.named) or _differing(self.settings, other.settings)
+        return self.found.differing() or _differing(self.settings, other.settings)
 
     def _required(self) -> list[tuple[int, int]]:
         return [(k, id(array)) for k, (_, array) in self.leaves.items() if k not in self.forgotten]

@@ -17,7 +17,6 @@ from chainrule.plan.program import Program
 from chainrule.train.capture import Leaves
 from chainrule.train.executor import Maker, maker
 from chainrule.train.feed import Feed, single
-from chainrule.train.names import Names
 from chainrule.train.recording import Many, Plan, Recording, Signature, is_recording
 from chainrule.train.structure import (
     joined,
@@ -111,7 +110,6 @@ class Compiled:
         self._settings = -1
         self._was_eager = False
         self._leaves = Leaves()
-        self._names = Names(function)
         self._known: dict[Any, Signature] = {}
         self._key: list[Any] = []
         self._recent: Signature
@@ -250,9 +248,7 @@ class Compiled:
     def _recorded(self, known: Signature, args: Any, kwargs: Any, arrays: list[Array]) -> Any:
         if is_grad_enabled() and wants_gradient((args, kwargs)):
             return self._eager(args, kwargs)
-        recording = Recording(
-            self.function, args, kwargs, arrays, self._leaves, self._names, self._keep
-        )
+        recording = Recording(self.function, args, kwargs, arrays, self._leaves, self._keep)
         self._settings = SETTINGS.changes
         self._was_eager = False
         try:

@@ -19,7 +19,6 @@ from chainrule.plan.program import Program
 from chainrule.plan.record import Recorder, owner
 from chainrule.train.capture import Gradients, Leaves, Surroundings
 from chainrule.train.executor import Maker
-from chainrule.train.names import Names
 from chainrule.train.structure import (
     Slot,
     mapped,
@@ -56,7 +55,6 @@ class Recording:
         kwargs: those by name,
         arrays: and the arrays in them.
         leaves: what is known of the gradients that it has to do with.
-        names: that it reads from outside.
         keep: leave all gradients.
 
     Attributes:
@@ -71,16 +69,16 @@ class Recording:
         kwargs: Any,
         arrays: Sequence[Array],
         leaves: Leaves,
-        names: Names,
         keep: bool,
     ) -> None:
         recorder = Recorder(arrays)
-        self.surroundings = Surroundings(leaves, names)
+        self.surroundings = Surroundings(leaves, function)
         args, kwargs = put_together((args, kwargs), recorder.inputs)
         _here.recording, mode = True, is_grad_enabled()
         try:
             with recorder.running(), listen(self.surroundings.listen):
-                result = function(*args, **kwargs)
+                with self.surroundings.reads.watching():
+                    result = function(*args, **kwargs)
                 self.gradients = Gradients(self.surroundings, recorder, leaves, keep)
         finally:
             _here.recording = False
@@ -272,7 +270,7 @@ class Signature:
         if recording.refusal:
             self._waiting.clear()
             raise recording.refusal
-        self._be_patient()
+        self._be_patient(recording)
         self._waiting = [w for w in self._waiting if not w.surroundings.replaced()]
         for first in self._waiting:
             self._differing = first.surroundings.differs(recording.surroundings)
@@ -283,15 +281,24 @@ class Signature:
                 return
         self._waiting = [*self._waiting[1 - _KEPT :], recording]
 
-    def _be_patient(self) -> None:
+    def _be_patient(self, recording: Recording) -> None:
         self._fruitless += 1
-        if self._fruitless > _PATIENCE:
-            self._fruitless = 0
-            raise CaptureError(
-                f"{self._differing} is another in every run, so that no recording is of use in the "
-                "next; leave it as it is from step to step, keep what changes in a tensor, or give "
-                "it to the step as an argument"
-            )
+        if self._fruitless <= _PATIENCE:
+            return
+        self._fruitless = 0
+        for other in self._waiting:
+            self._differing = other.surroundings.differs(recording.surroundings)
+            if self._differing:
+                try:
+                    self._agree(other, recording)
+                except CaptureError as error:
+                    sentence = f"{self._differing} is another in every run: {error}"
+                    raise CaptureError(sentence) from None
+        raise CaptureError(
+            f"{self._differing} is another in every run, so that no recording is of use in the "
+            "next; leave it as it is from step to step, keep what changes in a tensor, or give "
+            "it to the step as an argument"
+        )
 
     def _agree(self, first: Recording, second: Recording) -> None:
         compare(first.program, second.program)
