@@ -215,7 +215,8 @@ class Surroundings:
         """The name of something that is not the same in two runs, or nothing."""
         if self._required() != other._required():
             return "whether there are gradients"
-        return self.found.differing() or _differing(self.settings, other.settings)
+        other_way = self.found.differing() or other.found.differing()
+        return other_way or _differing(self.settings, other.settings)
 
     def _required(self) -> list[tuple[int, int]]:
         return [(k, id(array)) for k, (_, array) in self.leaves.items() if k not in self.forgotten]

@@ -154,6 +154,8 @@ class Reads:
     def watching(self) -> Iterator[None]:
         """Note what this thread reads inside the block; other tracers rest meanwhile."""
         before = sys.gettrace()
+        # From Python 3.12 on, opcodes are traced only if a frame has asked beforehand.
+        sys._getframe().f_trace_opcodes = True
         sys.settrace(self._enter)
         try:
             yield
