@@ -24,7 +24,14 @@ from chainrule.autograd.random import (
     randn_like,
     randperm,
 )
-from chainrule.autograd.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from chainrule.autograd.tape import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from chainrule.autograd.tensor import Size, Tensor, as_tensor, from_numpy, tensor
 
 __all__ = [
@@ -44,7 +51,9 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "inference_mode",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "linspace",
     "manual_seed",
     "no_grad",

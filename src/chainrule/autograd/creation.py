@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.autograd.functions import sizes_of
 from chainrule.autograd.tape import wrap
 from chainrule.autograd.tensor import Tensor
+from chainrule.backend.devices import placeable
 from chainrule.backend.dtypes import as_dtype, get_default_dtype
 from chainrule.ops.core import constant
 
@@ -33,12 +35,7 @@ def _made(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
     return out.requires_grad_() if requires_grad else out
 
 
-def _shape(size: Sequence[Any]) -> tuple[int, ...]:
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = size[0]
-    return tuple(int(n) for n in size)
-
-
+@placeable
 def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return zeros of shape `size`.
 
@@ -46,9 +43,10 @@ def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         >>> zeros(2)
         tensor([0., 0.])
     """
-    return _made(np.zeros(_shape(size)), dtype, requires_grad)
+    return _made(np.zeros(sizes_of(size)), dtype, requires_grad)
 
 
+@placeable
 def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return ones of shape `size`.
 
@@ -56,14 +54,16 @@ def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         >>> ones(2)
         tensor([1., 1.])
     """
-    return _made(np.ones(_shape(size)), dtype, requires_grad)
+    return _made(np.ones(sizes_of(size)), dtype, requires_grad)
 
 
+@placeable
 def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of shape `size` to be filled; here it holds zeros."""
     return zeros(*size, dtype=dtype, requires_grad=requires_grad)
 
 
+@placeable
 def full(
     size: Sequence[int], fill_value: Any, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -75,24 +75,28 @@ def full(
     """
     if dtype is None and not isinstance(fill_value, builtins.float):
         dtype = np.asarray(fill_value).dtype
-    return _made(np.full(_shape(tuple(size)), fill_value), dtype, requires_grad)
+    return _made(np.full(sizes_of(tuple(size)), fill_value), dtype, requires_grad)
 
 
+@placeable
 def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return zeros of the shape and dtype of `x`."""
     return zeros(*x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 
+@placeable
 def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return ones of the shape and dtype of `x`."""
     return ones(*x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 
+@placeable
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None) -> Tensor:
     """Return `fill_value` in the shape and dtype of `x`."""
     return full(x.shape, fill_value, dtype=dtype or x.dtype)
 
 
+@placeable
 def arange(
     start: float,
     end: float | None = None,
@@ -116,6 +120,7 @@ def arange(
     return _made(array, dtype, requires_grad)
 
 
+@placeable
 def linspace(
     start: float, end: float, steps: int, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -128,6 +133,7 @@ def linspace(
     return _made(np.linspace(start, end, steps), dtype, requires_grad)
 
 
+@placeable
 def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return the identity matrix (n, n), or its upper left part (n, m).
 

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.autograd.functions import sizes_of
 from chainrule.autograd.generator import Generator, state_of
 from chainrule.autograd.tape import wrap
 from chainrule.autograd.tensor import Tensor
+from chainrule.backend.devices import placeable
 from chainrule.backend.dtypes import as_dtype, get_default_dtype
 from chainrule.errors import OptionError
 
@@ -29,17 +31,12 @@ __all__ = [
 ]
 
 
-def _shape(size: Sequence[Any]) -> tuple[int, ...]:
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = size[0]
-    return tuple(int(n) for n in size)
-
-
 def _finished(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
     out: Tensor = wrap(np.asarray(array, dtype=dtype))
     return out.requires_grad_() if requires_grad else out
 
 
+@placeable
 def rand(
     *size: Any,
     generator: Generator | None = None,
@@ -53,10 +50,11 @@ def rand(
         (2, 3)
     """
     dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
-    y = ops.random_uniform(state_of(generator), shape=_shape(size), dtype=dtype)
+    y = ops.random_uniform(state_of(generator), shape=sizes_of(size), dtype=dtype)
     return _finished(y, dtype, requires_grad)
 
 
+@placeable
 def randn(
     *size: Any,
     generator: Generator | None = None,
@@ -70,20 +68,23 @@ def randn(
         (2, 3)
     """
     dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
-    y = ops.random_normal(state_of(generator), shape=_shape(size), dtype=dtype)
+    y = ops.random_normal(state_of(generator), shape=sizes_of(size), dtype=dtype)
     return _finished(y, dtype, requires_grad)
 
 
+@placeable
 def rand_like(x: Tensor, generator: Generator | None = None) -> Tensor:
     """Return numbers evenly spread over [0, 1), of the shape and dtype of `x`."""
     return rand(*x.shape, generator=generator, dtype=x.dtype)
 
 
+@placeable
 def randn_like(x: Tensor, generator: Generator | None = None) -> Tensor:
     """Return numbers of the standard normal distribution, of the shape and dtype of `x`."""
     return randn(*x.shape, generator=generator, dtype=x.dtype)
 
 
+@placeable
 def normal(
     mean: float = 0.0,
     std: float = 1.0,
@@ -99,6 +100,7 @@ def normal(
     return randn(*size, generator=generator) * std + mean
 
 
+@placeable
 def randint(low: int, high: int, size: Sequence[int], generator: Generator | None = None) -> Tensor:
     """Return integers from `low` to `high` - 1.
 
@@ -116,6 +118,7 @@ def randint(low: int, high: int, size: Sequence[int], generator: Generator | Non
     return _finished(ops.cast(ops.add(below, low), dtype=np.dtype(np.int64)), np.int64, False)
 
 
+@placeable
 def randperm(n: int, generator: Generator | None = None) -> Tensor:
     """Return the numbers 0 to n - 1 in random order.
 
