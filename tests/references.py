@@ -607,6 +607,27 @@ def permutation(state, *, shape):
     return np.array(sorted(range(shape[0]), key=bits.__getitem__))
 
 
+def bernoulli(p, state):
+    """1 where a uniform number is below p."""
+    return (uniform(state, shape=p.shape, dtype=p.dtype) < p).astype(p.dtype)
+
+
+def race(p, state, num_samples):
+    """In the order in which exponential times of these rates run out."""
+    times = -np.log1p(-uniform(state, shape=p.shape, dtype=np.float64)) / p
+    return np.argsort(times, axis=-1)[..., :num_samples]
+
+
+def wheel(p, state, num_samples, **_):
+    """Where on the line of all p, one after another, a uniform number falls."""
+    numbers = uniform(state, shape=(*p.shape[:-1], num_samples), dtype=np.float64)
+    found = [
+        [sum(1 for edge in np.cumsum(row) / np.cumsum(row)[-1] if edge <= u) for u in line]
+        for row, line in zip(np.atleast_2d(p), np.atleast_2d(numbers))
+    ]
+    return np.reshape(found, numbers.shape)
+
+
 def dropout(x, state, p=0.5):
     """x times a mask."""
     return x * mask(state, shape=x.shape, p=p)

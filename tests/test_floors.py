@@ -18,20 +18,21 @@ from modules import MODULES
 # From the lowest floor up. Packages that are planned are here too.
 FLOORS = [
     ("errors", "files"),
-    ("scalar", "picture", "backend"),
+    ("scalar", "picture", "backend", "absent"),
     ("ops", "init"),
     ("kernels",),
     ("layers", "autograd", "plan"),
     ("nn", "optim", "data", "linalg", "special"),
+    ("amp", "backends", "cuda", "xpu", "mps", "accelerator", "jit", "onnx", "hub", "version"),
     ("convert",),
-    ("train", "draw", "learn", "explain", "io", "distributed"),
+    ("train", "draw", "learn", "explain", "io", "distributed", "utils"),
     ("estimator", "sklearn", "playground", "cli"),
     ("__main__",),
 ]
 
 # What a floor does not see although it is below, and the neighbour that one may see.
 UNSEEN = {2: {"scalar", "picture"}, 3: {"scalar", "picture"}, 5: {"layers", "plan"}}
-NEIGHBOURS = {"init": {"ops"}, "train": {"io"}}
+NEIGHBOURS = {"init": {"ops"}, "train": {"io"}, "cuda": {"amp"}}
 
 
 def allowed(package: str) -> set[str]:

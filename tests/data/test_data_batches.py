@@ -334,7 +334,7 @@ def test_what_torch_scripts_pass():
     assert (len(loader), len(loader.dataset), loader.batch_size) == (3, 10, 4)
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.5, "3", None])
+@pytest.mark.parametrize("size", [0, -1, 2.5, "3", True])
 def test_batch_sizes_that_are_none(size):
     with pytest.raises(OptionError, match=f"must be a whole number of at least 1, got {size!r}"):
         DataLoader(Squares(), size)

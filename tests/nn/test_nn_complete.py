@@ -14,6 +14,7 @@ TRIED = {row.kind for row in ROWS}
 # What is no layer or loss with a counterpart in PyTorch, and the file that tries it.
 ELSEWHERE = {
     "Buffer": "test_nn_hooks.py",
+    "DataParallel": "../test_absent.py",
     "Module": "test_nn_module.py",
     "ModuleDict": "test_nn_containers.py",
     "ModuleList": "test_nn_module.py",
@@ -29,6 +30,7 @@ ELSEWHERE = {
     "TransformerEncoder": "test_nn_sequences.py",
     "functional": "test_nn_functional.py",
     "init": "test_nn_init.py",
+    "parallel": "../test_absent.py",
     "utils": "test_nn_utils.py",
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule import ops
-from chainrule.errors import OptionError
+from chainrule.errors import DataError, OptionError
 from chainrule.ops import new_state
 
 MANY = 100_000
@@ -16,6 +16,8 @@ DRAWS = {
     "normal": lambda state, shape: ops.random_normal(state, shape=shape),
     "mask": lambda state, shape: ops.random_mask(state, shape=shape, p=0.4),
     "permutation": lambda state, shape: ops.random_permutation(state, shape=shape),
+    "bernoulli": lambda state, shape: ops.bernoulli(np.full(shape, 0.4), state=state),
+    "multinomial": lambda state, shape: ops.multinomial(np.ones(9), *shape, True, state=state),
     "dropout": lambda state, shape: ops.dropout(np.ones(shape), 0.4, state=state),
 }
 each_draw = pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
@@ -132,3 +134,30 @@ def test_dropout_keeps_the_mean_and_passes_the_gradient_of_what_it_keeps():
     assert ops.dropout(x, 0.0, state=new_state(2)) is x
     with pytest.raises(OptionError, match=r"between 0 and 1, got 1\.5"):
         ops.dropout(x, 1.5, state=new_state(2))
+
+
+# --- choices -----------------------------------------------------------------------------------
+
+
+def test_entries_are_drawn_in_proportion():
+    p = np.array([0.1, 0.2, 0.0, 0.7])
+    found = np.bincount(ops.multinomial(p, MANY, True, state=new_state(2)), minlength=4) / MANY
+    np.testing.assert_allclose(found, p, atol=5 / np.sqrt(MANY))
+    pairs = ops.multinomial(np.tile(p, (MANY, 1)), 2, state=new_state(3))
+    assert (pairs[:, 0] != pairs[:, 1]).all()
+    assert (pairs != 2).all()
+    after_the_last = np.bincount(pairs[pairs[:, 0] == 3, 1], minlength=4)
+    np.testing.assert_allclose(after_the_last[:2] / after_the_last.sum(), [1 / 3, 2 / 3], atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("p", "count", "sentence"),
+    [
+        ([0.5, -0.1], 1, "must be 0 or more"),
+        ([0.5, np.inf], 1, "and finite"),
+        ([0.5, 0.0], 2, "draws 2 different entries, but a row has 1"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(p, count, sentence):
+    with pytest.raises(DataError, match=sentence):
+        ops.multinomial(np.array(p), count, state=new_state(0))

@@ -12,6 +12,7 @@ from chainrule.plan.record import record
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
+from chainrule.plan.native import executor
 from chainrule.plan.native.epilogue import parted
 from chainrule.plan.native.executor import Native
 from chainrule.plan.native.phases import in_turn
@@ -183,3 +184,30 @@ def test_what_has_one_phase_is_one_group():
 @pytest.mark.parametrize("shape", [(2, 3), (30, 10), (300, 2), (64, 16), (3, 5, 7)], ids=str)
 def test_narrow_rows_are_numpys(shape, dtype, folder):
     assert_is_numpys(normalised, normal(shape, dtype=dtype), folder)
+
+
+# --- groups like one another --------------------------------------------------------------------
+
+
+def deep_network(depth):
+    """Equal layers one after another, all numbers in one scale."""
+
+    def run(x, w, b):
+        for _ in range(depth):
+            x = ops.tanh(ops.linear(x, w, b))
+            w = ops.mul(w, -1.0)
+        return [x]
+
+    return run
+
+
+def test_layers_that_are_alike_are_compiled_once(folder, monkeypatch):
+    texts = []
+    compiled = executor.compile_text
+    monkeypatch.setattr(executor, "compile_text", lambda t, f: [texts.append(t), compiled(t, f)][1])
+    x, w, b = normal((24, 16), (16, 16), (16,))
+    arrays = [x, 0.2 * w, b]
+    for depth in (6, 12):
+        assert_is_numpys(deep_network(depth), arrays, folder)
+    six, twelve = (text.count("define internal") for text in texts)
+    assert six == twelve > 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import references as ref
-from case import between, case, changing, just, own_state, positive, real, state
+from case import at, between, case, chances, changing, just, own_state, positive, real, state
 
 # A row is a line, or little more.
 # fmt: off
@@ -68,6 +68,13 @@ RANDOM = [
     case("random_mask", [state(3)], ref.mask, note="none", shape=(9,), p=0.0),
     case("random_mask", [state(3)], ref.mask, note="all", shape=(9,), p=1.0, dtype=np.float64),
     case("random_permutation", [state(4)], ref.permutation, shape=(9,)),
+    case("bernoulli", [between(0, 1, 4, 5), state(7)], ref.bernoulli, form=own_state, wrt=[]),
+    case("multinomial", [chances(3, 5), state(8)], ref.race, form=own_state, wrt=[],
+         num_samples=4),
+    case("multinomial", [chances(3, 5), state(8)], ref.wheel, note="again", form=own_state,
+         wrt=[], num_samples=7, replacement=True),
+    case("multinomial", [at(0, 3, 0), state(8)], ref.wheel, note="sure", form=own_state,
+         wrt=[], num_samples=7, replacement=True),
     case("dropout", [real(4, 5), state(5)], ref.dropout, form=own_state, wrt=[0], p=0.3),
     case("dropout", [real(4, 5), state(5)], ref.dropout, note="all", form=own_state, wrt=[0],
          p=1.0),

@@ -309,7 +309,7 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     cumprod = functions.cumprod
     cummax = ops.cummax
     cummin = ops.cummin
-    logcumsumexp = ops.logcumsumexp
+    logcumsumexp = _with_options(ops.logcumsumexp)
     diff = ops.diff
 
     # --- shape ----------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ one indexing operation per array; `DataLoader` uses it where it is there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -15,7 +16,16 @@ from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy, randper
 from chainrule.errors import DataError, OptionError
 from chainrule.ops import Array
 
-__all__ = ["ConcatDataset", "Dataset", "Subset", "TensorDataset", "random_split"]
+__all__ = [
+    "ChainDataset",
+    "ConcatDataset",
+    "Dataset",
+    "IterableDataset",
+    "StackDataset",
+    "Subset",
+    "TensorDataset",
+    "random_split",
+]
 
 Sample_co = TypeVar("Sample_co", covariant=True)
 
@@ -39,6 +49,51 @@ class Dataset(Generic[Sample_co]):
 
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} has no __len__(self); write one")
+
+    def __add__(self, other: Dataset[Any]) -> ConcatDataset:
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Generic[Sample_co]):
+    """A stream of samples: write `__iter__`, and `__len__` where the length is known.
+
+    In a `DataLoader` with workers each of them has a copy; `get_worker_info` tells it which part of
+    the stream is its own.
+
+    Examples:
+        >>> class Countdown(IterableDataset):
+        ...     def __iter__(self):
+        ...         return iter([3, 2, 1])
+        >>> list(Countdown() + Countdown())
+        [3, 2, 1, 3, 2, 1]
+    """
+
+    def __iter__(self) -> Iterator[Sample_co]:
+        raise NotImplementedError(f"{type(self).__name__} has no __iter__(self); write one")
+
+    def __add__(self, other: IterableDataset[Any]) -> ChainDataset:
+        return ChainDataset([self, other])
+
+
+class ChainDataset(IterableDataset[Any]):
+    """Streams one after another.
+
+    Args:
+        datasets: the streams.
+
+    Examples:
+        >>> list(ChainDataset([range(2), "ab"]))
+        [0, 1, 'a', 'b']
+    """
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = datasets
+
+    def __iter__(self) -> Iterator[Any]:
+        return chain.from_iterable(self.datasets)
+
+    def __len__(self) -> int:
+        return sum(len(d) for d in self.datasets)
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
@@ -146,6 +201,45 @@ class ConcatDataset(Dataset[Any]):
 
     def __len__(self) -> int:
         return int(self.ends[-1])
+
+
+class StackDataset(Dataset[Any]):
+    """Data sets of equal length side by side: a sample has a part from each.
+
+    Args:
+        args: data sets; a sample is then a tuple,
+        kwargs: or by name; a sample is then a dictionary.
+
+    Raises:
+        OptionError: there are none, or both kinds.
+        DataError: their lengths differ.
+
+    Examples:
+        >>> StackDataset("abc", [1, 2, 3])[1]
+        ('b', 2)
+        >>> StackDataset(letter="abc", number=[1, 2, 3])[1]
+        {'letter': 'b', 'number': 2}
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if bool(args) is bool(kwargs):
+            raise OptionError(
+                "StackDataset takes data sets either in a row or by name, got "
+                f"{len(args)} and {len(kwargs)}"
+            )
+        self.datasets: Any = kwargs or args
+        lengths = [len(d) for d in kwargs.values() or args]
+        if len(set(lengths)) > 1:
+            raise DataError(f"StackDataset needs data sets of equal length, got {lengths}")
+
+    def __getitem__(self, index: int) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: d[index] for name, d in self.datasets.items()}
+        return tuple(d[index] for d in self.datasets)
+
+    def __len__(self) -> int:
+        parts = self.datasets
+        return len(next(iter(parts.values() if isinstance(parts, dict) else parts)))
 
 
 def random_split(

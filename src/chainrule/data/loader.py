@@ -2,73 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy
+from chainrule.autograd import Generator
 from chainrule.autograd.generator import state_of
-from chainrule.data.dataset import Dataset
-from chainrule.errors import OptionError, ShapeError
-from chainrule.ops import Array, random_permutation
+from chainrule.data.batches import Batches
+from chainrule.data.collate import default_collate, default_convert
+from chainrule.data.dataset import IterableDataset
+from chainrule.data.sampler import BatchSampler, RandomSampler, SequentialSampler
+from chainrule.data.workers import Job, Team
+from chainrule.errors import OptionError
+from chainrule.ops import Array, random_uniform
 
-__all__ = ["DataLoader", "default_collate"]
+__all__ = ["DataLoader"]
 
-
-def default_collate(samples: Sequence[Any]) -> Any:
-    """Stack samples into a batch: numbers, arrays and tensors, also inside tuples, lists, dicts.
-
-    Args:
-        samples: all of one kind and shape.
-
-    Raises:
-        ShapeError: they differ in shape or length.
-
-    Examples:
-        >>> default_collate([(1.0, 2), (3.0, 4)])
-        [tensor([1., 3.]), tensor([2, 4])]
-    """
-    first = samples[0]
-    if isinstance(first, (Tensor, np.ndarray)):
-        arrays = [np.asarray(s) for s in samples]
-        _alike("shapes", [a.shape for a in arrays])
-        return from_numpy(np.stack(arrays))
-    if isinstance(first, Mapping):
-        return {key: default_collate([s[key] for s in samples]) for key in first}
-    if isinstance(first, (tuple, list)):
-        _alike("lengths", [len(s) for s in samples])
-        columns = [default_collate(column) for column in zip(*samples)]
-        return type(first)(*columns) if hasattr(first, "_fields") else columns
-    if isinstance(first, (bool, int, float, np.generic)):
-        return as_tensor(list(samples))
-    return list(samples)
-
-
-def _alike(what: str, found: Sequence[Any]) -> None:
-    odd = next((one for one in found if one != found[0]), None)
-    if odd is not None:
-        raise ShapeError(
-            f"the samples of a batch have different {what}, {found[0]} and {odd}; make them equal, "
-            "or give the DataLoader a collate_fn"
-        )
+_AHEAD = 2  # batches that a worker may be ahead, if nobody says otherwise
 
 
 class DataLoader:
     """Batches of a data set.
 
     Args:
-        dataset: any object with `__getitem__` and `__len__`; with `take` as well, batches are
-            gathered whole.
-        batch_size: samples in a batch; the last may have fewer.
+        dataset: any object with `__getitem__` and `__len__`, or an `IterableDataset`; with `take`
+            as well, batches are gathered whole.
+        batch_size: samples in a batch; the last may have fewer. `None`: each sample by itself.
         shuffle: a new random order on every pass.
-        drop_last: leave out a last batch that is not full.
-        generator: where the order comes from; the default one if `None`.
+        sampler: gives the numbers of the samples instead.
+        batch_sampler: gives lists of numbers, a batch each, instead.
+        num_workers: processes that make the batches; 0 for this one.
         collate_fn: makes a batch from a list of samples.
-        num_workers: accepted for PyTorch's sake; batches are made in this process.
+        pin_memory: accepted for PyTorch's sake; memory is all of one kind here.
+        drop_last: leave out a last batch that is not full.
+        timeout: seconds to wait for a worker's batch; for ever if 0.
+        worker_init_fn: called in each worker with its number before it starts.
+        multiprocessing_context: how workers are started, of `multiprocessing`.
+        generator: where the order comes from; the default one if `None`.
+        prefetch_factor: batches that each worker may be ahead; 2 if `None`.
+        persistent_workers: keep the workers from pass to pass.
+        pin_memory_device: as `pin_memory`.
+        in_order: accepted; batches always come in their order.
 
     Raises:
-        OptionError: a batch size below 1.
+        OptionError: an option is outside what it may be, or does not go with another.
 
     Examples:
         >>> from chainrule.data import TensorDataset
@@ -82,50 +61,180 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Dataset[Any],
-        batch_size: int = 1,
-        shuffle: bool = False,
-        *,
-        drop_last: bool = False,
-        generator: Generator | None = None,
-        collate_fn: Callable[[Sequence[Any]], Any] | None = None,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Any = None,
+        batch_sampler: Any = None,
         num_workers: int = 0,
+        collate_fn: Callable[[Any], Any] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], Any] | None = None,
+        multiprocessing_context: Any = None,
+        generator: Generator | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:
-        if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-            raise OptionError(
-                f"batch_size must be a whole number of at least 1, got {batch_size!r}"
-            )
         self.dataset = dataset
-        self.batch_size = int(batch_size)
-        self.shuffle = shuffle
-        self.drop_last = drop_last
-        self.generator = generator
-        self.collate_fn = collate_fn
+        self.shuffle = bool(shuffle)
         self.num_workers = num_workers
+        self.pin_memory = pin_memory
+        self.pin_memory_device = pin_memory_device
+        self.timeout = timeout
+        self.worker_init_fn = worker_init_fn
+        self.multiprocessing_context = multiprocessing_context
+        self.generator = generator
+        self.prefetch_factor = prefetch_factor
+        self.persistent_workers = persistent_workers
+        self.in_order = in_order
+        self._check_workers()
+        self._check_sampling(batch_size, sampler, batch_sampler, drop_last)
+        self.sampler = self._default_sampler() if sampler is None else sampler
+        batched = batch_sampler is not None
+        self.batch_size = None if batched or batch_size is None else _size(batch_size)
+        self.drop_last = False if batched else drop_last
+        self.batch_sampler = batch_sampler
+        if self.batch_size is not None:
+            self.batch_sampler = BatchSampler(self.sampler, self.batch_size, bool(drop_last))
+        self.collate_fn = collate_fn or (
+            default_convert if self.batch_sampler is None else default_collate
+        )
+        self._team: Team | None = None
+        self._passes = 0
+
+    def _check_workers(self) -> None:
+        if not isinstance(self.num_workers, (int, np.integer)) or self.num_workers < 0:
+            raise OptionError(
+                f"num_workers must be a whole number of at least 0, got {self.num_workers!r}"
+            )
+        if self.timeout < 0:
+            raise OptionError(f"timeout must be at least 0 seconds, got {self.timeout}")
+        if self.num_workers == 0 and (self.prefetch_factor is not None or self.persistent_workers):
+            name = "persistent_workers" if self.persistent_workers else "prefetch_factor"
+            raise OptionError(f"{name} is for workers; give num_workers of at least 1 with it")
+        if self.prefetch_factor is not None and self.prefetch_factor < 1:
+            raise OptionError(f"prefetch_factor must be at least 1, got {self.prefetch_factor}")
+
+    def _check_sampling(
+        self, batch_size: int | None, sampler: Any, batch_sampler: Any, drop_last: bool
+    ) -> None:
+        given = {"shuffle": self.shuffle, "sampler": sampler is not None}
+        if batch_sampler is not None:
+            given |= {"batch_size": batch_size != 1, "drop_last": drop_last}
+            _refuse_beside("batch_sampler", given)
+        elif sampler is not None:
+            _refuse_beside("sampler", {"shuffle": self.shuffle})
+        if isinstance(self.dataset, IterableDataset):
+            given |= {"batch_sampler": batch_sampler is not None}
+            _refuse_beside("an IterableDataset, which has an order of its own,", given)
+        if batch_size is None and drop_last:
+            raise OptionError(
+                "drop_last cannot be given beside batch_size=None: there are no batches"
+            )
+
+    def _default_sampler(self) -> Any:
+        if isinstance(self.dataset, IterableDataset):
+            return repeat(0)  # it matters only how many numbers there are
+        if self.shuffle:
+            return RandomSampler(self.dataset, generator=self.generator)
+        return SequentialSampler(self.dataset)
+
+    @property
+    def gathers_rows(self) -> bool:
+        """Whether batches are rows of the data set in an order that `order` gives, and no more."""
+        return (
+            self.num_workers == 0
+            and self.batch_size is not None
+            and self.collate_fn is default_collate
+            and type(self.sampler) in (SequentialSampler, RandomSampler)
+        )
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.dataset), self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        if isinstance(self.dataset, IterableDataset):
+            n, size = len(self.dataset), self.batch_size or 1  # type: ignore[arg-type]
+            return n // size + (n % size > 0 and not self.drop_last)
+        return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
 
     def __iter__(self) -> Iterator[Any]:
-        n = len(self.dataset)
+        single = self.batch_sampler is None
+        batches = Batches(self.dataset, self.collate_fn, single, self.drop_last)
+        if self.num_workers:
+            return self._from_workers(batches)
+        return self._from_here(batches)
+
+    def _from_here(self, batches: Batches) -> Iterator[Any]:
+        batches.start()
+        for which in self._tasks():
+            try:
+                batch = batches.made(which)
+            except StopIteration:
+                return
+            yield batch
+
+    def _from_workers(self, batches: Batches) -> Iterator[Any]:
+        team = self._team or self._new_team(batches)
+        self._team = team if self.persistent_workers else None
+        try:
+            yield from team.batches(iter(self._tasks()))
+        finally:
+            if team is not self._team:
+                team.close()
+
+    def _new_team(self, batches: Batches) -> Team:
+        job = Job(batches, int(self.num_workers), self._seed(), self.worker_init_fn)
+        ahead = _AHEAD if self.prefetch_factor is None else self.prefetch_factor
+        return Team(job, ahead, self.timeout, self.multiprocessing_context)
+
+    def _seed(self) -> int:
+        """Where the workers' random numbers begin, another one for every pass."""
+        # Drawn from a copy, so that samples have the same order with workers and without.
+        state = state_of(self.generator).copy()
+        self._passes += 1
+        return int(random_uniform(state, shape=(), dtype=np.float64) * 2**53) + (self._passes << 20)
+
+    def __del__(self) -> None:
+        if getattr(self, "_team", None) is not None:
+            self._team.close()  # type: ignore[union-attr]
+
+    def _tasks(self) -> Iterable[Any]:
+        """What makes each batch: numbers of samples, or a number where there are no batches."""
+        if self.batch_sampler is None:
+            return iter(self.sampler)
+        if not self.gathers_rows:
+            return iter(self.batch_sampler)
+        return self._spans()
+
+    def _spans(self) -> Iterator[Any]:
+        size, n = self.batch_size or 1, len(self.sampler)
         order = self.order() if self.shuffle else None
         for i in range(len(self)):
-            span = slice(i * self.batch_size, min((i + 1) * self.batch_size, n))
-            yield self._batch(span if order is None else order[span])
+            span = slice(i * size, min((i + 1) * size, n))
+            yield span if order is None else order[span]
 
     def order(self) -> Array:
         """Return the numbers of the samples in the order of a pass, a new one if they shuffle."""
-        n = len(self.dataset)
-        if not self.shuffle:
-            return np.arange(n)
-        found: Array = random_permutation(state_of(self.generator), shape=(n,))
-        return found
+        if type(self.sampler) in (SequentialSampler, RandomSampler):
+            found: Array = self.sampler.order()
+            return found
+        return np.fromiter(self.sampler, np.int64)
 
-    def _batch(self, which: Array | slice) -> Any:
-        if self.collate_fn is None and hasattr(self.dataset, "take"):
-            return list(self.dataset.take(which))
-        if isinstance(which, slice):
-            which = np.arange(which.start, which.stop)
-        samples = [self.dataset[int(i)] for i in which]
-        return (self.collate_fn or default_collate)(samples)
+
+def _size(batch_size: Any) -> int:
+    if (
+        isinstance(batch_size, bool)
+        or not isinstance(batch_size, (int, np.integer))
+        or batch_size < 1
+    ):
+        raise OptionError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+    return int(batch_size)
+
+
+def _refuse_beside(name: str, given: dict[str, bool]) -> None:
+    wrong = next((other for other, is_given in given.items() if is_given), None)
+    if wrong is not None:
+        raise OptionError(f"{wrong} cannot be given beside {name}; leave one of them out")

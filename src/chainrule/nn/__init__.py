@@ -1,6 +1,6 @@
 """Modules: layers, activations, losses, and networks made of them (floor 3)."""
 
-from chainrule.nn import functional, init, utils
+from chainrule.nn import functional, init, parallel, utils
 from chainrule.nn.activation import (
     CELU,
     ELU,
@@ -62,6 +62,7 @@ from chainrule.nn.loss import (
     TripletMarginWithDistanceLoss,
 )
 from chainrule.nn.module import Buffer, Module, Parameter
+from chainrule.nn.parallel import DataParallel
 from chainrule.nn.pooling import AvgPool2d, MaxPool2d
 from chainrule.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 from chainrule.nn.regularise import BatchNorm1d, BatchNorm2d, Dropout, LayerNorm
@@ -95,6 +96,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Embedding",
     "EmbeddingBag",
@@ -165,5 +167,6 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "functional",
     "init",
+    "parallel",
     "utils",
 ]

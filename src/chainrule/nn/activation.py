@@ -61,10 +61,9 @@ class _Activation(Module):
 
     def forward(self, input: Tensor) -> Any:
         """Apply it."""
-        given = [getattr(self, name) for name in self.options]
-        if self.inplace:
-            return type(self).function(input, *given, inplace=True)
-        return type(self).function(input, *given)
+        function = type(self).function
+        given = [getattr(self, name) for name in self.options] if self.options else ()
+        return function(input, *given, inplace=True) if self.inplace else function(input, *given)
 
     def extra_repr(self) -> str:
         """Return the options."""

@@ -32,7 +32,8 @@ class Parameter(Tensor):
     Examples:
         >>> from chainrule.autograd import ones
         >>> Parameter(ones(2))
-        Parameter containing: tensor([1., 1.], requires_grad=True)
+        Parameter containing:
+        tensor([1., 1.], requires_grad=True)
     """
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
@@ -40,7 +41,7 @@ class Parameter(Tensor):
         self.requires_grad_(requires_grad)
 
     def __repr__(self) -> str:
-        return f"Parameter containing: {super().__repr__()}"
+        return f"Parameter containing:\n{super().__repr__()}"
 
 
 class Buffer:

@@ -308,7 +308,9 @@ from chainrule.ops.products import (
     vecdot,
 )
 from chainrule.ops.random import (
+    bernoulli,
     dropout,
+    multinomial,
     new_state,
     random_mask,
     random_normal,
@@ -512,6 +514,7 @@ __all__ = [
     "baddbmm",
     "batch_norm_eval",
     "batch_norm_train",
+    "bernoulli",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -733,6 +736,7 @@ __all__ = [
     "multigammaln",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
+    "multinomial",
     "multiply_along",
     "mv",
     "nan_to_num",

@@ -35,6 +35,7 @@ from chainrule.ops.shape import (
     cat,
     matrix_transpose,
     narrow,
+    reshape,
     squeeze,
     unbroadcast,
     unsqueeze,
@@ -463,8 +464,12 @@ def qr(x: Value, mode: str = "reduced") -> Value:
     if mode == "complete" and m > n:
         q = cat([q, complement(q)], -1)
     r = triu(matmul(matrix_transpose(q), x))
-    empty = constant(np.zeros((0,), dtype=x.dtype))
-    return results.linalg_qr(empty if mode == "r" else q, r)
+    return results.linalg_qr(nothing_of(x) if mode == "r" else q, r)
+
+
+def nothing_of(x: Value) -> Value:
+    """A vector of no elements."""
+    return narrow(reshape(x, shape=(-1,)), 0, 0, 0)
 
 
 def _gaps(values: Value) -> Value:
@@ -654,7 +659,7 @@ def matrix_exp(x: Array) -> Array:
         array([[1., 1.],
                [0., 1.]])
     """
-    size = np.max(np.abs(x).sum(-1), initial=0) if squares(x.shape) else 0
+    size = float(np.max(np.abs(x).sum(-1), initial=0)) if squares(x.shape) else 0.0
     squarings = max(0, int(np.ceil(np.log2(max(size, 1e-300)))) + 1) if np.isfinite(size) else 0
     scaled = x / np.asarray(2.0**squarings, dtype=x.dtype)
     y = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from chainrule.ops import results
-from chainrule.ops.core import Array, Value, composite, quiet
+from chainrule.ops.core import Array, Value, composite, constant, quiet
 from chainrule.ops.elementwise import (
     abs,
     add,
@@ -228,8 +228,14 @@ def copysign(a: Value, b: Value) -> Value:
         array([-1.,  2.])
     """
     size = abs(a)
-    b = b if hasattr(b, "shape") else np.asarray(b, dtype=a.dtype)
-    return where(signbit(b), neg(size), size)
+    return where(signbit(_of_format(b, a)), neg(size), size)
+
+
+def _of_format(value: Value, like: Value) -> Value:
+    """A Python number in the format of the value beside it; alone it would take the default one."""
+    if hasattr(value, "shape") or not hasattr(like, "shape"):
+        return value
+    return constant(np.asarray(value, dtype=like.dtype))
 
 
 @composite
@@ -367,6 +373,7 @@ def isclose(
 
 def times_log(x: Value, y: Value, logarithm: Value, pole: float = 0) -> Value:
     """x times the logarithm of y, which is minus infinity at `pole`: 0 where x is, up to there."""
+    y = _of_format(y, x)
     lost = logical_and(eq(x, 0), le(y, pole))
     return where(lost, 0.0, mul(x, logarithm(where(lost, 1.0, y))))
 

@@ -11,7 +11,15 @@ import numpy as np
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops import results
 from chainrule.ops.core import Value, composite, constant, normal_dims
-from chainrule.ops.decompositions import inverse, matrices, pinv, solution, squares, svdvals
+from chainrule.ops.decompositions import (
+    inverse,
+    matrices,
+    nothing_of,
+    pinv,
+    solution,
+    squares,
+    svdvals,
+)
 from chainrule.ops.elementwise import abs, div, gt, logical_and, mul, pow, square, sub, where
 from chainrule.ops.linalg import matmul
 from chainrule.ops.reduce import Dim, amax, amin, norm, sum
@@ -164,7 +172,7 @@ def lstsq(a: Value, b: Value, rcond: float | None = None) -> Value:
     """
     m, n = matrices(tuple(a.shape))[-2:]
     x = matmul(pinv(a, rtol=rcond), b)
-    nothing = constant(np.zeros((0,), dtype=a.dtype))
+    nothing = nothing_of(a)
     rest = sum(square(sub(matmul(a, x), b)), dim=-2) if m > n else nothing
     return results.linalg_lstsq(x, rest, matrix_rank(a, rtol=rcond), nothing)
 

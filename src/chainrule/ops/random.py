@@ -9,13 +9,17 @@ a block of numbers can be made in any order, by any executor, and be the same to
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from chainrule.errors import OptionError
-from chainrule.ops.core import Array, Cost, Shape, Value, composite, primitive, quiet
-from chainrule.ops.elementwise import mul
+from chainrule.errors import DataError, OptionError, ShapeError
+from chainrule.ops.core import Array, Cost, Shape, Value, checked, composite, primitive, quiet
+from chainrule.ops.elementwise import cast, div, log1p, lt, mul, neg
+from chainrule.ops.order import searched
+from chainrule.ops.reduce import cumsum, topk
+from chainrule.ops.shape import narrow
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -117,6 +121,68 @@ def random_permutation(state: Array, shape: Shape) -> Array:
         [0, 1, 2, 3]
     """
     return np.argsort(_bits(state, shape[0]), kind="stable")
+
+
+@composite
+def bernoulli(p: Value, *, state: Array) -> Value:
+    """1 with probability p, else 0, in the dtype of p.
+
+    Examples:
+        >>> bernoulli(np.array([0.0, 1.0]), state=new_state(0))
+        array([0., 1.])
+    """
+    return cast(lt(random_uniform(state, shape=tuple(p.shape), dtype=p.dtype), p), dtype=p.dtype)
+
+
+@composite
+def multinomial(p: Value, num_samples: int, replacement: bool = False, *, state: Array) -> Value:
+    """Numbers of entries, drawn with probabilities in proportion to p.
+
+    With replacement by inversion. Without, in a race: entry i arrives after an exponential time of
+    rate p_i, and those who arrive first are taken (P. S. Efraimidis and P. G. Spirakis, "Weighted
+    random sampling with a reservoir", Information Processing Letters 97, 2006).
+
+    Args:
+        p: (n,) or (m, n), not negative.
+        num_samples: how many to draw, from each row.
+        replacement: whether an entry can be drawn again.
+        state: of the generator to draw from.
+
+    Returns:
+        int64 of shape (num_samples,) or (m, num_samples).
+
+    Raises:
+        DataError: a negative or infinite p, or too few that are not 0.
+
+    Examples:
+        >>> multinomial(np.array([0.0, 3.0, 0.0]), 2, True, state=new_state(0))
+        array([1, 1])
+    """
+    if len(p.shape) not in (1, 2) or not p.shape[-1]:
+        raise ShapeError(f"multinomial takes probabilities (n,) or (m, n), got {tuple(p.shape)}")
+    if num_samples < 1:
+        raise OptionError(f"multinomial draws one sample or more, got {num_samples}")
+    checked(partial(_can_be_drawn, count=1 if replacement else num_samples), p)
+    if not replacement:
+        uniform = random_uniform(state, shape=tuple(p.shape), dtype=np.dtype(np.float64))
+        arrival = div(neg(log1p(neg(uniform))), cast(p, dtype=np.float64))
+        return topk(arrival, num_samples, largest=False).indices
+    shape = (*p.shape[:-1], num_samples)
+    uniform = random_uniform(state, shape=shape, dtype=np.dtype(np.float64))
+    reached = cumsum(cast(p, dtype=np.float64), dim=-1)
+    last = narrow(reached, -1, p.shape[-1] - 1, 1)
+    return searched(div(reached, last), uniform, right=True)
+
+
+def _can_be_drawn(p: Array, count: int) -> None:
+    if not np.all(np.isfinite(p)) or np.any(p < 0):
+        raise DataError("multinomial's probabilities must be 0 or more, and finite")
+    least = int(np.count_nonzero(p, axis=-1).min(initial=count))
+    if least < count:
+        raise DataError(
+            f"multinomial draws {count} different entries, but a row has {least} that are not 0; "
+            "use replacement=True, or fewer samples"
+        )
 
 
 @composite

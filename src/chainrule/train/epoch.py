@@ -68,7 +68,7 @@ class Epoch:
             for x, y in self.loader:
                 self._one(x, y)
             return
-        order, size = self.loader.order(), self.loader.batch_size
+        order, size = self.loader.order(), self.loader.batch_size or 1
         whole = len(order) // size * size
         if whole:
             self._batches(self.step, order[:whole].reshape(-1, size))
@@ -118,7 +118,8 @@ class Epoch:
 def _at_hand(loader: DataLoader) -> tuple[Tensor, ...]:
     """The tensors whose rows a loader would give, if it is as simple as that."""
     data = loader.dataset
-    if type(loader) is not DataLoader or loader.collate_fn or type(data) is not TensorDataset:
+    plain = type(loader) is DataLoader and loader.gathers_rows
+    if not plain or type(data) is not TensorDataset:
         return ()
     good = all(t.array.flags.c_contiguous and not t.needs_grad for t in data.tensors)
     return data.tensors if good else ()

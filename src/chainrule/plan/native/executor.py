@@ -28,7 +28,7 @@ from chainrule.plan.native.arrays import address, aligned, array_at, room_for, s
 from chainrule.plan.native.course import Course, fitting
 from chainrule.plan.native.ir import Unsupported
 from chainrule.plan.native.loops import is_known
-from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Module
+from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Call, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
 from chainrule.plan.passes.fuse import Group, Member, fuse
@@ -228,19 +228,19 @@ class Native:
     def _written(self, groups: Sequence[Group], module: Module) -> list[str | Group]:
         """Names of native functions, and in between the groups that run through NumPy."""
         runs: list[str | Group] = []
-        names: list[str] = []
+        calls: list[Call] = []
         for group in groups:
             if _is_finite(group):
-                names.append(self._check(group.members[0].instruction, module))
+                calls.append(self._check(group.members[0].instruction, module))
             elif group.kind == "alone":
-                runs += [module.stretch(names)] * bool(names)
+                runs += [module.stretch(calls)] * bool(calls)
                 runs.append(group)
-                names = []
+                calls = []
             else:
-                names.append(module.group(group))
-        return [*runs, *([module.stretch(names)] if names else [])]
+                calls.append(module.group(group))
+        return [*runs, *([module.stretch(calls)] if calls else [])]
 
-    def _check(self, instruction: Instruction, module: Module) -> str:
+    def _check(self, instruction: Instruction, module: Module) -> Call:
         """Write a check, and keep what it looks at and what it has to say."""
         view = self._views[instruction.values[0]]
         self._checks.append((instruction.attrs["check"], view))

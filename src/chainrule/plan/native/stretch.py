@@ -1,16 +1,19 @@
 """Groups one after another as one function of the machine (floor 2).
 
 Each group is a function of its own that takes a table of pointers, and LLVM puts those of a stretch
-together. In the table stand the arena, room that each group may use and forget, and every input,
-state and output. A group that cannot be written raises `Unsupported` and leaves no trace.
+together. In the module's table stand the arena, room that each group may use and forget, and every
+input, state and output; a group has its own, of the few that it uses in the order of their first
+use. So groups that do the same with other values, as the layers of a deep network do, are one
+function. A group that cannot be written raises `Unsupported` and leaves no trace.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from chainrule.plan.native import blas, many, sharing
 from chainrule.plan.native.choice import choose, is_for_blas
@@ -26,7 +29,7 @@ from chainrule.plan.passes.memory import ALIGNMENT
 from chainrule.plan.passes.views import View
 from chainrule.plan.program import Value
 
-__all__ = ["ARENA", "SCRATCH", "TEAM", "Module"]
+__all__ = ["ARENA", "SCRATCH", "TEAM", "Call", "Module"]
 
 # The first places of the table of pointers; inputs, states and outputs come after them.
 ARENA, SCRATCH, TEAM = 0, 1, 2
@@ -35,13 +38,29 @@ ARENA, SCRATCH, TEAM = 0, 1, 2
 NEAR, FAR = 2**18, 2**23
 
 
+class Link(NamedTuple):
+    """A pointer in a group's own table: so many bytes beyond what the module's has at a place."""
+
+    place: int
+    offset: int = 0
+
+
+class Call(NamedTuple):
+    """A group's function and what its table has to be; `check` counts the checks from 1."""
+
+    function: str
+    links: Sequence[Link]
+    check: int = 0
+
+
 class GroupMemory:
-    """Where a group finds its values: the pointers of the table, read when first asked for.
+    """Where a group finds its values: the pointers of its table, read when first asked for.
 
     Args:
-        w: of the group's function.
-        places: of inputs, states and outputs in the table.
+        w: of the group's function, or of one that has its table.
+        places: of inputs, states and outputs in the module's table.
         offsets: of made values in the arena, in bytes.
+        links: the group's table as it is so far.
         shared: whether several threads may be in the function, so that there is no scratch.
 
     Attributes:
@@ -53,20 +72,22 @@ class GroupMemory:
         w: Writer,
         places: Mapping[Value, int],
         offsets: Mapping[Value, int],
+        links: list[Link],
         shared: bool = False,
     ) -> None:
         self.w, self.places, self.offsets, self.shared = w, places, offsets, shared
+        self.links = links
         self.room = 0
         self._pointers: dict[Value, str] = {}
-        self._tables: dict[int, str] = {}
+        self._linked: dict[Link, str] = {}
 
     def pointer(self, value: Value) -> str:
         """Return where the memory of a value begins; if it has none, give it some for a while."""
         if value not in self._pointers:
             if value in self.places:
-                found = self.table(self.places[value])
+                found = self.linked(Link(self.places[value]))
             elif value in self.offsets:
-                found = self._beyond(ARENA, self.offsets[value])
+                found = self.linked(Link(ARENA, self.offsets[value]))
             else:
                 found = self.scratch(math.prod(value.shape), value.dtype)
             self._pointers[value] = found
@@ -79,22 +100,21 @@ class GroupMemory:
         start = self.room
         size = max(count, 1) * dtype.itemsize
         self.room = -(-(start + size) // ALIGNMENT) * ALIGNMENT
-        return self._beyond(SCRATCH, start)
-
-    def table(self, place: int) -> str:
-        """Return what stands at a place of the table."""
-        if place not in self._tables:
-            name = f"%table{place}"
-            at = f"getelementptr inbounds ptr, ptr %table, i64 {place}"
-            self.w.head.append(f"  {name}.at = {at}")
-            self.w.head.append(f"  {name} = load ptr, ptr {name}.at")
-            self._tables[place] = name
-        return self._tables[place]
-
-    def _beyond(self, place: int, offset: int) -> str:
-        base, name = self.table(place), f"%{self.w.fresh('m')}"
-        self.w.head.append(f"  {name} = getelementptr inbounds i8, ptr {base}, i64 {offset}")
+        base, name = self.linked(Link(SCRATCH)), f"%{self.w.fresh('m')}"
+        self.w.head.append(f"  {name} = getelementptr inbounds i8, ptr {base}, i64 {start}")
         return name
+
+    def linked(self, link: Link) -> str:
+        """Return a pointer of the table, which has it from now on."""
+        if link not in self._linked:
+            if link not in self.links:
+                self.links.append(link)
+            k = self.links.index(link)
+            name = f"%link{k}"
+            self.w.head.append(f"  {name}.at = getelementptr inbounds ptr, ptr %table, i64 {k}")
+            self.w.head.append(f"  {name} = load ptr, ptr {name}.at")
+            self._linked[link] = name
+        return self._linked[link]
 
 
 class Module:
@@ -109,7 +129,7 @@ class Module:
     Attributes:
         room: bytes of scratch that the groups need.
         shared: whether a product is shared by a team of threads.
-        checks: the names of the checks, in the order of their numbers.
+        checks: how many there are.
         work: of each product how much work it is and who does it, as lines.
     """
 
@@ -125,20 +145,21 @@ class Module:
         self.room = 0
         self.shared = False
         self.functions: list[str] = []
-        self.checks: list[str] = []
+        self.checks = 0
         self.work: list[str] = []
         self.declared: dict[str, str] = {}
         self.notes: list[str] = []
         self._kernels: dict[Product, Kernel] = {}
+        self._known: dict[tuple[str, ...], str] = {}
 
-    def group(self, group: Group) -> str:
-        """Write a group and return the name of its function.
+    def group(self, group: Group) -> Call:
+        """Write a group, unless there is one like it, and return how it is called.
 
         Raises:
             Unsupported: it has no form in LLVM's language.
         """
         w = self._writer()
-        memory = GroupMemory(w, self.places, self.offsets)
+        memory = GroupMemory(w, self.places, self.offsets, [])
         if group.members[0].instruction.op.name in ("linear", "matrix_product"):
             self._product(w, memory, group)
         elif group.kind == "loop":
@@ -146,64 +167,87 @@ class Module:
         else:
             raise Unsupported(group.members[0].instruction.op.name)
         self.room = max(self.room, memory.room)
-        return self._add(w.function(self._name("group"), "ptr noalias %table"))
+        name = self._name("group")
+        return Call(self._add(w, name, w.function(name, "ptr noalias %table")), memory.links)
 
-    def check(self, x: View, out: Value) -> str:
-        """Write a look at a number, whether it is finite, and return the function's name."""
+    def check(self, x: View, out: Value) -> Call:
+        """Write a look at a number, whether it is finite, and return how it is called."""
         w = self._writer()
-        memory = GroupMemory(w, self.places, self.offsets)
+        memory = GroupMemory(w, self.places, self.offsets, [])
         number = w.load(w.at(memory.pointer(x.base), out.dtype, x.offset), out.dtype)
         w.store(number, memory.pointer(out))
         name = self._name("check")
-        self.checks.append(name)
-        self._add(w.function(name, "ptr noalias %table", apply(w, "isfinite", [number], {}, BOOL)))
-        return name
+        fine = apply(w, "isfinite", [number], {}, BOOL)
+        self.checks += 1
+        name = self._add(w, name, w.function(name, "ptr noalias %table", fine))
+        return Call(name, memory.links, self.checks)
 
-    def stretch(self, names: Sequence[str]) -> str:
+    def stretch(self, calls: Sequence[Call]) -> str:
         """Write a function that runs groups and checks in order, and return its name.
 
         It gives 0, or, of the check that has ended it, the number, counted from 1.
         """
         name = self._name("stretch")
-        w = self._writer()
-        for each in names:
-            if each in self.checks:
-                fine = w.line(f"call i1 @{each}(ptr %table)", BOOL)
-                w.leave(fine ^ True, f"ret i64 {self.checks.index(each) + 1}")
+        w = Writer(self.declared, self.notes)
+        for call in calls:
+            table = self._table(w, call.links)
+            if call.check:
+                fine = w.line(f"call i1 @{call.function}(ptr {table})", BOOL)
+                w.leave(fine ^ True, f"ret i64 {call.check}")
             else:
-                w.do(f"call void @{each}(ptr %table)")
+                w.do(f"call void @{call.function}(ptr {table})")
         text = w.function(name, "ptr %table", w.number(0, INDEX))
         self.functions.append(text.replace(" nounwind {", " noinline nounwind {", 1))
         return name
+
+    def _table(self, w: Writer, links: Sequence[Link]) -> str:
+        """Write a group's table from the module's."""
+        table = f"%{w.fresh('links')}"
+        w.head.append(f"  {table} = alloca [{max(len(links), 1)} x ptr]")
+        for k, link in enumerate(links):
+            found = w.line(f"load ptr, ptr {w.at('%table', INDEX, link.place)}", INDEX)
+            beyond = w.line(f"getelementptr inbounds i8, ptr {found}, i64 {link.offset}", INDEX)
+            w.do(f"store ptr {beyond}, ptr {w.at(table, INDEX, k)}")
+        return table
 
     def many(self, stretch: str, inputs: Sequence[Value]) -> str:
         """Write the function that takes many steps, each one call of `stretch`; return its name."""
         name = self._name("many")
         self.functions += many.write(
-            self._writer, name, stretch, TEAM + 1 + len(self.places), inputs
+            lambda: Writer(self.declared, self.notes),
+            name,
+            stretch,
+            TEAM + 1 + len(self.places),
+            inputs,
         )
         return name
 
     @property
     def text(self) -> str:
         """The whole module."""
-        w = self._writer()
+        w = Writer(self.declared, self.notes)
         together = [sharing.together(w)] if self.shared else []
         return w.module(*together, *self.functions)
 
     def _writer(self) -> Writer:
-        return Writer(self.declared, self.notes)
+        """A writer of a function for `_add`: its metadata are numbered from 0."""
+        return Writer(self.declared)
 
     def _name(self, stem: str) -> str:
         return f"{stem}{len(self.functions)}"
 
-    def _add(self, text: str, inline: bool = False) -> str:
-        """Add a function that only this module calls, and return its name."""
+    def _add(self, w: Writer, name: str, text: str, inline: bool = False) -> str:
+        """Add a function that only this module calls, and return the name of it or of its like."""
         private = text.replace("define ", "define internal ", 1)
         if inline:
             private = private.replace(" nounwind {", " alwaysinline nounwind {", 1)
-        self.functions.append(private)
-        return text.split("@", 1)[1].split("(", 1)[0]
+        like = (private.replace(f"@{name}(", "@(", 1), *w.notes)
+        if like not in self._known:
+            self._known[like] = name
+            first = len(self.notes)
+            self.notes += [renumbered(note, first) for note in w.notes]
+            self.functions.append(renumbered(private, first))
+        return self._known[like]
 
     # --- products -------------------------------------------------------------------------------
 
@@ -225,7 +269,7 @@ class Module:
             self._in_slices(w, memory, product, depth, (a, b, c))
         else:
             context = epilogue.before(w, memory, c) if epilogue else "null"
-            kernel = self._kernel(product, epilogue)
+            kernel = self._kernel(product, epilogue, memory.links)
             self._call(w, memory, product, kernel, f"ptr {a}, ptr {b}, ptr {c}, ptr {context}")
         if rest:
             emit(w, rest, memory)
@@ -248,10 +292,11 @@ class Module:
             product = replace(p, k=size, c=None, goes_on=True)
             adding = self._writer()
             add_piece(adding, p)
-            after = self._add(adding.function(self._name("adding"), PARAMETERS), inline=True)
-            name = self._name("product")
-            kernel = write(self._writer(), product, choose(product), name, after)
-            self._add(kernel.text)
+            name = self._name("adding")
+            after = self._add(adding, name, adding.function(name, PARAMETERS), inline=True)
+            inner = self._writer()
+            kernel = write(inner, product, choose(product), self._name("product"), after)
+            kernel = replace(kernel, name=self._add(inner, kernel.name, kernel.text))
             here = w.at(a, p.dtype, w.number(start, INDEX) * p.a[1])
             there = w.at(b, p.dtype, w.number(start, INDEX) * p.b[0])
             self._call(w, memory, product, kernel, f"ptr {here}, ptr {there}, ptr null, ptr {c}")
@@ -261,12 +306,14 @@ class Module:
         if p.k % depth:
             add(p.k % depth, p.k - p.k % depth)
 
-    def _kernel(self, product: Product, epilogue: Epilogue | None) -> Kernel:
+    def _kernel(self, product: Product, epilogue: Epilogue | None, links: list[Link]) -> Kernel:
         """The function of a product; those that nothing follows on are shared."""
         if epilogue is None and product in self._kernels:
             return self._kernels[product]
-        after = self._inlined("epilogue", PARAMETERS, epilogue.on_piece) if epilogue else None
-        ahead = self._inlined("ahead", AHEAD, epilogue.ahead) if epilogue else None
+        after = ahead = None
+        if epilogue:
+            after = self._inlined("epilogue", PARAMETERS, epilogue.on_piece, links)
+            ahead = self._inlined("ahead", AHEAD, epilogue.ahead, links)
         w, name = self._writer(), self._name("product")
         gemm = blas.find(product.dtype) if is_for_blas(product) else None
         if gemm:
@@ -276,19 +323,24 @@ class Module:
             # that it reads in the forward product, where they are columns.
             bands = self.threads if epilogue and epilogue.updates else 1
             kernel = write(w, product, replace(choose(product), bands=bands), name, after, ahead)
-        self._add(kernel.text)
+        kernel = replace(kernel, name=self._add(w, kernel.name, kernel.text))
         if epilogue is None:
             self._kernels[product] = kernel
         return kernel
 
     def _inlined(
-        self, stem: str, parameters: str, body: Callable[[Writer, GroupMemory], None]
+        self,
+        stem: str,
+        parameters: str,
+        body: Callable[[Writer, GroupMemory], None],
+        links: list[Link],
     ) -> str:
         """Write a function of a product's context, to be made part of the product's."""
         w = self._writer()
         w.head.append("  %table = load ptr, ptr %context")
-        body(w, GroupMemory(w, self.places, self.offsets, shared=True))
-        return self._add(w.function(self._name(stem), parameters), inline=True)
+        body(w, GroupMemory(w, self.places, self.offsets, links, shared=True))
+        name = self._name(stem)
+        return self._add(w, name, w.function(name, parameters), inline=True)
 
     def _call(
         self, w: Writer, memory: GroupMemory, product: Product, kernel: Kernel, arguments: str
@@ -300,8 +352,13 @@ class Module:
             w.do(f"call void @{kernel.name}({arguments}, i64 0, i64 {kernel.units})")
             return
         self.shared = True
-        who = f"ptr {memory.table(TEAM)}, ptr @{kernel.name}"
+        who = f"ptr {memory.linked(Link(TEAM))}, ptr @{kernel.name}"
         w.do(f"call void @together({who}, {arguments}, i64 {kernel.units}, i64 {count})")
+
+
+def renumbered(text: str, first: int) -> str:
+    """Text in which the metadata that it numbers from 0 are numbered from `first`."""
+    return re.sub(r"!(\d+)", lambda found: f"!{int(found[1]) + first}", text)
 
 
 def deep(p: Product) -> int:

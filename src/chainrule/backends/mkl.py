@@ -1,0 +1,5 @@
+"""What programs ask of Intel's library: products are NumPy's (floor 2)."""
+
+from chainrule.absent import is_available
+
+__all__ = ["is_available"]

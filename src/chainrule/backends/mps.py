@@ -1,0 +1,10 @@
+"""What programs ask of Apple's graphics processors before they use them (floor 2)."""
+
+from chainrule.absent import is_available
+
+__all__ = ["is_available", "is_built"]
+
+
+def is_built() -> bool:
+    """Whether there is code for them: no."""
+    return False
