@@ -17,7 +17,10 @@ import importlib
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from chainrule import autograd, ops
+from chainrule.absent import AbsentError
 from chainrule.autograd import (
     Generator,
     Size,
@@ -30,7 +33,9 @@ from chainrule.autograd import (
     from_numpy,
     full,
     full_like,
+    inference_mode,
     is_grad_enabled,
+    is_inference_mode_enabled,
     linspace,
     manual_seed,
     no_grad,
@@ -128,17 +133,35 @@ from chainrule.autograd.selection import (
     unique,
     unique_consecutive,
 )
+from chainrule.autograd.typed import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
+from chainrule.backend.devices import device, get_default_device, set_default_device
 from chainrule.backend.dtypes import bool_ as bool
 from chainrule.backend.dtypes import (
+    can_cast,
+    finfo,
     float16,
     float32,
     float64,
     get_default_dtype,
+    iinfo,
     int8,
     int16,
     int32,
     int64,
+    promote_types,
+    result_type,
     set_default_dtype,
+    set_default_tensor_type,
     uint8,
 )
 from chainrule.backend.threads import get_num_threads, set_num_threads
@@ -382,7 +405,10 @@ __version__ = "0.1.0"
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 float, double, half = float32, float64, float16
-int, long = int32, int64
+int, long, short = int32, int64, int16
+dtype = np.dtype
+strided = "strided"
+contiguous_format, preserve_format, channels_last = "contiguous", "preserve", "channels_last"
 
 # Imported when first asked for: the name, and the module that has it.
 _LATER = {
@@ -394,6 +420,7 @@ _LATER = {
     "data": "chainrule.data",
     "distributed": "chainrule.distributed",
     "draw": "chainrule.draw",
+    "func": "chainrule.func",
     "hub": "chainrule.hub",
     "init": "chainrule.init",
     "io": "chainrule.io",
@@ -416,10 +443,26 @@ _LATER = {
     "fit": "chainrule.train",
     "load": "chainrule.io",
     "save": "chainrule.io",
+    "vmap": "chainrule.func",
+}
+
+# What is not here, and what to do.
+_ABSENT = {
+    "bfloat16": "use chainrule.float16 or chainrule.float32, NumPy has no such numbers",
+    **dict.fromkeys(
+        ("complex32", "complex64", "complex128", "cfloat", "cdouble", "complex", "polar"),
+        "keep real and imaginary parts in two tensors, whose numbers are real",
+    ),
+    **dict.fromkeys(
+        ("qint8", "quint8", "qint32", "quantization", "ao"),
+        "use chainrule.float32, there are no quantised tensors",
+    ),
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ABSENT:
+        raise AbsentError(f"chainrule has no {name}; {_ABSENT[name]}")
     if name not in _LATER:
         names = [*globals(), *_LATER]
         raise AttributeError(f"chainrule has no {name!r}" + did_you_mean(name, names))
@@ -434,7 +477,16 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
     "Size",
     "Tensor",
     "abs",
@@ -478,6 +530,7 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "autograd",
+    "backends",
     "baddbmm",
     "bincount",
     "bitwise_and",
@@ -492,11 +545,13 @@ __all__ = [
     "broadcast_tensors",
     "broadcast_to",
     "bucketize",
+    "can_cast",
     "cartesian_prod",
     "cat",
     "cdist",
     "ceil",
     "chain_matmul",
+    "channels_last",
     "cholesky",
     "cholesky_inverse",
     "cholesky_solve",
@@ -512,6 +567,7 @@ __all__ = [
     "concat",
     "concatenate",
     "cond",
+    "contiguous_format",
     "convert",
     "copysign",
     "corrcoef",
@@ -520,6 +576,7 @@ __all__ = [
     "count_nonzero",
     "cov",
     "cross",
+    "cuda",
     "cummax",
     "cummin",
     "cumprod",
@@ -529,6 +586,7 @@ __all__ = [
     "deg2rad",
     "det",
     "detach",
+    "device",
     "diag",
     "diag_embed",
     "diagflat",
@@ -544,6 +602,7 @@ __all__ = [
     "draw",
     "dsplit",
     "dstack",
+    "dtype",
     "e",
     "einsum",
     "empty",
@@ -557,6 +616,7 @@ __all__ = [
     "exp2",
     "expm1",
     "eye",
+    "finfo",
     "fit",
     "fix",
     "flatten",
@@ -578,10 +638,12 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "gather",
     "gcd",
     "ge",
     "ger",
+    "get_default_device",
     "get_default_dtype",
     "get_num_threads",
     "greater",
@@ -597,6 +659,7 @@ __all__ = [
     "i0",
     "igamma",
     "igammac",
+    "iinfo",
     "index_add",
     "index_copy",
     "index_fill",
@@ -604,6 +667,7 @@ __all__ = [
     "index_reduce",
     "index_select",
     "inf",
+    "inference_mode",
     "init",
     "inner",
     "int",
@@ -616,6 +680,7 @@ __all__ = [
     "is_complex",
     "is_floating_point",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "is_nonzero",
     "is_same_size",
     "is_signed",
@@ -678,6 +743,7 @@ __all__ = [
     "mode",
     "moveaxis",
     "movedim",
+    "mps",
     "msort",
     "mul",
     "multiply",
@@ -713,7 +779,9 @@ __all__ = [
     "polygamma",
     "positive",
     "pow",
+    "preserve_format",
     "prod",
+    "promote_types",
     "put",
     "qr",
     "quantile",
@@ -730,6 +798,7 @@ __all__ = [
     "remainder",
     "repeat_interleave",
     "reshape",
+    "result_type",
     "return_types",
     "roll",
     "rot90",
@@ -745,10 +814,13 @@ __all__ = [
     "searchsorted",
     "select",
     "select_scatter",
+    "set_default_device",
     "set_default_dtype",
+    "set_default_tensor_type",
     "set_grad_enabled",
     "set_num_threads",
     "sgn",
+    "short",
     "sigmoid",
     "sign",
     "signbit",
@@ -769,6 +841,7 @@ __all__ = [
     "stack",
     "std",
     "std_mean",
+    "strided",
     "sub",
     "subtract",
     "sum",
@@ -800,10 +873,12 @@ __all__ = [
     "unique",
     "unique_consecutive",
     "unsqueeze",
+    "utils",
     "vander",
     "var",
     "var_mean",
     "vdot",
+    "vmap",
     "vsplit",
     "vstack",
     "where",

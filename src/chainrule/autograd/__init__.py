@@ -13,6 +13,7 @@ from chainrule.autograd.creation import (
     zeros,
     zeros_like,
 )
+from chainrule.autograd.function import Function
 from chainrule.autograd.generator import Generator, default_generator, manual_seed
 from chainrule.autograd.gradients import backward, grad
 from chainrule.autograd.random import (
@@ -35,6 +36,7 @@ from chainrule.autograd.tape import (
 from chainrule.autograd.tensor import Size, Tensor, as_tensor, from_numpy, tensor
 
 __all__ = [
+    "Function",
     "Generator",
     "Size",
     "Tensor",

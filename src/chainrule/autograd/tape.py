@@ -249,6 +249,10 @@ class Node:
         kept = [x for x in (*(self.xs or ()), self.y) if type(x) is ndarray]
         return any(_changes.get(id(owner(x)), 0) > self.made for x in kept)
 
+    def through(self, walk: _Walk, g: Value, wanted: set[int] | None) -> None:
+        """Hand gradients to the parents, for a kind of node that has no rules."""
+        raise NotImplementedError
+
     def release(self) -> None:
         """Let the saved arrays go."""
         self.xs = None
@@ -421,7 +425,7 @@ def _reachable(roots: Sequence[Node]) -> list[Node]:
     waiting = list(seen)
     while waiting:
         for parent in waiting.pop().parents:
-            if type(parent) is Node and parent not in seen:
+            if isinstance(parent, Node) and parent not in seen:
                 seen.add(parent)
                 waiting.append(parent)
     return sorted(seen, key=_by_time)
@@ -463,6 +467,9 @@ class _Walk:
 
     def through(self, node: Node, g: Value, wanted: set[int] | None) -> None:
         """Apply the rules of `node` to `g` and hand the results to those parents `wanted`."""
+        if type(node) is not Node:  # a node that has a way of its own
+            node.through(self, g, wanted)
+            return
         xs, y = node.saved(), node.y
         if y is None:
             y = g  # which has its shape and dtype; no rule asks for more

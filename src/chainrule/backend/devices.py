@@ -12,7 +12,15 @@ from typing import Any
 
 from chainrule.errors import OptionError
 
-__all__ = ["CPU", "device", "names_device", "placeable", "require_cpu"]
+__all__ = [
+    "CPU",
+    "device",
+    "get_default_device",
+    "names_device",
+    "placeable",
+    "require_cpu",
+    "set_default_device",
+]
 
 _KINDS = ("cpu", "cuda", "mps", "xpu", "meta")
 
@@ -81,6 +89,25 @@ def require_cpu(where: Any) -> None:
             f"device '{device(where)}' is not available; chainrule computes on 'cpu'. "
             "cuda.is_available() says so to programs that ask"
         )
+
+
+def get_default_device() -> device:
+    """Return where new tensors are made: on the processor.
+
+    Examples:
+        >>> get_default_device()
+        device(type='cpu')
+    """
+    return CPU
+
+
+def set_default_device(device: Any) -> None:
+    """Accept the processor as the place for new tensors.
+
+    Raises:
+        OptionError: another device.
+    """
+    require_cpu(device)
 
 
 def names_device(wish: Any) -> bool:

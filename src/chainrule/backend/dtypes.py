@@ -26,6 +26,7 @@ __all__ = [
     "promoted",
     "result_type",
     "set_default_dtype",
+    "set_default_tensor_type",
 ]
 
 DType: TypeAlias = np.dtype[Any]
@@ -65,6 +66,11 @@ def set_default_dtype(dtype: Any) -> None:
     if found.kind != "f":
         raise OptionError(f"the default dtype must be a floating-point one, got {found}")
     _default = found
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Make new floating-point tensors of the type `t`, `FloatTensor` or its like, from now on."""
+    set_default_dtype(t)
 
 
 # Formats by what PyTorch calls tensors of them.
@@ -246,7 +252,4 @@ def can_cast(from_: Any, to: Any) -> bool:
         >>> can_cast(np.float64, np.float32), can_cast(np.float32, np.int64)
         (True, False)
     """
-    old, new = as_dtype(from_), as_dtype(to)
-    if new.kind == "u" and old.kind == "i":
-        return False
-    return _CATEGORY[old.kind] <= _CATEGORY[new.kind]
+    return _CATEGORY[as_dtype(from_).kind] <= _CATEGORY[as_dtype(to).kind]
