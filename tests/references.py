@@ -231,15 +231,26 @@ def einsum(*xs, equation):
 def steps(size, window):
     """How many positions a window has on an image of that size: counted."""
     return tuple(
-        sum(1 for _ in range(0, n + 2 * p - d * (k - 1), s)) for n, k, s, p, d in zip(size, *window)
+        sum(1 for _ in positions(n, *moves, window[4:] == (True,)))
+        for n, *moves in zip(size, *window[:4])
     )
+
+
+def positions(n, k, s, p, d, beyond):
+    """Where a window begins along n pixels; the last one may reach `beyond` them, if it is so."""
+    for i in itertools.count(-p, s):
+        touched = i - s + d * (k - 1) + 1  # the end of the one before
+        inside = i + d * (k - 1) < n + p
+        if not (inside or (beyond and i < n and (i == -p or touched < n + p))):
+            return
+        yield i
 
 
 def meetings(size, window):
     """Every (position, tap, pixel) of a window on an image, but for the pixels outside of it."""
     for at in np.ndindex(steps(size, window)):
         for tap in np.ndindex(window[0]):
-            pixel = tuple(i * s + k * d - p for i, k, s, p, d in zip(at, tap, *window[1:]))
+            pixel = tuple(i * s + k * d - p for i, k, s, p, d in zip(at, tap, *window[1:4]))
             if all(0 <= p < n for p, n in zip(pixel, size)):
                 yield at, tap, pixel
 
@@ -252,9 +263,9 @@ def terms(x, w, groups=1, **moved):
             yield (n, o, *at), (o, k, *tap), (n, channel, *pixel)
 
 
-def window_of(w, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+def window_of(w, stride=1, padding=0, dilation=1):
     """The window of filters of shape w."""
-    return w[2:], stride, padding, dilation
+    return w[2:], *(sizes(v, len(w) - 2) for v in (stride, padding, dilation))
 
 
 def convolved(x, w, b=None, groups=1, **moved):
@@ -262,7 +273,7 @@ def convolved(x, w, b=None, groups=1, **moved):
     y = np.zeros((len(x), len(w), *steps(x.shape[2:], window_of(w.shape, **moved))))
     for out, tap, pixel in terms(x.shape, w.shape, groups, **moved):
         y[out] += w[tap] * x[pixel]
-    return y if b is None else y + b[:, None, None]
+    return y if b is None else y + b.reshape(-1, *[1] * (x.ndim - 2))
 
 
 def convolved_to_input(g, w, *, size, groups=1, **moved):
@@ -281,24 +292,37 @@ def convolved_to_weight(g, x, *, size, groups=1, **moved):
     return w
 
 
-def pair(v):
-    """One number for both directions."""
-    return v if isinstance(v, tuple) else (v, v)
+def sizes(v, rank):
+    """One number for every dimension, or as many as there are."""
+    return v if isinstance(v, tuple) else (v,) * rank
 
 
-def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
-    """A convolution, with numbers and words for pairs."""
-    reach = [d * (k - 1) for d, k in zip(pair(dilation), w.shape[2:])]
-    named = {"same": tuple(r // 2 for r in reach), "valid": (0, 0)}
-    around = named[padding] if isinstance(padding, str) else pair(padding)
-    return convolved(x, w, b, groups, stride=pair(stride), padding=around, dilation=pair(dilation))
+def one_or_many(f):
+    """f of a batch, or of one image of as many dimensions as the filters have."""
+
+    def reference(x, w, *rest, **attrs):
+        return f(x, w, *rest, **attrs) if x.ndim == w.ndim else f(x[None], w, *rest, **attrs)[0]
+
+    return reference
+
+
+@one_or_many
+def conv(x, w, b=None, *, padding=0, dilation=1, **options):
+    """A convolution, with words for the padding."""
+    if isinstance(padding, str):
+        reach = [d * (k - 1) for d, k in zip(sizes(dilation, x.ndim - 2), w.shape[2:])]
+        around = (
+            [(r // 2, r - r // 2) for r in reach] if padding == "same" else [(0, 0)] * len(reach)
+        )
+        x, padding = np.pad(x, [(0, 0), (0, 0), *around]), 0
+    return convolved(x, w, b, padding=padding, dilation=dilation, **options)
 
 
 def lists_of(size, window):
     """For each position of a window the list of (number of the tap, pixel)."""
     found = {}
-    for at, (i, j), pixel in meetings(size, window):
-        found.setdefault(at, []).append((i * window[0][1] + j, pixel))
+    for at, tap, pixel in meetings(size, window):
+        found.setdefault(at, []).append((int(np.ravel_multi_index(tap, window[0])), pixel))
     return found
 
 
@@ -322,14 +346,9 @@ def winners(x, window):
     return windowed(lambda image, met: max(met, key=lambda m: image[m[1]])[0], x, window)
 
 
-def pooled_mean(x, window, count_padding):
-    """The mean of each window."""
-
-    def mean(image, met):
-        count = math.prod(window[0]) if count_padding else len(met)
-        return sum(image[pixel] for _, pixel in met) / count
-
-    return windowed(mean, x, window)
+def pooled_sum(x, window):
+    """The sum of each window."""
+    return windowed(lambda image, met: sum(image[pixel] for _, pixel in met), x, window)
 
 
 def spread_to_winners(g, winners, *, window, size):
@@ -352,27 +371,15 @@ def picked_winners(x, winners, *, window):
     return y
 
 
-def spread_evenly(g, *, window, count_padding, size):
-    """Each g shared among the pixels of its window."""
+def spread_evenly(g, *, window, size):
+    """Each g at all pixels of its window."""
     x = np.zeros((*g.shape[:2], *size))
     for (n, c), (at, met) in itertools.product(
         np.ndindex(g.shape[:2]), lists_of(size, window).items()
     ):
-        count = math.prod(window[0]) if count_padding else len(met)
         for _, pixel in met:
-            x[(n, c, *pixel)] += g[(n, c, *at)] / count
+            x[(n, c, *pixel)] += g[(n, c, *at)]
     return x
-
-
-def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1):
-    """`pooled_max`, with numbers for pairs."""
-    return pooled_max(x, tuple(map(pair, (kernel_size, stride or kernel_size, padding, dilation))))
-
-
-def avg_pool2d(x, kernel_size, stride=None, padding=0, count_include_pad=True):
-    """`pooled_mean`, with numbers for pairs."""
-    window = tuple(map(pair, (kernel_size, stride or kernel_size, padding, 1)))
-    return pooled_mean(x, window, count_include_pad)
 
 
 # --- activations, losses and normalisation ------------------------------------------------------

@@ -45,9 +45,10 @@ ROWS = {
             "min all any sort msort median nanmedian mode cov corrcoef count_nonzero flatten "
             "squeeze logical_not frexp fliplr flipud unbind diagonal diag diag_embed diagflat tril "
             "triu trace nonzero argwhere is_complex is_signed diff unique "
-            "unique_consecutive"
+            "unique_consecutive conj conj_physical real resolve_conj resolve_neg angle"
         )
     },
+    "renorm": [call(2, 0, 1.0), call(1, 1, 0.5)],
     **{
         each: [call(on=(SOUND,))]
         for each in words("inverse det logdet slogdet cholesky cholesky_inverse matrix_exp")

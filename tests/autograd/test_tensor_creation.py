@@ -28,6 +28,11 @@ CALLS = {
     "arange of reals and integers": lambda m: m.arange(0, 1, 0.5),
     "linspace": lambda m: m.linspace(0, 1, 5),
     "linspace of one": lambda m: m.linspace(2, 3, 1),
+    "logspace": lambda m: m.logspace(-1, 2, 4),
+    "logspace of two": lambda m: m.logspace(0, 3, 4, base=2),
+    "scalar_tensor": lambda m: m.scalar_tensor(3),
+    "tril_indices": lambda m: m.tril_indices(3, 4, 1),
+    "triu_indices": lambda m: m.triu_indices(4, 3, -1),
     "eye": lambda m: m.eye(3),
     "eye of two sizes": lambda m: m.eye(2, 3),
     "tensor": lambda m: m.tensor([[1, 2], [3, 4]]),
@@ -42,6 +47,20 @@ def test_known_content(call, torch):
     assert (found.shape, found.dtype) == (tuple(expected.shape), expected.numpy().dtype)
     np.testing.assert_array_equal(found.numpy(), expected.numpy())
     assert not found.requires_grad
+
+
+WINDOWS = ["bartlett", "blackman", "hamming", "hann", "kaiser"]
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 7])
+@pytest.mark.parametrize("window", WINDOWS)
+def test_windows(window, length, torch):
+    for periodic in (True, False):
+        found, expected = (
+            getattr(m, f"{window}_window")(length, periodic, dtype=dtype)
+            for m, dtype in ((ours, np.float64), (torch, torch.float64))
+        )
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-12, atol=1e-12)
 
 
 def test_options():
@@ -110,6 +129,10 @@ DRAWS = {
     "randperm": lambda g: randperm(9, generator=g),
     "rand_like": lambda g: ours.rand_like(ours.zeros(3), generator=g),
     "randn_like": lambda g: ours.randn_like(ours.zeros(3), generator=g),
+    "bernoulli": lambda g: ours.bernoulli(ours.full((40,), 0.5), generator=g),
+    "bernoulli of one": lambda g: ours.bernoulli(ours.zeros(40), 0.3, generator=g),
+    "multinomial": lambda g: ours.multinomial(ours.ones(2, 9), 8, generator=g),
+    "multinomial again": lambda g: ours.multinomial(ours.ones(9), 30, True, generator=g),
     "normal": lambda g: ours.normal(5.0, 2.0, (3,), generator=g),
 }
 each_draw = pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)

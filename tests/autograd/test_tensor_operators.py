@@ -116,6 +116,36 @@ def test_methods(method, torch):
         judged(run, *arrays, torch=torch, slopes=method not in VALUES_ALONE)
 
 
+OTHERS = {
+    "fill": lambda m: m.fill(m.tensor([1.0, 2.0]), 3),
+    "unravel_index": lambda m: m.unravel_index(m.tensor([1, 23, 7]), (2, 3, 4)),
+    "where of one": lambda m: m.where(m.tensor([[0.0, 2.0], [1.0, 0.0]])),
+    "einsum of a list": lambda m: m.einsum("ij,jk->ik", [m.ones(2, 3), m.ones(3, 2)]),
+    "stack along an axis": lambda m: m.stack(tensors=[m.ones(2), m.zeros(2)], axis=1),
+    "input by name": lambda m: m.max(input=m.tensor([[1.0, 3.0]]), dim=1),
+    "vander": lambda m: m.vander(m.tensor([2, 3]), 3),
+    "bucketize": lambda m: m.bucketize(m.tensor([1.0, 4.0]), m.tensor([0.0, 2.0, 4.0])),
+    "rsub": lambda m: m.rsub(m.tensor([1.0]), m.tensor([5.0]), alpha=2),
+    "chain_matmul": lambda m: m.linalg.multi_dot([m.ones(2, 3), m.ones(3, 4), m.ones(4, 1)]),
+    "index_put": lambda m: m.index_put(
+        m.zeros(2, 3), (m.tensor([0, 1]), m.tensor([2, 2])), m.tensor([5.0, 6.0])
+    ),
+    "index_put adding": lambda m: m.index_put(
+        m.zeros(3), (m.tensor([2, 2]),), m.tensor([5.0, 6.0]), accumulate=True
+    ),
+    "isin": lambda m: m.isin(m.tensor([1, 2, 3]), m.tensor([3, 1])),
+    "operators on bits": lambda m: ((m.tensor([12]) & 6) << 2) ^ ~m.tensor([3]) | 1,
+    "shift": lambda m: m.tensor([64]) >> m.tensor([3]),
+}
+
+
+@pytest.mark.parametrize("f", OTHERS.values(), ids=OTHERS)
+def test_other_ways_to_call(f, torch):
+    for a, b in zip(listed(f(cr)), listed(f(torch)), strict=True):
+        assert (a.shape, a.dtype) == (tuple(b.shape), b.numpy().dtype)
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
 def ordered(method, args, others):
     """The arguments in PyTorch's order."""
     return (*args, *others) if method in DIM_FIRST else (*others, *args)

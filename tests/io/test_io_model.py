@@ -14,7 +14,9 @@ from chainrule.autograd import from_numpy
 from chainrule.errors import ChainruleError, DataError
 from chainrule.io import architecture, load, load_model, save, save_model
 from chainrule.io.architecture import build, describe
+from chainrule.nn import functional as F
 from chainrule.train import fit, predict
+from nn.rows_windows import WINDOWS
 
 
 def numbers(*shape):
@@ -108,7 +110,18 @@ LAYERS = [
     Row("MultiheadAttention", 4, 2, x=Several(*[numbers(5, 2, 4)] * 3)),
     Row("MultiheadAttention", 4, 2, kdim=4, vdim=3, bias=False, add_bias_kv=True,
         x=Several(numbers(5, 2, 4), numbers(6, 2, 4), numbers(6, 2, 3))),
+    Row("CrossMapLRN2d", 3, 0.5, x=IMAGES),
+    # As many windows as there is room for: nothing is left to chance.
+    Row("FractionalMaxPool2d", 2, output_size=(8, 7), x=IMAGES),
+    Row("FractionalMaxPool3d", 2, output_size=(3, 8, 7), x=IMAGES),
+    Row("MaxUnpool1d", 2, x=Several(*F.max_pool1d(numbers(2, 3, 4), 2, return_indices=True))),
+    Row("MaxUnpool2d", 2, x=Several(*F.max_pool2d(numbers(3, 4, 4), 2, return_indices=True))),
+    Row("MaxUnpool3d", 2, x=Several(*F.max_pool3d(numbers(3, 4, 4, 2), 2, return_indices=True))),
 ]  # fmt: skip
+LAYERS += [
+    Row(row.kind, *row.args, x=numbers(*row.inputs[0](row.rng()).shape), **row.options)
+    for row in WINDOWS
+]
 
 
 @pytest.fixture
@@ -148,13 +161,16 @@ def test_layers(row, there_and_back):
     same(layer, back, row.x)
 
 
+APART = ("Transformer", "Module", "Parameter", "Lazy", "Uninitialized")
+
+
 def test_there_is_a_row_for_every_layer():
     """One that is added to nn is added here: layers keep their arguments as attributes."""
     assert set(architecture._LAYERS) == {row.kind for row in LAYERS}
     # Those that hold modules or functions, and what is no layer.
     kinds = {n for n in nn.__all__ if "Loss" not in n and isinstance(getattr(nn, n), type)}
     rest = kinds - set(architecture._LAYERS)
-    rest = {name for name in rest if not name.startswith(("Transformer", "Module", "Parameter"))}
+    rest = {name for name in rest if not name.startswith(APART)}
     assert rest == {"Buffer", "DataParallel", "RNNBase", "RNNCellBase", "Sequential"}
 
 

@@ -7,14 +7,24 @@ import pytest
 from chainrule import nn
 from nn.rows import ACTIVATIONS, LAYERS, LOSSES
 from nn.rows_sequences import SEQUENCES
+from nn.rows_windows import WINDOWS
 
-ROWS = [*LAYERS, *ACTIVATIONS, *LOSSES, *SEQUENCES]
+ROWS = [*LAYERS, *ACTIVATIONS, *LOSSES, *SEQUENCES, *WINDOWS]
 TRIED = {row.kind for row in ROWS}
 
 # What is no layer or loss with a counterpart in PyTorch, and the file that tries it.
 ELSEWHERE = {
     "Buffer": "test_nn_hooks.py",
+    "CrossMapLRN2d": "test_nn_windows.py",
     "DataParallel": "../test_absent.py",
+    **{f"FractionalMaxPool{n}d": "test_nn_windows.py" for n in (2, 3)},
+    "LazyLinear": "test_nn_windows.py",
+    **{
+        f"Lazy{kind}{n}d": "test_nn_windows.py"
+        for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm")
+        for n in (1, 2, 3)
+    },
+    **{f"MaxUnpool{n}d": "test_nn_windows.py" for n in (1, 2, 3)},
     "Module": "test_nn_module.py",
     "ModuleDict": "test_nn_containers.py",
     "ModuleList": "test_nn_module.py",
@@ -26,6 +36,8 @@ ELSEWHERE = {
     "RNNCellBase": "test_nn_sequences.py",
     "RReLU": "test_nn_functional.py",
     "Sequential": "test_nn_module.py",
+    "UninitializedBuffer": "test_nn_windows.py",
+    "UninitializedParameter": "test_nn_windows.py",
     "TransformerDecoder": "test_nn_sequences.py",
     "TransformerEncoder": "test_nn_sequences.py",
     "functional": "test_nn_functional.py",

@@ -64,13 +64,6 @@ WHEN_CALLED = [
     ),
     (
         nn.Conv2d(3, 8, 3),
-        [images(3, 28, 28)],
-        ShapeError,
-        "Conv2d: expected images (N, 3, H, W), got shape (3, 28, 28); for one image put "
-        "x.unsqueeze(0)",
-    ),
-    (
-        nn.Conv2d(3, 8, 3),
         [images(2, 12)],
         ShapeError,
         "Conv2d: expected images (N, 3, H, W), got shape (2, 12)",
@@ -289,7 +282,7 @@ WHEN_MADE = [
     (lambda: nn.Linear(0, 3), "in_features must be at least 1, got 0"),
     (lambda: nn.Linear(3, -1), "out_features must be at least 1, got -1"),
     (lambda: nn.Conv2d(3, 0, 3), "out_channels must be at least 1, got 0"),
-    (lambda: nn.Conv2d(3, 4, (3, 0)), "kernel_width must be at least 1, got 0"),
+    (lambda: nn.Conv2d(3, 4, (3, 0)), "kernel_size must be at least 1, got 0"),
     (
         lambda: nn.Conv2d(3, 4, 3, groups=2),
         "groups=2 must divide in_channels=3 and out_channels=4",

@@ -11,6 +11,7 @@ from chainrule.nn import functional as F
 from nn.oracle import backward, close, inputs
 from nn.rows import ACTIVATIONS, LAYERS, LOSSES, between, given, normal, whole
 from nn.rows_sequences import SEQUENCES
+from nn.rows_windows import WINDOWS
 
 # name, inputs, options; called alike in both libraries
 ROWS = [
@@ -33,6 +34,12 @@ ROWS = [
     ),
     ("max_pool2d", [normal(2, 3, 6, 7)], {"kernel_size": 3, "stride": 2, "padding": 1}),
     ("avg_pool2d", [normal(2, 3, 6, 7)], {"kernel_size": 3, "count_include_pad": False}),
+    ("affine_grid", [normal(2, 2, 3)], {"size": (2, 1, 3, 4), "align_corners": True}),
+    ("grid_sample", [normal(1, 2, 4, 5), normal(1, 3, 2, 2)], {"align_corners": False}),
+    ("interpolate", [normal(1, 2, 4, 5)], {"scale_factor": 1.5, "mode": "bilinear"}),
+    ("upsample", [normal(1, 2, 4, 5)], {"size": 7}),
+    ("upsample_nearest", [normal(1, 2, 4, 5)], {"scale_factor": 2}),
+    ("upsample_bilinear", [normal(1, 2, 4, 5)], {"size": (6, 3)}),
     ("dropout", [normal(3, 4)], {"training": False}),
     ("dropout", [normal(3, 4)], {"p": 1.0}),
     ("one_hot", [whole(2, 3, below=5)], {"num_classes": 7}),
@@ -56,6 +63,7 @@ def functional(torch, name):
     return getattr(torch.nn.functional, name, None) or getattr(torch, name)
 
 
+@pytest.mark.filterwarnings("ignore:.*is deprecated")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("name", "draws", "options"), ROWS, ids=[f"{name}{options}" for name, _, options in ROWS]
@@ -90,8 +98,11 @@ def test_batch_norm_in_training_moves_what_it_is_given(torch):
 
 def test_every_function_is_tried():
     """Here, or by the layer or loss that is named after it."""
-    by_layers = {row.kind.lower() for row in [*LAYERS, *ACTIVATIONS, *LOSSES, *SEQUENCES]}
+    by_layers = {row.kind.lower() for row in [*LAYERS, *ACTIVATIONS, *LOSSES, *SEQUENCES, *WINDOWS]}
     tried = {name for name, _, _ in ROWS} | {name for name, _ in IN_PLACE} | {"gumbel_softmax"}
+    # In test_nn_windows.py.
+    tried |= {name for name in F.__all__ if "_with_indices" in name or "unpool" in name}
+    tried |= {name for name in F.__all__ if name.startswith("fractional")}
     forgotten = []
     for name in F.__all__:
         plain = name.replace("_", "")

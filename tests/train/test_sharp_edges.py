@@ -1015,3 +1015,21 @@ def test_nothing_warns():
 def test_only_functions():
     with pytest.raises(cr.errors.OptionError, match="takes a function, got int"):
         compiled(3)
+
+
+last = 0.0  # what a script's own loop keeps, under a name that its step has for itself
+
+
+def test_a_local_variable_is_not_the_global_of_its_name():
+    global last
+    w, x = cr.ones(1), cr.ones(1)
+
+    def step(x):
+        last = w * x
+        return last.sum()
+
+    quick = cr.compile(step)
+    for turn in range(6):
+        last = turn + 0.5
+        assert quick(x).item() == 1
+    assert quick.program is not None

@@ -4,12 +4,17 @@ from chainrule.autograd.check import gradcheck, gradgradcheck
 from chainrule.autograd.creation import (
     arange,
     empty,
+    empty_like,
     eye,
     full,
     full_like,
     linspace,
+    logspace,
     ones,
     ones_like,
+    scalar_tensor,
+    tril_indices,
+    triu_indices,
     zeros,
     zeros_like,
 )
@@ -25,6 +30,7 @@ from chainrule.autograd.random import (
     randn_like,
     randperm,
 )
+from chainrule.autograd.sampling import bernoulli, multinomial
 from chainrule.autograd.tape import (
     enable_grad,
     inference_mode,
@@ -34,6 +40,13 @@ from chainrule.autograd.tape import (
     set_grad_enabled,
 )
 from chainrule.autograd.tensor import Size, Tensor, as_tensor, from_numpy, tensor
+from chainrule.autograd.windows import (
+    bartlett_window,
+    blackman_window,
+    hamming_window,
+    hann_window,
+    kaiser_window,
+)
 
 __all__ = [
     "Function",
@@ -43,8 +56,12 @@ __all__ = [
     "arange",
     "as_tensor",
     "backward",
+    "bartlett_window",
+    "bernoulli",
+    "blackman_window",
     "default_generator",
     "empty",
+    "empty_like",
     "enable_grad",
     "eye",
     "from_numpy",
@@ -53,11 +70,16 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "hamming_window",
+    "hann_window",
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "kaiser_window",
     "linspace",
+    "logspace",
     "manual_seed",
+    "multinomial",
     "no_grad",
     "normal",
     "ones",
@@ -68,8 +90,11 @@ __all__ = [
     "randn",
     "randn_like",
     "randperm",
+    "scalar_tensor",
     "set_grad_enabled",
     "tensor",
+    "tril_indices",
+    "triu_indices",
     "zeros",
     "zeros_like",
 ]

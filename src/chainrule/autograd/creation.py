@@ -18,18 +18,24 @@ from chainrule.ops.core import constant
 __all__ = [
     "arange",
     "empty",
+    "empty_like",
     "eye",
     "full",
     "full_like",
     "linspace",
+    "logspace",
     "ones",
     "ones_like",
+    "scalar_tensor",
+    "tril_indices",
+    "triu_indices",
     "zeros",
     "zeros_like",
 ]
 
 
-def _made(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
+def made(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
+    """Return a tensor that holds `array`, the same in every run, in `dtype` or the default one."""
     wanted = get_default_dtype() if dtype is None else as_dtype(dtype)
     out: Tensor = wrap(constant(np.asarray(array).astype(wanted, copy=False)))
     return out.requires_grad_() if requires_grad else out
@@ -43,7 +49,7 @@ def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         >>> zeros(2)
         tensor([0., 0.])
     """
-    return _made(np.zeros(sizes_of(size)), dtype, requires_grad)
+    return made(np.zeros(sizes_of(size)), dtype, requires_grad)
 
 
 @placeable
@@ -54,7 +60,7 @@ def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         >>> ones(2)
         tensor([1., 1.])
     """
-    return _made(np.ones(sizes_of(size)), dtype, requires_grad)
+    return made(np.ones(sizes_of(size)), dtype, requires_grad)
 
 
 @placeable
@@ -75,7 +81,7 @@ def full(
     """
     if dtype is None and not isinstance(fill_value, builtins.float):
         dtype = np.asarray(fill_value).dtype
-    return _made(np.full(sizes_of(tuple(size)), fill_value), dtype, requires_grad)
+    return made(np.full(sizes_of(tuple(size)), fill_value), dtype, requires_grad)
 
 
 @placeable
@@ -117,7 +123,7 @@ def arange(
     array = np.arange(start, end, step)
     if dtype is None and array.dtype.kind == "i":
         dtype = np.int64
-    return _made(array, dtype, requires_grad)
+    return made(array, dtype, requires_grad)
 
 
 @placeable
@@ -130,7 +136,7 @@ def linspace(
         >>> linspace(0, 1, 3).tolist()
         [0.0, 0.5, 1.0]
     """
-    return _made(np.linspace(start, end, steps), dtype, requires_grad)
+    return made(np.linspace(start, end, steps), dtype, requires_grad)
 
 
 @placeable
@@ -141,4 +147,56 @@ def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = F
         >>> eye(2).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    return _made(np.eye(n, m), dtype, requires_grad)
+    return made(np.eye(n, m), dtype, requires_grad)
+
+
+def empty_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return a tensor of the shape and dtype of `x` to be filled; here it holds zeros."""
+    return zeros_like(x, dtype=dtype, requires_grad=requires_grad)
+
+
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return `base` to the power of `steps` numbers evenly spaced from `start` to `end`.
+
+    Examples:
+        >>> logspace(0, 2, 3).tolist()
+        [1.0, 10.0, 100.0]
+    """
+    return made(float(base) ** np.linspace(start, end, steps), dtype, requires_grad)
+
+
+def scalar_tensor(s: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return a number as a tensor without dimensions, of the default dtype.
+
+    Examples:
+        >>> scalar_tensor(3)
+        tensor(3.)
+    """
+    return made(s, dtype, requires_grad)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, dtype: Any = np.int64) -> Tensor:
+    """Return the places of the lower triangle of a matrix: a row of rows and one of columns.
+
+    Examples:
+        >>> tril_indices(2, 2).tolist()
+        [[0, 1, 1], [0, 0, 1]]
+    """
+    return made(np.stack(np.nonzero(np.tri(row, col, offset, dtype=bool))), dtype, False)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, dtype: Any = np.int64) -> Tensor:
+    """Return the places of the upper triangle of a matrix: a row of rows and one of columns.
+
+    Examples:
+        >>> triu_indices(2, 2).tolist()
+        [[0, 0, 1], [0, 1, 1]]
+    """
+    return made(np.stack(np.nonzero(~np.tri(row, col, offset - 1, dtype=bool))), dtype, False)

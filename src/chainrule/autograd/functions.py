@@ -8,6 +8,7 @@ is the op's. Some also take NumPy's words, as PyTorch's do: `axis` for `dim`, `k
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from chainrule.autograd import selection
 from chainrule.autograd.tape import Traced
 from chainrule.backend.dtypes import as_dtype
 from chainrule.errors import OptionError, ShapeError
-from chainrule.ops.core import constant
+from chainrule.ops.core import broadcast_shape, constant, normal_dim
 
 _WORDS = {"axis": "dim", "keepdims": "keepdim"}
 
@@ -504,3 +505,76 @@ def is_same_size(x: Any, other: Any) -> bool:
 def is_signed(x: Any) -> bool:
     """Return whether the dtype has numbers below 0."""
     return np.dtype(x.dtype).kind in "if"
+
+
+def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+    """Return the shape in which all meet.
+
+    Examples:
+        >>> broadcast_shapes((2, 1), (3,))
+        (2, 3)
+    """
+    return broadcast_shape(*(sizes_of((shape,)) for shape in shapes))
+
+
+# --- numbers without an imaginary part ------------------------------------------------------------
+
+
+def conj(x: Any) -> Any:
+    """x as it is: there is no imaginary part to turn round."""
+    return x
+
+
+real = conj_physical = resolve_conj = resolve_neg = conj
+
+
+def angle(x: Any) -> Any:
+    """pi where x is below 0, else 0; NaN where it is.
+
+    Examples:
+        >>> angle(np.array([-2.0, 3.0])).round(4)
+        array([3.1416, 0.    ])
+    """
+    return ops.where(ops.isnan(x), x, ops.where(ops.lt(x, 0), math.pi, ops.mul(x, 0)))
+
+
+# --- others -------------------------------------------------------------------------------------
+
+
+def fill(x: Any, value: Any) -> Any:
+    """`value` in the shape and dtype of x.
+
+    Examples:
+        >>> fill(np.zeros(2), 3)
+        array([3., 3.])
+    """
+    return ops.where(constant(np.array(True)), value, x)
+
+
+def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
+    """x with those entries along `dim` scaled down whose p-norm is above `maxnorm`.
+
+    Examples:
+        >>> renorm(np.array([[3.0, 4.0], [0.3, 0.4]]), 2, 0, 1.0).round(4)
+        array([[0.6, 0.8],
+               [0.3, 0.4]])
+    """
+    d = normal_dim(dim, len(x.shape))
+    others = tuple(e for e in range(len(x.shape)) if e != d)
+    size = ops.norm(x, p, others, keepdim=True)
+    scale = ops.div(maxnorm, ops.add(size, 1e-7))
+    return ops.where(ops.gt(size, maxnorm), ops.mul(x, scale), x)
+
+
+def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
+    """The places in an array of `shape` that these numbers of elements in a row are.
+
+    Examples:
+        >>> unravel_index(np.array([1, 5]), (2, 3))
+        (array([0, 1]), array([1, 2]))
+    """
+    places = []
+    for n in reversed(sizes_of((shape,))):
+        places.append(ops.remainder(indices, n))
+        indices = ops.floor_divide(indices, n)
+    return tuple(reversed(places))

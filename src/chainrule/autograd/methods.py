@@ -439,3 +439,12 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     is_nonzero = functions.is_nonzero
     is_same_size = functions.is_same_size
     is_signed = functions.is_signed
+    conj = conj_physical = resolve_conj = resolve_neg = functions.conj
+
+    @property
+    def real(self) -> Any:
+        """The tensor itself: there is no imaginary part."""
+        return self
+
+    angle = functions.angle
+    renorm = functions.renorm

@@ -9,7 +9,7 @@ from chainrule import layers, nn
 from chainrule.autograd import Generator, default_generator, from_numpy
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.nn import Parameter
-from chainrule.ops import Array
+from chainrule.ops import Array, pair
 
 __all__ = ["layer_of", "module_of"]
 
@@ -33,6 +33,9 @@ def _linear(m: nn.Linear) -> layers.Function:
 
 def _conv(m: nn.Conv2d) -> layers.Function:
     _only(m, m.dilation == (1, 1) and m.groups == 1, "without dilation and groups")
+    _only(m, m.padding_mode == "zeros", "padded with zeros")
+    even = m.padding == "same" and any(k % 2 == 0 for k in m.kernel_size)
+    _only(m, not even, "with filters of odd size, if they keep the size")
     named = {"valid": (0, 0), "same": tuple(k // 2 for k in m.kernel_size)}
     padding: Any = named[m.padding] if isinstance(m.padding, str) else m.padding
     layer = layers.Conv2D(
@@ -51,7 +54,7 @@ def _conv(m: nn.Conv2d) -> layers.Function:
 
 
 def _batch_norm(m: nn.BatchNorm2d) -> layers.Function:
-    whole = m.affine and m.track_running_stats and m.momentum is not None
+    whole = m.bias is not None and m.track_running_stats and m.momentum is not None
     _only(m, whole, "with weights, running values and a momentum")
     layer = layers.BatchNorm2D(m.num_features, m.eps, m.momentum or 0.0)
     layer.weight["gamma"] = _array(m.weight).reshape(1, -1, 1, 1)
@@ -68,7 +71,8 @@ def _normalize(m: nn.Normalize) -> layers.Function:
 
 
 def _pool(m: nn.MaxPool2d) -> layers.Function:
-    _only(m, m.dilation == (1, 1), "without dilation")
+    plain = pair(m.dilation) == (1, 1) and not m.ceil_mode and not m.return_indices
+    _only(m, plain, "without dilation, ceil_mode and indices")
     return layers.MaxPool2D(m.kernel_size, m.stride, m.padding)
 
 

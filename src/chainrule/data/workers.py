@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.autograd import manual_seed
+from chainrule.autograd import Tensor, from_numpy, manual_seed
 from chainrule.data.batches import Batches
 from chainrule.errors import DataError
 
@@ -170,6 +170,10 @@ def _send(outbox: queue.SimpleQueue[bytes | None], results: connection.Connectio
     with contextlib.suppress(OSError):
         while (content := outbox.get()) is not None:
             results.send_bytes(content)
+
+
+# A tensor travels as its numbers: what it is a view of, and how it was made, stays behind.
+ForkingPickler.register(Tensor, lambda tensor: (from_numpy, (tensor.detach().numpy(),)))
 
 
 # --- in the process that learns -----------------------------------------------------------------

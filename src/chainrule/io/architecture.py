@@ -23,7 +23,10 @@ __all__ = ["build", "describe"]
 _ROWS: dict[str, type[nn.Module]] = {"Sequential": nn.Sequential, "ModuleList": nn.ModuleList}
 _DEEPEST = 64  # modules within modules
 # Sizes of windows, which are no sizes of weights: a padding alone can make an image enormous.
-_WINDOWS = ("kernel_size", "stride", "padding", "dilation")
+_WINDOWS = (
+    *("kernel_size", "stride", "padding", "dilation", "output_padding", "output_size"),
+    *("size", "scale_factor", "upscale_factor"),
+)
 _LARGEST_WINDOW = 1024
 
 
@@ -74,7 +77,7 @@ def _hints(kind: type[nn.Module]) -> dict[str, Any]:
     if kind.__init__ is object.__init__:
         return {}
     hints = get_type_hints(kind.__init__)
-    apart = ("generator", "return", "device", "dtype")
+    apart = ("generator", "return", "device", "dtype", "args", "kwargs")
     return {n: hint for n, hint in hints.items() if n not in apart and not n.startswith("_")}
 
 
@@ -96,13 +99,21 @@ _LAYERS: dict[str, type[nn.Module]] = {
     and issubclass(value, nn.Module)
     and value is not nn.Module
     and name not in {*_ROWS, *_APART}
+    and not name.startswith("Lazy")
     and "Loss" not in name
     and all(map(_is_plain, _hints(value).values()))
 }
 
 
+def _returned(name: str, value: Any) -> Any:
+    """The argument, unless it asks for a second output, which no layer behind could take."""
+    if name == "return_indices" and value:
+        raise DataError("a layer with return_indices=True cannot be described: it has two outputs")
+    return value
+
+
 def _argument_of(module: nn.Module, name: str) -> Any:
-    value = getattr(module, name)
+    value = _returned(name, getattr(module, name))
     if name == "bias" and not isinstance(value, bool):
         return value is not None
     return _plain(value)
@@ -182,18 +193,21 @@ class _Builder:
                 raise DataError(
                     f"{kind.__name__} in the description has an unknown argument {name!r:.40}"
                 )
-            arguments[name] = tuple(value) if isinstance(value, list) else value
+            arguments[name] = tuple(value) if isinstance(value, list) else _returned(name, value)
             largest = _LARGEST_WINDOW if name in _WINDOWS else max(self.limit, 1 << 16)
             if not _fits(arguments[name], hints[name]) or _is_over(arguments[name], largest):
                 raise DataError(
                     f"{kind.__name__}.{name} in the description cannot be {value!r:.40}"
                 )
-        if "generator" in inspect.signature(kind.__init__).parameters and kind is not nn.Dropout:
+        if "generator" in inspect.signature(kind.__init__).parameters:
             arguments["generator"] = _Blank()
         try:
-            return kind(**arguments)
+            layer = kind(**arguments)
         except (ChainruleError, TypeError, ValueError) as error:
             raise DataError(f"{kind.__name__} in the description is not valid: {error}") from None
+        if "generator" in vars(layer):  # what it draws later, in training, is drawn in earnest
+            layer.generator = None
+        return layer
 
 
 def _is_over(value: Any, largest: int) -> bool:
@@ -201,7 +215,7 @@ def _is_over(value: Any, largest: int) -> bool:
     if isinstance(value, tuple):
         whole = [v for v in value if isinstance(v, int)]
         return len(value) > largest or abs(math.prod(whole)) > largest
-    return isinstance(value, int) and abs(value) > largest
+    return isinstance(value, (int, float)) and abs(value) > largest
 
 
 def _fits(value: Any, hint: Any) -> bool:

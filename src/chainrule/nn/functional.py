@@ -1,17 +1,11 @@
 """Layers and losses as functions, with PyTorch's names and arguments (floor 3).
 
-Most are the composites of `chainrule.ops` themselves; here are those that need a generator or keep
-running values.
+Most are the composites of `chainrule.ops` themselves. Those that need a generator, keep running
+values or change their input have files of their own, and are gathered here.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-from chainrule import ops
-from chainrule.autograd import Generator, Tensor, no_grad
-from chainrule.autograd.generator import state_of
 from chainrule.nn.activate import (
     celu,
     celu_,
@@ -40,6 +34,18 @@ from chainrule.nn.activate import (
     threshold_,
 )
 from chainrule.nn.attend import multi_head_attention_forward, scaled_dot_product_attention
+from chainrule.nn.chance import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)
 from chainrule.nn.compare import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -63,25 +69,70 @@ from chainrule.nn.compare import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from chainrule.nn.former import (
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d_with_indices,
+    max_pool1d_with_indices,
+    max_pool2d_with_indices,
+    max_pool3d_with_indices,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
 from chainrule.nn.lookup import embedding, embedding_bag
+from chainrule.nn.running import (
+    batch_norm,
+    instance_norm,
+)
 from chainrule.ops import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    affine_grid,
+    avg_pool1d,
     avg_pool2d,
+    avg_pool3d,
     bilinear,
+    channel_shuffle,
+    conv1d,
     conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
     cosine_similarity,
     flatten,
     gelu,
     glu,
+    grid_sample,
+    group_norm,
     hardshrink,
+    interpolate,
     layer_norm,
     linear,
+    local_response_norm,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_pool1d,
     max_pool2d,
+    max_pool3d,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
     normalize,
     one_hot,
     pad,
     pairwise_distance,
     pdist,
+    pixel_shuffle,
+    pixel_unshuffle,
     prelu,
+    rms_norm,
     sigmoid,
     softplus,
     softshrink,
@@ -89,30 +140,62 @@ from chainrule.ops import (
     tanh,
     tanhshrink,
 )
+from chainrule.ops import col2im as fold
+from chainrule.ops import im2col as unfold
 from chainrule.ops import log_sigmoid as logsigmoid
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_with_indices",
+    "adaptive_max_pool3d",
+    "adaptive_max_pool3d_with_indices",
+    "affine_grid",
+    "alpha_dropout",
+    "avg_pool1d",
     "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "channel_shuffle",
+    "conv1d",
     "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
     "ctc_loss",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "elu_",
     "embedding",
     "embedding_bag",
+    "feature_alpha_dropout",
     "flatten",
+    "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
+    "group_norm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
@@ -121,16 +204,30 @@ __all__ = [
     "hardtanh_",
     "hinge_embedding_loss",
     "huber_loss",
+    "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool1d_with_indices",
     "max_pool2d",
+    "max_pool2d_with_indices",
+    "max_pool3d",
+    "max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
     "multi_head_attention_forward",
@@ -143,11 +240,14 @@ __all__ = [
     "pad",
     "pairwise_distance",
     "pdist",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
     "relu_",
+    "rms_norm",
     "rrelu",
     "rrelu_",
     "scaled_dot_product_attention",
@@ -168,65 +268,8 @@ __all__ = [
     "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
-
-
-def dropout(
-    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
-) -> Any:
-    """Set each element to 0 with probability p, scale the others by 1 / (1 - p).
-
-    Args:
-        x: any shape.
-        p: 0 to 1.
-        training: if not, x is returned as it is.
-        generator: where the random numbers come from; the default one if `None`.
-
-    Examples:
-        >>> from chainrule.autograd import ones
-        >>> dropout(ones(3), 0.5, training=False)
-        tensor([1., 1., 1.])
-    """
-    return ops.dropout(x, p, training, state=state_of(generator))
-
-
-def batch_norm(
-    x: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Any:
-    """Normalise each channel: by the batch in training, by the running values in use.
-
-    Args:
-        x: (N, C) or (N, C, ...).
-        running_mean: (C,), moved towards the batch's mean in training.
-        running_var: (C,), moved towards the batch's (unbiased) variance in training.
-        weight: (C,), or left out.
-        bias: (C,), or left out.
-        training: which of the two.
-        momentum: how far the running values move.
-        eps: keeps the root away from 0.
-
-    Examples:
-        >>> from chainrule.autograd import tensor
-        >>> batch_norm(tensor([[3.0]]), tensor([1.0]), tensor([4.0]), eps=0.0)
-        tensor([[1.]])
-    """
-    if not training:
-        return ops.batch_norm_eval(x, running_mean, running_var, weight, bias, eps)
-    y, mean, variance = ops.batch_norm_train(x, weight, bias, eps)
-    if running_mean is not None and running_var is not None:
-        count = math.prod(x.shape) // x.shape[1]
-        with no_grad():
-            _move(running_mean, mean, momentum)
-            _move(running_var, variance * (count / (count - 1)), momentum)
-    return y
-
-
-def _move(running: Tensor, batch: Tensor, momentum: float) -> None:
-    ops.assign(running, running * (1 - momentum) + batch.reshape(-1) * momentum)

@@ -1,53 +1,24 @@
-"""Layers with weights: affine maps, convolutions, embeddings (floor 3).
+"""Affine maps, and layers that only arrange or scale their input (floor 3).
 
-Weights begin as in PyTorch: uniform in +-1/sqrt(inputs of a unit) for affine maps and convolutions,
-standard normal for embeddings. `generator` says from which source, the default one if `None`.
+Weights begin as in PyTorch: evenly drawn from +-1/sqrt(inputs of a unit). `generator` says from
+which source, the default one if `None`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule import init
 from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy
-from chainrule.autograd.generator import state_of
-from chainrule.errors import DataError, OptionError, ShapeError
+from chainrule.errors import OptionError, ShapeError
 from chainrule.nn import functional as F
-from chainrule.nn.module import Module, Parameter
-from chainrule.ops import Array, pair
+from chainrule.nn.module import Module
+from chainrule.nn.weights import even, floating, placed, positive, spread_evenly
 
-__all__ = ["Conv2d", "Flatten", "Identity", "Linear", "Normalize"]
-
-
-def _positive(**sizes: int) -> None:
-    for name, n in sizes.items():
-        if n < 1:
-            raise OptionError(f"{name} must be at least 1, got {n}")
-
-
-def _parameter(values: Array) -> Parameter:
-    return Parameter(from_numpy(values))
-
-
-def _weights(
-    shape: tuple[int, ...], bias: bool, generator: Generator | None
-) -> tuple[Parameter, Parameter | None]:
-    """A weight (out, in, ...) and its bias (out,), uniform in +-1/sqrt(inputs of a unit)."""
-    state = state_of(generator)
-    bound = 1 / math.sqrt(math.prod(shape[1:]))
-    weight = _parameter(init.uniform(state, shape, -bound, bound))
-    return weight, _parameter(init.uniform(state, shape[:1], -bound, bound)) if bias else None
-
-
-def _floating(x: Any) -> None:
-    if np.dtype(x.dtype).kind in "iub":
-        raise DataError(
-            f"expected floating-point input, got {x.dtype}; convert it, for example with "
-            "x.float() / 255 for images of bytes"
-        )
+__all__ = ["Flatten", "Identity", "Linear", "Normalize", "Unflatten"]
 
 
 class Linear(Module):
@@ -57,6 +28,8 @@ class Linear(Module):
         in_features: size of the last dimension of x.
         out_features: size of the last dimension of y.
         bias: whether to add b.
+        device: "cpu".
+        dtype: of the weights.
         generator: where the initial weights come from.
 
     Attributes:
@@ -78,19 +51,32 @@ class Linear(Module):
         in_features: int,
         out_features: int,
         bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
         *,
         generator: Generator | None = None,
     ) -> None:
-        _positive(in_features=in_features, out_features=out_features)
+        positive(in_features=in_features, out_features=out_features)
         self.in_features = in_features
         self.out_features = out_features
-        self.weight, self.bias = _weights((out_features, in_features), bias, generator)
+        self._draw(bias, generator, device, dtype)
+
+    def _draw(self, bias: bool, generator: Generator | None, device: Any, dtype: Any) -> None:
+        """Set weight and bias."""
+        bound = 1 / math.sqrt(self.in_features)
+        self.weight = even((self.out_features, self.in_features), bound, generator)
+        self.bias = even((self.out_features,), bound, generator) if bias else None
+        placed(self, device, dtype)
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew."""
+        spread_evenly(self, 1 / math.sqrt(self.in_features))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (..., in_features) to (..., out_features)."""
         if not x.ndim or x.shape[-1] != self.in_features:
             raise ShapeError(self._misfit(tuple(x.shape)))
-        _floating(x)
+        floating(x)
         return F.linear(x, self.weight, self.bias)
 
     def _misfit(self, shape: tuple[int, ...]) -> str:
@@ -112,95 +98,6 @@ class Linear(Module):
         return (
             f"in_features={self.in_features}, out_features={self.out_features}, "
             f"bias={self.bias is not None}"
-        )
-
-
-class Conv2d(Module):
-    """Filters moved over images: see `ops.convolution` for the formula.
-
-    Args:
-        in_channels: channels of the images.
-        out_channels: how many filters.
-        kernel_size: of a filter, one number or (height, width).
-        stride: pixels from one position to the next.
-        padding: rows and columns of zeros around, or "same", or "valid".
-        dilation: pixels from one tap of a filter to the next.
-        groups: how many independent convolutions the channels are split among.
-        bias: whether each filter has one.
-        generator: where the initial weights come from.
-
-    Attributes:
-        weight: (out_channels, in_channels / groups, height, width).
-        bias: (out_channels,), or `None`.
-
-    Raises:
-        OptionError: sizes below 1, or channels that `groups` does not divide.
-        ShapeError: images with other channels, or smaller than the filter.
-
-    Examples:
-        >>> from chainrule.autograd import ones
-        >>> Conv2d(3, 8, 3, padding=1)(ones(2, 3, 5, 5)).shape
-        (2, 8, 5, 5)
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] | str = 0,
-        dilation: int | tuple[int, int] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        *,
-        generator: Generator | None = None,
-    ) -> None:
-        _positive(in_channels=in_channels, out_channels=out_channels, groups=groups)
-        self.kernel_size = pair(kernel_size)
-        _positive(kernel_height=self.kernel_size[0], kernel_width=self.kernel_size[1])
-        if in_channels % groups or out_channels % groups:
-            raise OptionError(
-                f"groups={groups} must divide in_channels={in_channels} "
-                f"and out_channels={out_channels}"
-            )
-        self.in_channels = in_channels
-        self.out_channels = out_channels
-        self.stride = pair(stride)
-        self.padding = padding if isinstance(padding, str) else pair(padding)
-        self.dilation = pair(dilation)
-        self.groups = groups
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight, self.bias = _weights(shape, bias, generator)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map images (N, in_channels, H, W) to (N, out_channels, oh, ow)."""
-        _floating(x)
-        if x.ndim != 4 or x.shape[1] != self.in_channels:
-            raise ShapeError(self._misfit(tuple(x.shape)))
-        return F.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
-
-    def _misfit(self, shape: tuple[int, ...]) -> str:
-        wanted = f"expected images (N, {self.in_channels}, H, W), got shape {shape}"
-        if len(shape) == 3 and shape[0] == self.in_channels:
-            return f"{wanted}; for one image put x.unsqueeze(0)"
-        if len(shape) != 4:
-            return wanted
-        if shape[3] == self.in_channels:
-            return f"{wanted}; if the channels come last, put x.permute(0, 3, 1, 2)"
-        return f"{wanted}; set in_channels={shape[1]}"
-
-    def extra_repr(self) -> str:
-        """Return the sizes."""
-        return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
-            f"stride={self.stride}"
-            + (f", padding={self.padding}" if self.padding != (0, 0) else "")
-            + (f", dilation={self.dilation}" if self.dilation != (1, 1) else "")
-            + (f", groups={self.groups}" if self.groups != 1 else "")
-            + ("" if self.bias is not None else ", bias=False")
         )
 
 
@@ -226,6 +123,35 @@ class Flatten(Module):
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
+class Unflatten(Module):
+    """One dimension as several: `Flatten` undone.
+
+    Args:
+        dim: which.
+        unflattened_size: the sizes it becomes; one may be -1.
+
+    Examples:
+        >>> from chainrule.autograd import ones
+        >>> Unflatten(1, (3, 4))(ones(2, 12)).shape
+        (2, 3, 4)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        self.dim = dim
+        self.unflattened_size = tuple(int(n) for n in unflattened_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with that dimension taken apart."""
+        if not -x.ndim <= self.dim < x.ndim:
+            raise ShapeError(f"expected a dimension {self.dim}, got shape {tuple(x.shape)}")
+        d = self.dim % x.ndim
+        return x.reshape(*x.shape[:d], *self.unflattened_size, *x.shape[d + 1 :])
+
+    def extra_repr(self) -> str:
+        """Return the dimension and the sizes."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
 class Identity(Module):
     """Return the input as it is.
 
@@ -234,6 +160,9 @@ class Identity(Module):
         >>> Identity()(ones(2))
         tensor([1., 1.])
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take any arguments, and need none."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x."""

@@ -109,6 +109,8 @@ def _fitting(name: str, given: Any, own: Any) -> Any:
     value = np.asarray(given.detach() if hasattr(given, "detach") else given)
     if value.dtype.kind not in "fiub":
         raise DataError(f"{name} holds {value.dtype} in the state dict, not numbers")
+    if hasattr(own, "materialize"):  # a lazy layer's, which takes the shape that comes
+        own.materialize(value.shape, value.dtype)
     if value.shape != tuple(own.shape):
         raise ShapeError(
             f"{name} has shape {value.shape} in the state dict and "

@@ -21,9 +21,10 @@ from chainrule.nn import functional as F
 from chainrule.nn import init
 from chainrule.nn.attention import MultiheadAttention
 from chainrule.nn.containers import ModuleList
+from chainrule.nn.dropout import Dropout
 from chainrule.nn.layers import Linear
 from chainrule.nn.module import Module
-from chainrule.nn.regularise import Dropout, LayerNorm
+from chainrule.nn.norm import LayerNorm
 from chainrule.nn.weights import placed
 from chainrule.ops.core import constant
 

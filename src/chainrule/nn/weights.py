@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from chainrule import init
 from chainrule.autograd import Generator, from_numpy
 from chainrule.autograd.generator import state_of
 from chainrule.backend.dtypes import get_default_dtype
-from chainrule.errors import OptionError
+from chainrule.errors import DataError, OptionError
 from chainrule.nn import init as init_
 from chainrule.nn.module import Module, Parameter
 
@@ -21,6 +23,15 @@ def positive(**sizes: int) -> None:
     for name, n in sizes.items():
         if n < 1:
             raise OptionError(f"{name} must be at least 1, got {n}")
+
+
+def floating(x: Any) -> None:
+    """Refuse integers, which a layer with weights cannot have meant."""
+    if np.dtype(x.dtype).kind in "iub":
+        raise DataError(
+            f"expected floating-point input, got {x.dtype}; convert it, for example with "
+            "x.float() / 255 for images of bytes"
+        )
 
 
 def even(shape: Sequence[int], bound: float, generator: Generator | None) -> Parameter:

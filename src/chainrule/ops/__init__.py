@@ -32,8 +32,30 @@ from chainrule.ops.activation import (
     tanhshrink,
     threshold,
 )
+from chainrule.ops.adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    adaptive_places,
+    fractional_max_pool2d,
+    fractional_max_pool3d,
+    fractional_places,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
 from chainrule.ops.attention import scaled_dot_product_attention
-from chainrule.ops.conv import conv2d, convolution, convolution_input, convolution_weight
+from chainrule.ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    convolution,
+    convolution_input,
+    convolution_weight,
+)
 from chainrule.ops.core import (
     COMPOSITES,
     REGISTRY,
@@ -90,6 +112,11 @@ from chainrule.ops.diagonal import (
     triu,
 )
 from chainrule.ops.distance import bilinear, cosine_similarity, normalize, pairwise_distance, pdist
+from chainrule.ops.dropout import (
+    alpha_dropout,
+    feature_alpha_dropout,
+    feature_dropout,
+)
 from chainrule.ops.elementwise import (
     abs,
     acos,
@@ -152,6 +179,12 @@ from chainrule.ops.elementwise import (
     trunc,
     where,
 )
+from chainrule.ops.fold import (
+    col2im,
+    fold_windows,
+    im2col,
+    unfold_windows,
+)
 from chainrule.ops.formulas import (
     addcdiv,
     addcmul,
@@ -192,6 +225,10 @@ from chainrule.ops.gather import (
     scatter,
     scatter_add,
     take_along,
+)
+from chainrule.ops.grid import (
+    affine_grid,
+    grid_sample,
 )
 from chainrule.ops.indexing import (
     extreme_along,
@@ -261,7 +298,10 @@ from chainrule.ops.matrices import (
 from chainrule.ops.norm import (
     batch_norm_eval,
     batch_norm_train,
+    group_norm,
     layer_norm,
+    local_response_norm,
+    rms_norm,
 )
 from chainrule.ops.order import (
     bucketize,
@@ -278,15 +318,26 @@ from chainrule.ops.order import (
     searched,
     searchsorted,
 )
+from chainrule.ops.padding import (
+    pad,
+)
 from chainrule.ops.pooling import (
-    average_pooling,
-    average_pooling_spread,
+    avg_pool1d,
     avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_pool1d,
     max_pool2d,
+    max_pool3d,
     max_pooling,
     max_pooling_picked,
+    max_pooling_places,
     max_pooling_spread,
     max_pooling_winners,
+    sum_pooling,
+    sum_pooling_spread,
 )
 from chainrule.ops.products import (
     addbmm,
@@ -382,6 +433,11 @@ from chainrule.ops.reduce import (
     topk,
     var,
 )
+from chainrule.ops.resample import (
+    Sampling,
+    interpolate,
+    resample,
+)
 from chainrule.ops.scan import (
     cummax,
     cummin,
@@ -405,7 +461,6 @@ from chainrule.ops.shape import (
     index_put,
     matrix_transpose,
     narrow,
-    pad,
     pad_constant,
     permute,
     reshape,
@@ -420,6 +475,11 @@ from chainrule.ops.shape import (
     unindex,
     unslice,
     unsqueeze,
+)
+from chainrule.ops.shuffle import (
+    channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
 )
 from chainrule.ops.special import (
     digamma,
@@ -457,6 +517,11 @@ from chainrule.ops.statistics import (
     std_mean,
     var_mean,
 )
+from chainrule.ops.transposed import (
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from chainrule.ops.update import (
     adagrad_step,
     adam_step,
@@ -465,7 +530,12 @@ from chainrule.ops.update import (
     rmsprop_step,
     sgd_step,
 )
-from chainrule.ops.window import Window, pair
+from chainrule.ops.window import (
+    Window,
+    layout,
+    pair,
+    sizes,
+)
 
 __all__ = [
     "COMPOSITES",
@@ -475,6 +545,7 @@ __all__ = [
     "Ghost",
     "LinAlgError",
     "Op",
+    "Sampling",
     "Shape",
     "Window",
     "abs",
@@ -482,6 +553,13 @@ __all__ = [
     "acosh",
     "adagrad_step",
     "adam_step",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "adaptive_places",
     "add",
     "add_along",
     "addbmm",
@@ -490,7 +568,9 @@ __all__ = [
     "addmm",
     "addmv",
     "addr",
+    "affine_grid",
     "all",
+    "alpha_dropout",
     "amax",
     "amin",
     "aminmax",
@@ -508,9 +588,9 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
-    "average_pooling",
-    "average_pooling_spread",
+    "avg_pool1d",
     "avg_pool2d",
+    "avg_pool3d",
     "baddbmm",
     "batch_norm_eval",
     "batch_norm_train",
@@ -537,6 +617,7 @@ __all__ = [
     "cdist",
     "ceil",
     "celu",
+    "channel_shuffle",
     "cholesky",
     "cholesky_factor",
     "cholesky_inverse",
@@ -546,6 +627,7 @@ __all__ = [
     "clip",
     "clone",
     "cofactors",
+    "col2im",
     "column_stack",
     "combinations",
     "complement",
@@ -553,7 +635,12 @@ __all__ = [
     "concatenate",
     "cond",
     "contraction",
+    "conv1d",
     "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "convolution",
     "convolution_input",
     "convolution_weight",
@@ -605,6 +692,8 @@ __all__ = [
     "exp2",
     "expm1",
     "extreme_along",
+    "feature_alpha_dropout",
+    "feature_dropout",
     "flatten",
     "flip",
     "fliplr",
@@ -615,7 +704,11 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fold_windows",
     "frac",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
+    "fractional_places",
     "frexp",
     "gammainc",
     "gammaincc",
@@ -626,6 +719,8 @@ __all__ = [
     "gelu",
     "getitem",
     "glu",
+    "grid_sample",
+    "group_norm",
     "gru_cell",
     "gru_layer",
     "gru_steps",
@@ -647,6 +742,7 @@ __all__ = [
     "i0e",
     "i1",
     "i1e",
+    "im2col",
     "increment",
     "index",
     "index_add",
@@ -656,6 +752,7 @@ __all__ = [
     "index_reduce",
     "index_select",
     "inner",
+    "interpolate",
     "inverse",
     "isclose",
     "isfinite",
@@ -670,6 +767,7 @@ __all__ = [
     "kthvalue",
     "l1_loss",
     "layer_norm",
+    "layout",
     "lcm",
     "ldexp",
     "le",
@@ -677,6 +775,7 @@ __all__ = [
     "lerp",
     "lgamma",
     "linear",
+    "local_response_norm",
     "log",
     "log1p",
     "log2",
@@ -695,6 +794,9 @@ __all__ = [
     "logical_xor",
     "logit",
     "logsumexp",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "lstm_cell",
     "lstm_layer",
     "lstm_steps",
@@ -711,11 +813,17 @@ __all__ = [
     "matrix_rank",
     "matrix_transpose",
     "max",
+    "max_pool1d",
     "max_pool2d",
+    "max_pool3d",
     "max_pooling",
     "max_pooling_picked",
+    "max_pooling_places",
     "max_pooling_spread",
     "max_pooling_winners",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "maximum",
     "mean",
     "median",
@@ -766,6 +874,8 @@ __all__ = [
     "perform",
     "permute",
     "pinv",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "polygamma",
     "pow",
@@ -788,8 +898,10 @@ __all__ = [
     "relu6",
     "remainder",
     "repeat",
+    "resample",
     "reshape",
     "results",
+    "rms_norm",
     "rmsprop_step",
     "rnn_layer",
     "rnn_relu_cell",
@@ -821,6 +933,7 @@ __all__ = [
     "sinc",
     "singular_packed",
     "sinh",
+    "sizes",
     "slice",
     "slice_scatter",
     "sliding",
@@ -846,6 +959,8 @@ __all__ = [
     "std_mean",
     "sub",
     "sum",
+    "sum_pooling",
+    "sum_pooling_spread",
     "sum_to",
     "svd",
     "svdvals",
@@ -872,6 +987,7 @@ __all__ = [
     "unbind",
     "unbroadcast",
     "unflatten",
+    "unfold_windows",
     "unindex",
     "unslice",
     "unsqueeze",

@@ -1,9 +1,10 @@
-"""Two-dimensional convolution (floor 1).
+"""Convolution of images of any dimension (floor 1).
 
-Images are (N, C, H, W), as in PyTorch. Inside, a convolution unfolds its input into rows, one for
-each output pixel, and multiplies them by the filters in one matrix product; the rows are built for
-a few images at a time so that they stay in cache. Results lie channels-last in memory (NumPy's
-strides hide it), which is the order in which the next convolution reads them fastest.
+Images are (N, C, ...), as in PyTorch: (N, C, L), (N, C, H, W), (N, C, D, H, W). Inside, a
+convolution unfolds its input into rows, one for each output pixel, and multiplies them by the
+filters in one matrix product; the rows are built for a few images at a time so that they stay in
+cache. Results lie channels-last in memory (NumPy's strides hide it), which is the order in which
+the next convolution reads them fastest.
 
 The three products of a convolution, by (input, filters), (gradient, filters) and (gradient, input),
 are each other's derivatives, so the set is closed under differentiation.
@@ -12,7 +13,7 @@ are each other's derivatives, so the set is closed under differentiation.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,20 @@ from chainrule.backend import threads
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Array, Cost, Shape, Value, composite, primitive
 from chainrule.ops.reduce import sum
-from chainrule.ops.window import Pair, Window, adjoint_shape, padded_last, pair, stepped
+from chainrule.ops.shape import pad_constant
+from chainrule.ops.window import (
+    Sizes,
+    Window,
+    adjoint_shape,
+    channels_last,
+    channels_second,
+    inside,
+    layout,
+    on_batch,
+    padded_last,
+    sizes,
+    stepped,
+)
 
 # Elements of unfolded rows built at a time: about what a core's second-level cache holds.
 _BLOCK = 1 << 17
@@ -31,15 +45,21 @@ _BLOCK = 1 << 17
 # --- unfolding ----------------------------------------------------------------------------------
 
 
-def _windows(x: Array, window: Window, steps: Pair) -> Array:
-    """A view of padded channels-last x as (N, oh, ow, kh, kw, C)."""
-    (kh, kw), (sh, sw), (dh, dw) = window.size, window.stride, window.dilation
-    n, _, _, c = x.shape
-    bn, bh, bw, bc = x.strides
+def _windows(x: Array, window: Window, steps: Sizes, groups: int) -> Array:
+    """A view of padded channels-last x as (N, *steps, *window, groups, C / groups)."""
+    n, c = x.shape[0], x.shape[-1]
+    by_image, *by_pixel, by_channel = x.strides
+    each = c // groups
     return as_strided(
         x,
-        (n, *steps, kh, kw, c),
-        (bn, bh * sh, bw * sw, bh * dh, bw * dw, bc),
+        (n, *steps, *window.size, groups, each),
+        (
+            by_image,
+            *[b * s for b, s in zip(by_pixel, window.stride)],
+            *[b * d for b, d in zip(by_pixel, window.dilation)],
+            by_channel * each,
+            by_channel,
+        ),
         writeable=False,
     )
 
@@ -51,25 +71,18 @@ def _blocks(n: int, row: int) -> Iterator[slice]:
 
 
 class _Unfolded:
-    """The rows (oh * ow, kh * kw * C / groups) of a few images at a time, for each group."""
+    """The rows (pixels, taps * C / groups) of a few images at a time, for each group."""
 
-    def __init__(self, x: Array, window: Window, groups: int) -> None:
-        self.steps = stepped(x.shape, window)
-        padded = padded_last(x, window.padding)
-        n, _, _, c = padded.shape
-        kh, kw = window.size
-        self.width = kh * kw * (c // groups)
+    def __init__(self, x: Array, window: Window, steps: Sizes, groups: int) -> None:
+        self.steps = steps
+        self.width = math.prod(window.size) * (x.shape[1] // groups)
         self.groups = groups
-        self.view = _windows(padded, window, self.steps).reshape(
-            n, *self.steps, kh, kw, groups, c // groups
-        )
-        self.count = n
+        self.view = _windows(padded_last(x, window), window, steps, groups)
 
     def __iter__(self) -> Iterator[tuple[slice, int, Array]]:
         """Yield (images, group, rows)."""
-        pixels = self.steps[0] * self.steps[1]
         buffer: Array | None = None
-        for images in _blocks(self.count, pixels * self.width):
+        for images in _blocks(len(self.view), math.prod(self.steps) * self.width):
             for group in range(self.groups):
                 part = self.view[images, ..., group, :]
                 if buffer is None or buffer.shape != part.shape:
@@ -79,17 +92,20 @@ class _Unfolded:
 
 
 def _filter_matrix(w: Array, groups: int) -> Array:
-    """Filters (O, C / groups, kh, kw) as (groups, kh * kw * C / groups, O / groups)."""
-    o, c, kh, kw = w.shape
-    grouped = w.reshape(groups, o // groups, c, kh, kw)
-    return grouped.transpose(0, 3, 4, 2, 1).reshape(groups, kh * kw * c, o // groups)
+    """Filters (O, C / groups, ...) as (groups, taps * C / groups, O / groups)."""
+    o, c, *size = w.shape
+    grouped = w.reshape(groups, o // groups, c, math.prod(size))
+    return grouped.transpose(0, 3, 2, 1).reshape(groups, -1, o // groups)
 
 
 # --- convolution --------------------------------------------------------------------------------
 
 
-def _window_of(w: Shape, stride: Pair, padding: Pair, dilation: Pair) -> Window:
-    return Window((w[2], w[3]), stride, padding, dilation)
+def _window(
+    size: Sizes, stride: int | Sizes, padding: int | Sizes, dilation: int | Sizes
+) -> Window:
+    rank = len(size)
+    return Window(size, sizes(stride, rank), sizes(padding, rank), sizes(dilation, rank))
 
 
 def _conv_shape(
@@ -97,14 +113,20 @@ def _conv_shape(
     w: Shape,
     b: Shape | None = None,
     *,
-    stride: Pair = (1, 1),
-    padding: Pair = (0, 0),
-    dilation: Pair = (1, 1),
+    stride: int | Sizes = 1,
+    padding: int | Sizes = 0,
+    dilation: int | Sizes = 1,
     groups: int = 1,
 ) -> Shape:
-    if len(w) != 4 or len(x) != 4:
+    return _moved(x, w, b, _window(w[2:], stride, padding, dilation), groups)
+
+
+def _moved(x: Shape, w: Shape, b: Shape | None, window: Window, groups: int) -> Shape:
+    """The shape that the filters make of x, as they move like `window`."""
+    if len(w) < 3 or len(x) != len(w):
         raise ShapeError(
-            f"conv2d takes images (N, C, H, W) and filters (O, C, kh, kw), got {x} and {w}"
+            f"a convolution takes images {layout(len(w) - 2)} and filters (O, C, ...) of as many "
+            f"dimensions, got {x} and {w}"
         )
     if min(w[0], groups) < 1:
         raise ShapeError(f"filters of shape {w} in {groups} groups: there must be one of each")
@@ -115,7 +137,7 @@ def _conv_shape(
         )
     if b is not None and b != (w[0],):
         raise ShapeError(f"the bias must have shape {(w[0],)}, one for each filter, got {b}")
-    return (x[0], w[0], *stepped(x, _window_of(w, stride, padding, dilation)))
+    return (x[0], w[0], *stepped(x, window))
 
 
 def _conv_cost(x: Shape, w: Shape, b: Shape | None = None, **attrs: Any) -> Cost:
@@ -125,17 +147,17 @@ def _conv_cost(x: Shape, w: Shape, b: Shape | None = None, **attrs: Any) -> Cost
 
 
 def _conv_input_vjp(g: Value, _y: Value, _x: Value, w: Value, _b: Value = None, **at: Any) -> Value:
-    return convolution_input(g, w, size=(_x.shape[2], _x.shape[3]), **at)
+    return convolution_input(g, w, size=tuple(_x.shape[2:]), **at)
 
 
 def _conv_weight_vjp(
     g: Value, _y: Value, x: Value, _w: Value, _b: Value = None, **at: Any
 ) -> Value:
-    return convolution_weight(g, x, size=(_w.shape[2], _w.shape[3]), **at)
+    return convolution_weight(g, x, size=tuple(_w.shape[2:]), **at)
 
 
 def _conv_bias_vjp(g: Value, _y: Value, _x: Value, _w: Value, _b: Value, **_at: Any) -> Value:
-    return sum(g, dim=(0, 2, 3))
+    return sum(g, dim=(0, *range(2, len(g.shape))))
 
 
 @primitive(
@@ -150,46 +172,47 @@ def convolution(
     w: Array,
     b: Array | None = None,
     *,
-    stride: Pair = (1, 1),
-    padding: Pair = (0, 0),
-    dilation: Pair = (1, 1),
+    stride: int | Sizes = 1,
+    padding: int | Sizes = 0,
+    dilation: int | Sizes = 1,
     groups: int = 1,
 ) -> Array:
     """y[n, o, i, j] = b[o] + sum over c, p, q of w[o, c, p, q] x[n, c, i s + p d, j s + q d].
 
+    That is for two dimensions; it reads alike in any other number of them.
+
     Args:
-        x: images (N, C, H, W), zero outside.
-        w: filters (O, C / groups, kh, kw).
+        x: images (N, C, ...), zero outside.
+        w: filters (O, C / groups, ...).
         b: (O,), or left out.
-        stride: pixels from one position to the next.
-        padding: rows and columns of zeros around.
-        dilation: pixels from one tap of the filter to the next.
+        stride: pixels from one position to the next, one number or one for each dimension.
+        padding: zeros around, likewise.
+        dilation: pixels from one tap of the filter to the next, likewise.
         groups: how many independent convolutions the channels are split among.
 
     Returns:
-        (N, O, oh, ow) with oh = floor((H + 2 padding - dilation (kh - 1) - 1) / stride) + 1.
+        (N, O, ...), where a size H becomes
+        floor((H + 2 padding - dilation (size of the filter - 1) - 1) / stride) + 1.
 
     Examples:
         >>> convolution(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)))
         array([[[[4., 4.],
                  [4., 4.]]]])
     """
-    shapes = (x.shape, w.shape) if b is None else (x.shape, w.shape, b.shape)
-    n, o, oh, ow = _conv_shape(
-        *shapes, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
-    y = np.empty((n, oh, ow, o), dtype=np.result_type(x, w))
+    window = _window(w.shape[2:], stride, padding, dilation)
+    _, o, *steps = _moved(x.shape, w.shape, None if b is None else b.shape, window, groups)
+    y = np.empty((len(x), *steps, o), dtype=np.result_type(x, w))
     filters = _filter_matrix(w, groups)
     each = o // groups
-    for images, group, rows in _Unfolded(x, _window_of(w.shape, stride, padding, dilation), groups):
+    for images, group, rows in _Unfolded(x, window, tuple(steps), groups):
         y_rows = y[images].reshape(-1, o)[:, group * each : (group + 1) * each]
         threads.matmul(rows, filters[group], out=y_rows)
     if b is not None:
         y += b
-    return y.transpose(0, 3, 1, 2)
+    return channels_second(y)
 
 
-def _input_shape(g: Shape, w: Shape, *, size: Pair, groups: int = 1, **at: Any) -> Shape:
+def _input_shape(g: Shape, w: Shape, *, size: Sizes, groups: int = 1, **at: Any) -> Shape:
     x = (g[0], w[1] * groups, *size)
     return adjoint_shape(g, _conv_shape(x, w, groups=groups, **at), x)
 
@@ -200,7 +223,7 @@ def _input_shape(g: Shape, w: Shape, *, size: Pair, groups: int = 1, **at: Any) 
     vjp=[
         lambda h, _y, _g, w, *, size, **at: convolution(h, w, **at),
         lambda h, _y, g, _w, *, size, **at: convolution_weight(
-            g, h, size=(_w.shape[2], _w.shape[3]), **at
+            g, h, size=tuple(_w.shape[2:]), **at
         ),
     ],
     cost=lambda g, w, **_: Cost(2 * math.prod(g) * math.prod(w[1:]), math.prod(g) + math.prod(w)),
@@ -209,52 +232,53 @@ def convolution_input(
     g: Array,
     w: Array,
     *,
-    size: Pair,
-    stride: Pair = (1, 1),
-    padding: Pair = (0, 0),
-    dilation: Pair = (1, 1),
+    size: Sizes,
+    stride: int | Sizes = 1,
+    padding: int | Sizes = 0,
+    dilation: int | Sizes = 1,
     groups: int = 1,
 ) -> Array:
     """The gradient of a convolution by its input: each g spread over the window that made it.
 
     Args:
-        g: gradient at the output (N, O, oh, ow).
-        w: filters (O, C / groups, kh, kw).
-        size: (H, W) of the input.
+        g: gradient at the output (N, O, ...).
+        w: filters (O, C / groups, ...).
+        size: of the input's images.
         stride: as in the convolution, like the rest.
-        padding: rows and columns of zeros around.
-        dilation: pixels from one tap of the filter to the next.
+        padding: zeros around, in each dimension.
+        dilation: pixels from one tap of the filter to the next, in each dimension.
         groups: how many independent convolutions the channels are split among.
 
     Returns:
-        (N, C, H, W).
+        (N, C, *size).
 
     Examples:
         >>> convolution_input(np.ones((1, 1, 1, 1)), np.ones((1, 1, 2, 2)), size=(2, 2))
         array([[[[1., 1.],
                  [1., 1.]]]])
     """
-    n, o, oh, ow = g.shape
-    ph, pw = padding
-    _, c, kh, kw = w.shape
-    window = _window_of(w.shape, stride, padding, dilation)
+    n, o, *steps = g.shape
+    c = w.shape[1]
+    window = _window(w.shape[2:], stride, padding, dilation)
     each = o // groups
-    last = g.transpose(0, 2, 3, 1)
-    x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c * groups), dtype=np.result_type(g, w))
-    filters = np.ascontiguousarray(w.reshape(groups, each, c, kh * kw).transpose(0, 3, 1, 2))
+    last = channels_last(g)
+    margins = window.margins(size)
+    padded = [a + m + b for m, (a, b) in zip(size, margins)]
+    x = np.zeros((n, *padded, c * groups), dtype=np.result_type(g, w))
+    filters = np.ascontiguousarray(w.reshape(groups, each, c, -1).transpose(0, 3, 1, 2))
     # Tap by tap: what a product gives is added to its pixels while it is still in cache.
-    for images in _blocks(n, oh * ow * (each + c)):
+    for images in _blocks(n, math.prod(steps) * (each + c)):
         for group in range(groups):
             rows = last[images, ..., group * each : (group + 1) * each].reshape(-1, each)
             target = x[images, ..., group * c : (group + 1) * c]
             spread = np.empty((len(rows), c), dtype=x.dtype)
-            for taps, (down, across) in zip(filters[group], window.taps((oh, ow))):
-                threads.matmul(rows, taps, out=spread)
-                target[:, down, across] += spread.reshape(-1, oh, ow, c)
-    return x[:, ph : ph + size[0], pw : pw + size[1]].transpose(0, 3, 1, 2)
+            for tap, pixels in zip(filters[group], window.taps(tuple(steps))):
+                threads.matmul(rows, tap, out=spread)
+                target[:, *pixels] += spread.reshape(-1, *steps, c)
+    return channels_second(x[inside(size, margins)])
 
 
-def _weight_shape(g: Shape, x: Shape, *, size: Pair, groups: int = 1, **at: Any) -> Shape:
+def _weight_shape(g: Shape, x: Shape, *, size: Sizes, groups: int = 1, **at: Any) -> Shape:
     w = (g[1], x[1] // groups, *size)
     return adjoint_shape(g, _conv_shape(x, w, groups=groups, **at), w)
 
@@ -264,9 +288,7 @@ def _weight_shape(g: Shape, x: Shape, *, size: Pair, groups: int = 1, **at: Any)
     shape=_weight_shape,
     vjp=[
         lambda h, _y, _g, x, *, size, **at: convolution(x, h, **at),
-        lambda h, _y, g, _x, *, size, **at: convolution_input(
-            g, h, size=(_x.shape[2], _x.shape[3]), **at
-        ),
+        lambda h, _y, g, _x, *, size, **at: convolution_input(g, h, size=tuple(_x.shape[2:]), **at),
     ],
     cost=lambda g, x, *, size, groups=1, **_: Cost(
         2 * math.prod(g) * x[1] // groups * math.prod(size), math.prod(g) + math.prod(x)
@@ -276,25 +298,25 @@ def convolution_weight(
     g: Array,
     x: Array,
     *,
-    size: Pair,
-    stride: Pair = (1, 1),
-    padding: Pair = (0, 0),
-    dilation: Pair = (1, 1),
+    size: Sizes,
+    stride: int | Sizes = 1,
+    padding: int | Sizes = 0,
+    dilation: int | Sizes = 1,
     groups: int = 1,
 ) -> Array:
     """The gradient of a convolution by its filters: every window of x, weighted by its g.
 
     Args:
-        g: gradient at the output (N, O, oh, ow).
-        x: images (N, C, H, W).
-        size: (kh, kw) of the filters.
+        g: gradient at the output (N, O, ...).
+        x: images (N, C, ...).
+        size: of the filters.
         stride: as in the convolution, like the rest.
-        padding: rows and columns of zeros around.
-        dilation: pixels from one tap of the filter to the next.
+        padding: zeros around, in each dimension.
+        dilation: pixels from one tap of the filter to the next, in each dimension.
         groups: how many independent convolutions the channels are split among.
 
     Returns:
-        (O, C / groups, kh, kw).
+        (O, C / groups, *size).
 
     Examples:
         >>> convolution_weight(np.ones((1, 1, 1, 1)), np.ones((1, 1, 2, 2)), size=(2, 2))
@@ -303,16 +325,77 @@ def convolution_weight(
     """
     o, c = g.shape[1], x.shape[1] // groups
     each = o // groups
-    last = g.transpose(0, 2, 3, 1)
-    total = np.zeros((groups, size[0] * size[1] * c, each), dtype=np.result_type(g, x))
-    for images, group, rows in _Unfolded(x, Window(size, stride, padding, dilation), groups):
+    last = channels_last(g)
+    total = np.zeros((groups, math.prod(size) * c, each), dtype=np.result_type(g, x))
+    window = _window(size, stride, padding, dilation)
+    for images, group, rows in _Unfolded(x, window, stepped(x.shape, window), groups):
         g_rows = last[images, ..., group * each : (group + 1) * each].reshape(-1, each)
         total[group] += threads.matmul(rows.T, g_rows)
-    w = total.reshape(groups, *size, c, each).transpose(0, 4, 3, 1, 2)
+    w = total.reshape(groups, -1, c, each).transpose(0, 3, 2, 1)
     return np.ascontiguousarray(w).reshape(o, c, *size)
 
 
 # --- with PyTorch's arguments -------------------------------------------------------------------
+
+
+def _conv(
+    rank: int,
+    x: Value,
+    weight: Value,
+    bias: Value,
+    stride: int | Sequence[int],
+    padding: int | Sequence[int] | str,
+    dilation: int | Sequence[int],
+    groups: int,
+) -> Value:
+    """A convolution in `rank` dimensions, of a batch or of one image."""
+    step, apart = sizes(stride, rank), sizes(dilation, rank)
+    if isinstance(padding, str):
+        around, more = named_padding(padding, weight.shape[2:], step, apart)
+        if any(more):
+            beside = ((0, 0),) * (len(x.shape) - rank)
+            x = pad_constant(x, widths=(*beside, *[(0, n) for n in more]))
+    else:
+        around = sizes(padding, rank)
+    at = {"stride": step, "padding": around, "dilation": apart, "groups": groups}
+    rest = (weight,) if bias is None else (weight, bias)
+    return on_batch(lambda images: convolution(images, *rest, **at), x, rank)
+
+
+def named_padding(name: str, size: Sizes, stride: Sizes, dilation: Sizes) -> tuple[Sizes, Sizes]:
+    """What "valid" and "same" mean: the padding on both sides, and what comes after that.
+
+    Raises:
+        ShapeError: another name, or "same" with a stride, which cannot keep the size.
+    """
+    if name == "valid":
+        return (0,) * len(size), (0,) * len(size)
+    if name != "same" or max(stride) > 1:
+        raise ShapeError(
+            f"padding {name!r} with stride {stride}: padding is a number, 'valid', or 'same' for "
+            "stride 1"
+        )
+    reach = [d * (k - 1) for d, k in zip(dilation, size)]
+    return tuple(r // 2 for r in reach), tuple(r % 2 for r in reach)
+
+
+@composite
+def conv1d(
+    x: Value,
+    weight: Value,
+    bias: Value = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Value:
+    """`conv2d` of sequences: x (N, C, L), filters (O, C / groups, k).
+
+    Examples:
+        >>> conv1d(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[-1.0, 1.0]]]))
+        array([[[1., 2.]]])
+    """
+    return _conv(1, x, weight, bias, stride, padding, dilation, groups)
 
 
 @composite
@@ -320,12 +403,24 @@ def conv2d(
     x: Value,
     weight: Value,
     bias: Value = None,
-    stride: int | Pair = 1,
-    padding: int | Pair | str = 0,
-    dilation: int | Pair = 1,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Value:
     """`convolution` with PyTorch's arguments: numbers for pairs, padding "same" or "valid".
+
+    Args:
+        x: images (N, C, H, W), or one (C, H, W).
+        weight: filters (O, C / groups, kh, kw).
+        bias: (O,), or left out.
+        stride: pixels from one position to the next.
+        padding: zeros around; "valid" for none, "same" for as many as keep the size.
+        dilation: pixels from one tap of a filter to the next.
+        groups: how many independent convolutions the channels are split among.
+
+    Returns:
+        (N, O, oh, ow), or (O, oh, ow).
 
     Raises:
         ShapeError: the shapes do not fit; says which sizes were expected.
@@ -334,25 +429,23 @@ def conv2d(
         >>> conv2d(np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3)), padding=1).shape
         (1, 1, 4, 4)
     """
-    if isinstance(padding, str):
-        padding = _named_padding(padding, weight.shape, pair(stride), pair(dilation))
-    arrays = (x, weight) if bias is None else (x, weight, bias)
-    return convolution(
-        *arrays,
-        stride=pair(stride),
-        padding=pair(padding),
-        dilation=pair(dilation),
-        groups=groups,
-    )
+    return _conv(2, x, weight, bias, stride, padding, dilation, groups)
 
 
-def _named_padding(name: str, w: Shape, stride: Pair, dilation: Pair) -> Pair:
-    if name == "valid":
-        return 0, 0
-    reach = [d * (k - 1) for d, k in zip(dilation, w[2:])]
-    if name != "same" or stride != (1, 1) or any(r % 2 for r in reach):
-        raise ShapeError(
-            f"padding {name!r} with stride {stride} and filters of {w[2]}x{w[3]}: padding is a "
-            "number, 'valid', or 'same' for stride 1 and filters of odd size"
-        )
-    return reach[0] // 2, reach[1] // 2
+@composite
+def conv3d(
+    x: Value,
+    weight: Value,
+    bias: Value = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | str = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Value:
+    """`conv2d` of volumes: x (N, C, D, H, W), filters (O, C / groups, kd, kh, kw).
+
+    Examples:
+        >>> conv3d(np.ones((1, 1, 3, 3, 3)), np.ones((1, 1, 2, 2, 2)), stride=2)
+        array([[[[[8.]]]]])
+    """
+    return _conv(3, x, weight, bias, stride, padding, dilation, groups)

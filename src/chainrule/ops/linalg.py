@@ -230,6 +230,8 @@ def contraction(*xs: Array, equation: str) -> Array:
 def einsum(equation: str, *operands: Value) -> Value:
     """Einstein's summation, by the rules of `numpy.einsum`, with `...` and repeated labels.
 
+    The operands may be one list.
+
     Raises:
         ShapeError: the equation does not fit the operands; names the label.
 
@@ -239,6 +241,8 @@ def einsum(equation: str, *operands: Value) -> Value:
         >>> einsum("ii", np.array([[1.0, 2.0], [3.0, 4.0]]))
         array(5.)
     """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
     inputs, out = _written_out(equation, [x.shape for x in operands])
     terms, xs = [], []
     for term, x in zip(inputs, operands):

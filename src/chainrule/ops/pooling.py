@@ -1,27 +1,41 @@
-"""Maximum and average pooling of images (N, C, H, W) (floor 1).
+"""Pooling by a window that moves over images (N, C, ...) (floor 1).
 
 The window goes over the image tap by tap: for each of its pixels one strided view of all positions
 at once. Which tap won is kept as a small integer, so the gradient of max pooling, its gradient in
-turn and the pooling itself are all picking and spreading by the same integers.
+turn and the pooling itself are all picking and spreading by the same integers. The mean and the
+p-norm of a window are made of its sum.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ShapeError
-from chainrule.ops.core import Array, Shape, Value, composite, primitive
-from chainrule.ops.window import Pair, Window, adjoint_shape, padded_last, pair, stepped
+from chainrule.ops.core import Array, Shape, Value, composite, constant, primitive
+from chainrule.ops.elementwise import div, mul, pow
+from chainrule.ops.window import (
+    Sizes,
+    Window,
+    adjoint_shape,
+    channels_last,
+    channels_second,
+    inside,
+    on_batch,
+    padded_last,
+    sizes,
+    stepped,
+)
 
 
 def _pooled_shape(x: Shape, *, window: Window) -> Shape:
     steps = stepped(x, window)
-    if any(2 * p > k for p, k in zip(window.padding, window.size)):
+    if any(2 * p > r for p, r in zip(window.padding, window.reach())):
         raise ShapeError(
             f"padding {window.padding} must be at most half of the window {window.size}, "
             "or a window could lie wholly outside"
@@ -30,16 +44,19 @@ def _pooled_shape(x: Shape, *, window: Window) -> Shape:
 
 
 def _taps(x: Array, window: Window, fill: float) -> Iterator[Array]:
-    """For each tap of the window in turn, the pixels (N, C, oh, ow) that it meets."""
-    oh, ow = _pooled_shape(x.shape, window=window)[2:]
-    if any(window.padding):
-        x = padded_last(x, window.padding, fill).transpose(0, 3, 1, 2)
-    return (x[:, :, down, across] for down, across in window.taps((oh, ow)))
+    """For each tap of the window in turn, the pixels (N, C, ...) that it meets."""
+    steps = _pooled_shape(x.shape, window=window)[2:]
+    if window.ceil or any(window.padding):
+        x = channels_second(padded_last(x, window, fill))
+    return (x[:, :, *pixels] for pixels in window.taps(steps))
+
+
+# --- the largest --------------------------------------------------------------------------------
 
 
 def _max_vjp(g: Value, _y: Value, x: Value, *, window: Window) -> Value:
     winners = max_pooling_winners(x, window=window)
-    return max_pooling_spread(g, winners, window=window, size=(x.shape[2], x.shape[3]))
+    return max_pooling_spread(g, winners, window=window, size=tuple(x.shape[2:]))
 
 
 @primitive(kind="reduce", shape=_pooled_shape, vjp=[_max_vjp], arity=1)
@@ -85,6 +102,23 @@ def max_pooling_winners(x: Array, window: Window) -> Array:
     return winners
 
 
+@primitive(kind="gather", shape=lambda winners, *, window, size: winners, arity=1)
+def max_pooling_places(winners: Array, window: Window, size: Sizes) -> Array:
+    """Where in an image of that size, flattened, the tap that won each window lies.
+
+    Examples:
+        >>> window = Window((2, 2), (2, 2), (0, 0), (1, 1))
+        >>> max_pooling_places(np.array([[[[3, 0]]]]), window=window, size=(2, 4))
+        array([[[[5, 2]]]])
+    """
+    tap = np.unravel_index(winners.astype(np.int64), window.size)
+    moves = np.ogrid[tuple(slice(n) for n in winners.shape[2:])]
+    place = np.zeros(winners.shape, dtype=np.int64)
+    for n, k, move, s, p, d in zip(size, tap, moves, *window[1:4]):
+        place = place * n + (move * s - p + k * d)
+    return place
+
+
 def _picked_shape(x: Shape, winners: Shape, *, window: Window) -> Shape:
     return adjoint_shape(winners, _pooled_shape(x, window=window), winners)
 
@@ -99,7 +133,7 @@ def _picked_shape(x: Shape, winners: Shape, *, window: Window) -> Shape:
         None,
     ],
 )
-def max_pooling_spread(g: Array, winners: Array, *, window: Window, size: Pair) -> Array:
+def max_pooling_spread(g: Array, winners: Array, *, window: Window, size: Sizes) -> Array:
     """Each g put at the pixel that won its window: the gradient of max pooling.
 
     Examples:
@@ -113,19 +147,20 @@ def max_pooling_spread(g: Array, winners: Array, *, window: Window, size: Pair) 
     return _spread((winners == k for k in range(math.prod(window.size))), g, window, size)
 
 
-def _spread(shares: Iterable[Any], g: Array, window: Window, size: Pair) -> Array:
+def _spread(shares: Iterable[Any], g: Array, window: Window, size: Sizes) -> Array:
     """Add each tap's part, one of `shares` of g, to the pixels that the tap met."""
-    ph, pw = window.padding
-    n, c = g.shape[:2]
-    x = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), dtype=g.dtype).transpose(0, 3, 1, 2)
+    margins = window.margins(size)
+    n, c, *steps = g.shape
+    padded = [a + m + b for m, (a, b) in zip(size, margins)]
+    x = channels_second(np.zeros((n, *padded, c), dtype=g.dtype))
     apart = all(s >= r for s, r in zip(window.stride, window.reach()))
-    for (down, across), share in zip(window.taps((g.shape[2], g.shape[3])), shares):
-        pixels = x[:, :, down, across]
+    for pixels, share in zip(window.taps(tuple(steps)), shares):
+        met = x[:, :, *pixels]
         if apart:  # no pixel is in two windows: nothing to add to
-            np.multiply(g, share, out=pixels)
+            np.multiply(g, share, out=met)
         else:
-            pixels += g * share
-    return x[:, :, ph : ph + size[0], pw : pw + size[1]]
+            met += g * share
+    return channels_second(channels_last(x)[inside(size, margins)])
 
 
 @primitive(
@@ -133,7 +168,7 @@ def _spread(shares: Iterable[Any], g: Array, window: Window, size: Pair) -> Arra
     shape=_picked_shape,
     vjp=[
         lambda g, _y, _x, winners, *, window: max_pooling_spread(
-            g, winners, window=window, size=(_x.shape[2], _x.shape[3])
+            g, winners, window=window, size=tuple(_x.shape[2:])
         ),
         None,
     ],
@@ -153,131 +188,298 @@ def max_pooling_picked(x: Array, winners: Array, *, window: Window) -> Array:
     return y
 
 
-def _averaged(shape: Shape, *, window: Window, count_padding: bool) -> Shape:
-    return _pooled_shape(shape, window=window)
-
-
-def _pixel_counts(steps: Pair, size: Pair, window: Window, count_padding: bool) -> Array:
-    """How many pixels each window averages over, (oh, ow)."""
-    if count_padding:
-        return np.full(steps, math.prod(window.size))
-    ones = np.ones((1, 1, *size))
-    total = np.zeros((1, 1, *steps))
-    for tap in _taps(ones, window, 0):
-        total += tap
-    return total[0, 0]
+# --- the sum ------------------------------------------------------------------------------------
 
 
 @primitive(
     kind="reduce",
-    shape=_averaged,
+    shape=_pooled_shape,
     vjp=[
-        lambda g, _y, _x, *, window, count_padding: average_pooling_spread(
-            g, window=window, count_padding=count_padding, size=(_x.shape[2], _x.shape[3])
-        )
+        lambda g, _y, _x, *, window: sum_pooling_spread(g, window=window, size=tuple(_x.shape[2:]))
     ],
     arity=1,
 )
-def average_pooling(x: Array, window: Window, count_padding: bool) -> Array:
-    """The mean of each window; padding counts as zeros, or not at all.
+def sum_pooling(x: Array, window: Window) -> Array:
+    """The sum of each window.
 
     Examples:
-        >>> average_pooling(
-        ...     np.arange(4.0).reshape(1, 1, 2, 2), Window((2, 2), (2, 2), (0, 0), (1, 1)), True
-        ... )
-        array([[[[1.5]]]])
+        >>> sum_pooling(np.arange(4.0).reshape(1, 1, 2, 2), Window((2, 2), (2, 2), (0, 0), (1, 1)))
+        array([[[[6.]]]])
     """
     taps = _taps(x, window, 0)
     y = np.array(next(taps))
     for tap in taps:
         y += tap
-    counts = _pixel_counts(y.shape[2:], x.shape[2:], window, count_padding)
-    y /= counts.astype(y.dtype)
     return y
 
 
 @primitive(
     kind="gather",
-    shape=lambda g, *, window, count_padding, size: adjoint_shape(
+    shape=lambda g, *, window, size: adjoint_shape(
         g, _pooled_shape((*g[:2], *size), window=window), (*g[:2], *size)
     ),
-    vjp=[
-        lambda h, _y, _g, *, window, count_padding, size: average_pooling(
-            h, window=window, count_padding=count_padding
-        )
-    ],
+    vjp=[lambda h, _y, _g, *, window, size: sum_pooling(h, window=window)],
 )
-def average_pooling_spread(g: Array, *, window: Window, count_padding: bool, size: Pair) -> Array:
-    """Each g shared evenly among the pixels of its window: the gradient of average pooling.
+def sum_pooling_spread(g: Array, *, window: Window, size: Sizes) -> Array:
+    """Each g put at all pixels of its window: the gradient of the sum.
 
     Examples:
-        >>> average_pooling_spread(
-        ...     np.ones((1, 1, 1, 1)),
-        ...     window=Window((2, 2), (2, 2), (0, 0), (1, 1)),
-        ...     count_padding=True,
-        ...     size=(2, 2),
-        ... )
-        array([[[[0.25, 0.25],
-                 [0.25, 0.25]]]])
+        >>> window = Window((2, 2), (2, 2), (0, 0), (1, 1))
+        >>> sum_pooling_spread(np.ones((1, 1, 1, 1)), window=window, size=(2, 2))
+        array([[[[1., 1.],
+                 [1., 1.]]]])
     """
-    share = g / _pixel_counts(g.shape[2:], size, window, count_padding).astype(g.dtype)
-    return _spread(itertools.repeat(1), share, window, size)
+    return _spread(itertools.repeat(1), g, window, size)
 
 
 # --- with PyTorch's arguments -------------------------------------------------------------------
 
 
+def pooling_window(
+    rank: int,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> Window:
+    """The window of a pooling in `rank` dimensions; the stride is its size if not given."""
+    size = sizes(kernel_size, rank)
+    # PyTorch reads an empty stride, too, as none.
+    step = size if stride is None or stride in ((), []) else sizes(stride, rank)
+    return Window(size, step, sizes(padding, rank), sizes(dilation, rank), bool(ceil_mode))
+
+
+def largest(x: Value, window: Window, return_indices: bool) -> Any:
+    """The largest of each window of a batch or of one image, and if wanted where it lies."""
+    rank = len(window.size)
+    y = on_batch(lambda images: max_pooling(images, window=window), x, rank)
+    if not return_indices:
+        return y
+    winners = on_batch(lambda images: max_pooling_winners(images, window=window), x, rank)
+    size = tuple(x.shape[-rank:])
+    places = on_batch(lambda w: max_pooling_places(w, window=window, size=size), winners, rank)
+    return y, places
+
+
+def _counts(image: Sizes, window: Window, count_padding: bool) -> Array | int:
+    """How many pixels each window averages over: one number, if it is the same for all."""
+    each: list[Array] = []
+    for n, m, k, s, p, d in zip(image, window.steps(image), *window[:4]):
+        met = np.arange(m)[:, None] * s - p + np.arange(k) * d  # (positions, taps)
+        outer = p if count_padding else 0
+        each.append(((met >= -outer) & (met < n + outer)).sum(axis=1))
+    total = functools.reduce(np.multiply.outer, each)
+    return int(total.flat[0]) if (total == total.flat[0]).all() else total
+
+
+def _avg_pool(x: Value, window: Window, count_padding: bool, divisor: int | None) -> Value:
+    """The mean of each window of a batch or of one image."""
+    if divisor == 0:
+        raise ShapeError("divisor_override must not be 0; leave it out to divide by the pixels")
+    total = on_batch(lambda images: sum_pooling(images, window=window), x, len(window.size))
+    count = divisor or _counts(tuple(x.shape[-len(window.size) :]), window, count_padding)
+    return div(total, count if isinstance(count, int) else constant(count.astype(x.dtype)))
+
+
+def _lp_pool(x: Value, p: float, window: Window) -> Value:
+    """The p-norm of each window of a batch or of one image."""
+    mean = _avg_pool(pow(x, p), window, count_padding=True, divisor=None)
+    return pow(mul(mean, math.prod(window.size)), 1.0 / p)
+
+
+@composite
+def max_pool1d(
+    x: Value,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """`max_pool2d` of sequences (N, C, L).
+
+    Examples:
+        >>> max_pool1d(np.array([[[3.0, 1.0, 2.0, 5.0]]]), 2, return_indices=True)
+        (array([[[3., 5.]]]), array([[[0, 3]]]))
+    """
+    window = pooling_window(1, kernel_size, stride, padding, dilation, ceil_mode)
+    return largest(x, window, return_indices)
+
+
 @composite
 def max_pool2d(
     x: Value,
-    kernel_size: int | Pair,
-    stride: int | Pair | None = None,
-    padding: int | Pair = 0,
-    dilation: int | Pair = 1,
-) -> Value:
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
     """The largest pixel in each window; the stride is the window's size if not given.
 
     Args:
-        x: images (N, C, H, W).
+        x: images (N, C, H, W), or one (C, H, W).
         kernel_size: of the window.
         stride: pixels from one position to the next.
         padding: rows and columns around, which never win; at most half of the window.
         dilation: pixels from one tap of the window to the next.
+        ceil_mode: whether a last window that reaches beyond the padding counts.
+        return_indices: whether to return, too, where in the flattened image each of them lies.
 
     Examples:
         >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 0]
         array([[ 5.,  7.],
                [13., 15.]])
     """
-    size = pair(kernel_size)
-    step = size if stride is None else pair(stride)
-    return max_pooling(x, window=Window(size, step, pair(padding), pair(dilation)))
+    window = pooling_window(2, kernel_size, stride, padding, dilation, ceil_mode)
+    return largest(x, window, return_indices)
+
+
+@composite
+def max_pool3d(
+    x: Value,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """`max_pool2d` of volumes (N, C, D, H, W).
+
+    Examples:
+        >>> max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2)
+        array([[[[[7.]]]]])
+    """
+    window = pooling_window(3, kernel_size, stride, padding, dilation, ceil_mode)
+    return largest(x, window, return_indices)
+
+
+@composite
+def avg_pool1d(
+    x: Value,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Value:
+    """`avg_pool2d` of sequences (N, C, L).
+
+    Examples:
+        >>> avg_pool1d(np.array([[[3.0, 1.0, 2.0, 5.0]]]), 2)
+        array([[[2. , 3.5]]])
+    """
+    window = pooling_window(1, kernel_size, stride, padding, 1, ceil_mode)
+    return _avg_pool(x, window, count_include_pad, None)
 
 
 @composite
 def avg_pool2d(
     x: Value,
-    kernel_size: int | Pair,
-    stride: int | Pair | None = None,
-    padding: int | Pair = 0,
-    *,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    ceil_mode: bool = False,
     count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Value:
     """The mean of each window; the stride is the window's size if not given.
 
     Args:
-        x: images (N, C, H, W).
+        x: images (N, C, H, W), or one (C, H, W).
         kernel_size: of the window.
         stride: pixels from one position to the next.
         padding: rows and columns of zeros around; at most half of the window.
+        ceil_mode: whether a last window that reaches beyond the padding counts.
         count_include_pad: whether those zeros count.
+        divisor_override: what to divide by instead of the number of pixels.
 
     Examples:
         >>> avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 0]
         array([[ 2.5,  4.5],
                [10.5, 12.5]])
     """
-    size = pair(kernel_size)
-    step = size if stride is None else pair(stride)
-    window = Window(size, step, pair(padding), (1, 1))
-    return average_pooling(x, window=window, count_padding=count_include_pad)
+    window = pooling_window(2, kernel_size, stride, padding, 1, ceil_mode)
+    return _avg_pool(x, window, count_include_pad, divisor_override)
+
+
+@composite
+def avg_pool3d(
+    x: Value,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Value:
+    """`avg_pool2d` of volumes (N, C, D, H, W).
+
+    Examples:
+        >>> avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2)
+        array([[[[[3.5]]]]])
+    """
+    window = pooling_window(3, kernel_size, stride, padding, 1, ceil_mode)
+    return _avg_pool(x, window, count_include_pad, divisor_override)
+
+
+@composite
+def lp_pool1d(
+    x: Value,
+    norm_type: float,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    ceil_mode: bool = False,
+) -> Value:
+    """`lp_pool2d` of sequences (N, C, L).
+
+    Examples:
+        >>> lp_pool1d(np.array([[[3.0, 4.0, 0.0, 2.0]]]), 2, 2)
+        array([[[5., 2.]]])
+    """
+    return _lp_pool(x, norm_type, pooling_window(1, kernel_size, stride, 0, 1, ceil_mode))
+
+
+@composite
+def lp_pool2d(
+    x: Value,
+    norm_type: float,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    ceil_mode: bool = False,
+) -> Value:
+    """(sum of x^p)^(1/p) over each window; the stride is the window's size if not given.
+
+    Args:
+        x: images (N, C, H, W), or one (C, H, W).
+        norm_type: p.
+        kernel_size: of the window.
+        stride: pixels from one position to the next.
+        ceil_mode: whether a last window that reaches beyond the image counts, as if it were full.
+
+    Examples:
+        >>> lp_pool2d(np.array([[[[3.0, 0.0], [0.0, 4.0]]]]), 2, 2)
+        array([[[[5.]]]])
+    """
+    return _lp_pool(x, norm_type, pooling_window(2, kernel_size, stride, 0, 1, ceil_mode))
+
+
+@composite
+def lp_pool3d(
+    x: Value,
+    norm_type: float,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    ceil_mode: bool = False,
+) -> Value:
+    """`lp_pool2d` of volumes (N, C, D, H, W).
+
+    Examples:
+        >>> lp_pool3d(np.full((1, 1, 2, 2, 2), 2.0), 3, 2)
+        array([[[[[4.]]]]])
+    """
+    return _lp_pool(x, norm_type, pooling_window(3, kernel_size, stride, 0, 1, ceil_mode))

@@ -358,26 +358,6 @@ def pad_constant(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0
     return y
 
 
-@composite
-def pad(x: Value, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Value:
-    """x with `value` added around, by PyTorch's list: last dimension first, (before, after) pairs.
-
-    Raises:
-        ShapeError: an odd number of widths, or more pairs than dimensions.
-
-    Examples:
-        >>> pad(np.ones((1, 2)), (1, 0))
-        array([[0., 1., 1.]])
-    """
-    if mode != "constant":
-        raise ShapeError(f"padding mode {mode!r} is not known; use 'constant'")
-    pairs = [(int(a), int(b)) for a, b in zip(pad[::2], pad[1::2])][::-1]
-    if len(pad) % 2 or len(pairs) > len(x.shape):
-        raise ShapeError(f"padding {tuple(pad)} does not fit shape {tuple(x.shape)}")
-    widths = [(0, 0)] * (len(x.shape) - len(pairs)) + pairs
-    return pad_constant(x, widths=tuple(widths), value=value)
-
-
 # --- slicing and indexing -----------------------------------------------------------------------
 
 # Stands in a key for the next positional array of `index`.

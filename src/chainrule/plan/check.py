@@ -139,7 +139,7 @@ def _dtype(op: Op, args: Sequence[Operand], attrs: Mapping[str, Any]) -> np.dtyp
 
 # Of the other kinds those that give numbers of their first argument's dtype.
 KEEPING = {
-    *("amax", "amin", "peak", "max_pooling", "average_pooling", "take_along", "add_along"),
+    *("amax", "amin", "peak", "max_pooling", "sum_pooling", "take_along", "add_along"),
     *("put_along", "pad_constant", "unslice", "index", "unindex", "index_put"),
 }
 

@@ -102,7 +102,7 @@ class Found:
         code = function.__code__
         cells = dict(zip(code.co_freevars, function.__closure__ or ()))
         own = code.co_varnames[0] if owner is not None and code.co_argcount else None
-        for name, *attributes in sorted(set(_paths(code))):
+        for name, *attributes in sorted(set(_paths(code, own))):
             if name in cells:
                 value = self._place(name, partial(_content, cells[name]))
             elif name == own:
@@ -178,8 +178,13 @@ def _alike(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and isinstance(a, _PLAIN) and a == b)
 
 
-def _paths(code: CodeType) -> Iterator[_Path]:
-    """The names that `code`, and the functions defined in it, read, each with attributes."""
+def _paths(code: CodeType, own: str | None = None) -> Iterator[_Path]:
+    """The names that `code`, and the functions defined in it, read, each with attributes.
+
+    Args:
+        code: of the function.
+        own: the name of a local variable that counts as well.
+    """
     path: list[str] = []
     for instruction in dis.get_instructions(code):
         if path and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
@@ -187,8 +192,9 @@ def _paths(code: CodeType) -> Iterator[_Path]:
             continue
         if path:
             yield tuple(path)
-        reads = instruction.opname in ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_FAST")
-        path = [instruction.argval] if reads else []
+        reads = instruction.opname in ("LOAD_GLOBAL", "LOAD_DEREF")
+        is_own = instruction.opname == "LOAD_FAST" and instruction.argval == own
+        path = [instruction.argval] if reads or is_own else []
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _paths(constant)
