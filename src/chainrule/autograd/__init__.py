@@ -18,6 +18,7 @@ from chainrule.autograd.creation import (
     zeros,
     zeros_like,
 )
+from chainrule.autograd.function import Function
 from chainrule.autograd.generator import Generator, default_generator, manual_seed
 from chainrule.autograd.gradients import backward, grad
 from chainrule.autograd.random import (
@@ -31,7 +32,14 @@ from chainrule.autograd.random import (
     randperm,
 )
 from chainrule.autograd.sampling import bernoulli, multinomial
-from chainrule.autograd.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from chainrule.autograd.tape import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from chainrule.autograd.tensor import Size, Tensor, as_tensor, from_numpy, tensor
 from chainrule.autograd.windows import (
     bartlett_window,
@@ -42,6 +50,7 @@ from chainrule.autograd.windows import (
 )
 
 __all__ = [
+    "Function",
     "Generator",
     "Size",
     "Tensor",
@@ -64,7 +73,9 @@ __all__ = [
     "gradgradcheck",
     "hamming_window",
     "hann_window",
+    "inference_mode",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "kaiser_window",
     "linspace",
     "logspace",

@@ -57,6 +57,7 @@ _changes = _Changes()
 
 class _Mode(threading.local):
     enabled = True
+    inference = False
 
 
 _mode = _Mode()
@@ -77,6 +78,10 @@ class no_grad(ContextDecorator):  # noqa: N801  # PyTorch's name
     """
 
     mode = False
+
+    def __new__(cls, function: Any = None, **_options: Any) -> Any:
+        """Also a decorator by itself: `@no_grad` is `@no_grad()`."""
+        return cls()(function) if callable(function) else super().__new__(cls)
 
     def __init__(self) -> None:
         self.before: list[bool] = []  # one for each block that the object is in
@@ -135,6 +140,42 @@ class set_grad_enabled(no_grad):  # noqa: N801  # PyTorch's name
 
     def _recreate_cm(self) -> set_grad_enabled:
         return type(self)(self.mode)
+
+
+class inference_mode(no_grad):  # noqa: N801  # PyTorch's name
+    """Do not record inside the block or the decorated function, as `no_grad`; `False` records.
+
+    Args:
+        mode: whether to.
+
+    Examples:
+        >>> with inference_mode():
+        ...     is_grad_enabled(), is_inference_mode_enabled()
+        (False, True)
+    """
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self.mode = not mode
+        self.inside: list[bool] = []
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.inside.append(_mode.inference)
+        _mode.inference = not self.mode
+
+    def __exit__(self, *_: object) -> None:
+        _mode.inference = self.inside.pop()
+        super().__exit__()
+
+    def _recreate_cm(self) -> inference_mode:
+        made: inference_mode = type(self)(not self.mode)
+        return made
+
+
+def is_inference_mode_enabled() -> bool:
+    """Say whether this thread is in a block of `inference_mode`."""
+    return _mode.inference
 
 
 class Node:
@@ -208,6 +249,10 @@ class Node:
         kept = [x for x in (*(self.xs or ()), self.y) if type(x) is ndarray]
         return any(_changes.get(id(owner(x)), 0) > self.made for x in kept)
 
+    def through(self, walk: _Walk, g: Value, wanted: set[int] | None) -> None:
+        """Hand gradients to the parents, for a kind of node that has no rules."""
+        raise NotImplementedError
+
     def release(self) -> None:
         """Let the saved arrays go."""
         self.xs = None
@@ -227,6 +272,8 @@ class Traced:
         seen: the node of the base when they were last performed.
         shared: whether others may see the same memory, as views or without its history.
         watched: whether changes of it in place are noted.
+        hooks: called with the gradient when it is complete.
+        after: called with a leaf when `backward` has added to its gradient.
     """
 
     plain: ClassVar[type[Traced]]
@@ -240,6 +287,7 @@ class Traced:
     shared = False
     watched = True
     hooks: list[Hook] | None = None
+    after: list[Hook] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -377,7 +425,7 @@ def _reachable(roots: Sequence[Node]) -> list[Node]:
     waiting = list(seen)
     while waiting:
         for parent in waiting.pop().parents:
-            if type(parent) is Node and parent not in seen:
+            if isinstance(parent, Node) and parent not in seen:
                 seen.add(parent)
                 waiting.append(parent)
     return sorted(seen, key=_by_time)
@@ -419,6 +467,9 @@ class _Walk:
 
     def through(self, node: Node, g: Value, wanted: set[int] | None) -> None:
         """Apply the rules of `node` to `g` and hand the results to those parents `wanted`."""
+        if type(node) is not Node:  # a node that has a way of its own
+            node.through(self, g, wanted)
+            return
         xs, y = node.saved(), node.y
         if y is None:
             y = g  # which has its shape and dtype; no rule asks for more
@@ -508,6 +559,8 @@ def backpropagate(
             found[key] = _hooked(leaf.hooks, walk.waiting[key], create_graph)
             if targets is None:
                 _accumulate(leaf, found[key], shared=key in walk.shared or bool(leaf.hooks))
+                for hook in leaf.after or ():
+                    hook(leaf)
     return [] if targets is None else [found.get(id(t.node or t)) for t in targets]
 
 
