@@ -22,7 +22,7 @@ FLOORS = [
     ("ops", "init"),
     ("kernels",),
     ("layers", "autograd", "plan"),
-    ("nn", "optim", "data", "linalg", "special"),
+    ("nn", "optim", "data", "linalg", "special", "distributions", "testing", "vision"),
     ("amp", "backends", "cuda", "xpu", "mps", "accelerator", "jit", "onnx", "hub", "version"),
     ("convert",),
     ("train", "draw", "learn", "explain", "io", "distributed", "utils"),
