@@ -167,8 +167,8 @@ from chainrule.autograd.typed import (
     ShortTensor,
 )
 from chainrule.backend.devices import device, get_default_device, set_default_device
-from chainrule.backend.dtypes import bool_ as bool
 from chainrule.backend.dtypes import (
+    bfloat16,
     can_cast,
     finfo,
     float16,
@@ -186,6 +186,7 @@ from chainrule.backend.dtypes import (
     set_default_tensor_type,
     uint8,
 )
+from chainrule.backend.dtypes import bool_ as bool
 from chainrule.backend.threads import get_num_threads, set_num_threads
 from chainrule.errors import did_you_mean
 from chainrule.ops import (
@@ -487,7 +488,6 @@ _LATER = {
 
 # What is not here, and what to do.
 _ABSENT = {
-    "bfloat16": "use chainrule.float16 or chainrule.float32, NumPy has no such numbers",
     **dict.fromkeys(
         ("complex32", "complex64", "complex128", "cfloat", "cdouble", "complex", "polar"),
         "keep real and imaginary parts in two tensors, whose numbers are real",
@@ -575,6 +575,7 @@ __all__ = [
     "baddbmm",
     "bartlett_window",
     "bernoulli",
+    "bfloat16",
     "bincount",
     "bitwise_and",
     "bitwise_left_shift",

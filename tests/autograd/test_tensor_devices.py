@@ -79,8 +79,8 @@ def test_short_names():
         "float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool",
     ]  # fmt: skip
     assert [str(getattr(x, name)().dtype) for name in names] == formats
-    for refused in (x.bfloat16, lambda: cr.bfloat16, lambda: cr.complex64):
-        with pytest.raises((OptionError, AttributeError), match=r"there is no|chainrule has no"):
+    for refused in (x.bfloat16, lambda: x.to(cr.bfloat16), lambda: cr.complex64):
+        with pytest.raises((OptionError, AttributeError), match=r"there is no|has no"):
             refused()
 
 
@@ -172,3 +172,19 @@ def test_detaching_in_place():
     assert (y.requires_grad, y.is_leaf) == (False, True)
     with pytest.raises(RuntimeError, match="view cannot forget"):
         (x * 2)[0].detach_()
+
+
+def test_a_format_that_is_not_here_can_be_named():
+    formats = {"float32": cr.float32, "bfloat16": cr.bfloat16}
+    assert cr.ones(2).dtype == formats["float32"]
+    assert cr.ones(2).dtype != formats["bfloat16"]
+    assert repr(formats["bfloat16"]) == "chainrule.bfloat16"
+    with pytest.raises(OptionError, match="NumPy has no bfloat16"):
+        cr.zeros(2, dtype=cr.bfloat16)
+
+
+@pytest.mark.parametrize("other", [None, "x"])
+def test_a_tensor_is_not_what_is_no_number(other):
+    x = cr.ones(2)
+    assert (x == other) is False
+    assert (x != other) is True

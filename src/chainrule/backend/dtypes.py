@@ -17,6 +17,7 @@ from chainrule.errors import OptionError
 
 __all__ = [
     "DType",
+    "Unavailable",
     "as_dtype",
     "can_cast",
     "finfo",
@@ -40,6 +41,26 @@ int16 = np.dtype(np.int16)
 int32 = np.dtype(np.int32)
 int64 = np.dtype(np.int64)
 bool_ = np.dtype(np.bool_)
+
+
+class Unavailable:
+    """A format that programs name, in a table or a comparison, and that NumPy has not.
+
+    Args:
+        name: PyTorch's.
+    """
+
+    is_floating_point = True
+    is_complex = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"chainrule.{self.name}"
+
+
+bfloat16 = Unavailable("bfloat16")
 
 _default = float32
 
@@ -102,6 +123,8 @@ def as_dtype(dtype: Any) -> DType:
     inner = getattr(dtype, "dtype", None)
     if isinstance(inner, np.dtype):
         return inner
+    if isinstance(dtype, Unavailable):
+        raise OptionError(f"NumPy has no {dtype.name}; use chainrule.float32 or chainrule.float16")
     try:
         return np.dtype(dtype)
     except TypeError:
