@@ -410,6 +410,7 @@ if TYPE_CHECKING:
         convert,
         data,
         draw,
+        func,
         init,
         io,
         layers,
@@ -444,6 +445,7 @@ _LATER = {
     "distributed": "chainrule.distributed",
     "distributions": "chainrule.distributions",
     "draw": "chainrule.draw",
+    "func": "chainrule.func",
     "hub": "chainrule.hub",
     "init": "chainrule.init",
     "io": "chainrule.io",
@@ -466,6 +468,7 @@ _LATER = {
     "fit": "chainrule.train",
     "load": "chainrule.io",
     "save": "chainrule.io",
+    "vmap": "chainrule.func",
     # Functions of networks that PyTorch has in both places.
     **dict.fromkeys(
         (
@@ -685,6 +688,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "gather",
     "gcd",
     "ge",
@@ -938,6 +942,7 @@ __all__ = [
     "var",
     "var_mean",
     "vdot",
+    "vmap",
     "vsplit",
     "vstack",
     "where",
