@@ -22,7 +22,7 @@ FLOORS = [
     ("ops", "init"),
     ("kernels",),
     ("layers", "autograd", "plan"),
-    ("nn", "optim", "data", "linalg", "special"),
+    ("nn", "optim", "data", "linalg", "special", "distributions", "testing", "vision"),
     (
         "func",
         "amp",

@@ -459,6 +459,7 @@ _LATER = {
     "picture": "chainrule.picture",
     "scalar": "chainrule.scalar",
     "special": "chainrule.special",
+    "testing": "chainrule.testing",
     "train": "chainrule.train",
     "utils": "chainrule.utils",
     "version": "chainrule.version",

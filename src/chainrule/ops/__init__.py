@@ -112,6 +112,7 @@ from chainrule.ops.diagonal import (
     triu,
 )
 from chainrule.ops.distance import bilinear, cosine_similarity, normalize, pairwise_distance, pdist
+from chainrule.ops.draws import gamma_drift, random_binomial, random_gamma, random_poisson
 from chainrule.ops.dropout import (
     alpha_dropout,
     feature_alpha_dropout,
@@ -710,6 +711,7 @@ __all__ = [
     "fractional_max_pool3d",
     "fractional_places",
     "frexp",
+    "gamma_drift",
     "gammainc",
     "gammaincc",
     "gather",
@@ -889,9 +891,12 @@ __all__ = [
     "quantile",
     "quiet",
     "rad2deg",
+    "random_binomial",
+    "random_gamma",
     "random_mask",
     "random_normal",
     "random_permutation",
+    "random_poisson",
     "random_uniform",
     "reciprocal",
     "relu",

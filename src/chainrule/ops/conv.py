@@ -401,7 +401,7 @@ def named_padding(name: str, size: Sizes, stride: Sizes, dilation: Sizes) -> tup
 
 @composite
 def conv1d(
-    x: Value,
+    input: Value,
     weight: Value,
     bias: Value = None,
     stride: int | Sequence[int] = 1,
@@ -415,12 +415,12 @@ def conv1d(
         >>> conv1d(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[-1.0, 1.0]]]))
         array([[[1., 2.]]])
     """
-    return _conv(1, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
 
 
 @composite
 def conv2d(
-    x: Value,
+    input: Value,
     weight: Value,
     bias: Value = None,
     stride: int | Sequence[int] = 1,
@@ -431,7 +431,7 @@ def conv2d(
     """`convolution` with PyTorch's arguments: numbers for pairs, padding "same" or "valid".
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         weight: filters (O, C / groups, kh, kw).
         bias: (O,), or left out.
         stride: pixels from one position to the next.
@@ -449,12 +449,12 @@ def conv2d(
         >>> conv2d(np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3)), padding=1).shape
         (1, 1, 4, 4)
     """
-    return _conv(2, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
 
 
 @composite
 def conv3d(
-    x: Value,
+    input: Value,
     weight: Value,
     bias: Value = None,
     stride: int | Sequence[int] = 1,
@@ -468,4 +468,4 @@ def conv3d(
         >>> conv3d(np.ones((1, 1, 3, 3, 3)), np.ones((1, 1, 2, 2, 2)), stride=2)
         array([[[[[8.]]]]])
     """
-    return _conv(3, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups)
