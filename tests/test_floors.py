@@ -24,7 +24,7 @@ FLOORS = [
     ("layers", "autograd", "plan"),
     ("nn", "optim", "data", "linalg", "special", "distributions", "testing", "vision"),
     ("amp", "backends", "cuda", "xpu", "mps", "accelerator", "jit", "onnx", "hub", "version"),
-    ("convert",),
+    ("convert", "func"),
     ("train", "draw", "learn", "explain", "io", "distributed", "utils"),
     ("estimator", "sklearn", "playground", "cli"),
     ("__main__",),

@@ -411,6 +411,7 @@ if TYPE_CHECKING:
         convert,
         data,
         draw,
+        func,
         init,
         io,
         layers,
@@ -445,6 +446,7 @@ _LATER = {
     "distributed": "chainrule.distributed",
     "distributions": "chainrule.distributions",
     "draw": "chainrule.draw",
+    "func": "chainrule.func",
     "hub": "chainrule.hub",
     "init": "chainrule.init",
     "io": "chainrule.io",
@@ -468,6 +470,7 @@ _LATER = {
     "fit": "chainrule.train",
     "load": "chainrule.io",
     "save": "chainrule.io",
+    "vmap": "chainrule.func",
     # Functions of networks that PyTorch has in both places.
     **dict.fromkeys(
         (
@@ -687,6 +690,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "gather",
     "gcd",
     "ge",
@@ -940,6 +944,7 @@ __all__ = [
     "var",
     "var_mean",
     "vdot",
+    "vmap",
     "vsplit",
     "vstack",
     "where",

@@ -1,5 +1,6 @@
 """Tensors and their gradients, of any order (floor 2)."""
 
+from chainrule.autograd import functional
 from chainrule.autograd.check import gradcheck, gradgradcheck
 from chainrule.autograd.creation import (
     arange,
@@ -68,6 +69,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",

@@ -419,7 +419,7 @@ def _array(a: Value) -> Array:
 # --- walking back -------------------------------------------------------------------------------
 
 
-def _reachable(roots: Sequence[Node]) -> list[Node]:
+def reachable(roots: Sequence[Node]) -> list[Node]:
     """Every node that the roots came from, first to last."""
     seen = set(roots)
     waiting = list(seen)
@@ -536,7 +536,7 @@ def backpropagate(
         For each target its gradient, or `None` if the roots do not depend on it.
     """
     walk = _Walk(create_graph)
-    nodes = _reachable([r.node for r in roots if r.node is not None])
+    nodes = reachable([r.node for r in roots if r.node is not None])
     keys = {id(t.node or t) for t in targets or ()}
     wanted = None if targets is None else keys | _leading_to(nodes, keys)
     found: dict[int, Value] = {}
@@ -559,9 +559,20 @@ def backpropagate(
             found[key] = _hooked(leaf.hooks, walk.waiting[key], create_graph)
             if targets is None:
                 _accumulate(leaf, found[key], shared=key in walk.shared or bool(leaf.hooks))
-                for hook in leaf.after or ():
-                    hook(leaf)
     return [] if targets is None else [found.get(id(t.node or t)) for t in targets]
+
+
+def leave_gradients(
+    roots: Sequence[Traced],
+    gradients: Sequence[Value],
+    inputs: Sequence[Traced] | None,
+    **options: bool,
+) -> None:
+    """Walk back from `roots` and add to `.grad`: of all leaves, or of `inputs` alone."""
+    found = backpropagate(roots, gradients, targets=inputs, **options)
+    for t, g in zip(inputs or (), found):
+        if g is not None:
+            _accumulate(t, g, shared=True)
 
 
 def _keep(node: Node, g: Value) -> None:
@@ -581,3 +592,5 @@ def _accumulate(leaf: Traced, g: Value, shared: bool) -> None:
         # Its own memory, not what another gradient or a view shares: it may be changed in place.
         own = not shared and type(g) is ndarray and g.base is None
         leaf.grad = wrap(g if own else np.asarray(clone(g)))
+    for hook in leaf.after or ():
+        hook(leaf)

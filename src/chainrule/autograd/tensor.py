@@ -21,7 +21,7 @@ from chainrule.autograd.tape import (
     Hook,
     Node,
     Traced,
-    backpropagate,
+    leave_gradients,
     wrap,
 )
 from chainrule.backend.devices import CPU, device, names_device, placeable, require_cpu
@@ -505,6 +505,7 @@ class Tensor(InPlace):
         gradient: Any = None,
         retain_graph: Any = None,
         create_graph: Any = False,
+        inputs: Any = None,
     ) -> None:
         """Add to the `.grad` of every leaf the derivative of this tensor by that leaf.
 
@@ -512,6 +513,7 @@ class Tensor(InPlace):
             gradient: the weight of each element, of the tensor's shape; may be left out for one.
             retain_graph: keep what was saved, for another walk; as `create_graph` if `None`.
             create_graph: let the gradients be differentiated in turn.
+            inputs: one tensor or several, to which alone to add; all leaves if `None`.
 
         Raises:
             GradientError: nothing here needs a gradient, the tensor has several elements and no
@@ -525,7 +527,8 @@ class Tensor(InPlace):
         """
         start = seed(self, gradient, create_graph)
         retain = bool(create_graph) if retain_graph is None else bool(retain_graph)
-        backpropagate([self], [start], retain_graph=retain, create_graph=bool(create_graph))
+        only = [inputs] if isinstance(inputs, Tensor) else inputs
+        leave_gradients([self], [start], only, retain_graph=retain, create_graph=bool(create_graph))
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Hold:
         """Call `hook(gradient)` when the gradient here is complete; what it returns replaces it.
