@@ -88,3 +88,9 @@ def test_a_way_to_compute_attention_may_be_chosen():
     expected = nn.functional.scaled_dot_product_attention(q, q, q).tolist()
     with nn.attention.sdpa_kernel([nn.attention.SDPBackend.FLASH_ATTENTION]):
         assert nn.functional.scaled_dot_product_attention(q, q, q).tolist() == expected
+
+
+def test_mixed_precision_has_its_former_address():
+    with chainrule.cuda.amp.autocast(enabled=True):
+        scaler = chainrule.cuda.amp.GradScaler(enabled=True)
+    assert scaler.get_scale() == 1.0

@@ -20,8 +20,10 @@ from chainrule.absent import (
     missing,
     reset_peak_memory_stats,
 )
+from chainrule.cuda import amp
 
 __all__ = [
+    "amp",
     "device_count",
     "empty_cache",
     "is_available",
