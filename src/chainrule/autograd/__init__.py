@@ -33,6 +33,7 @@ from chainrule.autograd.random import (
     randperm,
 )
 from chainrule.autograd.sampling import bernoulli, multinomial
+from chainrule.autograd.sparse import SparseTensor, sparse_coo_tensor, sparse_csr_tensor
 from chainrule.autograd.tape import (
     enable_grad,
     inference_mode,
@@ -54,6 +55,7 @@ __all__ = [
     "Function",
     "Generator",
     "Size",
+    "SparseTensor",
     "Tensor",
     "arange",
     "as_tensor",
@@ -96,6 +98,8 @@ __all__ = [
     "randperm",
     "scalar_tensor",
     "set_grad_enabled",
+    "sparse_coo_tensor",
+    "sparse_csr_tensor",
     "tensor",
     "tril_indices",
     "triu_indices",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.autograd import functions, sampling, selection
+from chainrule.autograd import functions, sampling, selection, sparse
 
 __all__ = ["Methods"]
 
@@ -351,6 +351,7 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     sum_to_size = functions.sum_to_size
     clone = _of_one(ops.clone)
     contiguous = functions.contiguous
+    to_sparse = sparse.to_sparse
 
     @property
     def T(self) -> Any:  # noqa: N802  # PyTorch's name

@@ -482,6 +482,7 @@ from chainrule.ops.shuffle import (
     pixel_shuffle,
     pixel_unshuffle,
 )
+from chainrule.ops.sparse import coo_product
 from chainrule.ops.special import (
     digamma,
     entr,
@@ -645,6 +646,7 @@ __all__ = [
     "convolution",
     "convolution_input",
     "convolution_weight",
+    "coo_product",
     "copysign",
     "corrcoef",
     "cos",
