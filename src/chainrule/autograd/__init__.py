@@ -1,6 +1,12 @@
 """Tensors and their gradients, of any order (floor 2)."""
 
 from chainrule.autograd import functional
+from chainrule.autograd.anomaly import (
+    detect_anomaly,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    set_detect_anomaly,
+)
 from chainrule.autograd.check import gradcheck, gradgradcheck
 from chainrule.autograd.creation import (
     arange,
@@ -64,6 +70,7 @@ __all__ = [
     "bernoulli",
     "blackman_window",
     "default_generator",
+    "detect_anomaly",
     "empty",
     "empty_like",
     "enable_grad",
@@ -78,6 +85,8 @@ __all__ = [
     "hamming_window",
     "hann_window",
     "inference_mode",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "kaiser_window",
@@ -97,6 +106,7 @@ __all__ = [
     "randn_like",
     "randperm",
     "scalar_tensor",
+    "set_detect_anomaly",
     "set_grad_enabled",
     "sparse_coo_tensor",
     "sparse_csr_tensor",

@@ -249,7 +249,7 @@ class Node:
         kept = [x for x in (*(self.xs or ()), self.y) if type(x) is ndarray]
         return any(_changes.get(id(owner(x)), 0) > self.made for x in kept)
 
-    def through(self, walk: _Walk, g: Value, wanted: set[int] | None) -> None:
+    def through(self, walk: Walk, g: Value, wanted: set[int] | None) -> None:
         """Hand gradients to the parents, for a kind of node that has no rules."""
         raise NotImplementedError
 
@@ -442,7 +442,7 @@ def _leading_to(nodes: Sequence[Node], targets: set[int]) -> set[int]:
     return leading
 
 
-class _Walk:
+class Walk:
     """One pass back over the tape: gradients wait here until all who use a value have spoken."""
 
     def __init__(self, create_graph: bool) -> None:
@@ -492,6 +492,13 @@ class _Walk:
             self.give(parent, gradient, shared=gradient is g)
 
 
+class _Walks:
+    kind = Walk
+
+
+walks = _Walks()
+
+
 def _boxed(x: Value, parent: Node | Traced | None) -> Value:
     """A saved argument as the tensor it was."""
     if isinstance(x, Ghost) or parent is None:
@@ -535,7 +542,7 @@ def backpropagate(
     Returns:
         For each target its gradient, or `None` if the roots do not depend on it.
     """
-    walk = _Walk(create_graph)
+    walk = walks.kind(create_graph)
     nodes = reachable([r.node for r in roots if r.node is not None])
     keys = {id(t.node or t) for t in targets or ()}
     wanted = None if targets is None else keys | _leading_to(nodes, keys)

@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd.gradients import grad as gradients
-from chainrule.autograd.tape import Node, Traced, enable_grad, is_grad_enabled, reachable, wrap
+from chainrule.autograd.tape import Traced, enable_grad, is_grad_enabled, reachable, wrap
 from chainrule.autograd.tensor import Tensor
 from chainrule.errors import GradientError, OptionError, ShapeError
 from chainrule.ops.core import constant
@@ -75,12 +75,18 @@ def variable(x: Any) -> Any:
     return leaf
 
 
+def leaves_of(outputs: Sequence[Any]) -> list[Any]:
+    """Return the leaves that want a gradient and that the outputs depend on."""
+    found = {id(y): y for y in outputs if y.node is None and y.needs_grad}
+    for node in reachable([y.node for y in outputs if y.node is not None]):
+        found.update((id(p), p) for p in node.parents if isinstance(p, Traced))
+    return list(found.values())
+
+
 def depends_on_others(outputs: Sequence[Any], variables: Sequence[Any]) -> bool:
     """Return whether the outputs depend on a leaf that is none of the variables."""
     own = {id(v) for v in variables}
-    nodes = reachable([y.node for y in outputs if y.node is not None])
-    leaves = [p for n in nodes for p in n.parents if p is not None and not isinstance(p, Node)]
-    return any(id(leaf) not in own for leaf in leaves)
+    return any(id(leaf) not in own for leaf in leaves_of(outputs))
 
 
 class _Opened:
