@@ -37,7 +37,9 @@ def test_other_names_are_refused_in_a_sentence(module):
         there.nonesuch()
 
 
-@pytest.mark.parametrize("name", ["jit.save", "jit.load", "onnx.export", "hub.load"])
+@pytest.mark.parametrize(
+    "name", ["jit.save", "jit.load", "onnx.export", "hub.load", "distributed.get_rank"]
+)
 def test_what_may_be_named_but_not_called(name):
     module, function = name.split(".")
     with pytest.raises(AbsentError, match=f"^chainrule has no {name}; "):
@@ -79,3 +81,16 @@ def test_a_module_over_all_machines_is_the_module():
     x = chainrule.ones(3, 2)
     assert outer(x).tolist() == inner(x).tolist() == nn.parallel.data_parallel(inner, x).tolist()
     assert list(outer.state_dict()) == ["module.weight", "module.bias"]
+
+
+def test_a_way_to_compute_attention_may_be_chosen():
+    q = chainrule.rand(1, 2, 3, 4)
+    expected = nn.functional.scaled_dot_product_attention(q, q, q).tolist()
+    with nn.attention.sdpa_kernel([nn.attention.SDPBackend.FLASH_ATTENTION]):
+        assert nn.functional.scaled_dot_product_attention(q, q, q).tolist() == expected
+
+
+def test_mixed_precision_has_its_former_address():
+    with chainrule.cuda.amp.autocast(enabled=True):
+        scaler = chainrule.cuda.amp.GradScaler(enabled=True)
+    assert scaler.get_scale() == 1.0

@@ -17,7 +17,10 @@ import importlib
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from chainrule import autograd, ops
+from chainrule.absent import AbsentError
 from chainrule.autograd import (
     Generator,
     Size,
@@ -36,7 +39,9 @@ from chainrule.autograd import (
     full_like,
     hamming_window,
     hann_window,
+    inference_mode,
     is_grad_enabled,
+    is_inference_mode_enabled,
     kaiser_window,
     linspace,
     logspace,
@@ -55,6 +60,8 @@ from chainrule.autograd import (
     randperm,
     scalar_tensor,
     set_grad_enabled,
+    sparse_coo_tensor,
+    sparse_csr_tensor,
     tensor,
     tril_indices,
     triu_indices,
@@ -150,19 +157,38 @@ from chainrule.autograd.selection import (
     unique,
     unique_consecutive,
 )
-from chainrule.backend.dtypes import bool_ as bool
+from chainrule.autograd.typed import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
+from chainrule.backend.devices import device, get_default_device, set_default_device
 from chainrule.backend.dtypes import (
+    bfloat16,
+    can_cast,
+    finfo,
     float16,
     float32,
     float64,
     get_default_dtype,
+    iinfo,
     int8,
     int16,
     int32,
     int64,
+    promote_types,
+    result_type,
     set_default_dtype,
+    set_default_tensor_type,
     uint8,
 )
+from chainrule.backend.dtypes import bool_ as bool
 from chainrule.backend.threads import get_num_threads, set_num_threads
 from chainrule.errors import did_you_mean
 from chainrule.ops import (
@@ -387,6 +413,7 @@ if TYPE_CHECKING:
         convert,
         data,
         draw,
+        func,
         init,
         io,
         layers,
@@ -405,7 +432,10 @@ __version__ = "0.1.0"
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 float, double, half = float32, float64, float16
-int, long = int32, int64
+int, long, short = int32, int64, int16
+dtype = np.dtype
+strided = "strided"
+contiguous_format, preserve_format, channels_last = "contiguous", "preserve", "channels_last"
 
 # Imported when first asked for: the name, and the module that has it.
 _LATER = {
@@ -418,6 +448,7 @@ _LATER = {
     "distributed": "chainrule.distributed",
     "distributions": "chainrule.distributions",
     "draw": "chainrule.draw",
+    "func": "chainrule.func",
     "hub": "chainrule.hub",
     "init": "chainrule.init",
     "io": "chainrule.io",
@@ -429,17 +460,39 @@ _LATER = {
     "onnx": "chainrule.onnx",
     "optim": "chainrule.optim",
     "picture": "chainrule.picture",
+    "random": "chainrule.random",
     "scalar": "chainrule.scalar",
+    "sparse": "chainrule.sparse",
+    "serialization": "chainrule.serialization",
     "special": "chainrule.special",
+    "testing": "chainrule.testing",
     "train": "chainrule.train",
     "utils": "chainrule.utils",
     "version": "chainrule.version",
     "xpu": "chainrule.xpu",
     "autocast": "chainrule.amp",
     "compile": "chainrule.train",
+    "smm": "chainrule.sparse",
+    "spmm": "chainrule.sparse",
     "fit": "chainrule.train",
     "load": "chainrule.io",
     "save": "chainrule.io",
+    "vmap": "chainrule.func",
+    **dict.fromkeys(
+        ("get_rng_state", "initial_seed", "seed", "set_rng_state"),
+        "chainrule.random",
+    ),
+    **dict.fromkeys(("from_dlpack", "frombuffer", "to_dlpack"), "chainrule.autograd.exchange"),
+    **dict.fromkeys(
+        (
+            *("are_deterministic_algorithms_enabled", "get_deterministic_debug_mode"),
+            *("get_float32_matmul_precision", "get_num_interop_threads"),
+            *("is_deterministic_algorithms_warn_only_enabled", "set_deterministic_debug_mode"),
+            *("set_float32_matmul_precision", "set_num_interop_threads", "typename"),
+            "use_deterministic_algorithms",
+        ),
+        "chainrule.backend.switches",
+    ),
     # Functions of networks that PyTorch has in both places.
     **dict.fromkeys(
         (
@@ -458,8 +511,24 @@ _LATER = {
     ),
 }
 
+# What is not here, and what to do.
+_ABSENT = {
+    **dict.fromkeys(
+        ("complex32", "complex64", "complex128", "cfloat", "cdouble", "complex", "polar"),
+        "keep real and imaginary parts in two tensors, whose numbers are real",
+    ),
+    **dict.fromkeys(
+        ("qint8", "quint8", "qint32", "quantization", "ao"),
+        "use chainrule.float32, there are no quantised tensors",
+    ),
+}
+
 
 def __getattr__(name: str) -> Any:
+    if name in _ABSENT:
+        raise AbsentError(f"chainrule has no {name}; {_ABSENT[name]}")
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)  # `abs_(x)` is `x.abs_()`
     if name not in _LATER:
         names = [*globals(), *_LATER]
         raise AttributeError(f"chainrule has no {name!r}" + did_you_mean(name, names))
@@ -474,7 +543,16 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
     "Size",
     "Tensor",
     "abs",
@@ -520,9 +598,11 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "autograd",
+    "backends",
     "baddbmm",
     "bartlett_window",
     "bernoulli",
+    "bfloat16",
     "bincount",
     "bitwise_and",
     "bitwise_left_shift",
@@ -538,11 +618,13 @@ __all__ = [
     "broadcast_tensors",
     "broadcast_to",
     "bucketize",
+    "can_cast",
     "cartesian_prod",
     "cat",
     "cdist",
     "ceil",
     "chain_matmul",
+    "channels_last",
     "cholesky",
     "cholesky_inverse",
     "cholesky_solve",
@@ -559,6 +641,7 @@ __all__ = [
     "concatenate",
     "cond",
     "conj",
+    "contiguous_format",
     "convert",
     "copysign",
     "corrcoef",
@@ -567,6 +650,7 @@ __all__ = [
     "count_nonzero",
     "cov",
     "cross",
+    "cuda",
     "cummax",
     "cummin",
     "cumprod",
@@ -576,6 +660,7 @@ __all__ = [
     "deg2rad",
     "det",
     "detach",
+    "device",
     "diag",
     "diag_embed",
     "diagflat",
@@ -591,6 +676,7 @@ __all__ = [
     "draw",
     "dsplit",
     "dstack",
+    "dtype",
     "e",
     "einsum",
     "empty",
@@ -606,6 +692,7 @@ __all__ = [
     "expm1",
     "eye",
     "fill",
+    "finfo",
     "fit",
     "fix",
     "flatten",
@@ -627,10 +714,12 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "gather",
     "gcd",
     "ge",
     "ger",
+    "get_default_device",
     "get_default_dtype",
     "get_num_threads",
     "greater",
@@ -648,6 +737,7 @@ __all__ = [
     "i0",
     "igamma",
     "igammac",
+    "iinfo",
     "index_add",
     "index_copy",
     "index_fill",
@@ -655,6 +745,7 @@ __all__ = [
     "index_reduce",
     "index_select",
     "inf",
+    "inference_mode",
     "init",
     "inner",
     "int",
@@ -667,6 +758,7 @@ __all__ = [
     "is_complex",
     "is_floating_point",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "is_nonzero",
     "is_same_size",
     "is_signed",
@@ -731,6 +823,7 @@ __all__ = [
     "mode",
     "moveaxis",
     "movedim",
+    "mps",
     "msort",
     "mul",
     "multinomial",
@@ -767,7 +860,9 @@ __all__ = [
     "polygamma",
     "positive",
     "pow",
+    "preserve_format",
     "prod",
+    "promote_types",
     "put",
     "qr",
     "quantile",
@@ -789,6 +884,7 @@ __all__ = [
     "reshape",
     "resolve_conj",
     "resolve_neg",
+    "result_type",
     "return_types",
     "roll",
     "rot90",
@@ -805,10 +901,13 @@ __all__ = [
     "searchsorted",
     "select",
     "select_scatter",
+    "set_default_device",
     "set_default_dtype",
+    "set_default_tensor_type",
     "set_grad_enabled",
     "set_num_threads",
     "sgn",
+    "short",
     "sigmoid",
     "sign",
     "signbit",
@@ -820,6 +919,8 @@ __all__ = [
     "softmax",
     "solve",
     "sort",
+    "sparse_coo_tensor",
+    "sparse_csr_tensor",
     "special",
     "split",
     "split_with_sizes",
@@ -829,6 +930,7 @@ __all__ = [
     "stack",
     "std",
     "std_mean",
+    "strided",
     "sub",
     "subtract",
     "sum",
@@ -863,10 +965,12 @@ __all__ = [
     "unique_consecutive",
     "unravel_index",
     "unsqueeze",
+    "utils",
     "vander",
     "var",
     "var_mean",
     "vdot",
+    "vmap",
     "vsplit",
     "vstack",
     "where",

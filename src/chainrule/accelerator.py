@@ -1,4 +1,4 @@
-"""What programs ask of an accelerator of any kind before they use it, all answered no (floor 2).
+"""What programs ask of an accelerator of any kind before they use it, all answered no (floor 3).
 
 Examples:
     >>> from chainrule import accelerator

@@ -1,4 +1,4 @@
-"""Mixed precision as programs ask for it: everything is computed in full (floor 2).
+"""Mixed precision as programs ask for it: everything is computed in full (floor 3).
 
 Half precision is quicker on machines that have it in hardware; on a processor with NumPy it is
 slower and less exact. So `autocast` changes nothing and `GradScaler` scales by one, which is what

@@ -1,4 +1,4 @@
-"""PyTorch's store of models: nothing is fetched from there (floor 2)."""
+"""PyTorch's store of models: nothing is fetched from there (floor 3)."""
 
 from chainrule.absent import missing, refuse
 

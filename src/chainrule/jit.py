@@ -1,4 +1,4 @@
-"""PyTorch's compiler of Python, as far as a program runs without it (floor 2).
+"""PyTorch's compiler of Python, as far as a program runs without it (floor 3).
 
 What is scripted or traced is returned as it is, and so computes the same. What would be written to
 a file or read from one is refused. `chainrule.compile` makes a step quicker.

@@ -1,4 +1,4 @@
-"""What programs ask of Apple's graphics processors, all answered no (floor 2)."""
+"""What programs ask of Apple's graphics processors, all answered no (floor 3)."""
 
 from chainrule.absent import (
     device_count,

@@ -1,4 +1,4 @@
-"""ONNX by PyTorch's name: a program may import it, and is told when it would use it (floor 2)."""
+"""ONNX by PyTorch's name: a program may import it, and is told when it would use it (floor 3)."""
 
 from chainrule.absent import missing, refuse
 

@@ -1,4 +1,4 @@
-"""Which version this is, and of what it is not made, under PyTorch's names (floor 2)."""
+"""Which version this is, and of what it is not made, under PyTorch's names (floor 3)."""
 
 from chainrule import __version__
 

@@ -7,6 +7,7 @@ import pytest
 
 import chainrule.autograd as ours
 from chainrule.autograd import Generator, Tensor, manual_seed, rand, randint, randn, randperm
+from chainrule.backend.devices import device
 from chainrule.errors import OptionError
 
 CALLS = {
@@ -193,3 +194,13 @@ def test_ranges_and_formats():
     assert sorted(randperm(50, generator=g).tolist()) == list(range(50))
     with pytest.raises(OptionError, match="low < high, got 3 and 3"):
         randint(3, 3, (2,))
+
+
+def test_a_generator_may_be_told_where_it_draws():
+    for generator in (Generator("cpu"), Generator(device=device("cpu"))):
+        assert generator.device == device("cpu")
+        first = rand(3, generator=generator.manual_seed(5))
+        assert first.tolist() == rand(3, generator=Generator(5)).tolist()
+        assert generator.seed() == generator.initial_seed() != 5
+    with pytest.raises(OptionError, match="device 'cuda' is not available"):
+        Generator(device="cuda")

@@ -160,3 +160,16 @@ def test_parameters_by_name(torch):
     assert not list(ours.parameters())
     with pytest.raises(KeyError):
         ours["left"]
+
+
+def test_a_place_of_a_list_may_be_empty():
+    row = nn.ModuleList([nn.Linear(2, 2), None])
+    row.append(None)
+    assert len(row) == 3
+    assert [m is None for m in row] == [False, True, True]
+    assert list(row.state_dict()) == ["0.weight", "0.bias"]
+    assert repr(row[1:]) == "ModuleList(\n  (0-1): 2 x None\n)"
+    row[1] = nn.Identity()
+    assert isinstance(row[1], nn.Identity)
+    with pytest.raises(OptionError, match="Sequential takes modules, got NoneType"):
+        nn.Sequential(None)

@@ -1,6 +1,7 @@
 """Parameter groups, the arrays behind their numbers, and what is refused in one sentence."""
 
 import copy
+import inspect
 import math
 import pickle
 
@@ -11,9 +12,29 @@ from chainrule import ops, optim
 from chainrule.autograd import Tensor, tensor, zeros
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops import update
-from chainrule.optim import SGD, Adagrad, Adam, AdamW, Optimizer, ParamGroup, RMSprop
+from chainrule.optim import (
+    ASGD,
+    LBFGS,
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    Optimizer,
+    ParamGroup,
+    RAdam,
+    RMSprop,
+    Rprop,
+    SparseAdam,
+)
 
-ALL = [SGD, Adam, AdamW, RMSprop, Adagrad]
+# Those that go through a parameter by one operation, and those that are written with several.
+PRIMITIVE = [SGD, Adam, AdamW, RMSprop, Adagrad]
+COMPOSITE = [Adadelta, Adafactor, Adamax, NAdam, RAdam, SparseAdam, Rprop, ASGD]
+ALL = PRIMITIVE + COMPOSITE
 
 
 def leaf(*shape):
@@ -49,8 +70,9 @@ def test_all_numbers_of_an_optimiser_live_in_arrays(kind):
     optimizer = kind([leaf()])
     group = optimizer.param_groups[0]
     for name, default in optimizer.defaults.items():
-        if isinstance(default, bool):
+        if name not in optimizer.numbers:
             assert group[name] is default
+            assert default is None or isinstance(default, (bool, tuple))
         else:
             assert np.array_equal(group.array(name), default)
 
@@ -87,8 +109,9 @@ def test_a_group_is_a_mapping():
     p = leaf()
     group = SGD([p], lr=0.5).param_groups[0]
     names = ["params", "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"]
+    names += ["foreach", "differentiable", "fused"]
     assert list(group) == list(dict(group)) == names
-    assert len(group) == 7
+    assert len(group) == 10
     assert "lr" in group
     assert "betas" not in group
     group["note"] = "head"
@@ -149,16 +172,22 @@ def test_parameters_may_have_names():
     assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["w", "b"]
 
 
-def test_it_prints_like_pytorch(torch):
-    for name in ("SGD", "RMSprop"):
-        ours = repr(getattr(optim, name)([leaf()], lr=0.5)).split("\n")
-        theirs = repr(getattr(torch.optim, name)([torch.zeros(1)], lr=0.5)).split("\n")
-        words = [line.split(":")[0] for line in theirs]
-        assert [line.split(":")[0] for line in ours] == [
-            w
-            for w in words
-            if w.strip() not in ("foreach", "fused", "differentiable", "capturable")
-        ]
+@pytest.mark.parametrize("kind", [*ALL, LBFGS])
+def test_it_prints_like_pytorch(kind, torch):
+    p = leaf()
+    ours = repr(kind([p], lr=0.5)).split("\n")
+    theirs = repr(getattr(torch.optim, kind.__name__)([torch.zeros(1)], lr=0.5)).split("\n")
+    assert [line.split(":")[0] for line in ours] == [line.split(":")[0] for line in theirs]
+
+
+@pytest.mark.parametrize("kind", [*ALL, LBFGS])
+def test_it_takes_what_pytorch_takes(kind, torch):
+    theirs = inspect.signature(getattr(torch.optim, kind.__name__))
+    ours = inspect.signature(kind)
+    assert list(ours.parameters) == list(theirs.parameters)
+    for name, parameter in theirs.parameters.items():
+        assert ours.parameters[name].kind == parameter.kind, name
+        assert ours.parameters[name].default == parameter.default, name
 
 
 # --- steps --------------------------------------------------------------------------------------
@@ -206,17 +235,18 @@ def test_a_step_marks_the_parameter_as_changed(kind):
 @pytest.mark.parametrize("kind", ALL)
 def test_a_step_goes_through_the_one_door_and_keeps_the_format(kind):
     p = Tensor([1.0, 2.0], dtype=np.float32, requires_grad=True)
-    optimizer = kind([p], weight_decay=0.1)
+    optimizer = kind([p], **({"weight_decay": 0.1} if "weight_decay" in kind.numbers else {}))
     seen = []
     for _ in range(2):
         p.grad = Tensor([1.0, 2.0], dtype=np.float32)
         with ops.watch(lambda op, args, attrs, y: seen.append(op)):
             optimizer.step()
     assert seen
-    assert all(op.kind == "update" for op in seen)
+    assert kind in COMPOSITE or all(op.kind == "update" for op in seen)
     assert p.dtype == np.float32
     for name, value in optimizer.state[p].items():
-        assert value.dtype == (np.float64 if name == "step" else np.float32)
+        counts = name == "step"
+        assert value.dtype == (np.float64 if counts else np.float32), name
 
 
 @pytest.mark.parametrize(
@@ -400,7 +430,7 @@ def test_parameters_that_are_none():
         (
             [{"params": [p], "momentun": 0.9}],
             "SGD has no option 'momentun'; did you mean 'momentum'?; it has: lr, momentum, "
-            "dampening, weight_decay, nesterov, maximize",
+            "dampening, weight_decay, nesterov, maximize, foreach, differentiable, fused",
         ),
     ]:
         refused(lambda params=params: SGD(params), sentence)
@@ -432,3 +462,110 @@ def test_a_frozen_parameter_is_left_alone():
     (p * p + frozen).sum().backward()
     optimizer.step()
     assert frozen.tolist() == [0.0, 0.0]
+
+
+# --- hooks, and optimisers in PyTorch's manner ---------------------------------------------------
+
+
+class Heavy(Optimizer):
+    """Momentum, as a person writes it for PyTorch."""
+
+    def __init__(self, params, lr=0.1, kept=0.5):
+        super().__init__(params, {"lr": lr, "kept": kept})
+
+    def step(self, closure=None):
+        loss = closure() if closure is not None else None
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if len(state) == 0:
+                    state["step"], state["v"] = 0, p.detach() * 0
+                state["step"] += 1
+                state["v"].mul_(group["kept"]).add_(p.grad)
+                p.data.add_(state["v"], alpha=-group["lr"])
+        return loss
+
+
+def test_a_step_of_ones_own_with_state_of_ones_own():
+    def run(optimizer, p, steps):
+        for _ in range(steps):
+            p.grad = p.detach() * 2
+            optimizer.step()
+        return p.tolist()
+
+    p, q = tensor([1.0], requires_grad=True), tensor([1.0], requires_grad=True)
+    a = Heavy([p])
+    run(a, p, 3)
+    saved = a.state_dict()
+    assert saved["state"][0]["step"] == 3
+    assert type(saved["state"][0]["step"]) is int
+    b = Heavy([q], lr=0.7)
+    b.load_state_dict(saved)
+    q.data.copy_(p.detach())
+    assert run(a, p, 3) == run(b, q, 3)
+    assert saved["state"][0]["step"] == 3  # a copy
+
+
+@pytest.mark.parametrize("kind", [SGD, Heavy])
+def test_hooks_of_steps(kind):
+    p = tensor([1.0], requires_grad=True)
+    optimizer, seen = kind([p], lr=0.5), []
+    handles = [
+        optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(("pre", o, args))),
+        optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("post", o, args))),
+    ]
+    p.grad = tensor([1.0])
+    optimizer.step()
+    assert [(when, o is optimizer, args) for when, o, args in seen] == [
+        ("pre", True, ()),
+        ("post", True, ()),
+    ]
+    for handle in handles:
+        handle.remove()
+    optimizer.step()
+    assert len(seen) == 2
+    handle = optimizer.register_step_pre_hook(lambda o, args, kwargs: ((lambda: "other",), {}))
+    assert optimizer.step() == "other"
+    handle.remove()
+
+
+def test_hooks_of_saving():
+    optimizer, seen = SGD([leaf()], lr=0.5), []
+    optimizer.register_state_dict_pre_hook(lambda o: seen.append("save"))
+    optimizer.register_state_dict_post_hook(lambda o, state: {**state, "note": 1})
+    optimizer.register_load_state_dict_pre_hook(lambda o, state: seen.append(state.pop("note")))
+    optimizer.register_load_state_dict_post_hook(lambda o: seen.append("loaded"))
+    optimizer.register_load_state_dict_pre_hook(lambda o, s: seen.append("first"), prepend=True)
+    state = optimizer.state_dict()
+    assert state["note"] == 1
+    optimizer.load_state_dict(state)
+    assert seen == ["save", "first", 1, "loaded"]
+
+
+def test_notes_in_groups_and_what_is_refused():
+    optimizer = SGD([{"params": [leaf()], "lr_scale": 0.5}])
+    assert optimizer.param_groups[0]["lr_scale"] == 0.5
+    refused(
+        lambda: Adam([leaf()], differentiable=True),
+        "differentiable=True, a gradient through the steps themselves, is not offered; write the "
+        "step with operations on tensors instead: p = p - lr * grad",
+    )
+    refused(
+        lambda: LBFGS([{"params": [leaf()]}, {"params": [leaf()]}]),
+        "LBFGS takes one group: its curvature is that of all parameters together",
+    )
+    refused(
+        lambda: LBFGS([leaf()]).step(),
+        "LBFGS.step needs a closure that computes the loss anew: zero_grad, loss, backward",
+    )
+    refused(
+        lambda: Rprop([leaf()], etas=(1.5, 2.0)),
+        "etas must be one below and one above 1, got (1.5, 2.0)",
+    )
+    refused(lambda: Adafactor([leaf()], d=0.5), "d must be at least 1, got 0.5")
+    refused(
+        lambda: optim.Muon([zeros(2, 2, requires_grad=True)], adjust_lr_fn="x"),
+        "adjust_lr_fn must be 'original' or 'match_rms_adamw', got 'x'",
+    )
+    with pytest.raises(ShapeError, match=r"Muon is for matrices, got a parameter of shape \(2,\)"):
+        optim.Muon([leaf()])

@@ -19,6 +19,12 @@ ROWS = [
     ("RMSprop", {"lr": 0.002}),
     ("RMSprop", {"lr": 0.002, "momentum": 0.5, "centered": True, "eps": 1e-3}),
     ("Adagrad", {"lr": 0.05, "lr_decay": 0.05}),
+    ("Adadelta", {"lr": 0.5}),
+    ("Adamax", {"lr": 0.01}),
+    ("RAdam", {"lr": 0.01}),
+    ("Rprop", {"lr": 0.01}),
+    ("ASGD", {"lr": 0.01, "t0": 3}),
+    ("Adafactor", {"lr": 0.01}),
 ]
 every_row = pytest.mark.parametrize(
     ("name", "options"), ROWS, ids=[f"{n}-{len(o)}" for n, o in ROWS]
@@ -123,6 +129,11 @@ def test_the_layout():
         "weight_decay": 0.0,
         "amsgrad": False,
         "maximize": False,
+        "foreach": None,
+        "capturable": False,
+        "differentiable": False,
+        "fused": None,
+        "decoupled_weight_decay": False,
         "params": [1],
     }
 

@@ -50,6 +50,18 @@ ROWS = [
     ("Adagrad", {"lr": 0.05, "initial_accumulator_value": 0.5, "eps": 1e-3}),
     ("Adagrad", {"lr": 0.05, "maximize": True}),
     ("Adagrad", {"lr": 0.05, "lr_decay": 0.01, "weight_decay": 0.1, "maximize": True}),
+    ("Adadelta", {"lr": 0.5}),
+    ("Adamax", {"lr": 0.01}),
+    ("Adamax", {"lr": 0.01, "betas": (0.8, 0.99), "weight_decay": 0.1, "maximize": True}),
+    ("NAdam", {"lr": 0.01}),
+    ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("RAdam", {"lr": 0.01}),
+    ("RAdam", {"lr": 0.01, "betas": (0.8, 0.99), "weight_decay": 0.1, "maximize": True}),
+    ("RAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("Rprop", {"lr": 0.01, "etas": (0.4, 1.3), "step_sizes": (1e-4, 0.1), "maximize": True}),
+    ("ASGD", {"lr": 0.01}),
+    ("ASGD", {"lr": 0.01, "lambd": 0.01, "alpha": 0.6, "t0": 20, "weight_decay": 0.1}),
+    ("ASGD", {"lr": 0.01, "t0": 0, "maximize": True}),
 ]
 
 # Here a difference in the last digit of a gradient near 0 grows from step to step, for PyTorch's
@@ -60,6 +72,15 @@ WILD = [
     ("Adam", {"lr": 0.01, "betas": (0.4, 0.0)}),
     ("RMSprop", {"lr": 0.005, "alpha": 0.5}),
     ("RMSprop", {"lr": 0.005, "alpha": 0.0, "momentum": 1.0}),
+    ("Adadelta", {"lr": 1.0, "rho": 0.8, "eps": 1e-4, "weight_decay": 0.1, "maximize": True}),
+    ("Rprop", {"lr": 0.01}),
+    ("Adafactor", {"lr": 0.01}),
+    (
+        "Adafactor",
+        {"lr": 0.05, "beta2_decay": -0.5, "eps": (1e-4, 1e-2), "d": 2.0, "weight_decay": 0.1},
+    ),
+    ("Adafactor", {"maximize": True}),
+    ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "momentum_decay": 0.01, "maximize": True}),
 ]
 
 

@@ -1,5 +1,12 @@
 """Tensors and their gradients, of any order (floor 2)."""
 
+from chainrule.autograd import functional
+from chainrule.autograd.anomaly import (
+    detect_anomaly,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    set_detect_anomaly,
+)
 from chainrule.autograd.check import gradcheck, gradgradcheck
 from chainrule.autograd.creation import (
     arange,
@@ -18,6 +25,7 @@ from chainrule.autograd.creation import (
     zeros,
     zeros_like,
 )
+from chainrule.autograd.function import Function
 from chainrule.autograd.generator import Generator, default_generator, manual_seed
 from chainrule.autograd.gradients import backward, grad
 from chainrule.autograd.random import (
@@ -31,7 +39,15 @@ from chainrule.autograd.random import (
     randperm,
 )
 from chainrule.autograd.sampling import bernoulli, multinomial
-from chainrule.autograd.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from chainrule.autograd.sparse import SparseTensor, sparse_coo_tensor, sparse_csr_tensor
+from chainrule.autograd.tape import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from chainrule.autograd.tensor import Size, Tensor, as_tensor, from_numpy, tensor
 from chainrule.autograd.windows import (
     bartlett_window,
@@ -42,8 +58,10 @@ from chainrule.autograd.windows import (
 )
 
 __all__ = [
+    "Function",
     "Generator",
     "Size",
+    "SparseTensor",
     "Tensor",
     "arange",
     "as_tensor",
@@ -52,6 +70,7 @@ __all__ = [
     "bernoulli",
     "blackman_window",
     "default_generator",
+    "detect_anomaly",
     "empty",
     "empty_like",
     "enable_grad",
@@ -59,12 +78,17 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",
     "hamming_window",
     "hann_window",
+    "inference_mode",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "kaiser_window",
     "linspace",
     "logspace",
@@ -82,7 +106,10 @@ __all__ = [
     "randn_like",
     "randperm",
     "scalar_tensor",
+    "set_detect_anomaly",
     "set_grad_enabled",
+    "sparse_coo_tensor",
+    "sparse_csr_tensor",
     "tensor",
     "tril_indices",
     "triu_indices",

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.autograd.functions import sizes_of
 from chainrule.autograd.tape import wrap
 from chainrule.autograd.tensor import Tensor
+from chainrule.backend.devices import placeable
 from chainrule.backend.dtypes import as_dtype, get_default_dtype
 from chainrule.ops.core import constant
 
@@ -39,12 +41,7 @@ def made(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
     return out.requires_grad_() if requires_grad else out
 
 
-def _shape(size: Sequence[Any]) -> tuple[int, ...]:
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = size[0]
-    return tuple(int(n) for n in size)
-
-
+@placeable
 def zeros(
     *each: Any, size: Sequence[int] = (), dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -54,9 +51,10 @@ def zeros(
         >>> zeros(2)
         tensor([0., 0.])
     """
-    return made(np.zeros(_shape(each or size)), dtype, requires_grad)
+    return made(np.zeros(sizes_of(each or size)), dtype, requires_grad)
 
 
+@placeable
 def ones(
     *each: Any, size: Sequence[int] = (), dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -66,16 +64,18 @@ def ones(
         >>> ones(2)
         tensor([1., 1.])
     """
-    return made(np.ones(_shape(each or size)), dtype, requires_grad)
+    return made(np.ones(sizes_of(each or size)), dtype, requires_grad)
 
 
+@placeable
 def empty(
     *each: Any, size: Sequence[int] = (), dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Return a tensor of shape `size` to be filled; here it holds zeros."""
-    return zeros(size=_shape(each or size), dtype=dtype, requires_grad=requires_grad)
+    return zeros(size=sizes_of(each or size), dtype=dtype, requires_grad=requires_grad)
 
 
+@placeable
 def full(
     size: Sequence[int], fill_value: Any, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -87,24 +87,28 @@ def full(
     """
     if dtype is None and not isinstance(fill_value, builtins.float):
         dtype = np.asarray(fill_value).dtype
-    return made(np.full(_shape(tuple(size)), fill_value), dtype, requires_grad)
+    return made(np.full(sizes_of(tuple(size)), fill_value), dtype, requires_grad)
 
 
+@placeable
 def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return zeros of the shape and dtype of `x`."""
     return zeros(size=x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 
+@placeable
 def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return ones of the shape and dtype of `x`."""
     return ones(size=x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 
+@placeable
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None) -> Tensor:
     """Return `fill_value` in the shape and dtype of `x`."""
     return full(x.shape, fill_value, dtype=dtype or x.dtype)
 
 
+@placeable
 def arange(
     start: float,
     end: float | None = None,
@@ -128,6 +132,7 @@ def arange(
     return made(array, dtype, requires_grad)
 
 
+@placeable
 def linspace(
     start: float, end: float, steps: int, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -140,6 +145,7 @@ def linspace(
     return made(np.linspace(start, end, steps), dtype, requires_grad)
 
 
+@placeable
 def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return the identity matrix (n, n), or its upper left part (n, m).
 
@@ -150,11 +156,13 @@ def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = F
     return made(np.eye(n, m), dtype, requires_grad)
 
 
+@placeable
 def empty_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of the shape and dtype of `x` to be filled; here it holds zeros."""
     return zeros_like(x, dtype=dtype, requires_grad=requires_grad)
 
 
+@placeable
 def logspace(
     start: float,
     end: float,
@@ -172,6 +180,7 @@ def logspace(
     return made(float(base) ** np.linspace(start, end, steps), dtype, requires_grad)
 
 
+@placeable
 def scalar_tensor(s: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a number as a tensor without dimensions, of the default dtype.
 
@@ -182,6 +191,7 @@ def scalar_tensor(s: Any, dtype: Any = None, requires_grad: bool = False) -> Ten
     return made(s, dtype, requires_grad)
 
 
+@placeable
 def tril_indices(row: int, col: int, offset: int = 0, dtype: Any = np.int64) -> Tensor:
     """Return the places of the lower triangle of a matrix: a row of rows and one of columns.
 
@@ -192,6 +202,7 @@ def tril_indices(row: int, col: int, offset: int = 0, dtype: Any = np.int64) -> 
     return made(np.stack(np.nonzero(np.tri(row, col, offset, dtype=bool))), dtype, False)
 
 
+@placeable
 def triu_indices(row: int, col: int, offset: int = 0, dtype: Any = np.int64) -> Tensor:
     """Return the places of the upper triangle of a matrix: a row of rows and one of columns.
 

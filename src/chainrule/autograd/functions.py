@@ -38,7 +38,7 @@ def worded(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _sizes(shape: Sequence[Any]) -> tuple[int, ...]:
+def sizes_of(shape: Sequence[Any]) -> tuple[int, ...]:
     """Sizes given one by one, `x.view(2, 3)`, or as one list, `x.view((2, 3))`."""
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = shape[0]
@@ -284,7 +284,7 @@ def argsort(x: Any, dim: int = -1, descending: bool = False, stable: bool = Fals
 
 def reshape(x: Any, *each: Any, shape: Sequence[int] = ()) -> Any:
     """The same elements in another shape; one size may be -1."""
-    return ops.reshape(x, shape=_sizes(each or shape))
+    return ops.reshape(x, shape=sizes_of(each or shape))
 
 
 def view(x: Any, *shape: Any) -> Any:
@@ -300,7 +300,7 @@ def view(x: Any, *shape: Any) -> Any:
             f"view({shape[0]}) would read the same bytes as other numbers, which is not supported; "
             "use .to(dtype) to convert them"
         )
-    return ops.reshape(x, shape=_sizes(shape))
+    return ops.reshape(x, shape=sizes_of(shape))
 
 
 def view_as(x: Any, other: Any) -> Any:
@@ -310,7 +310,7 @@ def view_as(x: Any, other: Any) -> Any:
 
 def permute(x: Any, *each: Any, dims: Sequence[int] = ()) -> Any:
     """The dimensions in another order."""
-    return ops.permute(x, dims=_sizes(each or dims))
+    return ops.permute(x, dims=sizes_of(each or dims))
 
 
 def t(x: Any) -> Any:
@@ -327,7 +327,7 @@ def adjoint(x: Any) -> Any:
 
 def expand(x: Any, *shape: Any) -> Any:
     """Repeated without copying along dimensions of size 1 and new ones; -1 keeps a size."""
-    wanted = _sizes(shape)
+    wanted = sizes_of(shape)
     own = (-1,) * (len(wanted) - len(x.shape)) + tuple(x.shape)
     full = tuple(n if m == -1 else m for m, n in zip(wanted, own))
     return ops.broadcast_to(x, shape=full)
@@ -340,22 +340,22 @@ def expand_as(x: Any, other: Any) -> Any:
 
 def sum_to_size(x: Any, *size: Any) -> Any:
     """Summed over what broadcasting `size` to the own shape would repeat."""
-    return ops.sum_to(x, shape=_sizes(size))
+    return ops.sum_to(x, shape=sizes_of(size))
 
 
 def flip(x: Any, *each: Any, dims: Sequence[int] = ()) -> Any:
     """A copy in reverse order along `dims`."""
-    return ops.clone(ops.flip(x, dim=_sizes(each or dims)))
+    return ops.clone(ops.flip(x, dim=sizes_of(each or dims)))
 
 
 def repeat(x: Any, *each: Any, repeats: Sequence[int] = ()) -> Any:
     """Laid side by side, so many times along each dimension."""
-    return ops.repeat(x, _sizes(each or repeats))
+    return ops.repeat(x, sizes_of(each or repeats))
 
 
 def tile(x: Any, *each: Any, dims: Sequence[int] = ()) -> Any:
     """Laid side by side, so many times along each of the last dimensions."""
-    return ops.tile(x, _sizes(each or dims))
+    return ops.tile(x, sizes_of(each or dims))
 
 
 def ravel(x: Any) -> Any:
@@ -365,7 +365,7 @@ def ravel(x: Any) -> Any:
 
 def unflatten(x: Any, dim: int, *each: Any, sizes: Sequence[int] = ()) -> Any:
     """Dimension `dim` as several."""
-    return ops.unflatten(x, dim, _sizes(each or sizes))
+    return ops.unflatten(x, dim, sizes_of(each or sizes))
 
 
 def split(x: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
@@ -514,7 +514,7 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
         >>> broadcast_shapes((2, 1), (3,))
         (2, 3)
     """
-    return broadcast_shape(*(_sizes((shape,)) for shape in shapes))
+    return broadcast_shape(*(sizes_of((shape,)) for shape in shapes))
 
 
 # --- numbers without an imaginary part ------------------------------------------------------------
@@ -574,7 +574,7 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
         (array([0, 1]), array([1, 2]))
     """
     places = []
-    for n in reversed(_sizes((shape,))):
+    for n in reversed(sizes_of((shape,))):
         places.append(ops.remainder(indices, n))
         indices = ops.floor_divide(indices, n)
     return tuple(reversed(places))

@@ -8,8 +8,11 @@ process.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from chainrule import ops
+from chainrule.backend import devices
+from chainrule.backend.devices import require_cpu
 
 __all__ = ["Generator", "default_generator", "manual_seed", "state_of"]
 
@@ -18,7 +21,9 @@ class Generator:
     """A source of random numbers: the same seed gives the same numbers, on every machine.
 
     Args:
-        seed: any integer; a fresh one from the operating system if `None`.
+        seed: any integer; a fresh one from the operating system if `None`. A device, as in
+            PyTorch, may stand in its place.
+        device: "cpu".
 
     Examples:
         >>> from chainrule.autograd import rand
@@ -27,9 +32,24 @@ class Generator:
         True
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: Any = None, *, device: Any = None) -> None:
+        if isinstance(seed, (str, devices.device)):
+            seed, device = None, seed
+        require_cpu(device)
         self.state = ops.new_state(0)
-        self.manual_seed(int.from_bytes(os.urandom(8), "little") if seed is None else seed)
+        if seed is None:
+            self.seed()
+        else:
+            self.manual_seed(seed)
+
+    @property
+    def device(self) -> devices.device:
+        """Where it draws: on the processor."""
+        return devices.CPU
+
+    def seed(self) -> int:
+        """Start over from a fresh seed of the operating system, and return it."""
+        return self.manual_seed(int.from_bytes(os.urandom(8), "little")).initial_seed()
 
     def manual_seed(self, seed: int) -> Generator:
         """Start over from `seed`, and return the generator."""

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.autograd.tape import backpropagate, wrap
+from chainrule.autograd.tape import backpropagate, leave_gradients, wrap
 from chainrule.autograd.tensor import Tensor, seed
-from chainrule.errors import GradientError
+from chainrule.errors import GradientError, OptionError
 from chainrule.ops import clone
+from chainrule.ops.core import constant
 
 __all__ = ["backward", "grad"]
 
@@ -30,6 +31,7 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    inputs: Any = None,
 ) -> None:
     """Add to the `.grad` of the leaves the derivatives of several tensors together.
 
@@ -38,6 +40,7 @@ def backward(
         grad_tensors: the weight of each, as in `Tensor.backward`.
         retain_graph: keep what was saved, for another walk.
         create_graph: let the gradients be differentiated in turn.
+        inputs: one tensor or several, to which alone to add; all leaves if `None`.
 
     Examples:
         >>> x = Tensor(3.0, requires_grad=True)
@@ -46,9 +49,10 @@ def backward(
         tensor(8.)
     """
     roots = listed(tensors)
-    backpropagate(
+    leave_gradients(
         roots,
         _seeds(roots, grad_tensors, create_graph),
+        None if inputs is None else listed(inputs),
         retain_graph=create_graph if retain_graph is None else retain_graph,
         create_graph=create_graph,
     )
@@ -60,7 +64,10 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    allow_unused: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
 ) -> tuple[Any, ...]:
     """Return the derivative of `outputs` by each of `inputs`, leaving every `.grad` alone.
 
@@ -70,9 +77,13 @@ def grad(
         grad_outputs: the weight of each output, as in `Tensor.backward`.
         retain_graph: keep what was saved, for another walk; as `create_graph` if `None`.
         create_graph: let the results be differentiated in turn.
+        only_inputs: accepted for its name: no other `.grad` is ever touched.
         allow_unused: give `None` for an input that the outputs do not depend on.
+        is_grads_batched: refused; `func.jacrev` and `func.vmap` take many gradients.
+        materialize_grads: give zeros rather than `None`.
 
     Raises:
+        OptionError: `is_grads_batched`.
         GradientError: an input needs no gradient, or the outputs do not depend on it.
 
     Examples:
@@ -82,6 +93,8 @@ def grad(
         >>> first.item(), second.item()
         (27.0, 18.0)
     """
+    if is_grads_batched:
+        raise OptionError("grad() takes one gradient at a time; use func.jacrev or func.vmap")
     roots, targets = listed(outputs), listed(inputs)
     for i, x in enumerate(targets):
         if not x.needs_grad:
@@ -96,11 +109,18 @@ def grad(
         create_graph=create_graph,
     )
     missing = [i for i, g in enumerate(found) if g is None]
-    if missing and not allow_unused:
+    if materialize_grads:
+        found = [_zeros(x, create_graph) if g is None else g for x, g in zip(targets, found)]
+    elif missing and not allow_unused:
         raise GradientError(
             f"the outputs do not depend on input {missing[0]}; pass allow_unused=True to get None"
         )
     return tuple(_owned(g, create_graph) for g in found)
+
+
+def _zeros(x: Tensor, create_graph: bool) -> Any:
+    zeros = constant(np.zeros(x.array.shape, x.array.dtype))
+    return wrap(zeros) if create_graph else zeros
 
 
 def _owned(g: Any, create_graph: bool) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.autograd import functions, sampling, selection
+from chainrule.autograd import functions, sampling, selection, sparse
 
 __all__ = ["Methods"]
 
@@ -74,6 +74,11 @@ def _logical(logical: ops.Op, bitwise: ops.Op) -> tuple[Method, Method]:
     return method, reflected
 
 
+def _is_no_number(other: object) -> bool:
+    """Whether nothing is compared entry by entry: `x == None` is false, as in PyTorch."""
+    return other is None or isinstance(other, str)
+
+
 def _is_truth(*values: Any) -> bool:
     return all(
         isinstance(v, bool) or np.dtype(getattr(v, "dtype", np.int64)).kind == "b" for v in values
@@ -119,10 +124,10 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
         return (ops.logical_not if _is_truth(self) else ops.bitwise_not)(self)
 
     def __eq__(self, other: object) -> Any:
-        return ops.eq(self, other)
+        return NotImplemented if _is_no_number(other) else ops.eq(self, other)
 
     def __ne__(self, other: object) -> Any:
-        return ops.ne(self, other)
+        return NotImplemented if _is_no_number(other) else ops.ne(self, other)
 
     def __lt__(self, other: Any) -> Any:
         return ops.lt(self, other)
@@ -346,6 +351,7 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     sum_to_size = functions.sum_to_size
     clone = _of_one(ops.clone)
     contiguous = functions.contiguous
+    to_sparse = sparse.to_sparse
 
     @property
     def T(self) -> Any:  # noqa: N802  # PyTorch's name

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.autograd.functions import sizes_of
 from chainrule.autograd.generator import Generator, state_of
 from chainrule.autograd.tape import wrap
 from chainrule.autograd.tensor import Tensor
+from chainrule.backend.devices import placeable
 from chainrule.backend.dtypes import as_dtype, get_default_dtype
 from chainrule.errors import OptionError
 
@@ -30,17 +32,12 @@ __all__ = [
 ]
 
 
-def _shape(size: Sequence[Any]) -> tuple[int, ...]:
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = size[0]
-    return tuple(int(n) for n in size)
-
-
 def _finished(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
     out: Tensor = wrap(np.asarray(array, dtype=dtype))
     return out.requires_grad_() if requires_grad else out
 
 
+@placeable
 def rand(
     *each: Any,
     size: Sequence[int] = (),
@@ -55,10 +52,11 @@ def rand(
         (2, 3)
     """
     dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
-    y = ops.random_uniform(state_of(generator), shape=_shape(each or size), dtype=dtype)
+    y = ops.random_uniform(state_of(generator), shape=sizes_of(each or size), dtype=dtype)
     return _finished(y, dtype, requires_grad)
 
 
+@placeable
 def randn(
     *each: Any,
     size: Sequence[int] = (),
@@ -73,20 +71,23 @@ def randn(
         (2, 3)
     """
     dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
-    y = ops.random_normal(state_of(generator), shape=_shape(each or size), dtype=dtype)
+    y = ops.random_normal(state_of(generator), shape=sizes_of(each or size), dtype=dtype)
     return _finished(y, dtype, requires_grad)
 
 
+@placeable
 def rand_like(x: Tensor, generator: Generator | None = None, dtype: Any = None) -> Tensor:
     """Return numbers evenly spread over [0, 1), of the shape and dtype of `x`."""
     return rand(size=x.shape, generator=generator, dtype=dtype or x.dtype)
 
 
+@placeable
 def randn_like(x: Tensor, generator: Generator | None = None, dtype: Any = None) -> Tensor:
     """Return numbers of the standard normal distribution, of the shape and dtype of `x`."""
     return randn(size=x.shape, generator=generator, dtype=dtype or x.dtype)
 
 
+@placeable
 def normal(
     mean: Any = 0.0,
     std: Any = 1.0,
@@ -111,6 +112,7 @@ def normal(
     return randn(size=shape, generator=generator, dtype=dtype) * std + mean
 
 
+@placeable
 def randint(
     low: Any = 0,
     high: Any = None,
@@ -142,6 +144,7 @@ def randint(
     return _finished(ops.cast(ops.add(below, low), dtype=wanted), wanted, False)
 
 
+@placeable
 def randint_like(
     x: Tensor,
     low: int,
@@ -158,6 +161,7 @@ def randint_like(
     return randint(low, high, x.shape, generator, dtype or x.dtype)
 
 
+@placeable
 def randperm(n: int, generator: Generator | None = None, dtype: Any = np.int64) -> Tensor:
     """Return the numbers 0 to n - 1 in random order.
 

@@ -57,6 +57,7 @@ _changes = _Changes()
 
 class _Mode(threading.local):
     enabled = True
+    inference = False
 
 
 _mode = _Mode()
@@ -77,6 +78,10 @@ class no_grad(ContextDecorator):  # noqa: N801  # PyTorch's name
     """
 
     mode = False
+
+    def __new__(cls, function: Any = None, **_options: Any) -> Any:
+        """Also a decorator by itself: `@no_grad` is `@no_grad()`."""
+        return cls()(function) if callable(function) else super().__new__(cls)
 
     def __init__(self) -> None:
         self.before: list[bool] = []  # one for each block that the object is in
@@ -135,6 +140,42 @@ class set_grad_enabled(no_grad):  # noqa: N801  # PyTorch's name
 
     def _recreate_cm(self) -> set_grad_enabled:
         return type(self)(self.mode)
+
+
+class inference_mode(no_grad):  # noqa: N801  # PyTorch's name
+    """Do not record inside the block or the decorated function, as `no_grad`; `False` records.
+
+    Args:
+        mode: whether to.
+
+    Examples:
+        >>> with inference_mode():
+        ...     is_grad_enabled(), is_inference_mode_enabled()
+        (False, True)
+    """
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self.mode = not mode
+        self.inside: list[bool] = []
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.inside.append(_mode.inference)
+        _mode.inference = not self.mode
+
+    def __exit__(self, *_: object) -> None:
+        _mode.inference = self.inside.pop()
+        super().__exit__()
+
+    def _recreate_cm(self) -> inference_mode:
+        made: inference_mode = type(self)(not self.mode)
+        return made
+
+
+def is_inference_mode_enabled() -> bool:
+    """Say whether this thread is in a block of `inference_mode`."""
+    return _mode.inference
 
 
 class Node:
@@ -208,6 +249,10 @@ class Node:
         kept = [x for x in (*(self.xs or ()), self.y) if type(x) is ndarray]
         return any(_changes.get(id(owner(x)), 0) > self.made for x in kept)
 
+    def through(self, walk: Walk, g: Value, wanted: set[int] | None) -> None:
+        """Hand gradients to the parents, for a kind of node that has no rules."""
+        raise NotImplementedError
+
     def release(self) -> None:
         """Let the saved arrays go."""
         self.xs = None
@@ -227,6 +272,8 @@ class Traced:
         seen: the node of the base when they were last performed.
         shared: whether others may see the same memory, as views or without its history.
         watched: whether changes of it in place are noted.
+        hooks: called with the gradient when it is complete.
+        after: called with a leaf when `backward` has added to its gradient.
     """
 
     plain: ClassVar[type[Traced]]
@@ -240,6 +287,7 @@ class Traced:
     shared = False
     watched = True
     hooks: list[Hook] | None = None
+    after: list[Hook] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -371,13 +419,13 @@ def _array(a: Value) -> Array:
 # --- walking back -------------------------------------------------------------------------------
 
 
-def _reachable(roots: Sequence[Node]) -> list[Node]:
+def reachable(roots: Sequence[Node]) -> list[Node]:
     """Every node that the roots came from, first to last."""
     seen = set(roots)
     waiting = list(seen)
     while waiting:
         for parent in waiting.pop().parents:
-            if type(parent) is Node and parent not in seen:
+            if isinstance(parent, Node) and parent not in seen:
                 seen.add(parent)
                 waiting.append(parent)
     return sorted(seen, key=_by_time)
@@ -394,7 +442,7 @@ def _leading_to(nodes: Sequence[Node], targets: set[int]) -> set[int]:
     return leading
 
 
-class _Walk:
+class Walk:
     """One pass back over the tape: gradients wait here until all who use a value have spoken."""
 
     def __init__(self, create_graph: bool) -> None:
@@ -419,6 +467,9 @@ class _Walk:
 
     def through(self, node: Node, g: Value, wanted: set[int] | None) -> None:
         """Apply the rules of `node` to `g` and hand the results to those parents `wanted`."""
+        if type(node) is not Node:  # a node that has a way of its own
+            node.through(self, g, wanted)
+            return
         xs, y = node.saved(), node.y
         if y is None:
             y = g  # which has its shape and dtype; no rule asks for more
@@ -439,6 +490,13 @@ class _Walk:
             if gradient.dtype is not xs[i].dtype:  # where two formats met
                 gradient = cast(gradient, dtype=xs[i].dtype)
             self.give(parent, gradient, shared=gradient is g)
+
+
+class _Walks:
+    kind = Walk
+
+
+walks = _Walks()
 
 
 def _boxed(x: Value, parent: Node | Traced | None) -> Value:
@@ -484,8 +542,8 @@ def backpropagate(
     Returns:
         For each target its gradient, or `None` if the roots do not depend on it.
     """
-    walk = _Walk(create_graph)
-    nodes = _reachable([r.node for r in roots if r.node is not None])
+    walk = walks.kind(create_graph)
+    nodes = reachable([r.node for r in roots if r.node is not None])
     keys = {id(t.node or t) for t in targets or ()}
     wanted = None if targets is None else keys | _leading_to(nodes, keys)
     found: dict[int, Value] = {}
@@ -511,6 +569,19 @@ def backpropagate(
     return [] if targets is None else [found.get(id(t.node or t)) for t in targets]
 
 
+def leave_gradients(
+    roots: Sequence[Traced],
+    gradients: Sequence[Value],
+    inputs: Sequence[Traced] | None,
+    **options: bool,
+) -> None:
+    """Walk back from `roots` and add to `.grad`: of all leaves, or of `inputs` alone."""
+    found = backpropagate(roots, gradients, targets=inputs, **options)
+    for t, g in zip(inputs or (), found):
+        if g is not None:
+            _accumulate(t, g, shared=True)
+
+
 def _keep(node: Node, g: Value) -> None:
     keeper = node.keeper() if node.keeper is not None else None
     if keeper is not None:
@@ -528,3 +599,5 @@ def _accumulate(leaf: Traced, g: Value, shared: bool) -> None:
         # Its own memory, not what another gradient or a view shares: it may be changed in place.
         own = not shared and type(g) is ndarray and g.base is None
         leaf.grad = wrap(g if own else np.asarray(clone(g)))
+    for hook in leaf.after or ():
+        hook(leaf)

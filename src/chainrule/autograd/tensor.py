@@ -15,15 +15,17 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from chainrule import ops
+from chainrule.autograd.functions import sizes_of
 from chainrule.autograd.inplace import InPlace, forward_only
 from chainrule.autograd.tape import (
     Hook,
     Node,
     Traced,
-    backpropagate,
+    leave_gradients,
     wrap,
 )
-from chainrule.backend.dtypes import DType, as_dtype, get_default_dtype
+from chainrule.backend.devices import CPU, device, names_device, placeable, require_cpu
+from chainrule.backend.dtypes import TENSOR_TYPES, DType, as_dtype, get_default_dtype
 from chainrule.errors import GradientError, OptionError, ShapeError
 from chainrule.ops.core import LISTENERS, SETTINGS, constant, tell
 
@@ -86,6 +88,9 @@ _UFUNCS: dict[Any, Any] = {
     np.isfinite: ops.isfinite,
 }
 
+
+# Two methods of tensors have the names of these types.
+_BOOL, _INT = bool, int
 
 # What a tensor knows about others that see its memory, which a copy of it does not share.
 _OF_A_VIEW = ("base", "way", "seen", "shared")
@@ -154,9 +159,14 @@ class Tensor(InPlace):
         return self.array.ndim
 
     @property
-    def device(self) -> str:
-        """Where the numbers are: always "cpu"."""
-        return "cpu"
+    def device(self) -> device:
+        """Where the numbers are: always on the processor."""
+        return CPU
+
+    is_cpu = True
+    is_cuda = is_mps = is_xpu = is_meta = False
+    is_sparse = is_quantized = False
+    layout = "strided"
 
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the size of one dimension."""
@@ -165,6 +175,8 @@ class Tensor(InPlace):
     def dim(self) -> int:
         """Return the number of dimensions."""
         return self.array.ndim
+
+    ndimension = dim
 
     def numel(self) -> int:
         """Return the number of elements."""
@@ -175,6 +187,24 @@ class Tensor(InPlace):
     def element_size(self) -> int:
         """Return the bytes of one element."""
         return self.array.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self.array.nbytes
+
+    def data_ptr(self) -> int:
+        """Return the address of the first element."""
+        return int(self.array.ctypes.data)
+
+    def get_device(self) -> int:
+        """Return the number of the graphics card that the numbers are on: -1 for none."""
+        return -1
 
     def is_floating_point(self) -> bool:
         """Say whether the numbers are floating-point ones."""
@@ -315,24 +345,42 @@ class Tensor(InPlace):
     def to(self, *args: Any, **kwargs: Any) -> Tensor:
         """Return the tensor in another dtype, or that of another tensor; "cpu" is the only device.
 
+        `to(dtype)`, `to(device)`, `to(device, dtype)` and `to(other)`, each also with
+        `non_blocking` and `copy`, and all of them by keyword.
+
         Raises:
             OptionError: another device is asked for.
+
+        Examples:
+            >>> tensor([1, 2]).to("cpu", np.float64).dtype
+            dtype('float64')
         """
+        flags = [a for a in args if isinstance(a, _BOOL)]
+        wishes = [a for a in args if not isinstance(a, _BOOL)]
+        wishes += [kwargs.get(name) for name in ("device", "dtype", "other")]
         out = self
-        for wish in (*args, *(kwargs.get(k) for k in ("device", "dtype"))):
+        for wish in wishes:
             if isinstance(wish, Tensor):
                 out = out.type(wish.dtype)
-            elif isinstance(wish, str) and wish.partition(":")[0] in ("cpu", "cuda", "mps"):
-                if wish.partition(":")[0] != "cpu":
-                    raise OptionError(f"device {wish!r} is not available; chainrule runs on 'cpu'")
-            elif wish is not None and not isinstance(wish, bool):
+            elif names_device(wish):
+                require_cpu(wish)
+            elif wish is not None:
                 out = out.type(wish)
-        return out
+        copied = kwargs.get("copy", len(flags) > 1 and flags[1])
+        return ops.clone(self) if copied and out is self else out
 
-    def type(self, dtype: Any = None) -> Any:
-        """Return the tensor in another dtype, or the name of its own."""
+    def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
+        """Return the tensor in another dtype, or, without one, the name of what it is.
+
+        Examples:
+            >>> tensor([1.0]).type(np.int64)
+            tensor([1])
+            >>> tensor([1.0]).type()
+            'chainrule.FloatTensor'
+        """
         if dtype is None:
-            return str(self.array.dtype)
+            name = next((n for n, d in TENSOR_TYPES.items() if d == self.array.dtype), "Tensor")
+            return f"chainrule.{name}"
         wanted = as_dtype(dtype)
         return self if wanted == self.array.dtype else ops.cast(self, dtype=wanted)
 
@@ -340,32 +388,79 @@ class Tensor(InPlace):
         """Return the tensor in the dtype of `other`."""
         return self.to(other)
 
-    def float(self) -> Tensor:
+    def float(self, memory_format: Any = None) -> Tensor:
         """Return the tensor in float32."""
         return self.to(np.float32)
 
-    def double(self) -> Tensor:
+    def double(self, memory_format: Any = None) -> Tensor:
         """Return the tensor in float64."""
         return self.to(np.float64)
 
-    def half(self) -> Tensor:
+    def half(self, memory_format: Any = None) -> Tensor:
         """Return the tensor in float16."""
         return self.to(np.float16)
 
-    def int(self) -> Tensor:
+    def byte(self, memory_format: Any = None) -> Tensor:
+        """Return the tensor in uint8."""
+        return self.to(np.uint8)
+
+    def char(self, memory_format: Any = None) -> Tensor:
+        """Return the tensor in int8."""
+        return self.to(np.int8)
+
+    def short(self, memory_format: Any = None) -> Tensor:
+        """Return the tensor in int16."""
+        return self.to(np.int16)
+
+    def int(self, memory_format: Any = None) -> Tensor:
         """Return the tensor in int32."""
         return self.to(np.int32)
 
-    def long(self) -> Tensor:
+    def long(self, memory_format: Any = None) -> Tensor:
         """Return the tensor in int64."""
         return self.to(np.int64)
 
-    def bool(self) -> Tensor:
+    def bool(self, memory_format: Any = None) -> Tensor:
         """Return the tensor as truth values: nonzero is true."""
         return self.to(np.bool_)
 
-    def cpu(self) -> Tensor:
+    def bfloat16(self, memory_format: Any = None) -> Tensor:
+        """Refuse.
+
+        Raises:
+            OptionError: NumPy has no such numbers.
+        """
+        raise OptionError("there is no bfloat16 here; .half() converts to float16")
+
+    def cpu(self, memory_format: Any = None) -> Tensor:
         """Return the tensor itself."""
+        return self
+
+    def cuda(self, device: Any = None, non_blocking: Any = False) -> Tensor:
+        """Refuse.
+
+        Raises:
+            OptionError: there are no graphics cards here.
+        """
+        return self.to("cuda")
+
+    def pin_memory(self) -> Tensor:
+        """Return the tensor itself: there is no graphics card to pin its memory for."""
+        return self
+
+    def share_memory_(self) -> Tensor:
+        """Return the tensor itself."""
+        return self
+
+    def resolve_conj(self) -> Tensor:
+        """Return the tensor itself, whose numbers are real."""
+        return self
+
+    resolve_neg = conj = resolve_conj
+
+    @property
+    def real(self) -> Tensor:
+        """The tensor itself, whose numbers are real."""
         return self
 
     # --- gradients ------------------------------------------------------------------------------
@@ -410,6 +505,7 @@ class Tensor(InPlace):
         gradient: Any = None,
         retain_graph: Any = None,
         create_graph: Any = False,
+        inputs: Any = None,
     ) -> None:
         """Add to the `.grad` of every leaf the derivative of this tensor by that leaf.
 
@@ -417,6 +513,7 @@ class Tensor(InPlace):
             gradient: the weight of each element, of the tensor's shape; may be left out for one.
             retain_graph: keep what was saved, for another walk; as `create_graph` if `None`.
             create_graph: let the gradients be differentiated in turn.
+            inputs: one tensor or several, to which alone to add; all leaves if `None`.
 
         Raises:
             GradientError: nothing here needs a gradient, the tensor has several elements and no
@@ -430,7 +527,8 @@ class Tensor(InPlace):
         """
         start = seed(self, gradient, create_graph)
         retain = bool(create_graph) if retain_graph is None else bool(retain_graph)
-        backpropagate([self], [start], retain_graph=retain, create_graph=bool(create_graph))
+        only = [inputs] if isinstance(inputs, Tensor) else inputs
+        leave_gradients([self], [start], only, retain_graph=retain, create_graph=bool(create_graph))
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Hold:
         """Call `hook(gradient)` when the gradient here is complete; what it returns replaces it.
@@ -447,6 +545,33 @@ class Tensor(InPlace):
         SETTINGS.changes += self.node is None
         return Hold(holder.hooks, hook)
 
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> Hold:
+        """Call `hook(tensor)` whenever `backward` has added to the `.grad` of this leaf.
+
+        Raises:
+            GradientError: it is no leaf that wants a gradient.
+
+        Examples:
+            >>> x = tensor([1.0], requires_grad=True)
+            >>> _ = x.register_post_accumulate_grad_hook(lambda x: print(x.grad))
+            >>> (2 * x).backward()
+            tensor([2.])
+        """
+        if not self.needs_grad or self.node is not None:
+            raise GradientError(
+                "only a leaf that wants a gradient has one added up, and this tensor is none; "
+                "register_hook(hook) sees the gradient of any"
+            )
+        if self.after is None:
+            self.after = []
+        self.after.append(hook)
+        return Hold(self.after, hook)
+
+    @property
+    def retains_grad(self) -> Any:
+        """Whether the tensor keeps its gradient although it is no leaf."""
+        return self.node is not None and self.node.keeper is not None
+
     def retain_grad(self) -> None:
         """Keep the gradient in `.grad` although the tensor is no leaf."""
         if not self.needs_grad:
@@ -461,6 +586,17 @@ class Tensor(InPlace):
         self.shared = True
         out: Tensor = wrap(self.array)
         return out
+
+    def detach_(self) -> Tensor:
+        """Forget the history, in place.
+
+        Raises:
+            GradientError: the tensor is a view, and its base would still have it.
+        """
+        if self.base is not None and self.node is not None:
+            raise GradientError("a view cannot forget its history alone; use .detach()")
+        self.node, self.needs_grad = None, False
+        return self
 
     @property
     def data(self) -> Tensor:
@@ -489,14 +625,40 @@ class Tensor(InPlace):
 
     # --- new ones like this one -----------------------------------------------------------------
 
-    def new_zeros(self, *size: Any) -> Tensor:
-        """Return zeros of shape `size` in this tensor's dtype."""
-        shape = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
-        return wrap(constant(np.zeros(shape, dtype=self.dtype)))
-
-    def new_tensor(self, data: Any) -> Tensor:
+    def new_tensor(self, data: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
         """Return `data` as a tensor in this tensor's dtype."""
-        return tensor(data, dtype=self.dtype)
+        return tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    def new_full(
+        self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, **more: Any
+    ) -> Tensor:
+        """Return `fill_value` in shape `size` and this tensor's dtype."""
+        require_cpu(device)
+        wanted = self.dtype if dtype is None else as_dtype(dtype)
+        shape = tuple(map(_INT, size if isinstance(size, (tuple, list)) else (size,)))
+        out: Tensor = wrap(constant(np.full(shape, fill_value, wanted)))
+        return out.requires_grad_(more.get("requires_grad", False))
+
+    def new_zeros(self, *size: Any, **how: Any) -> Tensor:
+        """Return zeros of shape `size` in this tensor's dtype.
+
+        Examples:
+            >>> tensor([1]).new_zeros(2)
+            tensor([0, 0])
+        """
+        return self.new_full(sizes_of(size or (how.pop("size"),)), 0, **how)
+
+    def new_ones(self, *size: Any, **how: Any) -> Tensor:
+        """Return ones of shape `size` in this tensor's dtype."""
+        return self.new_full(sizes_of(size or (how.pop("size"),)), 1, **how)
+
+    new_empty = new_zeros
+
+    def new(self, *content: Any) -> Tensor:
+        """Return a tensor in this dtype: of these sizes, of this content, or empty."""
+        if len(content) == 1 and not isinstance(content[0], (_INT, np.integer, Size)):
+            return self.new_tensor(content[0])
+        return self.new_zeros(*(content or (0,)))
 
 
 Traced.plain = Tensor
@@ -572,6 +734,7 @@ def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
     return start
 
 
+@placeable
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a new tensor with a copy of `data`.
 
@@ -592,6 +755,7 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     return Tensor(data, dtype, requires_grad)
 
 
+@placeable
 def as_tensor(data: Any, dtype: Any = None) -> Tensor:
     """Return `data` as a tensor, without copying where possible.
 

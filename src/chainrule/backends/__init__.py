@@ -1,4 +1,4 @@
-"""What programs ask of PyTorch's back ends; switches may be set, without effect (floor 2).
+"""What programs ask of PyTorch's back ends; switches may be set, without effect (floor 3).
 
 Examples:
     >>> from chainrule import backends

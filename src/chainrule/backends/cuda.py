@@ -1,4 +1,4 @@
-"""The switches of products on CUDA: they may be set, and change nothing (floor 2)."""
+"""The switches of products on CUDA: they may be set, and change nothing (floor 3)."""
 
 from types import SimpleNamespace
 

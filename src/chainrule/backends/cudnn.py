@@ -1,4 +1,4 @@
-"""The switches of cuDNN, which is not here: they may be set, and change nothing (floor 2)."""
+"""The switches of cuDNN, which is not here: they may be set, and change nothing (floor 3)."""
 
 from chainrule.absent import is_available
 

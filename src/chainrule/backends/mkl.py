@@ -1,4 +1,4 @@
-"""What programs ask of Intel's library: products are NumPy's (floor 2)."""
+"""What programs ask of Intel's library: products are NumPy's (floor 3)."""
 
 from chainrule.absent import is_available
 

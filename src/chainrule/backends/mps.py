@@ -1,4 +1,4 @@
-"""What programs ask of Apple's graphics processors before they use them (floor 2)."""
+"""What programs ask of Apple's graphics processors before they use them (floor 3)."""
 
 from chainrule.absent import is_available
 

@@ -1,4 +1,4 @@
-"""What programs ask of CUDA before they use it, all answered no (floor 2).
+"""What programs ask of CUDA before they use it, all answered no (floor 3).
 
 Examples:
     >>> from chainrule import cuda
@@ -20,8 +20,10 @@ from chainrule.absent import (
     missing,
     reset_peak_memory_stats,
 )
+from chainrule.cuda import amp
 
 __all__ = [
+    "amp",
     "device_count",
     "empty_cache",
     "is_available",

@@ -1,4 +1,4 @@
-"""Mixed precision under its former address, where the machine need not be named (floor 2)."""
+"""Mixed precision under its former address, where the machine need not be named (floor 3)."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
 from typing import Any
 
 from chainrule import init as numbers
@@ -13,7 +16,24 @@ from chainrule.nn.layers import Linear
 from chainrule.nn.module import Module, Parameter
 from chainrule.nn.weights import placed, positive
 
-__all__ = ["MultiheadAttention"]
+__all__ = ["MultiheadAttention", "SDPBackend", "sdpa_kernel"]
+
+
+class SDPBackend(Enum):
+    """The ways in which PyTorch computes attention, for programs that choose one."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextmanager
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
+    """Compute attention inside as everywhere: there is one way here, whichever is chosen."""
+    yield
 
 
 class NonDynamicallyQuantizableLinear(Linear):

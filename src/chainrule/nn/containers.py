@@ -17,9 +17,9 @@ from chainrule.nn.module import Module, Parameter
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
 
-def _checked(holder: Module, name: str, module: Any) -> Module:
-    """`module`, if it is one; if not, a sentence that says what to do."""
-    if isinstance(module, Module):
+def _checked(holder: Module, name: str, module: Any) -> Any:
+    """`module`, if it is one, or nothing in a list; if not, a sentence that says what to do."""
+    if isinstance(module, Module) or (module is None and isinstance(holder, ModuleList)):
         return module
     what = module.__name__ if isinstance(module, type) else type(module).__name__
     hint = f"; did you mean {what}()?" if isinstance(module, type) else ""
@@ -166,7 +166,7 @@ class ModuleList(_Row):
     """A list of modules whose parameters belong to the module it is set on.
 
     Args:
-        modules: the modules.
+        modules: the modules; `None` leaves a place empty.
 
     Examples:
         >>> from chainrule import nn
@@ -180,6 +180,14 @@ class ModuleList(_Row):
     @classmethod
     def _of(cls, row: list[tuple[str, Module]]) -> Any:
         return cls(module for _, module in row)
+
+    def _named_row(self) -> list[tuple[str, Any]]:
+        # A place may be left empty, as `None`.
+        return [
+            (name, module)
+            for name, module in vars(self).items()
+            if isinstance(module, Module) or (module is None and name.isdigit())
+        ]
 
     def _children_shown(self) -> list[str]:
         """Like ones that follow one another in one line."""

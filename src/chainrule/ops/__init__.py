@@ -112,6 +112,7 @@ from chainrule.ops.diagonal import (
     triu,
 )
 from chainrule.ops.distance import bilinear, cosine_similarity, normalize, pairwise_distance, pdist
+from chainrule.ops.draws import gamma_drift, random_binomial, random_gamma, random_poisson
 from chainrule.ops.dropout import (
     alpha_dropout,
     feature_alpha_dropout,
@@ -481,6 +482,7 @@ from chainrule.ops.shuffle import (
     pixel_shuffle,
     pixel_unshuffle,
 )
+from chainrule.ops.sparse import coo_product
 from chainrule.ops.special import (
     digamma,
     entr,
@@ -644,6 +646,7 @@ __all__ = [
     "convolution",
     "convolution_input",
     "convolution_weight",
+    "coo_product",
     "copysign",
     "corrcoef",
     "cos",
@@ -710,6 +713,7 @@ __all__ = [
     "fractional_max_pool3d",
     "fractional_places",
     "frexp",
+    "gamma_drift",
     "gammainc",
     "gammaincc",
     "gather",
@@ -889,9 +893,12 @@ __all__ = [
     "quantile",
     "quiet",
     "rad2deg",
+    "random_binomial",
+    "random_gamma",
     "random_mask",
     "random_normal",
     "random_permutation",
+    "random_poisson",
     "random_uniform",
     "reciprocal",
     "relu",

@@ -176,47 +176,47 @@ def _looked_up(x: Value, places: Value, rank: int) -> Value:
 
 
 @composite
-def adaptive_avg_pool1d(x: Value, output_size: int | Sequence[int | None] | None) -> Value:
+def adaptive_avg_pool1d(input: Value, output_size: int | Sequence[int | None] | None) -> Value:
     """`adaptive_avg_pool2d` of sequences (N, C, L).
 
     Examples:
         >>> adaptive_avg_pool1d(np.array([[[1.0, 5.0, 3.0]]]), 2)
         array([[[3., 4.]]])
     """
-    return _adaptive_avg(1, x, output_size)
+    return _adaptive_avg(1, input, output_size)
 
 
 @composite
-def adaptive_avg_pool2d(x: Value, output_size: int | Sequence[int | None] | None) -> Value:
+def adaptive_avg_pool2d(input: Value, output_size: int | Sequence[int | None] | None) -> Value:
     """The means of windows that share out the image, as many as the output has pixels.
 
     Window i of m over n pixels goes from floor(i n / m) to ceil((i + 1) n / m).
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         output_size: of the images to come; `None` keeps a size.
 
     Examples:
         >>> adaptive_avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 1)
         array([[[[7.5]]]])
     """
-    return _adaptive_avg(2, x, output_size)
+    return _adaptive_avg(2, input, output_size)
 
 
 @composite
-def adaptive_avg_pool3d(x: Value, output_size: int | Sequence[int | None] | None) -> Value:
+def adaptive_avg_pool3d(input: Value, output_size: int | Sequence[int | None] | None) -> Value:
     """`adaptive_avg_pool2d` of volumes (N, C, D, H, W).
 
     Examples:
         >>> adaptive_avg_pool3d(np.ones((1, 2, 3, 4, 5)), (1, None, 2)).shape
         (1, 2, 1, 4, 2)
     """
-    return _adaptive_avg(3, x, output_size)
+    return _adaptive_avg(3, input, output_size)
 
 
 @composite
 def adaptive_max_pool1d(
-    x: Value, output_size: int | Sequence[int | None] | None, return_indices: bool = False
+    input: Value, output_size: int | Sequence[int | None] | None, return_indices: bool = False
 ) -> Any:
     """`adaptive_max_pool2d` of sequences (N, C, L).
 
@@ -224,17 +224,17 @@ def adaptive_max_pool1d(
         >>> adaptive_max_pool1d(np.array([[[1.0, 5.0, 3.0]]]), 2)
         array([[[5., 5.]]])
     """
-    return _adaptive_max(1, x, output_size, return_indices)
+    return _adaptive_max(1, input, output_size, return_indices)
 
 
 @composite
 def adaptive_max_pool2d(
-    x: Value, output_size: int | Sequence[int | None] | None, return_indices: bool = False
+    input: Value, output_size: int | Sequence[int | None] | None, return_indices: bool = False
 ) -> Any:
     """The largest of windows that share out the image, as many as the output has pixels.
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         output_size: of the images to come; `None` keeps a size.
         return_indices: whether to return, too, where in the flattened image each of them lies.
 
@@ -243,12 +243,12 @@ def adaptive_max_pool2d(
         array([[[[ 7.],
                  [15.]]]])
     """
-    return _adaptive_max(2, x, output_size, return_indices)
+    return _adaptive_max(2, input, output_size, return_indices)
 
 
 @composite
 def adaptive_max_pool3d(
-    x: Value, output_size: int | Sequence[int | None] | None, return_indices: bool = False
+    input: Value, output_size: int | Sequence[int | None] | None, return_indices: bool = False
 ) -> Any:
     """`adaptive_max_pool2d` of volumes (N, C, D, H, W).
 
@@ -256,7 +256,7 @@ def adaptive_max_pool3d(
         >>> adaptive_max_pool3d(np.ones((1, 2, 3, 4, 5)), (1, None, 2)).shape
         (1, 2, 1, 4, 2)
     """
-    return _adaptive_max(3, x, output_size, return_indices)
+    return _adaptive_max(3, input, output_size, return_indices)
 
 
 # --- fractional ---------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ def _fractional_size(
 
 @composite
 def fractional_max_pool2d(
-    x: Value,
+    input: Value,
     samples: Value,
     kernel_size: int | Sequence[int],
     output_size: int | Sequence[int] | None = None,
@@ -309,7 +309,7 @@ def fractional_max_pool2d(
     B. Graham, "Fractional max-pooling", 2014.
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         samples: numbers from 0 to 1, (N, C, 2), that decide where windows begin: across, down.
         kernel_size: of the windows.
         output_size: how many windows there are in each direction.
@@ -324,12 +324,12 @@ def fractional_max_pool2d(
     """
     # PyTorch's first sample is for the columns here, and for the first dimension of volumes.
     samples = flip(samples, dim=-1)
-    return _fractional(2, x, samples, kernel_size, output_size, output_ratio, return_indices)
+    return _fractional(2, input, samples, kernel_size, output_size, output_ratio, return_indices)
 
 
 @composite
 def fractional_max_pool3d(
-    x: Value,
+    input: Value,
     samples: Value,
     kernel_size: int | Sequence[int],
     output_size: int | Sequence[int] | None = None,
@@ -343,7 +343,7 @@ def fractional_max_pool3d(
         >>> fractional_max_pool3d(x, np.full((1, 1, 3), 0.5), 2, output_size=1)
         array([[[[[26.]]]]])
     """
-    return _fractional(3, x, samples, kernel_size, output_size, output_ratio, return_indices)
+    return _fractional(3, input, samples, kernel_size, output_size, output_ratio, return_indices)
 
 
 # --- the way back -------------------------------------------------------------------------------
@@ -404,7 +404,7 @@ def _are_inside(indices: Array, size: Sizes) -> None:
 
 @composite
 def max_unpool1d(
-    x: Value,
+    input: Value,
     indices: Value,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
@@ -417,12 +417,12 @@ def max_unpool1d(
         >>> max_unpool1d(np.array([[[3.0, 5.0]]]), np.array([[[0, 3]]]), 2)
         array([[[3., 0., 0., 5.]]])
     """
-    return _max_unpool(1, x, indices, kernel_size, stride, padding, output_size)
+    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
 @composite
 def max_unpool2d(
-    x: Value,
+    input: Value,
     indices: Value,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
@@ -432,7 +432,7 @@ def max_unpool2d(
     """Images of zeros with each pixel of x where max pooling had found it.
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         indices: of its shape, as `max_pool2d` returns them.
         kernel_size: of the window of the pooling.
         stride: of the window of the pooling.
@@ -444,12 +444,12 @@ def max_unpool2d(
         array([[[[0., 0.],
                  [7., 0.]]]])
     """
-    return _max_unpool(2, x, indices, kernel_size, stride, padding, output_size)
+    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
 @composite
 def max_unpool3d(
-    x: Value,
+    input: Value,
     indices: Value,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
@@ -462,4 +462,4 @@ def max_unpool3d(
         >>> max_unpool3d(np.ones((1, 1, 1, 1, 1)), np.zeros((1, 1, 1, 1, 1), int), 2).sum()
         np.float64(1.0)
     """
-    return _max_unpool(3, x, indices, kernel_size, stride, padding, output_size)
+    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

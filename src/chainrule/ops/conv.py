@@ -21,6 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from chainrule.backend import threads
 from chainrule.errors import ShapeError
+from chainrule.ops import depthwise
 from chainrule.ops.core import Array, Cost, Shape, Value, composite, primitive
 from chainrule.ops.reduce import sum
 from chainrule.ops.shape import pad_constant
@@ -121,6 +122,11 @@ def _conv_shape(
     return _moved(x, w, b, _window(w[2:], stride, padding, dilation), groups)
 
 
+def _by_channel(channels: int, groups: int) -> bool:
+    """Whether there are several groups, each of one channel."""
+    return channels == 1 < groups
+
+
 def _moved(x: Shape, w: Shape, b: Shape | None, window: Window, groups: int) -> Shape:
     """The shape that the filters make of x, as they move like `window`."""
     if len(w) < 3 or len(x) != len(w):
@@ -202,11 +208,15 @@ def convolution(
     window = _window(w.shape[2:], stride, padding, dilation)
     _, o, *steps = _moved(x.shape, w.shape, None if b is None else b.shape, window, groups)
     y = np.empty((len(x), *steps, o), dtype=np.result_type(x, w))
-    filters = _filter_matrix(w, groups)
     each = o // groups
-    for images, group, rows in _Unfolded(x, window, tuple(steps), groups):
-        y_rows = y[images].reshape(-1, o)[:, group * each : (group + 1) * each]
-        threads.matmul(rows, filters[group], out=y_rows)
+    if _by_channel(w.shape[1], groups):
+        parts = y.reshape(*y.shape[:-1], groups, each)
+        depthwise.convolve(padded_last(x, window), depthwise.filters(w, groups), parts, window)
+    else:
+        filters = _filter_matrix(w, groups)
+        for images, group, rows in _Unfolded(x, window, tuple(steps), groups):
+            y_rows = y[images].reshape(-1, o)[:, group * each : (group + 1) * each]
+            threads.matmul(rows, filters[group], out=y_rows)
     if b is not None:
         y += b
     return channels_second(y)
@@ -265,6 +275,10 @@ def convolution_input(
     margins = window.margins(size)
     padded = [a + m + b for m, (a, b) in zip(size, margins)]
     x = np.zeros((n, *padded, c * groups), dtype=np.result_type(g, w))
+    if _by_channel(c, groups):
+        parts = last.reshape(*last.shape[:-1], groups, each)
+        depthwise.spread(parts, depthwise.filters(w, groups), x, window)
+        return channels_second(x[inside(size, margins)])
     filters = np.ascontiguousarray(w.reshape(groups, each, c, -1).transpose(0, 3, 1, 2))
     # Tap by tap: what a product gives is added to its pixels while it is still in cache.
     for images in _blocks(n, math.prod(steps) * (each + c)):
@@ -326,8 +340,14 @@ def convolution_weight(
     o, c = g.shape[1], x.shape[1] // groups
     each = o // groups
     last = channels_last(g)
-    total = np.zeros((groups, math.prod(size) * c, each), dtype=np.result_type(g, x))
     window = _window(size, stride, padding, dilation)
+    if _by_channel(c, groups):
+        adjoint_shape(g.shape[2:], stepped(x.shape, window), size)
+        sums = np.zeros((math.prod(size), groups, each), dtype=np.result_type(g, x))
+        parts = last.reshape(*last.shape[:-1], groups, each)
+        depthwise.weigh(parts, padded_last(x, window), sums, window)
+        return sums.transpose(1, 2, 0).reshape(o, 1, *size)
+    total = np.zeros((groups, math.prod(size) * c, each), dtype=np.result_type(g, x))
     for images, group, rows in _Unfolded(x, window, stepped(x.shape, window), groups):
         g_rows = last[images, ..., group * each : (group + 1) * each].reshape(-1, each)
         total[group] += threads.matmul(rows.T, g_rows)
@@ -381,7 +401,7 @@ def named_padding(name: str, size: Sizes, stride: Sizes, dilation: Sizes) -> tup
 
 @composite
 def conv1d(
-    x: Value,
+    input: Value,
     weight: Value,
     bias: Value = None,
     stride: int | Sequence[int] = 1,
@@ -395,12 +415,12 @@ def conv1d(
         >>> conv1d(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[-1.0, 1.0]]]))
         array([[[1., 2.]]])
     """
-    return _conv(1, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
 
 
 @composite
 def conv2d(
-    x: Value,
+    input: Value,
     weight: Value,
     bias: Value = None,
     stride: int | Sequence[int] = 1,
@@ -411,7 +431,7 @@ def conv2d(
     """`convolution` with PyTorch's arguments: numbers for pairs, padding "same" or "valid".
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         weight: filters (O, C / groups, kh, kw).
         bias: (O,), or left out.
         stride: pixels from one position to the next.
@@ -429,12 +449,12 @@ def conv2d(
         >>> conv2d(np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3)), padding=1).shape
         (1, 1, 4, 4)
     """
-    return _conv(2, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
 
 
 @composite
 def conv3d(
-    x: Value,
+    input: Value,
     weight: Value,
     bias: Value = None,
     stride: int | Sequence[int] = 1,
@@ -448,4 +468,4 @@ def conv3d(
         >>> conv3d(np.ones((1, 1, 3, 3, 3)), np.ones((1, 1, 2, 2, 2)), stride=2)
         array([[[[[8.]]]]])
     """
-    return _conv(3, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups)

@@ -83,7 +83,7 @@ def fold_windows(g: Array, *, window: Window, size: Sizes) -> Array:
 
 @composite
 def im2col(
-    x: Value,
+    input: Value,
     kernel_size: int | Sequence[int],
     dilation: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
@@ -92,7 +92,7 @@ def im2col(
     """Each window of an image as a column (PyTorch's `nn.functional.unfold`).
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         kernel_size: of the window.
         dilation: pixels from one tap of the window to the next.
         padding: rows and columns of zeros around.
@@ -107,7 +107,7 @@ def im2col(
                 [1., 3.]]])
     """
     window = Window(sizes(kernel_size, 2), sizes(stride, 2), sizes(padding, 2), sizes(dilation, 2))
-    return on_batch(lambda images: _columns(unfold_windows(images, window=window)), x, 2)
+    return on_batch(lambda images: _columns(unfold_windows(images, window=window)), input, 2)
 
 
 def _columns(y: Value) -> Value:
@@ -117,7 +117,7 @@ def _columns(y: Value) -> Value:
 
 @composite
 def col2im(
-    x: Value,
+    input: Value,
     output_size: int | Sequence[int],
     kernel_size: int | Sequence[int],
     dilation: int | Sequence[int] = 1,
@@ -127,7 +127,7 @@ def col2im(
     """Images put together of their windows, which add up (PyTorch's `nn.functional.fold`).
 
     Args:
-        x: (N, C * taps, positions), or (C * taps, positions).
+        input: (N, C * taps, positions), or (C * taps, positions).
         output_size: of the images to come.
         kernel_size: of the window.
         dilation: pixels from one tap of the window to the next.
@@ -149,7 +149,7 @@ def col2im(
     window = Window(sizes(kernel_size, 2), sizes(stride, 2), sizes(padding, 2), sizes(dilation, 2))
     taps = math.prod(window.size)
     steps = stepped((1, 1, *size), window)
-    shape = tuple(x.shape)
+    shape = tuple(input.shape)
     if len(shape) not in (2, 3) or shape[-2] % taps or shape[-1] != math.prod(steps):
         raise ShapeError(
             f"expected (N, C * {taps}, {math.prod(steps)}), for windows of {window.size} on images "
@@ -161,4 +161,4 @@ def col2im(
         windows = reshape(columns, shape=(n, rows // taps, taps, *steps))
         return fold_windows(windows, window=window, size=size)
 
-    return on_batch(folded, x, 1)
+    return on_batch(folded, input, 1)

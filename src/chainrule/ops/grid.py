@@ -179,7 +179,7 @@ def _polynomial(coefficients: Sequence[float], x: Value) -> Value:
 
 @composite
 def grid_sample(
-    x: Value,
+    input: Value,
     grid: Value,
     mode: str = "bilinear",
     padding_mode: str = "zeros",
@@ -188,7 +188,7 @@ def grid_sample(
     """The values of images at places between their pixels.
 
     Args:
-        x: images (N, C, H, W) or volumes (N, C, D, H, W).
+        input: images (N, C, H, W) or volumes (N, C, D, H, W).
         grid: places (N, oh, ow, 2) or (N, od, oh, ow, 3), from -1 to 1, the last dimension of x
             first.
         mode: "bilinear", "nearest", or, of images, "bicubic".
@@ -206,17 +206,17 @@ def grid_sample(
         >>> grid_sample(np.array([[[[1.0, 3.0]]]]), np.zeros((1, 1, 1, 2)))
         array([[[[2.]]]])
     """
-    rank = len(x.shape) - 2
-    _check(tuple(x.shape), tuple(grid.shape), mode, padding_mode)
+    rank = len(input.shape) - 2
+    _check(tuple(input.shape), tuple(grid.shape), mode, padding_mode)
     out, ends = tuple(grid.shape[1:-1]), bool(align_corners)
-    places = reshape(grid, shape=(x.shape[0], math.prod(out), rank))
-    size = tuple(x.shape[2:])
+    places = reshape(grid, shape=(input.shape[0], math.prod(out), rank))
+    size = tuple(input.shape[2:])
     at = []
     for d, n in enumerate(size):
         along = slice_of(places, key=(slice(None), None, slice(None), rank - 1 - d))
         at.append(_pixels(along, n, ends))
     edges = [functools.partial(_EDGES[padding_mode], n=n, ends=ends) for n in size]
-    reader = _Reader(x)
+    reader = _Reader(input)
     if mode == "bicubic":
         y = _weighted(reader, [_cubic_neighbours(p, edge) for p, edge in zip(at, edges)])
     else:
@@ -225,7 +225,7 @@ def grid_sample(
             y = reader.at([round(p) for p in at])
         else:
             y = _weighted(reader, [_neighbours(p) for p in at])
-    return reshape(y, shape=(*x.shape[:2], *out))
+    return reshape(y, shape=(*input.shape[:2], *out))
 
 
 def _check(x: tuple[int, ...], grid: tuple[int, ...], mode: str, padding_mode: str) -> None:

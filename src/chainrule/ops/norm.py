@@ -96,7 +96,7 @@ def batch_norm_eval(
 
 @composite
 def layer_norm(
-    x: Value,
+    input: Value,
     normalized_shape: Sequence[int],
     weight: Value = None,
     bias: Value = None,
@@ -107,7 +107,7 @@ def layer_norm(
     J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016.
 
     Args:
-        x: (..., *normalized_shape).
+        input: (..., *normalized_shape).
         normalized_shape: the sizes of the dimensions normalised together.
         weight: of that shape, or left out.
         bias: of that shape, or left out.
@@ -121,8 +121,8 @@ def layer_norm(
         >>> layer_norm(np.array([[1.0, 3.0]]), (2,)).round(3)
         array([[-1.,  1.]])
     """
-    centre, spread = moments(x, _last(x, normalized_shape))
-    y = mul(sub(x, centre), rsqrt(add(spread, eps)))
+    centre, spread = moments(input, _last(input, normalized_shape))
+    y = mul(sub(input, centre), rsqrt(add(spread, eps)))
     if weight is not None:
         y = mul(y, weight)
     return y if bias is None else add(y, bias)
@@ -138,14 +138,14 @@ def _last(x: Value, normalized_shape: Sequence[int]) -> range:
 
 @composite
 def rms_norm(
-    x: Value, normalized_shape: Sequence[int], weight: Value = None, eps: float | None = None
+    input: Value, normalized_shape: Sequence[int], weight: Value = None, eps: float | None = None
 ) -> Value:
     """x / sqrt(mean of x^2 + eps) over the last dimensions, times weight.
 
     B. Zhang and R. Sennrich, "Root mean square layer normalization", NeurIPS 2019.
 
     Args:
-        x: (..., *normalized_shape).
+        input: (..., *normalized_shape).
         normalized_shape: the sizes of the dimensions normalised together.
         weight: of that shape, or left out.
         eps: keeps the root away from 0; the dtype's resolution if not given.
@@ -157,22 +157,22 @@ def rms_norm(
         >>> rms_norm(np.array([[3.0, 4.0]]), (2,)).round(3)
         array([[0.849, 1.131]])
     """
-    small = float(np.finfo(x.dtype).eps) if eps is None else eps
-    power = mean(square(x), dim=tuple(_last(x, normalized_shape)), keepdim=True)
-    y = mul(x, rsqrt(add(power, small)))
+    small = float(np.finfo(input.dtype).eps) if eps is None else eps
+    power = mean(square(input), dim=tuple(_last(input, normalized_shape)), keepdim=True)
+    y = mul(input, rsqrt(add(power, small)))
     return y if weight is None else mul(y, weight)
 
 
 @composite
 def group_norm(
-    x: Value, num_groups: int, weight: Value = None, bias: Value = None, eps: float = 1e-5
+    input: Value, num_groups: int, weight: Value = None, bias: Value = None, eps: float = 1e-5
 ) -> Value:
     """Each group of channels of each image with mean 0 and variance 1, times weight, plus bias.
 
     Y. Wu and K. He, "Group normalization", ECCV 2018.
 
     Args:
-        x: (N, C, ...).
+        input: (N, C, ...).
         num_groups: a divisor of C; with C itself it is instance norm.
         weight: (C,), or left out.
         bias: (C,), or left out.
@@ -185,13 +185,13 @@ def group_norm(
         >>> group_norm(np.array([[1.0, 3.0, 10.0, 30.0]]), 2).round(3)
         array([[-1.,  1., -1.,  1.]])
     """
-    shape = tuple(x.shape)
+    shape = tuple(input.shape)
     if len(shape) < 2 or num_groups < 1 or shape[1] % num_groups:
         raise ShapeError(
             f"expected channels second that num_groups={num_groups} divides, got shape {shape}"
         )
     each = (shape[1] // num_groups) * math.prod(shape[2:])
-    groups = reshape(x, shape=(shape[0], num_groups, each))
+    groups = reshape(input, shape=(shape[0], num_groups, each))
     centre, spread = moments(groups, [2])
     y = reshape(mul(sub(groups, centre), rsqrt(add(spread, eps))), shape=shape)
     return _scaled(y, weight, bias)
@@ -199,7 +199,7 @@ def group_norm(
 
 @composite
 def local_response_norm(
-    x: Value, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+    input: Value, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Value:
     """x / (k + alpha mean of x^2 over neighbouring channels)^beta.
 
@@ -207,7 +207,7 @@ def local_response_norm(
     neural networks", NeurIPS 2012.
 
     Args:
-        x: (N, C, ...).
+        input: (N, C, ...).
         size: how many channels are neighbours, the one itself being in their middle.
         alpha: weight of the mean.
         beta: exponent.
@@ -221,10 +221,10 @@ def local_response_norm(
         array([[[0.545],
                 [0.296]]])
     """
-    shape = tuple(x.shape)
+    shape = tuple(input.shape)
     if len(shape) < 3:
         raise ShapeError(f"local response norm takes images (N, C, ...), got shape {shape}")
-    squares = reshape(square(x), shape=(shape[0], 1, shape[1], math.prod(shape[2:])))
+    squares = reshape(square(input), shape=(shape[0], 1, shape[1], math.prod(shape[2:])))
     around = ((0, 0), (0, 0), (size // 2, (size - 1) // 2), (0, 0))
     power = avg_pool2d(pad_constant(squares, widths=around), (size, 1), stride=1)
-    return div(x, pow(add(mul(reshape(power, shape=shape), alpha), k), beta))
+    return div(input, pow(add(mul(reshape(power, shape=shape), alpha), k), beta))

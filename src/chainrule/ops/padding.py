@@ -52,11 +52,13 @@ _BORDERS: dict[str, Border] = {
 
 
 @composite
-def pad(x: Value, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Value:
+def pad(
+    input: Value, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Value:
     """x with a border, by PyTorch's list: last dimension first, (before, after) pairs.
 
     Args:
-        x: any shape.
+        input: any shape.
         pad: how much before and after; less than 0 takes away.
         mode: "constant", "reflect" (around the edge, without it), "replicate" (the edge) or
             "circular" (the other end).
@@ -73,22 +75,22 @@ def pad(x: Value, pad: Sequence[int], mode: str = "constant", value: float | Non
         >>> pad(np.array([[1.0, 2.0, 3.0]]), (2, 1), mode="reflect")
         array([[3., 2., 1., 2., 3., 2.]])
     """
-    widths = _pairs(pad, tuple(x.shape))
+    widths = _pairs(pad, tuple(input.shape))
     for d, (a, b) in enumerate(widths):
         if min(a, b) < 0:
-            x = narrow(x, d, max(-a, 0), _left(x.shape[d], a, b))
+            input = narrow(input, d, max(-a, 0), _left(input.shape[d], a, b))
     around = tuple((max(a, 0), max(b, 0)) for a, b in widths)
     if not any(map(any, around)):
-        return x
+        return input
     if mode == "constant":
-        return pad_constant(x, widths=around, value=value or 0.0)
+        return pad_constant(input, widths=around, value=value or 0.0)
     if mode not in _BORDERS:
         raise OptionError(
             f"padding mode {mode!r} is not known{did_you_mean(mode, ('constant', *_BORDERS))}"
         )
     for d, (a, b) in enumerate(around):
-        x = _bordered(x, d, a, b, _BORDERS[mode])
-    return x
+        input = _bordered(input, d, a, b, _BORDERS[mode])
+    return input
 
 
 def _pairs(pad: Sequence[int], shape: tuple[int, ...]) -> list[tuple[int, int]]:

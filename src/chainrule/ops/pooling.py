@@ -290,7 +290,7 @@ def _lp_pool(x: Value, p: float, window: Window) -> Value:
 
 @composite
 def max_pool1d(
-    x: Value,
+    input: Value,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -305,12 +305,12 @@ def max_pool1d(
         (array([[[3., 5.]]]), array([[[0, 3]]]))
     """
     window = pooling_window(1, kernel_size, stride, padding, dilation, ceil_mode)
-    return largest(x, window, return_indices)
+    return largest(input, window, return_indices)
 
 
 @composite
 def max_pool2d(
-    x: Value,
+    input: Value,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -321,7 +321,7 @@ def max_pool2d(
     """The largest pixel in each window; the stride is the window's size if not given.
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         kernel_size: of the window.
         stride: pixels from one position to the next.
         padding: rows and columns around, which never win; at most half of the window.
@@ -335,12 +335,12 @@ def max_pool2d(
                [13., 15.]])
     """
     window = pooling_window(2, kernel_size, stride, padding, dilation, ceil_mode)
-    return largest(x, window, return_indices)
+    return largest(input, window, return_indices)
 
 
 @composite
 def max_pool3d(
-    x: Value,
+    input: Value,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -355,12 +355,12 @@ def max_pool3d(
         array([[[[[7.]]]]])
     """
     window = pooling_window(3, kernel_size, stride, padding, dilation, ceil_mode)
-    return largest(x, window, return_indices)
+    return largest(input, window, return_indices)
 
 
 @composite
 def avg_pool1d(
-    x: Value,
+    input: Value,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -374,12 +374,12 @@ def avg_pool1d(
         array([[[2. , 3.5]]])
     """
     window = pooling_window(1, kernel_size, stride, padding, 1, ceil_mode)
-    return _avg_pool(x, window, count_include_pad, None)
+    return _avg_pool(input, window, count_include_pad, None)
 
 
 @composite
 def avg_pool2d(
-    x: Value,
+    input: Value,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -390,7 +390,7 @@ def avg_pool2d(
     """The mean of each window; the stride is the window's size if not given.
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         kernel_size: of the window.
         stride: pixels from one position to the next.
         padding: rows and columns of zeros around; at most half of the window.
@@ -404,12 +404,12 @@ def avg_pool2d(
                [10.5, 12.5]])
     """
     window = pooling_window(2, kernel_size, stride, padding, 1, ceil_mode)
-    return _avg_pool(x, window, count_include_pad, divisor_override)
+    return _avg_pool(input, window, count_include_pad, divisor_override)
 
 
 @composite
 def avg_pool3d(
-    x: Value,
+    input: Value,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -424,12 +424,12 @@ def avg_pool3d(
         array([[[[[3.5]]]]])
     """
     window = pooling_window(3, kernel_size, stride, padding, 1, ceil_mode)
-    return _avg_pool(x, window, count_include_pad, divisor_override)
+    return _avg_pool(input, window, count_include_pad, divisor_override)
 
 
 @composite
 def lp_pool1d(
-    x: Value,
+    input: Value,
     norm_type: float,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
@@ -441,12 +441,12 @@ def lp_pool1d(
         >>> lp_pool1d(np.array([[[3.0, 4.0, 0.0, 2.0]]]), 2, 2)
         array([[[5., 2.]]])
     """
-    return _lp_pool(x, norm_type, pooling_window(1, kernel_size, stride, 0, 1, ceil_mode))
+    return _lp_pool(input, norm_type, pooling_window(1, kernel_size, stride, 0, 1, ceil_mode))
 
 
 @composite
 def lp_pool2d(
-    x: Value,
+    input: Value,
     norm_type: float,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
@@ -455,7 +455,7 @@ def lp_pool2d(
     """(sum of x^p)^(1/p) over each window; the stride is the window's size if not given.
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         norm_type: p.
         kernel_size: of the window.
         stride: pixels from one position to the next.
@@ -465,12 +465,12 @@ def lp_pool2d(
         >>> lp_pool2d(np.array([[[[3.0, 0.0], [0.0, 4.0]]]]), 2, 2)
         array([[[[5.]]]])
     """
-    return _lp_pool(x, norm_type, pooling_window(2, kernel_size, stride, 0, 1, ceil_mode))
+    return _lp_pool(input, norm_type, pooling_window(2, kernel_size, stride, 0, 1, ceil_mode))
 
 
 @composite
 def lp_pool3d(
-    x: Value,
+    input: Value,
     norm_type: float,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
@@ -482,4 +482,4 @@ def lp_pool3d(
         >>> lp_pool3d(np.full((1, 1, 2, 2, 2), 2.0), 3, 2)
         array([[[[[4.]]]]])
     """
-    return _lp_pool(x, norm_type, pooling_window(3, kernel_size, stride, 0, 1, ceil_mode))
+    return _lp_pool(input, norm_type, pooling_window(3, kernel_size, stride, 0, 1, ceil_mode))

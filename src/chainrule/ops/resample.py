@@ -189,7 +189,7 @@ _RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 
 @composite
 def interpolate(
-    x: Value,
+    input: Value,
     size: int | Sequence[int] | None = None,
     scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
@@ -200,7 +200,7 @@ def interpolate(
     """Images of another size, each pixel made of those nearest to its place.
 
     Args:
-        x: images (N, C, L), (N, C, H, W) or (N, C, D, H, W).
+        input: images (N, C, L), (N, C, H, W) or (N, C, D, H, W).
         size: of the images to come, one number or one for each dimension.
         scale_factor: how many times as large they are, instead of `size`.
         mode: "nearest", "nearest-exact", "linear" (of sequences), "bilinear" and "bicubic" (of
@@ -221,18 +221,18 @@ def interpolate(
         >>> interpolate(np.array([[[1.0, 3.0]]]), size=3, mode="linear", align_corners=True)
         array([[[1., 2., 3.]]])
     """
-    _check(x, mode, align_corners, antialias)
-    old = tuple(int(n) for n in x.shape[2:])
+    _check(input, mode, align_corners, antialias)
+    old = tuple(int(n) for n in input.shape[2:])
     new, scales = _sizes(old, size, scale_factor)
     if new == old:
-        return x
+        return input
     if recompute_scale_factor:
         scales = (None,) * len(old)
     for d, (n, m, scale) in enumerate(zip(old, new, scales), start=2):
         if n != m or scale not in (None, 1.0):
             sampling = Sampling(_MODES[mode], n, m, scale, bool(align_corners))
-            x = resample(x, dim=d, sampling=sampling)
-    return x
+            input = resample(input, dim=d, sampling=sampling)
+    return input
 
 
 def _check(x: Value, mode: str, align_corners: bool | None, antialias: bool) -> None:

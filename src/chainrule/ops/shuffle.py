@@ -19,14 +19,14 @@ def _lead(x: Value, factor: int, name: str) -> tuple[int, ...]:
 
 
 @composite
-def pixel_shuffle(x: Value, upscale_factor: int) -> Value:
+def pixel_shuffle(input: Value, upscale_factor: int) -> Value:
     """y[c, h r + i, w r + j] = x[c r^2 + i r + j, h, w]: channels become pixels, r by r.
 
     W. Shi and others, "Real-time single image and video super-resolution using an efficient
     sub-pixel convolutional neural network", CVPR 2016.
 
     Args:
-        x: (..., C r^2, H, W).
+        input: (..., C r^2, H, W).
         upscale_factor: r.
 
     Returns:
@@ -38,23 +38,23 @@ def pixel_shuffle(x: Value, upscale_factor: int) -> Value:
                  [2., 3.]]]])
     """
     r = upscale_factor
-    lead = _lead(x, r, "upscale_factor")
-    c, h, w = x.shape[-3:]
+    lead = _lead(input, r, "upscale_factor")
+    c, h, w = input.shape[-3:]
     if c % (r * r):
         raise ShapeError(
-            f"expected channels that {r} x {r} = {r * r} divides, got shape {tuple(x.shape)}"
+            f"expected channels that {r} x {r} = {r * r} divides, got shape {tuple(input.shape)}"
         )
-    parts = reshape(x, shape=(math.prod(lead), c // (r * r), r, r, h, w))
+    parts = reshape(input, shape=(math.prod(lead), c // (r * r), r, r, h, w))
     shape = (*lead, c // (r * r), h * r, w * r)
     return reshape(permute(parts, dims=(0, 1, 4, 2, 5, 3)), shape=shape)
 
 
 @composite
-def pixel_unshuffle(x: Value, downscale_factor: int) -> Value:
+def pixel_unshuffle(input: Value, downscale_factor: int) -> Value:
     """Blocks of r by r pixels become channels: `pixel_shuffle` undone.
 
     Args:
-        x: (..., C, H r, W r).
+        input: (..., C, H r, W r).
         downscale_factor: r.
 
     Returns:
@@ -65,35 +65,37 @@ def pixel_unshuffle(x: Value, downscale_factor: int) -> Value:
         array([0., 1., 2., 3.])
     """
     r = downscale_factor
-    lead = _lead(x, r, "downscale_factor")
-    c, h, w = x.shape[-3:]
+    lead = _lead(input, r, "downscale_factor")
+    c, h, w = input.shape[-3:]
     if h % r or w % r:
-        raise ShapeError(f"expected height and width that {r} divides, got shape {tuple(x.shape)}")
-    parts = reshape(x, shape=(math.prod(lead), c, h // r, r, w // r, r))
+        raise ShapeError(
+            f"expected height and width that {r} divides, got shape {tuple(input.shape)}"
+        )
+    parts = reshape(input, shape=(math.prod(lead), c, h // r, r, w // r, r))
     shape = (*lead, c * r * r, h // r, w // r)
     return reshape(permute(parts, dims=(0, 1, 3, 5, 2, 4)), shape=shape)
 
 
 @composite
-def channel_shuffle(x: Value, groups: int) -> Value:
+def channel_shuffle(input: Value, groups: int) -> Value:
     """The channels of `groups` groups dealt out in turn.
 
     X. Zhang, X. Zhou, M. Lin and J. Sun, "ShuffleNet: an extremely efficient convolutional neural
     network for mobile devices", CVPR 2018.
 
     Args:
-        x: (N, C, ...).
+        input: (N, C, ...).
         groups: a divisor of C.
 
     Examples:
         >>> channel_shuffle(np.arange(6.0).reshape(1, 6, 1), 2).reshape(-1)
         array([0., 3., 1., 4., 2., 5.])
     """
-    if len(x.shape) < 3 or groups < 1 or x.shape[1] % groups:
+    if len(input.shape) < 3 or groups < 1 or input.shape[1] % groups:
         raise ShapeError(
             f"expected images (N, C, ...) with channels that groups={groups} divides, got shape "
-            f"{tuple(x.shape)}"
+            f"{tuple(input.shape)}"
         )
-    n, c, *size = x.shape
-    parts = reshape(x, shape=(n, groups, c // groups, math.prod(size)))
+    n, c, *size = input.shape
+    parts = reshape(input, shape=(n, groups, c // groups, math.prod(size)))
     return reshape(permute(parts, dims=(0, 2, 1, 3)), shape=(n, c, *size))

@@ -80,7 +80,7 @@ def _check(rank: int, x: Shape, w: Shape, groups: int) -> None:
 
 @composite
 def conv_transpose1d(
-    x: Value,
+    input: Value,
     weight: Value,
     bias: Value = None,
     stride: int | Sequence[int] = 1,
@@ -95,12 +95,14 @@ def conv_transpose1d(
         >>> conv_transpose1d(np.array([[[1.0, 2.0]]]), np.array([[[1.0, 10.0]]]), stride=2)
         array([[[ 1., 10.,  2., 20.]]])
     """
-    return _conv_transpose(1, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _conv_transpose(
+        1, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
 
 
 @composite
 def conv_transpose2d(
-    x: Value,
+    input: Value,
     weight: Value,
     bias: Value = None,
     stride: int | Sequence[int] = 1,
@@ -114,7 +116,7 @@ def conv_transpose2d(
     V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016.
 
     Args:
-        x: images (N, C, H, W), or one (C, H, W).
+        input: images (N, C, H, W), or one (C, H, W).
         weight: filters (C, O / groups, kh, kw).
         bias: (O,), or left out.
         stride: pixels of y from one pixel of x to the next.
@@ -136,12 +138,14 @@ def conv_transpose2d(
                  [2., 4., 2.],
                  [1., 2., 1.]]]])
     """
-    return _conv_transpose(2, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _conv_transpose(
+        2, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
 
 
 @composite
 def conv_transpose3d(
-    x: Value,
+    input: Value,
     weight: Value,
     bias: Value = None,
     stride: int | Sequence[int] = 1,
@@ -156,4 +160,6 @@ def conv_transpose3d(
         >>> conv_transpose3d(np.ones((1, 1, 2, 2, 2)), np.ones((1, 4, 3, 3, 3)), stride=2).shape
         (1, 4, 5, 5, 5)
     """
-    return _conv_transpose(3, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _conv_transpose(
+        3, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )

@@ -86,7 +86,7 @@ def _step_shape(remembered: int) -> Callable[..., Shape]:
     """After x and g come so many arrays of what is remembered, (0,) where an option needs none."""
 
     def shape(x: Shape, g: Shape, *others: Shape, **_attrs: Any) -> Shape:
-        _check_gradient(x, g)
+        check_gradient(x, g)
         for state in others[:remembered]:
             if state not in (x, (0,)):
                 raise ShapeError(
@@ -107,7 +107,12 @@ def _step_cost(flops: int) -> Callable[..., Cost]:
     return cost
 
 
-def _check_gradient(x: Shape, g: Shape) -> None:
+def check_gradient(x: Shape, g: Shape) -> None:
+    """Let a gradient pass that has the shape of its parameter.
+
+    Raises:
+        ShapeError: it has another.
+    """
     # In place, NumPy would spread a smaller gradient over the parameter without a word.
     if x != g:
         raise ShapeError(f"the gradient has shape {g}, the parameter {x}; they must be equal")
@@ -205,7 +210,7 @@ def sgd_step(
         >>> x, v
         (array([0.5]), array([3.]))
     """
-    _check_gradient(x.shape, g.shape)
+    check_gradient(x.shape, g.shape)
     rate, kept, decay = float(lr), float(momentum), float(weight_decay)
     taken = 1 - float(dampening)
 
@@ -270,7 +275,7 @@ def adam_step(
         >>> adam_step(x, np.array([2.0]), m, v, top, 0.1, 1.0).round(6)
         array([0.9])
     """
-    _check_gradient(x.shape, g.shape)
+    check_gradient(x.shape, g.shape)
     rate, t, decay = float(lr), float(step), float(weight_decay)
     beta1, beta2 = float(betas[0]), float(betas[1])
     # lr m' / (sqrt(v') + eps) = size m / (sqrt(v) + floor): one pass less over the array.
@@ -338,7 +343,7 @@ def rmsprop_step(
         >>> rmsprop_step(x, np.array([2.0]), v, b, m, 0.01).round(6)
         array([0.9])
     """
-    _check_gradient(x.shape, g.shape)
+    check_gradient(x.shape, g.shape)
     rate, kept, decay = float(lr), float(momentum), float(weight_decay)
     share, floor = float(alpha), float(eps)
 
@@ -400,7 +405,7 @@ def adagrad_step(
         >>> adagrad_step(x, np.array([2.0]), np.zeros(1), 0.1, 1.0).round(6)
         array([0.9])
     """
-    _check_gradient(x.shape, g.shape)
+    check_gradient(x.shape, g.shape)
     decay, floor = float(weight_decay), float(eps)
     rate = float(lr) / (1 + (float(step) - 1) * float(lr_decay))
 

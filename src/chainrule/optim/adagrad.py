@@ -27,6 +27,7 @@ class Adagrad(Optimizer):
         weight_decay: strength of the penalty weight_decay / 2 |p|^2, at least 0.
         initial_accumulator_value: what s starts from, at least 0.
         eps: keeps the quotient finite, at least 0.
+        foreach, differentiable, fused: PyTorch's ways of taking a step; there is one here.
         maximize: go uphill.
 
     Raises:
@@ -57,8 +58,11 @@ class Adagrad(Optimizer):
         weight_decay: float = 0,
         initial_accumulator_value: float = 0,
         eps: float = 1e-10,
+        foreach: bool | None = None,
         *,
         maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -66,11 +70,14 @@ class Adagrad(Optimizer):
             "weight_decay": weight_decay,
             "initial_accumulator_value": initial_accumulator_value,
             "eps": eps,
+            "foreach": foreach,
             "maximize": maximize,
+            "differentiable": differentiable,
+            "fused": fused,
         }
         super().__init__(params, defaults)
 
-    def _state_names(self, group: ParamGroup) -> tuple[str, ...]:
+    def _state_names(self, p: Tensor, group: ParamGroup) -> tuple[str, ...]:
         return ("step", "sum")
 
     def _initial(self, name: str, p: Tensor, group: ParamGroup) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from chainrule import ops
 from chainrule.autograd import Tensor
@@ -30,7 +30,9 @@ class Adam(Optimizer):
         weight_decay: strength of the penalty weight_decay / 2 |p|^2, at least 0.
         amsgrad: divide by the root of the largest v so far. S. J. Reddi, S. Kale and S. Kumar, "On
             the convergence of Adam and beyond", ICLR 2018.
+        foreach, capturable, differentiable, fused: PyTorch's ways of taking a step; there is one.
         maximize: go uphill.
+        decoupled_weight_decay: decay p itself, as `AdamW` does.
 
     Raises:
         OptionError: an option is outside what it may be, or `params` are not what they should be.
@@ -50,7 +52,6 @@ class Adam(Optimizer):
         "eps": AT_LEAST_0,
         "weight_decay": AT_LEAST_0,
     }
-    _decoupled: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -61,7 +62,12 @@ class Adam(Optimizer):
         weight_decay: float = 0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -70,10 +76,15 @@ class Adam(Optimizer):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
             "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
 
-    def _state_names(self, group: ParamGroup) -> tuple[str, ...]:
+    def _state_names(self, p: Tensor, group: ParamGroup) -> tuple[str, ...]:
         names = ("step", "exp_avg", "exp_avg_sq")
         return (*names, "max_exp_avg_sq") if group["amsgrad"] else names
 
@@ -91,7 +102,7 @@ class Adam(Optimizer):
             group.array("eps"),
             group.array("weight_decay"),
             amsgrad=group["amsgrad"],
-            decoupled=self._decoupled,
+            decoupled=group["decoupled_weight_decay"],
             maximize=group["maximize"],
         )
 
@@ -110,6 +121,7 @@ class AdamW(Adam):
         weight_decay: share of p, times lr, lost at each step, at least 0.
         amsgrad: divide by the root of the largest v so far.
         maximize: go uphill.
+        foreach, capturable, differentiable, fused: PyTorch's ways of taking a step; there is one.
 
     Raises:
         OptionError: an option is outside what it may be, or `params` are not what they should be.
@@ -123,8 +135,6 @@ class AdamW(Adam):
         tensor([0.85], requires_grad=True)
     """
 
-    _decoupled = True
-
     def __init__(
         self,
         params: Any,
@@ -135,5 +145,22 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )

@@ -60,11 +60,14 @@ def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         if not isinstance(saved, Mapping) or part not in saved:
             raise OptionError(f'a state dict of an optimiser has "{part}", this one has not')
     groups = [_new_group(optimizer, i, given) for i, given in enumerate(_fitting(optimizer, saved))]
-    loaded = _new_states(optimizer, groups, saved)
+    declared = optimizer.declares_state
+    loaded = _new_states(optimizer, groups, saved) if declared else {}
     for group, new in zip(optimizer.param_groups, groups):
         group.update(new)
     for p, (values, fresh) in loaded.items():
         _take_over(optimizer.state[p], values, fresh)
+    if not declared:
+        _take_as_it_is(optimizer, saved)
 
 
 def _fitting(optimizer: Optimizer, saved: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -87,14 +90,15 @@ def _fitting(optimizer: Optimizer, saved: Mapping[str, Any]) -> Sequence[Mapping
 def _new_group(optimizer: Optimizer, i: int, given: Mapping[str, Any]) -> ParamGroup:
     """Return group `i` as it will be."""
     group = optimizer.param_groups[i]
-    for name in optimizer.numbers:
+    numbers = [name for name in optimizer.numbers if name in group]
+    for name in numbers:
         if name not in given:
             raise OptionError(
                 f"group {i} of the state dict has no {name!r}, which "
                 f"{type(optimizer).__name__} needs; was it saved by another optimiser?"
             )
     new = ParamGroup({**group, **given, "params": group["params"]}, optimizer.numbers)
-    for name in optimizer.numbers:
+    for name in numbers:
         if new.array(name).shape != group.array(name).shape:
             raise OptionError(
                 f"{name} in group {i} of the state dict is {new[name]}, "
@@ -110,7 +114,7 @@ def _new_states(
     found = {}
     for group, given in zip(groups, saved["param_groups"]):
         for p, key in zip(group["params"], given["params"]):
-            names = optimizer._state_names(group)
+            names = optimizer._state_names(p, group)
             fresh = {name: optimizer._initial(name, p, group) for name in names}
             values = _new_state(f"parameter {key}", saved["state"].get(key, {}), fresh)
             found[p] = values, fresh
@@ -140,6 +144,16 @@ def _new_state(
             )
         values[name] = values[name].astype(like.dtype, copy=False)
     return values
+
+
+def _take_as_it_is(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
+    """Take over copies of whatever an optimiser of a person's own has put into its state."""
+    SETTINGS.changes += 1
+    for group, given in zip(optimizer.param_groups, saved["param_groups"]):
+        for p, key in zip(group["params"], given["params"]):
+            state = optimizer.state[p]
+            state.clear()
+            state.update({k: _copied(v) for k, v in saved["state"].get(key, {}).items()})
 
 
 def _plain(value: Any) -> Any:

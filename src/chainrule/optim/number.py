@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from chainrule.errors import OptionError
 
-__all__ = ["ANY", "AT_LEAST_0", "PAIR_BELOW_1", "Allowed", "as_numbers"]
+__all__ = ["ANY", "AT_LEAST_0", "PAIR", "PAIR_BELOW_1", "SHARE", "Allowed", "as_numbers"]
 
 
 class Allowed(NamedTuple):
@@ -40,6 +40,8 @@ class Allowed(NamedTuple):
 
 ANY = Allowed(-math.inf, math.inf, "a finite number")
 AT_LEAST_0 = Allowed(0, math.inf, "a number of at least 0")
+SHARE = Allowed(0, math.nextafter(1, 2), "a number from 0 to 1")
+PAIR = Allowed(0, math.inf, "two numbers of at least 0", 2)
 PAIR_BELOW_1 = Allowed(0, 1, "two numbers from 0 up to but not including 1", 2)
 
 

@@ -7,6 +7,7 @@ the options that are numbers (see `group`), the count of steps, the running aver
 
 from __future__ import annotations
 
+import difflib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -14,12 +15,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule import ops
-from chainrule.autograd import Tensor, enable_grad, no_grad, zeros, zeros_like
-from chainrule.errors import OptionError, did_you_mean
+from chainrule.autograd import Tensor, enable_grad, from_numpy, no_grad, zeros, zeros_like
+from chainrule.errors import OptionError
 from chainrule.ops import Array
 from chainrule.ops.core import LISTENERS, SETTINGS, tell
+from chainrule.ops.update import check_gradient
 from chainrule.optim import checkpoint
 from chainrule.optim.group import ParamGroup
+from chainrule.optim.hooks import Hooked, hooked
 from chainrule.optim.number import AT_LEAST_0, Allowed
 from chainrule.optim.told import States, ToldList
 
@@ -28,7 +31,9 @@ __all__ = ["UNUSED", "Optimizer"]
 # Stands in for state that an option has switched off.
 UNUSED: Array = np.empty(0, dtype=np.float32)
 
-# What a group may say besides the optimiser's own options: notes, and what schedulers keep there.
+# How like an option's name another one is that is taken for it.
+_ALIKE = 0.8
+# What schedules keep in a group, which may look like an option.
 _NOTES = (
     "params",
     "param_names",
@@ -41,7 +46,7 @@ _NOTES = (
 )
 
 
-class Optimizer:
+class Optimizer(Hooked):
     """Base of the optimisers.
 
     An optimiser of one's own declares its numbers in `numbers` and writes `_state_names` and
@@ -60,7 +65,7 @@ class Optimizer:
 
     Raises:
         OptionError: there are no parameters; one is no tensor, is computed from others or
-            comes twice; an option is unknown or outside what it may be.
+            comes twice; an option is misspelt or outside what it may be.
 
     Examples:
         >>> class SignDescent(Optimizer):
@@ -79,7 +84,13 @@ class Optimizer:
 
     numbers: ClassVar[Mapping[str, Allowed]] = {"lr": AT_LEAST_0}
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in vars(cls):
+            cls.step = hooked(cls.step)  # type: ignore[method-assign]
+
     def __init__(self, params: Any, defaults: Mapping[str, Any]) -> None:
+        super().__init__()
         self.defaults: dict[str, Any] = dict(defaults)
         self.state: defaultdict[Tensor, Any] = States()
         self.param_groups: list[ParamGroup] = ToldList()
@@ -127,10 +138,12 @@ class Optimizer:
             )
         options = {**param_group, **_named(param_group["params"])}
         for name in options:
-            if name not in self.defaults and name not in _NOTES:
+            # A person may keep notes in a group, but one that is nearly an option is misspelt.
+            near = difflib.get_close_matches(name, self.defaults, n=1, cutoff=_ALIKE)
+            if near and name not in (*self.defaults, *_NOTES):
                 raise OptionError(
-                    f"{type(self).__name__} has no option {name!r}"
-                    f"{did_you_mean(name, self.defaults)}; it has: {', '.join(self.defaults)}"
+                    f"{type(self).__name__} has no option {name!r}; did you mean {near[0]!r}?; "
+                    f"it has: {', '.join(self.defaults)}"
                 )
         for name, default in self.defaults.items():
             options.setdefault(name, default)
@@ -144,6 +157,11 @@ class Optimizer:
         for name, allowed in self.numbers.items():
             if name in options:
                 allowed.check(name, options[name])
+        if options.get("differentiable"):
+            raise OptionError(
+                "differentiable=True, a gradient through the steps themselves, is not offered; "
+                "write the step with operations on tensors instead: p = p - lr * grad"
+            )
 
     def _check_params(self, params: list[Any], names: list[str] | None) -> None:
         seen = {id(p) for group in self.param_groups for p in group["params"]}
@@ -185,6 +203,7 @@ class Optimizer:
                     p.grad = p.grad.detach()
                     ops.assign(p.grad, 0.0)
 
+    @hooked
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient, once.
 
@@ -197,8 +216,6 @@ class Optimizer:
         Raises:
             ShapeError: a gradient has not the shape of its parameter.
         """
-        if LISTENERS:
-            tell("optimizer", self)
         loss = None
         if closure is not None:
             with enable_grad():
@@ -207,6 +224,7 @@ class Optimizer:
             for group in self.param_groups:
                 for p in group["params"]:
                     if p.grad is not None:
+                        check_gradient(p.array.shape, p.grad.array.shape)
                         self._update(p, group)
         return loss
 
@@ -214,7 +232,12 @@ class Optimizer:
         """Change one parameter by its gradient."""
         raise NotImplementedError(f"{type(self).__name__} needs an _update or a step of its own")
 
-    def _state_names(self, group: ParamGroup) -> tuple[str, ...]:
+    @property
+    def declares_state(self) -> bool:
+        """Whether what is in the state is known beforehand: not of a `step` written anew."""
+        return type(self).step is Optimizer.step
+
+    def _state_names(self, p: Tensor, group: ParamGroup) -> tuple[str, ...]:
         """Return the names of what is remembered of a parameter under these options."""
         return ()
 
@@ -226,10 +249,20 @@ class Optimizer:
 
     def _state_of(self, p: Tensor, group: ParamGroup) -> dict[str, Any]:
         state = self.state[p]
-        for name in self._state_names(group):
+        for name in self._state_names(p, group):
             if name not in state:
                 state[name] = self._initial(name, p, group)
         return state
+
+    def _slope(self, p: Tensor, group: ParamGroup, penalised: bool = True) -> Tensor:
+        """The gradient, uphill if asked, with that of the penalty weight_decay / 2 |p|^2 added."""
+        g = -p.grad if group["maximize"] else p.grad
+        (decay,) = self._numbers(group, "weight_decay")
+        return g + p * decay if penalised and group.array("weight_decay") else g
+
+    def _numbers(self, group: ParamGroup, *names: str) -> list[Tensor]:
+        """Options that are numbers, as tensors that share the group's arrays."""
+        return [from_numpy(group.array(name)) for name in names]
 
     # --- saving ---------------------------------------------------------------------------------
 
@@ -251,7 +284,9 @@ class Optimizer:
             >>> state["param_groups"][0]["lr"], state["param_groups"][0]["params"]
             (0.1, [0])
         """
-        return checkpoint.packed(self.param_groups, self.state)
+        for hook in self._hooks["save"]:
+            hook(self)
+        return self._passed("saved", checkpoint.packed(self.param_groups, self.state))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over, in place, the state and the options that `state_dict` returned.
@@ -262,7 +297,9 @@ class Optimizer:
             OptionError: it belongs to another optimiser or to other parameters; nothing has been
                 changed then.
         """
-        checkpoint.load(self, state_dict)
+        checkpoint.load(self, self._passed("load", state_dict))
+        for hook in self._hooks["loaded"]:
+            hook(self)
 
 
 def _groups(params: Any) -> list[Any]:

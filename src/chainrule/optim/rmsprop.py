@@ -30,6 +30,7 @@ class RMSprop(Optimizer):
         weight_decay: strength of the penalty weight_decay / 2 |p|^2, at least 0.
         momentum: share of the last step kept, at least 0.
         centered: divide by the deviation of g rather than its root mean square.
+        capturable, foreach, differentiable: PyTorch's ways of taking a step; there is one here.
         maximize: go uphill.
 
     Raises:
@@ -61,8 +62,10 @@ class RMSprop(Optimizer):
         weight_decay: float = 0,
         momentum: float = 0,
         centered: bool = False,
-        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
         maximize: bool = False,
+        differentiable: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -71,11 +74,14 @@ class RMSprop(Optimizer):
             "weight_decay": weight_decay,
             "momentum": momentum,
             "centered": centered,
+            "capturable": capturable,
+            "foreach": foreach,
             "maximize": maximize,
+            "differentiable": differentiable,
         }
         super().__init__(params, defaults)
 
-    def _state_names(self, group: ParamGroup) -> tuple[str, ...]:
+    def _state_names(self, p: Tensor, group: ParamGroup) -> tuple[str, ...]:
         names: tuple[str, ...] = ("step", "square_avg")
         names += ("momentum_buffer",) if group.array("momentum") else ()
         return names + (("grad_avg",) if group["centered"] else ())

@@ -35,6 +35,7 @@ class SGD(Optimizer):
         weight_decay: strength of the penalty weight_decay / 2 |p|^2, at least 0.
         nesterov: look ahead along v; needs momentum and no dampening.
         maximize: go uphill.
+        foreach, differentiable, fused: PyTorch's ways of taking a step; there is one here.
 
     Raises:
         OptionError: an option is outside what it may be, or `params` are not what they should be.
@@ -65,6 +66,9 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -73,6 +77,9 @@ class SGD(Optimizer):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
             "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
         }
         super().__init__(params, defaults)
 
@@ -85,7 +92,7 @@ class SGD(Optimizer):
                 f"got momentum={momentum} and dampening={dampening}"
             )
 
-    def _state_names(self, group: ParamGroup) -> tuple[str, ...]:
+    def _state_names(self, p: Tensor, group: ParamGroup) -> tuple[str, ...]:
         return ("momentum_buffer",) if group.array("momentum") else ()
 
     def _update(self, p: Tensor, group: ParamGroup) -> None:

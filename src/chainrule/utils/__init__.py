@@ -1,5 +1,5 @@
 """What PyTorch keeps under `utils`, under the same names (floor 4)."""
 
-from chainrule.utils import data
+from chainrule.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

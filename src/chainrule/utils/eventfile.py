@@ -1,4 +1,4 @@
-"""TensorBoard's event files, written byte by byte: messages, records and their checksums (floor 7).
+"""TensorBoard's event files, written byte by byte: messages, records and their checksums (floor 4).
 
 A record is a length, a message and the checksum of each; a message is a list of fields in Google's
 Protocol Buffers, each a number, a kind and a value. Field numbers are those of TensorFlow's

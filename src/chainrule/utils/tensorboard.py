@@ -1,4 +1,4 @@
-"""A run written down for TensorBoard, with PyTorch's `SummaryWriter` (floor 7).
+"""A run written down for TensorBoard, with PyTorch's `SummaryWriter` (floor 4).
 
 Examples:
     >>> import tempfile
