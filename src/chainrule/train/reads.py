@@ -165,7 +165,7 @@ class Reads:
     def _enter(self, frame: FrameType, event: str, arg: Any) -> Any:
         if not _is_traced(frame.f_code.co_filename, frame.f_globals.get("__name__")):
             return None
-        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        frame.f_trace_opcodes = True
         if frame.f_code not in self._entered:
             self._entered.add(frame.f_code)
             self._enter_first(frame)
@@ -174,7 +174,9 @@ class Reads:
         chains = found.chains
 
         def follow(frame: FrameType, event: str, arg: Any) -> Any:
-            if event == "opcode" and frame.f_lasti in chains:
+            if event == "line":
+                frame.f_trace_opcodes = True  # Python 3.13 forgets it where a function begins
+            elif event == "opcode" and frame.f_lasti in chains:
                 for chain in chains[frame.f_lasti]:
                     self._follow(frame, chain, found.asks)
             return follow
