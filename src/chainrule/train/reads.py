@@ -335,7 +335,12 @@ class Reads:
 
     def _come_by(self, value: Any, told: str, where: Place, asks: bool = False) -> None:
         """Note what is inside of something that is about to be used in a way that is not seen."""
-        if value is _ABSENT or isinstance(value, (*_PLAIN, Tensor, ModuleType)):
+        if value is _ABSENT or isinstance(value, (*_PLAIN, Tensor)):
+            return
+        own = getattr(value, "__dict__", None)
+        if asks and type(own) is dict and not _is_library(_module(value)):
+            self._look_within(own, told, where)
+        if isinstance(value, ModuleType):
             return
         if isinstance(value, weakref.ref):
             value = value()
@@ -347,10 +352,6 @@ class Reads:
             self._meet(value)
         self._refuse_moving(value, told, where)
         self._look_inside(value, told, where)
-        own = getattr(value, "__dict__", None)
-        if asks and type(own) is dict and not _is_library(type(value).__module__):
-            for name in list(own):
-                self._entry(own, name, f"{told}.{name}", where)
 
     def _refuse_moving(self, value: Any, told: str, where: Place) -> None:
         owner = getattr(value, "__self__", None)
@@ -564,6 +565,11 @@ def _place(function: Any) -> Place:
         function = function.func if isinstance(function, partial) else function.__func__
     code = getattr(function, "__code__", None)
     return Place(code.co_filename, code.co_firstlineno) if code else Place("<step>", 1)
+
+
+def _module(value: Any) -> str:
+    """The name of a module, or of that which an object is of."""
+    return value.__name__ if isinstance(value, ModuleType) else type(value).__module__
 
 
 def _is_library(module: Any) -> bool:
