@@ -24,9 +24,9 @@ FLOORS = [
     ("layers", "autograd", "plan"),
     ("nn", "optim", "data", "linalg", "special", "distributions", "sparse", "testing", "vision"),
     ("amp", "backends", "cuda", "xpu", "mps", "accelerator", "jit", "onnx", "hub", "version"),
-    ("convert", "func"),
+    ("convert", "func", "random"),
     ("train", "draw", "learn", "explain", "io", "distributed", "utils"),
-    ("estimator", "sklearn", "playground", "cli"),
+    ("estimator", "sklearn", "playground", "cli", "serialization"),
     ("__main__",),
 ]
 

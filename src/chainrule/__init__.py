@@ -461,8 +461,10 @@ _LATER = {
     "onnx": "chainrule.onnx",
     "optim": "chainrule.optim",
     "picture": "chainrule.picture",
+    "random": "chainrule.random",
     "scalar": "chainrule.scalar",
     "sparse": "chainrule.sparse",
+    "serialization": "chainrule.serialization",
     "special": "chainrule.special",
     "testing": "chainrule.testing",
     "train": "chainrule.train",
@@ -477,6 +479,21 @@ _LATER = {
     "load": "chainrule.io",
     "save": "chainrule.io",
     "vmap": "chainrule.func",
+    **dict.fromkeys(
+        ("get_rng_state", "initial_seed", "seed", "set_rng_state"),
+        "chainrule.random",
+    ),
+    **dict.fromkeys(("from_dlpack", "frombuffer", "to_dlpack"), "chainrule.autograd.exchange"),
+    **dict.fromkeys(
+        (
+            *("are_deterministic_algorithms_enabled", "get_deterministic_debug_mode"),
+            *("get_float32_matmul_precision", "get_num_interop_threads"),
+            *("is_deterministic_algorithms_warn_only_enabled", "set_deterministic_debug_mode"),
+            *("set_float32_matmul_precision", "set_num_interop_threads", "typename"),
+            "use_deterministic_algorithms",
+        ),
+        "chainrule.backend.switches",
+    ),
     # Functions of networks that PyTorch has in both places.
     **dict.fromkeys(
         (
@@ -511,6 +528,8 @@ _ABSENT = {
 def __getattr__(name: str) -> Any:
     if name in _ABSENT:
         raise AbsentError(f"chainrule has no {name}; {_ABSENT[name]}")
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)  # `abs_(x)` is `x.abs_()`
     if name not in _LATER:
         names = [*globals(), *_LATER]
         raise AttributeError(f"chainrule has no {name!r}" + did_you_mean(name, names))

@@ -97,14 +97,9 @@ def test_torch_reads_it(torch, tmp_path):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (np.ones(3), r"save takes a module or tensors by name, got ndarray; .*\{'x': x\}"),
-        (None, "got NoneType"),
-        ([np.ones(3)], "got list"),
-        ({"a": "text"}, "'a' is a str of <U4"),
-        ({"a": None}, "'a' is a NoneType of object"),
         ({"a": np.ones(2, complex)}, "'a' is a ndarray of complex128"),
         ({"a": np.ones(2, np.clongdouble).real}, "numbers of at most 64 bits; 'a' is"),
-        ({1: np.ones(2)}, "saved by name as numbers of at most 64 bits; 1 is"),
+        ([np.array(["text"])], "'0' is a ndarray of <U4"),
     ],
 )
 def test_what_is_no_tensor_by_name(tmp_path, value, words):
@@ -148,7 +143,6 @@ def claim(dtype="F32", shape=(1,), offsets=(0, 4)):
         file_of(claim(dtype="F99"), b"\0" * 4),
         file_of(claim(dtype="F8_E4M3", shape=(4,)), b"\0" * 4),
         file_of(claim(dtype="BF16", shape=(2,)), b"\0" * 4),
-        b"PK\x03\x04 a pickle, zipped, as PyTorch writes them",
         b"\x80\x04\x95. a pickle",
     ],
     ids=lambda content: repr(content[:30]),

@@ -144,7 +144,7 @@ def test_loaders_that_are_arrays(name, calls):
 
 OTHERS = {
     "collated": lambda: DataLoader(
-        TensorDataset(X, Y), 8, collate_fn=cr.data.loader.default_collate
+        TensorDataset(X, Y), 8, collate_fn=lambda samples: cr.data.default_collate(samples)
     ),
     "subset": lambda: DataLoader(cr.data.Subset(TensorDataset(X, Y), range(100)), 8),
 }

@@ -33,10 +33,8 @@ _LARGEST_WINDOW = 1024
 class _Blank(Generator):
     """Draws nothing: layers made with it hold place-holders until their weights are loaded."""
 
-    def manual_seed(self, seed: int) -> Generator:
-        """Do nothing."""
+    def __init__(self) -> None:
         self.state = None  # type: ignore[assignment]
-        return self
 
 
 def describe(module: nn.Module) -> dict[str, Any]:

@@ -13,18 +13,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from chainrule import nn
 from chainrule.autograd import Tensor, from_numpy
 from chainrule.errors import DataError
 from chainrule.files import replace_text
 from chainrule.io.architecture import build, describe
-from chainrule.io.weights import read_weights, write_weights
+from chainrule.io.nested import packed, unpacked
+from chainrule.io.torch_file import read_torch
+from chainrule.io.weights import parsed, read_bytes, read_weights, write_weights
 from chainrule.ops import Array
 
 __all__ = ["Saved", "load", "load_model", "save", "save_model"]
 
 FORMAT = 1
 _JSON_LIMIT = 64 << 20
+_ZIP = b"PK\x03\x04"  # how PyTorch's files begin
 
 
 class Saved(NamedTuple):
@@ -128,15 +133,25 @@ def _fill(model: nn.Module, weights: Mapping[str, Array], path: Path) -> None:
             tensor.array = found if alike else found.astype(tensor.dtype)
 
 
-def save(value: Any, path: str | os.PathLike[str]) -> None:
-    """Write a model, into a folder, or tensors by name, into one safetensors file.
+def save(
+    obj: Any,
+    f: Any,
+    pickle_module: Any = None,
+    pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+    _disable_byteorder_record: bool = False,
+) -> None:
+    """Write a model, into a folder, or tensors and plain values, into one safetensors file.
 
     Args:
-        value: a module made of layers of `chainrule.nn`, or a mapping such as `state_dict()`.
-        path: a folder for a module, a file for tensors.
+        obj: a module made of layers of `chainrule.nn`; or tensors, numbers and texts, also within
+            dictionaries, lists and tuples: a `state_dict()`, or a checkpoint of several.
+        f: a folder for a module; else a path, or a file open for writing bytes.
+        pickle_module: as the arguments after it accepted for PyTorch's sake; nothing is pickled.
+        pickle_protocol: see `pickle_module`.
 
     Raises:
-        DataError: the value is neither, or cannot be described.
+        DataError: the value holds something else, or cannot be described.
 
     Examples:
         >>> import tempfile
@@ -145,41 +160,71 @@ def save(value: Any, path: str | os.PathLike[str]) -> None:
         ...     print(load(folder))
         Linear(in_features=2, out_features=3, bias=True)
     """
-    if isinstance(value, nn.Module):
-        save_model(path, value, {})
-    elif isinstance(value, Mapping):
-        write_weights(path, value)
+    if isinstance(obj, nn.Module):
+        if hasattr(f, "write"):
+            raise DataError("a module is saved as a folder; give its path, or its state_dict()")
+        save_model(f, obj, {})
+    elif isinstance(obj, Mapping) and obj and all(_is_weight(*item) for item in obj.items()):
+        write_weights(f, obj)
     else:
-        raise DataError(
-            f"save takes a module or tensors by name, got {type(value).__name__}; "
-            "for one tensor use save({'x': x}, path)"
-        )
+        write_weights(f, *packed(obj))
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """Read what `save` wrote, or what `chainrule train` left.
+def _is_weight(name: Any, value: Any) -> bool:
+    return isinstance(name, str) and isinstance(value, (Tensor, np.ndarray))
+
+
+def load(
+    f: Any,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    **pickle_load_args: Any,
+) -> Any:
+    """Read what `save` wrote, what `chainrule train` left, or PyTorch's own file of tensors.
 
     Args:
-        path: a folder, for a module; a safetensors file, for tensors by name.
+        f: a folder, for a module; else a path, or a file open for reading bytes.
+        map_location: accepted: all tensors are in memory.
+        pickle_module: as the arguments after it accepted for PyTorch's sake. Nothing in a file is
+            executed, and tensors and plain values are all that is ever read from it.
+        weights_only: see `pickle_module`.
+        mmap: see `pickle_module`.
+        **pickle_load_args: see `pickle_module`.
 
     Returns:
-        A module in eval mode, or a dictionary of tensors.
+        A module in eval mode, or what was saved.
 
     Raises:
-        DataError: nothing is there, or it is damaged.
+        DataError: nothing is there, or it is damaged, or there is something else in it.
 
     Examples:
-        >>> import tempfile
+        >>> import io
         >>> from chainrule.autograd import ones
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save({"x": ones(2)}, folder + "/x.safetensors")
-        ...     print(load(folder + "/x.safetensors"))
-        {'x': tensor([1., 1.])}
+        >>> file = io.BytesIO()
+        >>> save({"epoch": 3, "weights": [ones(2)]}, file)
+        >>> file.seek(0)
+        0
+        >>> load(file)
+        {'epoch': 3, 'weights': [tensor([1., 1.])]}
     """
-    place = Path(path)
-    if place.is_dir():
-        return load_model(place).model
-    if not place.exists():
-        raise DataError(f"there is no file or folder {place}")
-    weights: dict[str, Tensor] = {k: from_numpy(v) for k, v in read_weights(place).items()}
+    name = "the file"
+    if not hasattr(f, "read"):
+        name = str(f)
+        if Path(f).is_dir():
+            return load_model(f).model
+        if not Path(f).exists():
+            raise DataError(f"there is no file or folder {f}")
+    content = read_bytes(f)
+    if content.startswith(_ZIP):
+        try:
+            return read_torch(content)
+        except DataError as error:
+            raise DataError(f"{name} cannot be loaded: {error}") from None
+    arrays, described = parsed(content, name)
+    if described is not None:
+        return unpacked(arrays, described)
+    weights: dict[str, Tensor] = {k: from_numpy(v) for k, v in arrays.items()}
     return weights

@@ -6,6 +6,7 @@ claims with the size of the file before anything is taken.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,15 +18,18 @@ from chainrule.errors import DataError
 from chainrule.files import replace_bytes
 from chainrule.ops import Array
 
-__all__ = ["read_weights", "write_weights"]
+__all__ = ["KEY", "parsed", "read_bytes", "read_weights", "write_weights"]
+
+KEY = "chainrule"  # of the text that may be kept beside the arrays
 
 
-def write_weights(path: str | os.PathLike[str], weights: Mapping[str, Any]) -> None:
+def write_weights(target: Any, weights: Mapping[str, Any], described: str | None = None) -> None:
     """Write arrays or tensors by name.
 
     Args:
-        path: the file, made or replaced.
+        target: the path of the file, made or replaced; or a file open for writing bytes.
         weights: names to values.
+        described: a text to keep beside them.
 
     Raises:
         DataError: a name that is no text, a value that is no array of numbers, or a file that
@@ -42,10 +46,32 @@ def write_weights(path: str | os.PathLike[str], weights: Mapping[str, Any]) -> N
                 f"{type(value).__name__} of {array.dtype}"
             )
         arrays[name] = array
+    content = save(arrays, None if described is None else {KEY: described})
     try:
-        replace_bytes(path, save(arrays))
+        if hasattr(target, "write"):
+            target.write(content)
+        else:
+            replace_bytes(target, content)
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
+        raise DataError(f"{target} cannot be written: {error.strerror or error}") from None
+
+
+def read_bytes(source: Any) -> bytes:
+    """Read a file whole.
+
+    Args:
+        source: its path, or the file itself, open for reading bytes.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        content = source.read() if hasattr(source, "read") else Path(source).read_bytes()
+    except OSError as error:
+        raise DataError(f"{source} cannot be read: {error.strerror or error}") from None
+    if not isinstance(content, bytes):
+        raise DataError("a file that is loaded must be open for reading bytes, mode 'rb'")
+    return content
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, Array]:
@@ -57,18 +83,25 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Array]:
     Raises:
         DataError: the file is missing, cut short, or no such file.
     """
+    return parsed(read_bytes(path), str(path))[0]
+
+
+def parsed(content: bytes, name: str) -> tuple[dict[str, Array], str | None]:
+    """Return the arrays in the content of a file by name, and the text that was kept beside them.
+
+    Raises:
+        DataError: it is no whole safetensors file; `name` says which.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-    try:
         arrays: dict[str, Array] = load(content)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path} is not a whole safetensors file ({error}); it may have been cut short while "
+            f"{name} is not a whole safetensors file ({error}); it may have been cut short while "
             "being copied: copy it again, or train anew"
         ) from None
-    return arrays
+    length = int.from_bytes(content[:8], "little")
+    notes = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+    return arrays, notes.get(KEY)
