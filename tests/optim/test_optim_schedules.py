@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -58,6 +59,48 @@ ROWS = [
         },
     ),
     ("OneCycleLR", {"max_lr": 0.5, "total_steps": 101, "cycle_momentum": False}),
+    ("MultiplicativeLR", {"lr_lambda": lambda t: 0.95}),
+    ("MultiplicativeLR", {"lr_lambda": [lambda t: t / (1 + t), Falling(0.01)]}),
+    ("PolynomialLR", {}),
+    ("PolynomialLR", {"total_iters": 90, "power": 0.5}),
+    ("PolynomialLR", {"total_iters": 200, "power": 3.0}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 10}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 7, "T_mult": 2, "eta_min": 0.01}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 1}),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.2, "step_size_up": 10}),
+    (
+        "CyclicLR",
+        {
+            "base_lr": 0.01,
+            "max_lr": [0.2, 0.1],
+            "step_size_up": 7,
+            "step_size_down": 4,
+            "mode": "triangular2",
+            "base_momentum": 0.6,
+            "max_momentum": [0.9, 0.8],
+        },
+    ),
+    (
+        "CyclicLR",
+        {
+            "base_lr": [0.01, 0.02],
+            "max_lr": 0.2,
+            "step_size_up": 9,
+            "mode": "exp_range",
+            "gamma": 0.98,
+            "cycle_momentum": False,
+        },
+    ),
+    (
+        "CyclicLR",
+        {
+            "base_lr": 0.01,
+            "max_lr": 0.2,
+            "step_size_up": 9,
+            "scale_fn": Falling(0.1),
+            "scale_mode": "iterations",
+        },
+    ),
 ]
 every_row = pytest.mark.parametrize(
     ("name", "options"), ROWS, ids=[f"{i}-{n}" for i, (n, _) in enumerate(ROWS)]
@@ -142,6 +185,16 @@ def in_sequence(library, optimizer, which):
             library.StepLR(optimizer, 5, 0.5),
         ]
         return library.SequentialLR(optimizer, parts, [20, 40])
+    if which == "restarts":
+        parts = [library.LinearLR(optimizer), library.CosineAnnealingWarmRestarts(optimizer, 7)]
+        return library.SequentialLR(optimizer, parts, [11])
+    if which == "all at once":
+        parts = [
+            library.ConstantLR(optimizer, 0.1, 20),
+            library.ExponentialLR(optimizer, 0.9),
+            library.MultiplicativeLR(optimizer, lambda t: 1 + 1 / t),
+        ]
+        return library.ChainedScheduler(parts)
     parts = [
         library.MultiStepLR(optimizer, [3, 6], 0.5),
         library.LambdaLR(optimizer, lambda t: 1 / (1 + t)),
@@ -150,12 +203,39 @@ def in_sequence(library, optimizer, which):
     return library.SequentialLR(optimizer, parts, [9, 50])
 
 
-@pytest.mark.parametrize("which", ["warm-up", "three", "others"])
+@pytest.mark.parametrize("which", ["warm-up", "three", "others", "restarts", "all at once"])
 def test_one_after_another_as_pytorch(which, torch):
     a, b = ours(), theirs(torch)
     found = follow(a, in_sequence(lr_scheduler, a, which))
     expected = follow(b, in_sequence(torch.optim.lr_scheduler, b, which))
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_calls_with_a_number_as_pytorch(torch):
+    for name, options, epochs in [
+        ("CosineAnnealingWarmRestarts", {"T_0": 3}, [0.5, 2, 3.25, 7, 30.5]),
+        ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2}, [0.5, 2, 3.25, 7.5, 20, 100]),
+        ("StepLR", {"step_size": 3}, [4, 1, 9]),
+        ("CosineAnnealingLR", {"T_max": 9}, [4, 1, 9]),
+    ]:
+        results = []
+        for library, optimizer in (
+            (lr_scheduler, ours()),
+            (torch.optim.lr_scheduler, theirs(torch)),
+        ):
+            schedule, rates = getattr(library, name)(optimizer, **options), []
+            optimizer.step()
+            for epoch in epochs:
+                with warnings.catch_warnings(action="ignore"):  # PyTorch would rather not be told
+                    schedule.step(epoch)
+                rates.append(schedule.get_last_lr())
+            schedule.step()
+            results.append([*rates, schedule.get_last_lr()])
+        np.testing.assert_allclose(*results, rtol=1e-12)
+
+
+def test_every_schedule_of_pytorchs_is_there(torch):
+    assert set(torch.optim.lr_scheduler.__all__) == set(lr_scheduler.__all__)
 
 
 def test_two_together_and_a_change_by_hand_as_pytorch(torch):
@@ -205,7 +285,7 @@ def test_a_state_dict_brings_back_a_schedule(name, options):
     assert saved["last_epoch"] == 20  # a copy
 
 
-@pytest.mark.parametrize("which", ["warm-up", "three", "others"])
+@pytest.mark.parametrize("which", ["warm-up", "three", "others", "restarts", "all at once"])
 def test_a_state_dict_brings_back_a_sequence(which):
     a, b = ours(), ours()
     first, second = (in_sequence(lr_scheduler, x, which) for x in (a, b))
@@ -317,6 +397,17 @@ REFUSED = [
         "threshold_mode must be 'rel' or 'abs', got 'x'",
     ),
     ("ReduceLROnPlateau", {"min_lr": [0]}, "min_lr has 1 entries, the optimizer 2 groups"),
+    ("PolynomialLR", {"total_iters": 0}, "total_iters must be at least 1, got 0"),
+    (
+        "CosineAnnealingWarmRestarts",
+        {"T_0": 1.5},
+        "T_0 must be a whole number of at least 1, got 1.5",
+    ),
+    (
+        "CyclicLR",
+        {"base_lr": 0, "max_lr": 1, "mode": "square"},
+        "mode must be one of triangular, triangular2, exp_range, got 'square'",
+    ),
     (
         "SequentialLR",
         {"schedulers": [], "milestones": []},

@@ -12,28 +12,36 @@ it; the schedule's own `step()` is called outside of the recorded step.
 """
 
 from chainrule.optim.lr_scheduler.base import LRScheduler
-from chainrule.optim.lr_scheduler.cosine import CosineAnnealingLR
+from chainrule.optim.lr_scheduler.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
+from chainrule.optim.lr_scheduler.cyclic import CyclicLR
 from chainrule.optim.lr_scheduler.factor import (
     ConstantLR,
     ExponentialLR,
     LambdaLR,
     LinearLR,
+    MultiplicativeLR,
     MultiStepLR,
+    PolynomialLR,
     StepLR,
 )
 from chainrule.optim.lr_scheduler.one_cycle import OneCycleLR
 from chainrule.optim.lr_scheduler.plateau import ReduceLROnPlateau
-from chainrule.optim.lr_scheduler.sequential import SequentialLR
+from chainrule.optim.lr_scheduler.sequential import ChainedScheduler, SequentialLR
 
 __all__ = [
+    "ChainedScheduler",
     "ConstantLR",
     "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",
     "LinearLR",
     "MultiStepLR",
+    "MultiplicativeLR",
     "OneCycleLR",
+    "PolynomialLR",
     "ReduceLROnPlateau",
     "SequentialLR",
     "StepLR",

@@ -75,16 +75,20 @@ class LRScheduler:
         """Return the rates that the last `step` has set, one per group."""
         return list(self._last_lr)
 
-    def step(self) -> None:
-        """Set the rates for the next steps of the optimiser. Call it after those."""
-        self._step_count += 1
-        self.last_epoch += 1
-        self._set(self.get_lr())
+    def step(self, epoch: int | None = None) -> None:
+        """Set the rates for the next steps of the optimiser. Call it after those.
 
-    def _restart(self) -> None:
-        """Set the rates as they are at the beginning, whatever they are now."""
-        self.last_epoch = 0
-        self._set(self._closed_form())
+        Args:
+            epoch: the number of the call that this one is to be, whatever came before; the next if
+                `None`.
+        """
+        self._step_count += 1
+        if epoch is None:
+            self.last_epoch += 1
+            self._set(self.get_lr())
+        else:
+            self.last_epoch = epoch
+            self._set(self._closed_form())
 
     def _closed_form(self) -> list[float]:
         """Return the rates for `last_epoch`, from the initial ones where the schedule can."""

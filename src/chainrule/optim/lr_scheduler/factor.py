@@ -12,7 +12,16 @@ from chainrule.errors import OptionError
 from chainrule.optim.lr_scheduler.base import LRScheduler, check_state, per_group
 from chainrule.optim.optimizer import Optimizer
 
-__all__ = ["ConstantLR", "ExponentialLR", "LambdaLR", "LinearLR", "MultiStepLR", "StepLR"]
+__all__ = [
+    "ConstantLR",
+    "ExponentialLR",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "MultiplicativeLR",
+    "PolynomialLR",
+    "StepLR",
+]
 
 
 class _FactorLR(LRScheduler):
@@ -256,6 +265,53 @@ class ExponentialLR(_FactorLR):
         return float(self.gamma**self.last_epoch)
 
 
+class PolynomialLR(_FactorLR):
+    """lr = initial lr (1 - t / total_iters)^power, 0 from there on.
+
+    Args:
+        optimizer: whose groups it sets.
+        total_iters: calls until the rate is 0, at least 1.
+        power: 1 for a straight line.
+        last_epoch: see `LRScheduler`.
+
+    Raises:
+        OptionError: `total_iters` is below 1.
+
+    Examples:
+        >>> from chainrule.optim import SGD
+        >>> from chainrule.autograd import tensor
+        >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
+        >>> scheduler = PolynomialLR(optimizer, total_iters=2, power=2.0)
+        >>> for _ in range(3):
+        ...     print(optimizer.param_groups[0]["lr"])
+        ...     optimizer.step()
+        ...     scheduler.step()
+        1.0
+        0.25
+        0.0
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
+    ) -> None:
+        if total_iters < 1:
+            raise OptionError(f"total_iters must be at least 1, got {total_iters}")
+        self.total_iters = total_iters
+        self.power = power
+        super().__init__(optimizer, last_epoch)
+
+    def _factor(self) -> float:
+        if self._is_initial or self.last_epoch > self.total_iters:
+            return 1.0
+        left = 1.0 - self.last_epoch / self.total_iters
+        return float((left / (1.0 - (self.last_epoch - 1) / self.total_iters)) ** self.power)
+
+    def _factor_since_start(self) -> float:
+        return float(
+            (1.0 - min(self.total_iters, self.last_epoch) / self.total_iters) ** self.power
+        )
+
+
 class LambdaLR(LRScheduler):
     """lr = initial lr f(t), f a function of one's own.
 
@@ -318,6 +374,37 @@ class LambdaLR(LRScheduler):
             if attributes is not None:
                 vars(f).update(attributes)
         vars(self).update(kept)
+
+
+class MultiplicativeLR(LambdaLR):
+    """lr *= f(t) at every call, f a function of one's own.
+
+    Args:
+        optimizer: whose groups it sets.
+        lr_lambda: f, or a list with one for each group.
+        last_epoch: see `LRScheduler`.
+
+    Raises:
+        OptionError: the list is not as long as there are groups.
+
+    Examples:
+        >>> from chainrule.optim import SGD
+        >>> from chainrule.autograd import tensor
+        >>> optimizer = SGD([tensor([0.0], requires_grad=True)], lr=1.0)
+        >>> scheduler = MultiplicativeLR(optimizer, lambda t: 1 / t)
+        >>> for _ in range(3):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        >>> round(scheduler.get_last_lr()[0], 4)
+        0.1667
+    """
+
+    def get_lr(self) -> list[float]:
+        """Return the present rates times the functions at `last_epoch`."""
+        self._check_groups()
+        if self._is_initial:
+            return self._rates()
+        return [rate * f(self.last_epoch) for f, rate in zip(self.lr_lambdas, self._rates())]
 
 
 def _check_factor(name: str, value: float) -> None:

@@ -10,7 +10,7 @@ from chainrule.optim.group import ParamGroup
 from chainrule.optim.lr_scheduler.base import LRScheduler, check_optimizer, per_group
 from chainrule.optim.optimizer import Optimizer
 
-__all__ = ["OneCycleLR"]
+__all__ = ["CyclesMomentum", "OneCycleLR"]
 
 # From one named rate, and momentum, of a group to the next.
 _RISE = ("initial_lr", "max_lr", "max_momentum", "base_momentum")
@@ -19,7 +19,35 @@ _VANISH = ("initial_lr", "min_lr", "max_momentum", "max_momentum")
 _FALL = ("max_lr", "min_lr", "base_momentum", "max_momentum")
 
 
-class OneCycleLR(LRScheduler):
+class CyclesMomentum(LRScheduler):
+    """A schedule that may turn the momentum, or Adam's beta1, as well."""
+
+    use_beta1: bool
+
+    def _start_momentum(
+        self, optimizer: Optimizer, base_momentum: Any, max_momentum: Any, last_epoch: int
+    ) -> None:
+        self.use_beta1 = "betas" in optimizer.defaults
+        if not self.use_beta1 and "momentum" not in optimizer.defaults:
+            raise OptionError(
+                f"{type(optimizer).__name__} has no momentum to cycle; pass cycle_momentum=False"
+            )
+        lowest = per_group("base_momentum", optimizer, base_momentum)
+        highest = per_group("max_momentum", optimizer, max_momentum)
+        if last_epoch != -1:
+            return
+        for group, low, high in zip(optimizer.param_groups, lowest, highest):
+            group["base_momentum"], group["max_momentum"] = low, high
+            self._set_momentum(group, high)
+
+    def _set_momentum(self, group: ParamGroup, value: float) -> None:
+        if self.use_beta1:
+            group["betas"] = (value, *group["betas"][1:])
+        else:
+            group["momentum"] = value
+
+
+class OneCycleLR(CyclesMomentum):
     """lr from max_lr / div_factor up to max_lr, then down to that start / final_div_factor.
 
     Called after every batch, not every epoch. Momentum (beta1 for Adam) goes the other way. L. N.
@@ -94,30 +122,8 @@ class OneCycleLR(LRScheduler):
                 group["initial_lr"] = rate / div_factor
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         if cycle_momentum:
-            self.use_beta1 = "betas" in optimizer.defaults
             self._start_momentum(optimizer, base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
-
-    def _start_momentum(
-        self, optimizer: Optimizer, base_momentum: Any, max_momentum: Any, last_epoch: int
-    ) -> None:
-        if not self.use_beta1 and "momentum" not in optimizer.defaults:
-            raise OptionError(
-                f"{type(optimizer).__name__} has no momentum to cycle; pass cycle_momentum=False"
-            )
-        lowest = per_group("base_momentum", optimizer, base_momentum)
-        highest = per_group("max_momentum", optimizer, max_momentum)
-        if last_epoch != -1:
-            return
-        for group, low, high in zip(optimizer.param_groups, lowest, highest):
-            group["base_momentum"], group["max_momentum"] = low, high
-            self._set_momentum(group, high)
-
-    def _set_momentum(self, group: ParamGroup, value: float) -> None:
-        if self.use_beta1:
-            group["betas"] = (value, *group["betas"][1:])
-        else:
-            group["momentum"] = value
 
     def _phases(self) -> list[tuple[float, tuple[str, str, str, str]]]:
         """The last step of each phase, and what goes from where to where in it."""

@@ -85,14 +85,15 @@ class ReduceLROnPlateau(LRScheduler):
         """Whether calls are not counted at present."""
         return self.cooldown_counter > 0
 
-    def step(self, metrics: Any) -> None:  # type: ignore[override]
+    def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Take note of the figure, and lower the rates if it is time.
 
         Args:
             metrics: the figure: a number or a tensor with one element.
+            epoch: the number of this call; the next if `None`.
         """
         current = float(metrics)
-        self.last_epoch += 1
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         self.num_bad_epochs += 1
         if self._is_better(current):
             self.best = current
