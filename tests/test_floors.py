@@ -24,7 +24,7 @@ FLOORS = [
     ("layers", "autograd", "plan"),
     ("nn", "optim", "data", "linalg", "special", "distributions", "sparse", "testing", "vision"),
     ("amp", "backends", "cuda", "xpu", "mps", "accelerator", "jit", "onnx", "hub", "version"),
-    ("convert", "func", "random"),
+    ("convert", "func", "random", "vision"),
     ("train", "draw", "learn", "explain", "io", "distributed", "utils"),
     ("estimator", "sklearn", "playground", "cli", "serialization"),
     ("__main__",),

@@ -470,6 +470,7 @@ _LATER = {
     "train": "chainrule.train",
     "utils": "chainrule.utils",
     "version": "chainrule.version",
+    "vision": "chainrule.vision",
     "xpu": "chainrule.xpu",
     "autocast": "chainrule.amp",
     "compile": "chainrule.train",
