@@ -28,6 +28,7 @@ from chainrule.autograd.creation import (
 from chainrule.autograd.function import Function
 from chainrule.autograd.generator import Generator, default_generator, manual_seed
 from chainrule.autograd.gradients import backward, grad
+from chainrule.autograd.printing import set_printoptions
 from chainrule.autograd.random import (
     normal,
     rand,
@@ -108,6 +109,7 @@ __all__ = [
     "scalar_tensor",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_printoptions",
     "sparse_coo_tensor",
     "sparse_csr_tensor",
     "tensor",

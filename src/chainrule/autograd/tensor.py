@@ -17,6 +17,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.autograd.functions import sizes_of
 from chainrule.autograd.inplace import InPlace, forward_only
+from chainrule.autograd.printing import text
 from chainrule.autograd.tape import (
     Hook,
     Node,
@@ -221,23 +222,15 @@ class Tensor(InPlace):
     def __repr__(self) -> str:
         if LISTENERS:
             tell("number", "print", self.array)
-        body = np.array2string(
-            self.array,
-            separator=", ",
-            precision=4,
-            suppress_small=False,
-            prefix="tensor(",
-            threshold=1000,
-        )
         notes = []
-        usual = (get_default_dtype(), np.dtype(np.int64), np.dtype(np.bool_))
-        if self.array.dtype not in usual:
+        usual = {get_default_dtype(), np.dtype(np.int64), np.dtype(np.bool_)}
+        if self.array.dtype not in (usual if self.array.size else {get_default_dtype()}):
             notes.append(f"dtype={self.array.dtype}")
         if self.node is not None:
             notes.append(f"grad_fn={self.node}")
         elif self.needs_grad:
             notes.append("requires_grad=True")
-        return f"tensor({', '.join([body, *notes])})"
+        return text(self.array, notes)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.array.ndim == 0 and spec else repr(self)
