@@ -123,9 +123,10 @@ class Tensor(InPlace):
     """An array of numbers that can say how it was computed, and so be differentiated.
 
     Args:
-        data: numbers, nested lists, an array or a tensor; copied.
-        dtype: the format; by default float32 for Python's floats, int64 for its integers, and an
-            array's own.
+        content: numbers, nested lists, an array or a tensor, which is copied; or integers, the
+            sizes of a tensor of zeros.
+        dtype: the format; by default float32 for Python's numbers, and an array's own. (The
+            function `tensor` keeps integers, and takes them for numbers.)
         requires_grad: whether `backward` should leave a gradient here.
 
     Examples:
@@ -134,10 +135,19 @@ class Tensor(InPlace):
         >>> y.backward()
         >>> x.grad
         tensor([4.])
+        >>> Tensor(2, 3).shape, Tensor([2, 3]).tolist()
+        ((2, 3), [2.0, 3.0])
     """
 
-    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
-        found = _array_of(data, dtype)
+    def __init__(self, *content: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        if len(content) == 1 and not isinstance(content[0], (int, Size)):
+            found = _array_of(content[0], dtype)
+            if dtype is None and isinstance(content[0], (list, tuple)) and found.dtype.kind in "iu":
+                found = found.astype(get_default_dtype())
+        else:
+            found = constant(
+                np.zeros(sizes_of(content or (0,)), as_dtype(dtype or get_default_dtype()))
+            )
         self.array = np.asarray(ops.clone(found)) if LISTENERS else np.array(found)
         if requires_grad:
             self.requires_grad_()
@@ -745,7 +755,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         >>> tensor([[1.0, 2.0], [3.0, 4.0]]).shape
         (2, 2)
     """
-    return Tensor(data, dtype, requires_grad)
+    found = _array_of(data, dtype)
+    x: Tensor = wrap(np.asarray(ops.clone(found)) if LISTENERS else np.array(found))
+    return x.requires_grad_() if requires_grad else x
 
 
 @placeable
