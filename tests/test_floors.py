@@ -22,7 +22,7 @@ FLOORS = [
     ("ops", "init"),
     ("kernels",),
     ("layers", "autograd", "plan"),
-    ("nn", "optim", "data", "linalg", "special", "distributions", "sparse", "testing", "vision"),
+    ("nn", "optim", "data", "linalg", "special", "distributions", "sparse", "testing"),
     ("amp", "backends", "cuda", "xpu", "mps", "accelerator", "jit", "onnx", "hub", "version"),
     ("convert", "func", "random", "vision"),
     ("train", "draw", "learn", "explain", "io", "distributed", "utils"),
