@@ -22,9 +22,9 @@ FLOORS = [
     ("ops", "init"),
     ("kernels",),
     ("layers", "autograd", "plan"),
-    ("nn", "optim", "data", "linalg", "special", "distributions", "sparse", "testing", "vision"),
+    ("nn", "optim", "data", "linalg", "special", "distributions", "sparse", "testing"),
     ("amp", "backends", "cuda", "xpu", "mps", "accelerator", "jit", "onnx", "hub", "version"),
-    ("convert", "func", "random"),
+    ("convert", "func", "random", "vision"),
     ("train", "draw", "learn", "explain", "io", "distributed", "utils"),
     ("estimator", "sklearn", "playground", "cli", "serialization"),
     ("__main__",),
@@ -32,7 +32,7 @@ FLOORS = [
 
 # What a floor does not see although it is below, and the neighbour that one may see.
 UNSEEN = {2: {"scalar", "picture"}, 3: {"scalar", "picture"}, 5: {"layers", "plan"}}
-NEIGHBOURS = {"init": {"ops"}, "train": {"io"}, "cuda": {"amp"}}
+NEIGHBOURS = {"init": {"ops"}, "optim": {"nn"}, "train": {"io"}, "cuda": {"amp"}}
 
 
 def allowed(package: str) -> set[str]:

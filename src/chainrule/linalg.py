@@ -6,7 +6,7 @@ What needs complex numbers (`eig`, `eigvals`) is not there.
 Examples:
     >>> from chainrule import linalg, tensor
     >>> linalg.solve(tensor([[2.0, 0.0], [0.0, 4.0]]), tensor([2.0, 2.0]))
-    tensor([1. , 0.5])
+    tensor([1.0000, 0.5000])
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def test_the_names_that_programs_use(torch):
     [
         (lambda a: a.values(), OptionError, "may hold a place twice; call .coalesce"),
         (lambda a: cr.exp(a), OptionError, "exp takes no sparse tensor; call .to_dense"),
-        (lambda a: cr.ones(2, 3) @ a, OptionError, "the sparse one comes first"),
+        (lambda a: cr.matmul(cr.ones(2, 3), a), OptionError, "the sparse one comes first"),
         (lambda a: a @ cr.ones(3, 2), ShapeError, r"multiplied by 4 rows, got shape \(3, 2\)"),
         (lambda a: a + a.t(), ShapeError, "do not add"),
         (lambda a: cr.sparse_coo_tensor([[5]], [1.0], (2,)), OptionError, "do not lie within"),
@@ -164,3 +164,20 @@ def test_a_network_on_a_graph_learns_and_compiled_the_same():
     curve = losses(compiled=False)
     assert curve[-1] < 0.7 * curve[0]
     np.testing.assert_allclose(losses(compiled=True), curve, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [lambda a, d: d + a, lambda a, d: d @ a.t(), lambda a, d: d[0] @ a.t(), lambda a, d: d * a],
+    ids=["sum", "product", "vector", "elements"],
+)
+def test_a_dense_tensor_may_stand_on_the_left(torch, way):
+    ours, theirs, x, y = both(torch)
+    numbers = np.arange(12.0).reshape(3, 4)
+    found = way(ours, cr.tensor(numbers))
+    expected = way(theirs, torch.tensor(numbers))
+    dense = [z.to_dense() if z.is_sparse else z for z in (found, expected)]
+    same(*dense)
+    for z in dense:
+        (z * z).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), rtol=1e-12)

@@ -204,3 +204,16 @@ def test_a_generator_may_be_told_where_it_draws():
         assert generator.seed() == generator.initial_seed() != 5
     with pytest.raises(OptionError, match="device 'cuda' is not available"):
         Generator(device="cuda")
+
+
+def test_a_tensor_by_its_class_is_of_sizes_or_of_numbers(torch):
+    for theirs, mine in (
+        (torch.Tensor(2, 3), Tensor(2, 3)),
+        (torch.Tensor(), Tensor()),
+        (torch.Tensor(torch.Size([4, 1])), Tensor(rand(4, 1).shape)),
+    ):
+        assert tuple(theirs.shape) == mine.shape
+        assert mine.dtype == np.float32
+    assert Tensor(5).shape == (5,)
+    assert Tensor([1, 2]).dtype == np.float32
+    assert Tensor([1, 2]).tolist() == torch.Tensor([1, 2]).tolist()

@@ -98,6 +98,20 @@ def test_types_of_tensors():
         cr.set_default_tensor_type("torch.FloatTensor")
 
 
+def test_variables():
+    x = cr.ones(2)
+    v = cr.autograd.Variable(x, requires_grad=True)
+    (v * v).sum().backward()
+    assert isinstance(v, cr.autograd.Variable)
+    assert (v.grad.tolist(), x.requires_grad) == ([2.0, 2.0], False)
+    x.zero_()
+    assert v.tolist() == [0.0, 0.0]
+    with pytest.raises(
+        AttributeError, match=r"no autograd\.profiler\.profile; use"
+    ):
+        cr.autograd.profiler.profile()
+
+
 def test_questions_about_formats(torch):
     for a, b in itertools.product(FORMATS, repeat=2):
         ta, tb = getattr(torch, a), getattr(torch, b)

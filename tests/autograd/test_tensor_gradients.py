@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -136,6 +138,14 @@ def test_a_second_walk_over_a_freed_graph():
     y.backward()
     with pytest.raises(GradientError, match=r"freed by an earlier backward\(\).*retain_graph=True"):
         y.backward()
+
+
+def test_what_saved_nothing_is_walked_again():
+    x = leaf(1.0, 2.0)
+    shared = (x.double() - 1).reshape(2, 1)
+    (shared * shared).sum().backward()
+    shared.exp().sum().backward()
+    assert x.grad.tolist() == pytest.approx([1.0, 2 + math.e])
 
 
 def test_a_retained_graph_is_walked_again():

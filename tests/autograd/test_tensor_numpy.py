@@ -141,9 +141,9 @@ def test_what_was_computed_is_not_copied_with_its_history():
 @pytest.mark.parametrize(
     ("x", "text"),
     [
-        (tensor([1.0, 2.5]), "tensor([1. , 2.5])"),
+        (tensor([1.0, 2.5]), "tensor([1.0000, 2.5000])"),
         (tensor([1, 2]), "tensor([1, 2])"),
-        (tensor([True]), "tensor([ True])"),
+        (tensor([True]), "tensor([True])"),
         (tensor(1.0, dtype=np.float64), "tensor(1., dtype=float64)"),
         (tensor([1.0], requires_grad=True), "tensor([1.], requires_grad=True)"),
         (tensor([1.0], requires_grad=True) * 2, "tensor([2.], grad_fn=<mul>)"),

@@ -1,6 +1,6 @@
 """Tensors and their gradients, of any order (floor 2)."""
 
-from chainrule.autograd import functional
+from chainrule.autograd import functional, profiler
 from chainrule.autograd.anomaly import (
     detect_anomaly,
     is_anomaly_check_nan_enabled,
@@ -28,6 +28,7 @@ from chainrule.autograd.creation import (
 from chainrule.autograd.function import Function
 from chainrule.autograd.generator import Generator, default_generator, manual_seed
 from chainrule.autograd.gradients import backward, grad
+from chainrule.autograd.printing import set_printoptions
 from chainrule.autograd.random import (
     normal,
     rand,
@@ -49,6 +50,7 @@ from chainrule.autograd.tape import (
     set_grad_enabled,
 )
 from chainrule.autograd.tensor import Size, Tensor, as_tensor, from_numpy, tensor
+from chainrule.autograd.typed import Variable
 from chainrule.autograd.windows import (
     bartlett_window,
     blackman_window,
@@ -63,6 +65,7 @@ __all__ = [
     "Size",
     "SparseTensor",
     "Tensor",
+    "Variable",
     "arange",
     "as_tensor",
     "backward",
@@ -98,6 +101,7 @@ __all__ = [
     "normal",
     "ones",
     "ones_like",
+    "profiler",
     "rand",
     "rand_like",
     "randint",
@@ -108,6 +112,7 @@ __all__ = [
     "scalar_tensor",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_printoptions",
     "sparse_coo_tensor",
     "sparse_csr_tensor",
     "tensor",

@@ -135,7 +135,7 @@ def clip_grad_norm_(
         >>> clip_grad_norm_(p, 1.0)
         tensor(5.)
         >>> p.grad
-        tensor([0.6, 0.8])
+        tensor([0.6000, 0.8000])
     """
     parameters = _listed(parameters)
     _number("max_norm", max_norm)
@@ -163,7 +163,7 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
         >>> p.grad = tensor([-3.0, 0.5])
         >>> clip_grad_value_(p, 1.0)
         >>> p.grad
-        tensor([-1. ,  0.5])
+        tensor([-1.0000,  0.5000])
     """
     limit = float(clip_value)
     if not limit >= 0:

@@ -122,7 +122,7 @@ def arange(
         >>> arange(3)
         tensor([0, 1, 2])
         >>> arange(0.0, 1.0, 0.5)
-        tensor([0. , 0.5])
+        tensor([0.0000, 0.5000])
     """
     if end is None:
         start, end = 0, start

@@ -60,6 +60,7 @@ class Call(Node):
     def release(self) -> None:
         """Let what was saved go."""
         super().release()
+        self.xs = None
         self.backward = None
 
 

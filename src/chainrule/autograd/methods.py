@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd import functions, sampling, selection, sparse
+from chainrule.errors import OptionError
 
 __all__ = ["Methods"]
 
@@ -24,7 +25,12 @@ def _operator(op: ops.Op) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any
     """The method for an operator, straight to the door, and that for a tensor on its right."""
 
     def method(self: Any, other: Any) -> Any:
-        return ops.run(op, (self, other), {})
+        try:
+            return ops.run(op, (self, other), {})
+        except OptionError:
+            if getattr(other, "is_sparse", False):  # it knows how to go on the right of a tensor
+                return NotImplemented
+            raise
 
     def reflected(self: Any, other: Any) -> Any:
         return ops.run(op, (other, self), {})
@@ -106,7 +112,12 @@ class Methods:  # noqa: PLW1641  # Tensor has the hash
     __xor__, __rxor__ = _logical(ops.logical_xor, ops.bitwise_xor)
 
     def __matmul__(self, other: Any) -> Any:
-        return ops.matmul(self, other)
+        try:
+            return ops.matmul(self, other)
+        except OptionError:
+            if getattr(other, "is_sparse", False):
+                return NotImplemented
+            raise
 
     def __rmatmul__(self, other: Any) -> Any:
         return ops.matmul(other, self)

@@ -250,6 +250,11 @@ class SparseTensor:
 
     mm = spmm = mv = __matmul__ = matmul
 
+    def __rmatmul__(self, other: Any) -> Any:
+        # A B = (B' A')'
+        y = self.t() @ (other if other.ndim == 1 else other.t())
+        return y if other.ndim == 1 else y.t()
+
     def mul(self, other: Any) -> SparseTensor:
         """Return the product with a number, or element by element with a dense tensor."""
         if isinstance(other, SparseTensor):

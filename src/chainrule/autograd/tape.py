@@ -191,10 +191,11 @@ class Node:
         made: when it was made, by the tape's clock.
         hooks: called with the gradient when it is complete.
         keeper: a reference to the tensor that asked to keep its gradient.
+        released: whether a walk back has been here and let what was saved go.
     """
 
     __slots__ = (
-        "__weakref__", "attrs", "hooks", "keeper", "made", "op", "parents", "xs", "y",
+        "__weakref__", "attrs", "hooks", "keeper", "made", "op", "parents", "released", "xs", "y",
     )  # fmt: skip
 
     def __init__(
@@ -217,6 +218,7 @@ class Node:
         self.made = next(_clock)
         self.hooks: list[Hook] | None = None
         self.keeper: weakref.ref[Traced] | None = None
+        self.released = False
 
     def __repr__(self) -> str:
         return f"<{self.op.name}>"
@@ -254,7 +256,14 @@ class Node:
         raise NotImplementedError
 
     def release(self) -> None:
-        """Let the saved arrays go."""
+        """Let the saved arrays go; a node that saved none can be walked through again."""
+        self.released = True
+        if self.y is None and self.xs is not None:
+            for x in self.xs:
+                if type(x) is ndarray:
+                    break
+            else:
+                return
         self.xs = None
         self.y = None
 

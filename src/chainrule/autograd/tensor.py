@@ -17,6 +17,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.autograd.functions import sizes_of
 from chainrule.autograd.inplace import InPlace, forward_only
+from chainrule.autograd.printing import text
 from chainrule.autograd.tape import (
     Hook,
     Node,
@@ -122,9 +123,10 @@ class Tensor(InPlace):
     """An array of numbers that can say how it was computed, and so be differentiated.
 
     Args:
-        data: numbers, nested lists, an array or a tensor; copied.
-        dtype: the format; by default float32 for Python's floats, int64 for its integers, and an
-            array's own.
+        content: numbers, nested lists, an array or a tensor, which is copied; or integers, the
+            sizes of a tensor of zeros.
+        dtype: the format; by default float32 for Python's numbers, and an array's own. (The
+            function `tensor` keeps integers, and takes them for numbers.)
         requires_grad: whether `backward` should leave a gradient here.
 
     Examples:
@@ -133,10 +135,19 @@ class Tensor(InPlace):
         >>> y.backward()
         >>> x.grad
         tensor([4.])
+        >>> Tensor(2, 3).shape, Tensor([2, 3]).tolist()
+        ((2, 3), [2.0, 3.0])
     """
 
-    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
-        found = _array_of(data, dtype)
+    def __init__(self, *content: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        if len(content) == 1 and not isinstance(content[0], (int, Size)):
+            found = _array_of(content[0], dtype)
+            if dtype is None and isinstance(content[0], (list, tuple)) and found.dtype.kind in "iu":
+                found = found.astype(get_default_dtype())
+        else:
+            found = constant(
+                np.zeros(sizes_of(content or (0,)), as_dtype(dtype or get_default_dtype()))
+            )
         self.array = np.asarray(ops.clone(found)) if LISTENERS else np.array(found)
         if requires_grad:
             self.requires_grad_()
@@ -221,23 +232,15 @@ class Tensor(InPlace):
     def __repr__(self) -> str:
         if LISTENERS:
             tell("number", "print", self.array)
-        body = np.array2string(
-            self.array,
-            separator=", ",
-            precision=4,
-            suppress_small=False,
-            prefix="tensor(",
-            threshold=1000,
-        )
         notes = []
-        usual = (get_default_dtype(), np.dtype(np.int64), np.dtype(np.bool_))
-        if self.array.dtype not in usual:
+        usual = {get_default_dtype(), np.dtype(np.int64), np.dtype(np.bool_)}
+        if self.array.dtype not in (usual if self.array.size else {get_default_dtype()}):
             notes.append(f"dtype={self.array.dtype}")
         if self.node is not None:
             notes.append(f"grad_fn={self.node}")
         elif self.needs_grad:
             notes.append("requires_grad=True")
-        return f"tensor({', '.join([body, *notes])})"
+        return text(self.array, notes)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.array.ndim == 0 and spec else repr(self)
@@ -752,7 +755,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         >>> tensor([[1.0, 2.0], [3.0, 4.0]]).shape
         (2, 2)
     """
-    return Tensor(data, dtype, requires_grad)
+    found = _array_of(data, dtype)
+    x: Tensor = wrap(np.asarray(ops.clone(found)) if LISTENERS else np.array(found))
+    return x.requires_grad_() if requires_grad else x
 
 
 @placeable

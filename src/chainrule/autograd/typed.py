@@ -1,7 +1,7 @@
-"""PyTorch's older names for tensors of one format: `FloatTensor` and its like (floor 2).
+"""PyTorch's older names for tensors: `FloatTensor` and its like, and `Variable` (floor 2).
 
-Each makes tensors, says whether something is one, and stands for its dtype: all that older programs
-do with them.
+Each makes tensors and says whether something is one; the former also stand for a dtype. That is all
+that older programs do with them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = [
     "IntTensor",
     "LongTensor",
     "ShortTensor",
+    "Variable",
 ]
 
 
@@ -66,3 +67,24 @@ ShortTensor = _of("ShortTensor")
 IntTensor = _of("IntTensor")
 LongTensor = _of("LongTensor")
 BoolTensor = _of("BoolTensor")
+
+
+class _VariableType(type):
+    """The type of `Variable`, which makes tensors and counts every tensor as its own."""
+
+    def __call__(cls, data: Any, requires_grad: bool = False, volatile: bool = False) -> Tensor:
+        shared = data.detach() if isinstance(data, Tensor) else tensor(data)
+        return shared.requires_grad_() if requires_grad else shared
+
+    def __instancecheck__(cls, thing: Any) -> bool:
+        return isinstance(thing, Tensor)
+
+
+class Variable(metaclass=_VariableType):
+    """A tensor, by the name it had when it needed another to have gradients.
+
+    Examples:
+        >>> x = Variable(tensor([2.0]), requires_grad=True)
+        >>> isinstance(x, Variable), x
+        (True, tensor([2.], requires_grad=True))
+    """

@@ -240,7 +240,7 @@ def _common(sizes: list[tuple[int, int]]) -> tuple[int, int]:
 
 def _size(file: Path) -> tuple[int, int]:
     """Return height and width, upright."""
-    with _opened(file) as image:
+    with opened(file) as image:
         height, width = image.height, image.width
         return (width, height) if _orientation(image) >= 5 else (height, width)
 
@@ -248,7 +248,7 @@ def _size(file: Path) -> tuple[int, int]:
 def _decode(file: Path, size: tuple[int, int] | None, channels: int) -> Array:
     """Return the pixels (C, H, W) uint8, upright, stretched to `size`."""
     pil = require("PIL.Image", "images", "reading image files")
-    with _opened(file) as image:
+    with opened(file) as image:
         flat = _eight_bits(pil, image).convert("L" if channels == 1 else "RGB")
         turn = UPRIGHT.get(_orientation(image))
         if turn is not None:
@@ -282,7 +282,7 @@ def _orientation(image: Any) -> int:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Any]:
+def opened(file: Path) -> Iterator[Any]:
     """Open an image that is small enough to decode; whatever fails inside is a DataError."""
     pil = require("PIL.Image", "images", "reading image files")
     try:

@@ -197,7 +197,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     Examples:
         >>> from chainrule.autograd import tensor
         >>> softmax(tensor([0.0, 0.0]), dim=0)
-        tensor([0.5, 0.5])
+        tensor([0.5000, 0.5000])
     """
     x, d = _prepared(input, dim, dtype)
     return ops.softmax(x, dim=d)

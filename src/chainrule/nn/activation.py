@@ -363,7 +363,7 @@ class RReLU(Module):
     Examples:
         >>> from chainrule.autograd import tensor
         >>> RReLU(0.25, 0.75).eval()(tensor([-1.0, 2.0]))
-        tensor([-0.5,  2. ])
+        tensor([-0.5000,  2.0000])
     """
 
     def __init__(

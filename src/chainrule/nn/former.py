@@ -59,6 +59,6 @@ def upsample_bilinear(
     Examples:
         >>> from chainrule.autograd import tensor
         >>> upsample_bilinear(tensor([[[[1.0, 2.0]]]]), size=(1, 3))[0, 0, 0]
-        tensor([1. , 1.5, 2. ])
+        tensor([1.0000, 1.5000, 2.0000])
     """
     return ops.interpolate(input, size, scale_factor, "bilinear", True)

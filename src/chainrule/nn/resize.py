@@ -98,7 +98,7 @@ class UpsamplingBilinear2d(Upsample):
     Examples:
         >>> from chainrule.autograd import tensor
         >>> UpsamplingBilinear2d(size=(1, 3))(tensor([[[[1.0, 2.0]]]]))[0, 0, 0]
-        tensor([1. , 1.5, 2. ])
+        tensor([1.0000, 1.5000, 2.0000])
     """
 
     def __init__(

@@ -39,7 +39,7 @@ class Adagrad(Optimizer):
         >>> (p * p).sum().backward()
         >>> optimizer.step()
         >>> p
-        tensor([0.9], requires_grad=True)
+        tensor([0.9000], requires_grad=True)
     """
 
     numbers = {

@@ -79,7 +79,7 @@ class Optimizer(Hooked):
         >>> (p * p).sum().backward()
         >>> optimizer.step()
         >>> p
-        tensor([ 0.9, -1.9], requires_grad=True)
+        tensor([ 0.9000, -1.9000], requires_grad=True)
     """
 
     numbers: ClassVar[Mapping[str, Allowed]] = {"lr": AT_LEAST_0}

@@ -42,7 +42,7 @@ class RMSprop(Optimizer):
         >>> (p * p).sum().backward()
         >>> optimizer.step()
         >>> p
-        tensor([0.9], requires_grad=True)
+        tensor([0.9000], requires_grad=True)
     """
 
     numbers = {

@@ -161,9 +161,9 @@ class Compiled:
             ...     return x.mean()
             >>> x = cr.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
             >>> step.many(x, rows=[[0, 1], [2, 2]])
-            tensor([2.5, 5.5])
+            tensor([2.5000, 5.5000])
             >>> step.many(x, steps=3)
-            tensor([3.5, 3.5, 3.5])
+            tensor([3.5000, 3.5000, 3.5000])
             >>> total
             tensor([41., 54.])
         """

@@ -147,7 +147,7 @@ def _is_live(node: Node | None) -> bool:
     seen, waiting = {node}, [node]
     while waiting:
         node = waiting.pop()
-        if node.xs is None:
+        if node.released:
             return False
         parents = [p for p in node.parents if isinstance(p, Node) and p not in seen]
         seen.update(parents)
