@@ -212,7 +212,7 @@ def tensor_kept_outside(world, x):
 
 
 REFUSED = {
-    changed_number: r"world\.calls, read at .* is another.*: mul at .* had \d in one .* a number is",
+    changed_number: r"world\.calls, read at .* is another.*: mul at .* had \d .*a number is",
     changed_attribute: r"min=-\d+ in one run and min=-\d+ in the next.*keep it in a tensor",
     changed_number_in_a_tensor: "other numbers in one run.*keep it in a tensor",
     changed_branch: r"did \w+ at .* in one run and \w+ at .* in the next; a branch.*use where",
