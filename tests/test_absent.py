@@ -28,7 +28,8 @@ def test_seeds_for_other_machines_leave_ours_alone(name):
 
 
 @pytest.mark.parametrize(
-    "module", ["cuda", "xpu", "mps", "accelerator", "backends", "jit", "onnx", "hub", "distributed"]
+    "module",
+    ["cuda", "xpu", "mps", "accelerator", "backends", "jit", "onnx", "hub", "fft", "distributed"],
 )
 def test_other_names_are_refused_in_a_sentence(module):
     there = getattr(chainrule, module)

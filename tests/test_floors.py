@@ -23,7 +23,7 @@ FLOORS = [
     ("kernels",),
     ("layers", "autograd", "plan"),
     ("nn", "optim", "data", "linalg", "special", "distributions", "sparse", "testing"),
-    ("amp", "backends", "cuda", "xpu", "mps", "accelerator", "jit", "onnx", "hub", "version"),
+    ("amp", "backends", "cuda", "xpu", "mps", "accelerator", "jit", "onnx", "hub", "fft", "version"),
     ("convert", "func", "random", "vision"),
     ("train", "draw", "learn", "explain", "io", "distributed", "utils"),
     ("estimator", "sklearn", "playground", "cli", "serialization"),

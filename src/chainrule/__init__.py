@@ -450,6 +450,7 @@ _LATER = {
     "distributions": "chainrule.distributions",
     "draw": "chainrule.draw",
     "func": "chainrule.func",
+    "fft": "chainrule.fft",
     "hub": "chainrule.hub",
     "init": "chainrule.init",
     "io": "chainrule.io",

@@ -106,9 +106,7 @@ def test_variables():
     assert (v.grad.tolist(), x.requires_grad) == ([2.0, 2.0], False)
     x.zero_()
     assert v.tolist() == [0.0, 0.0]
-    with pytest.raises(
-        AttributeError, match=r"no autograd\.profiler\.profile; use"
-    ):
+    with pytest.raises(AttributeError, match=r"no autograd\.profiler\.profile; use"):
         cr.autograd.profiler.profile()
 
 

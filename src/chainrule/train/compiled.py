@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from chainrule.autograd import is_grad_enabled
 from chainrule.backend.dtypes import get_default_dtype
 from chainrule.errors import CaptureError, OptionError
+from chainrule.nn.module import Module
 from chainrule.ops import Array
 from chainrule.ops.core import SETTINGS
 from chainrule.plan.many import Table
@@ -31,14 +33,18 @@ __all__ = ["Compiled", "compile"]
 # How many kinds of arguments (shapes, numbers) may have come too rarely to be replayed.
 _KINDS = 16
 
+# What `torch.compile` can be told.
+_PYTORCH = {"fullgraph", "dynamic", "backend", "mode", "options", "disable"}
+
 
 def compile(
-    step: Callable[..., Any],
+    step: Any = None,
     *,
     strict: bool = True,
     keep_gradients: bool = False,
     executor: str = "auto",
-) -> Compiled:
+    **pytorch: Any,
+) -> Any:
     """Return `step` as a function that does the same, and after three calls does it quicker.
 
     The first call runs as it is. The next two are recorded, held against each other, and count as
@@ -53,13 +59,16 @@ def compile(
     Args:
         step: takes tensors, arrays, plain values or nested lists, tuples and dictionaries of them;
             returns such. It may call `backward()` and the `step()` of an optimizer. A module is one
-            too: its calls, inside `no_grad()`, are then recorded.
+            too: its calls inside `no_grad()` are recorded, the others run as they are, and what
+            it has is there as before. Without a step, `compile` decorates one.
         strict: raise a `CaptureError` where a replay would not do what the step does; if not, warn
             once and go on without a recording.
         keep_gradients: leave every gradient in `.grad`.
         executor: "numpy" replays with NumPy, and gives what the step gives to the last bit;
             "native" compiles to machine code, and gives it to rounding; "auto" is the second
             where it can be had.
+        pytorch: `fullgraph`, `dynamic`, `backend`, `mode`, `options` and `disable`, as programs for
+            PyTorch give them, and without effect.
 
     Returns:
         The function. `print` shows what was recorded, and of machine code how many threads share
@@ -86,6 +95,10 @@ def compile(
         >>> losses[0], losses[-1] < 1e-8
         (2.5, True)
     """
+    if pytorch.keys() - _PYTORCH:
+        raise TypeError(f"compile has no option {min(pytorch.keys() - _PYTORCH)!r}")
+    if step is None:
+        return partial(compile, strict=strict, keep_gradients=keep_gradients, executor=executor)
     if not callable(step):
         raise OptionError(f"compile takes a function, got {type(step).__name__}")
     return Compiled(step, strict, keep_gradients, maker(executor))
@@ -114,9 +127,15 @@ class Compiled:
         self._key: list[Any] = []
         self._recent: Signature
         self._lock = threading.RLock()
+        self._is_module = isinstance(function, Module)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not self.__dict__.get("_is_module"):
+            raise AttributeError(f"a compiled step has no {name!r}")
+        return getattr(self.function, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.refusal is not None or is_recording():
+        if self.refusal is not None or is_recording() or (self._is_module and is_grad_enabled()):
             return self.function(*args, **kwargs)
         key: list[Any] = [is_grad_enabled(), get_default_dtype()]
         arrays = take_apart(args, kwargs, key)
