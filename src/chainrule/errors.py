@@ -42,12 +42,12 @@ class ChainruleError(Exception):
         return f"{self.where}: {sentence}" if self.where else sentence
 
 
-class ShapeError(ChainruleError, ValueError):
-    """Shapes that do not fit together."""
+class ShapeError(ChainruleError, ValueError, RuntimeError):
+    """Shapes that do not fit together: `ValueError` as in NumPy, `RuntimeError` as in PyTorch."""
 
 
-class DataError(ChainruleError, ValueError):
-    """A file or an array from outside that is not what it should be."""
+class DataError(ChainruleError, ValueError, RuntimeError):
+    """A file, an array or a state dict from outside that is not what it should be."""
 
 
 class OptionError(ChainruleError, ValueError):

@@ -103,7 +103,9 @@ def test_numpy_numbers_take_part():
 def test_python_numbers():
     x = tensor(2.5)
     assert (float(x), int(x), bool(x), x.item(), round(x, 0)) == (2.5, 2, True, 2.5, 2.0)
-    assert f"{x:.2f}" == "2.50"
+    assert (f"{x:.2f}", f"{x}", f"{x * 2}") == ("2.50", "2.5", "5.0")
+    with pytest.raises(TypeError, match="unsupported format string"):
+        f"{tensor([2.5]):.2f}"
     assert [10, 20, 30][tensor(2)] == 30
     assert list(range(tensor(3))) == [0, 1, 2]
     with pytest.raises(TypeError, match="only integer tensors can be an index, got float32"):

@@ -137,6 +137,12 @@ def test_what_does_not_fit_changes_nothing(spoil, error, sentence):
     same(numbers(net), before)
 
 
+@pytest.mark.parametrize("state", [{}, {"weight": np.zeros((9, 9)), "bias": np.zeros(3)}])
+def test_what_does_not_fit_is_caught_as_in_pytorch(state):
+    with pytest.raises(RuntimeError, match="weight"):
+        nn.Linear(2, 3).load_state_dict(state)
+
+
 def test_not_strict(torch):
     net, theirs = make(nn), make(torch.nn)
     before, state = numbers(net), numbers(make(nn))

@@ -243,7 +243,9 @@ class Tensor(InPlace):
         return text(self.array, notes)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.array.ndim == 0 and spec else repr(self)
+        if self.array.ndim == 0 and (spec or type(self) is Tensor):  # a parameter prints as itself
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
 
     def __len__(self) -> int:
         if not self.array.ndim:

@@ -42,7 +42,7 @@ from chainrule.ops.shape import (
 )
 
 
-class LinAlgError(DataError, RuntimeError, np.linalg.LinAlgError):
+class LinAlgError(DataError, np.linalg.LinAlgError):
     """A matrix without an inverse, a Cholesky factor, or a decomposition that converges."""
 
 
