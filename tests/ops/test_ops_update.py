@@ -7,7 +7,7 @@ import pytest
 
 from chainrule import ops
 from chainrule.autograd import Tensor
-from chainrule.errors import ShapeError
+from chainrule.errors import GradientError, ShapeError
 from chainrule.ops.update import CHANGED, PIECE
 from rows.steps import STEPS
 
@@ -32,11 +32,13 @@ def test_only_what_is_declared_changes_and_the_first_is_returned(case):
 def test_a_tensor_is_changed_in_place(case):
     arrays = case.arrays()
     x = Tensor(arrays[0])
-    memory = x.array
+    memory, w = x.array, Tensor(np.ones_like(arrays[0]), requires_grad=True)
+    reader = (w * x).sum()
     assert case.function(x, *arrays[1:], **case.attrs) is x
     assert x.array is memory
     np.testing.assert_array_equal(memory, case.function(*case.arrays(), **case.attrs))
-    assert x.changed
+    with pytest.raises(GradientError, match="changed in place"):
+        reader.backward()
 
 
 @each_step
