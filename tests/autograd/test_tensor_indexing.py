@@ -180,3 +180,20 @@ def test_iteration_and_length():
     for f in (len, iter):
         with pytest.raises(TypeError, match="without dimensions"):
             f(tensor(1.0))
+
+
+@pytest.mark.parametrize(
+    "key", [(range(3), 1), range(2), ((0, 2), (1, 1)), (range(3), [0, 1, 2])], ids=str
+)
+def test_ranges_and_tuples_are_places_like_lists(key, torch):
+    numbers = np.arange(12.0).reshape(3, 4)
+    theirs, ours = torch.tensor(numbers), tensor(numbers)
+    assert ours[key].tolist() == theirs[key].tolist()
+    theirs[key] = -1.0
+    ours[key] = -1.0
+    assert ours.tolist() == theirs.tolist()
+    x = tensor(numbers, requires_grad=True)
+    (x[key] ** 2).sum().backward()
+    y = torch.tensor(numbers, requires_grad=True)
+    (y[key] ** 2).sum().backward()
+    assert x.grad.tolist() == y.grad.tolist()

@@ -479,7 +479,7 @@ def unindex(x: Array, *indices: Array, key: Sequence[Any], shape: Shape) -> Arra
 
 
 def _is_index_array(k: Any) -> bool:
-    return isinstance(k, (list, np.ndarray)) or hasattr(k, "__array__")
+    return isinstance(k, (list, tuple, range, np.ndarray)) or hasattr(k, "__array__")
 
 
 def split_key(key: Any, shape: Shape) -> tuple[tuple[Any, ...], list[Any]]:
@@ -493,7 +493,7 @@ def split_key(key: Any, shape: Shape) -> tuple[tuple[Any, ...], list[Any]]:
         if not _is_index_array(k):
             static.append(int(k) if isinstance(k, np.integer) else k)
             continue
-        a = constant(np.asarray(k)) if isinstance(k, list) else k
+        a = constant(np.asarray(k)) if isinstance(k, (list, tuple, range)) else k
         if a.dtype == bool and a.ndim:
             _sliced(shape, key=_plain(key))  # a mask of another shape is an error
             places = [*np.nonzero(np.asarray(a))]
