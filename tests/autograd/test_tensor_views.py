@@ -211,3 +211,15 @@ def test_a_view_without_history_keeps_none_alive():
         assert (part.item(), kept.item()) == (2.0, 4.0)
     finally:
         gc.enable()
+
+
+def test_what_is_made_contiguous_lies_in_one_stretch():
+    x = cr.arange(6.0).view(2, 3).requires_grad_()
+    y = x.t().contiguous()
+    assert y.is_contiguous()
+    assert y.stride() == (2, 1)
+    (y * cr.arange(6.0).view(3, 2)).sum().backward()
+    assert x.grad.tolist() == [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]
+    with cr.no_grad():
+        y.fill_(7.0)
+    assert x.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
