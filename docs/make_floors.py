@@ -20,9 +20,10 @@ FLOORS = [
     (
         "3  what people build with",
         [
-            ("nn", "modules, layers, losses"),
-            ("optim", "optimisers, schedules"),
-            ("data", "readers, batches"),
+            ("nn, optim", "layers, losses, steps"),
+            ("data, vision", "readers, batches, images"),
+            ("distributions", "draws and likelihoods"),
+            ("linalg, special, sparse", "PyTorch's other rooms"),
         ],
     ),
     (
