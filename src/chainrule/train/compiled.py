@@ -50,8 +50,10 @@ def compile(
     The first call runs as it is. The next two are recorded, held against each other, and count as
     steps like any other. From then on the recording is replayed, and Python does not go through
     `step` any more. Arguments of another shape or dtype, another mode of a module (`eval()`), other
-    plain arguments (numbers, strings) are recorded anew. Whatever else changes from step to step
-    has to be in a tensor: what is random, state of optimisers and learning rates are.
+    plain arguments (numbers, strings) are recorded anew, and so is the step when anything else that
+    your code was seen to read in Python has changed: names, attributes, what is in lists. What
+    changes in every step has to be in a tensor: what is random, state of optimisers and learning
+    rates are. Iterators, clocks, files and other random numbers belong outside of the step.
 
     Results are tensors without history. A parameter that the step changes has no gradient left
     afterwards, if the step begins with `zero_grad()`; other gradients are left in `.grad`.
