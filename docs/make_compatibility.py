@@ -201,7 +201,7 @@ def written(sections: list[Section]) -> Iterator[str]:
 
 def anchor(title: str) -> str:
     """The place of a heading in the page's address."""
-    return title.lower().replace(".", "-")
+    return title.lower().replace(".", "-").replace("_", "-")
 
 
 def page() -> str:
