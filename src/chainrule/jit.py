@@ -49,6 +49,7 @@ def ignore(drop: Any = False, **kwargs: Any) -> Any:
 
 
 def _as_it_is(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function as it is."""
     return fn
 
 

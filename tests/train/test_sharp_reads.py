@@ -11,6 +11,7 @@ import contextvars
 import ctypes
 import datetime
 import functools
+import gc
 import itertools
 import json
 import operator
@@ -375,4 +376,27 @@ def test_what_is_made_inside_is_nobody_elses():
     quick = cr.compile(step, executor="numpy")
     for _ in range(5):
         np.testing.assert_array_equal(quick(X), step(X))
+    assert quick.program is not None
+
+
+def test_what_the_collector_calls_is_no_part_of_the_step():
+    heard = []
+
+    def listen(phase, info):
+        heard.append((phase, time.perf_counter()))
+
+    w = cr.ones(3)
+
+    def step(x):
+        gc.collect()
+        return (w * x).sum()
+
+    gc.callbacks.append(listen)
+    try:
+        quick = cr.compile(step)
+        for _ in range(5):
+            assert quick(cr.ones(3)).item() == 3
+    finally:
+        gc.callbacks.remove(listen)
+    assert heard
     assert quick.program is not None

@@ -102,6 +102,8 @@ def read_torch(content: bytes) -> Any:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _Reader(archive, len(content)).read()
+    except DataError:
+        raise
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise DataError(f"it is no whole archive of PyTorch's ({error})") from None
 

@@ -165,6 +165,8 @@ class Reads:
     def _enter(self, frame: FrameType, event: str, arg: Any) -> Any:
         if not _is_traced(frame.f_code.co_filename, frame.f_globals.get("__name__")):
             return None
+        if any(getattr(heard, "__code__", None) is frame.f_code for heard in gc.callbacks):
+            return None  # the collector's affair, and no part of the step
         frame.f_trace_opcodes = True
         if frame.f_code not in self._entered:
             self._entered.add(frame.f_code)
