@@ -21,9 +21,9 @@ FLOORS = [
         "3  what people build with",
         [
             ("nn, optim", "layers, losses, steps"),
-            ("data, vision", "readers, batches, images"),
-            ("distributions", "draws and likelihoods"),
-            ("linalg, special, sparse", "PyTorch's other rooms"),
+            ("data, vision", "readers, images"),
+            ("distributions", "draws, likelihoods"),
+            ("linalg, sparse", "solving, graphs"),
         ],
     ),
     (
