@@ -517,3 +517,9 @@ def test_a_state_dict_of_another_schedule():
     refused(
         lambda: one.load_state_dict(two.state_dict()), "the state dict has 2 schedules, here are 1"
     )
+
+
+def test_the_former_name_of_the_base_class():
+    from chainrule.optim.lr_scheduler import _LRScheduler
+
+    assert _LRScheduler is lr_scheduler.LRScheduler

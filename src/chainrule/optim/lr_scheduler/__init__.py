@@ -28,6 +28,8 @@ from chainrule.optim.lr_scheduler.one_cycle import OneCycleLR
 from chainrule.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from chainrule.optim.lr_scheduler.sequential import ChainedScheduler, SequentialLR
 
+_LRScheduler = LRScheduler  # the former name, from which programs derive schedules of their own
+
 __all__ = [
     "ChainedScheduler",
     "ConstantLR",
