@@ -61,7 +61,9 @@ def test_passes_and_groups_keep_every_op(case):
     program = check(simplified(original), original)
     assert each_in_one_group(program, fuse(program))
     for found, expected in zip(Literally(program)(*arrays), function(*arrays)):
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+        # The incomplete gamma function sums up hundreds of terms, each with its own rounding.
+        near = 1e-12 if case.op.startswith("gammainc") else 1e-13
+        np.testing.assert_allclose(found, expected, rtol=near, atol=near)
 
 
 @every_workload
