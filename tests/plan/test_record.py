@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.autograd import from_numpy
 from chainrule.errors import CaptureError
 from chainrule.ops.core import checked, constant
 from chainrule.plan.check import check
@@ -226,6 +227,26 @@ def test_results_may_be_kept():
 def test_changing_an_input_is_refused():
     with pytest.raises(CaptureError, match=r"assign at test_record\.py:\d+ changes an argument"):
         record(lambda x: ops.assign(ops.reshape(x, shape=(2, 1)), 0.0), [np.ones(2)])
+
+
+def test_numbers_of_constants_may_be_read():
+    def function(x):
+        sizes = from_numpy(constant(np.array([2, 1])))
+        return ops.mul(x, sum(sizes.tolist()))
+
+    program, (result,) = ran(function, np.ones(2))
+    assert names(program) == ["mul"]
+    np.testing.assert_array_equal(result, [3.0, 3.0])
+
+
+def test_numbers_of_constants_that_were_changed_may_not():
+    def function(x):
+        sizes = from_numpy(constant(np.array([2.0, 1.0])))
+        ops.assign(sizes.array, x)
+        return ops.mul(x, sum(sizes.tolist()))
+
+    with pytest.raises(CaptureError, match="reads numbers out of a tensor"):
+        record(function, [np.ones(2)])
 
 
 # --- two runs -----------------------------------------------------------------------------------

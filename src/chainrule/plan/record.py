@@ -199,6 +199,8 @@ class Recorder:
         elif what == "check":
             self._check(*things)
         elif what == "number":
+            if self._is_constant(things[1]):
+                return
             self.refuse(
                 f"{things[0]}{_at(user_place())} reads numbers out of a tensor while the step is "
                 "recorded, and a replay would not; return the tensor from the step and look at it "
@@ -210,6 +212,11 @@ class Recorder:
                 "number that a replay would not follow; call a scheduler's step() outside of the "
                 f'step, and use group.array("{things[0]}") inside'
             )
+
+    def _is_constant(self, array: Array) -> bool:
+        """Whether `array` holds the same numbers in every run, and still does at this point."""
+        value = self._values.get(id(array))
+        return value in self._constants and value not in self._changed
 
     def _check(self, array: Array, check: Callable[[Array], None]) -> None:
         value = self._value(array)
