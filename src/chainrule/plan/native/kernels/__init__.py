@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chainrule.plan.native.kernels.batched import BATCHED
 from chainrule.plan.native.kernels.copies import COPIES
 from chainrule.plan.native.site import Site
 
 __all__ = ["KERNELS"]
 
-KERNELS: dict[str, Callable[[Site], None]] = {**COPIES}
+KERNELS: dict[str, Callable[[Site], None]] = {**BATCHED, **COPIES}
