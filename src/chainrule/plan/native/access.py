@@ -21,11 +21,24 @@ __all__ = ["Access", "Memory"]
 class Memory(Protocol):
     """Where values lie, as registers that hold pointers."""
 
+    @property
+    def links(self) -> list[Any]:
+        """The table of pointers of the function's group, as it is so far."""
+
+    def linked(self, link: Any) -> str:
+        """Return a pointer of the table, which has it from now on."""
+
     def pointer(self, value: Value) -> str:
         """Return where the memory of a value begins."""
 
     def scratch(self, count: int, dtype: Any) -> str:
         """Return room for so many numbers until the group is done."""
+
+    def take(self, count: int, dtype: Any) -> int:
+        """Take such room, and return where it begins in the scratch memory."""
+
+    def scratch_at(self, start: int) -> str:
+        """Return a pointer to what lies so many bytes from where the scratch memory begins."""
 
 
 class Access:

@@ -32,6 +32,7 @@ from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Call, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
 from chainrule.plan.passes.fuse import Group, Member, fuse
+from chainrule.plan.passes.layouts import with_orders
 from chainrule.plan.passes.memory import Step, allocate, bytes_of
 from chainrule.plan.passes.outputs import with_own_outputs
 from chainrule.plan.passes.rewrite import changed_roots
@@ -81,7 +82,7 @@ class Native:
     def __init__(
         self, program: Program, folder: Path | None = None, threads: int | None = None
     ) -> None:
-        self.program = program = with_own_outputs(program)
+        self.program = program = with_orders(with_own_outputs(program))
         self._views = views(program)
         memory = roots(program)
         restless = changed_roots(program, memory)

@@ -16,15 +16,20 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from chainrule.plan.native import blas, many, sharing
+from chainrule.plan.native.access import Memory
 from chainrule.plan.native.choice import choose, is_for_blas
 from chainrule.plan.native.elementwise import apply
 from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, parted
 from chainrule.plan.native.factors import product_of
 from chainrule.plan.native.ir import BOOL, INDEX, Number, Register, Unsupported, Writer
+from chainrule.plan.native.kernels import KERNELS
 from chainrule.plan.native.loops import emit
 from chainrule.plan.native.products import AHEAD, Kernel, Product, write
-from chainrule.plan.native.threads import shares, told
-from chainrule.plan.passes.fuse import Group
+from chainrule.plan.native.products import PARAMETERS as PRODUCT
+from chainrule.plan.native.sharing import MOST
+from chainrule.plan.native.site import Site
+from chainrule.plan.native.threads import EACH, SMALL, shares, told
+from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.memory import ALIGNMENT
 from chainrule.plan.passes.views import View
 from chainrule.plan.program import Value
@@ -76,8 +81,9 @@ class GroupMemory:
         shared: bool = False,
     ) -> None:
         self.w, self.places, self.offsets, self.shared = w, places, offsets, shared
-        self.links = links
+        self.links: list[Any] = links
         self.room = 0
+        self._rooms: dict[int, str] = {}
         self._pointers: dict[Value, str] = {}
         self._linked: dict[Link, str] = {}
 
@@ -95,14 +101,24 @@ class GroupMemory:
 
     def scratch(self, count: int, dtype: Any) -> str:
         """Return room for so many numbers until the group is done."""
+        return self.scratch_at(self.take(count, dtype))
+
+    def take(self, count: int, dtype: Any) -> int:
+        """Take room for so many numbers until the group is done; return where it begins."""
         if self.shared:
             raise Unsupported("scratch among several threads")
         start = self.room
         size = max(count, 1) * dtype.itemsize
         self.room = -(-(start + size) // ALIGNMENT) * ALIGNMENT
-        base, name = self.linked(Link(SCRATCH)), f"%{self.w.fresh('m')}"
-        self.w.head.append(f"  {name} = getelementptr inbounds i8, ptr {base}, i64 {start}")
-        return name
+        return start
+
+    def scratch_at(self, start: int) -> str:
+        """Return a pointer to what lies so many bytes from where the scratch begins."""
+        if start not in self._rooms:
+            base, name = self.linked(Link(SCRATCH)), f"%{self.w.fresh('m')}"
+            self.w.head.append(f"  {name} = getelementptr inbounds i8, ptr {base}, i64 {start}")
+            self._rooms[start] = name
+        return self._rooms[start]
 
     def linked(self, link: Link) -> str:
         """Return a pointer of the table, which has it from now on."""
@@ -160,12 +176,16 @@ class Module:
         """
         w = self._writer()
         memory = GroupMemory(w, self.places, self.offsets, [])
-        if group.members[0].instruction.op.name in ("linear", "matrix_product"):
+        first = group.members[0]
+        name = first.instruction.op.name
+        if name in ("linear", "matrix_product") and _is_of_matrices(first):
             self._product(w, memory, group)
         elif group.kind == "loop":
             emit(w, group, memory)
+        elif name in KERNELS:
+            KERNELS[name](Site(self, w, memory, first))
         else:
-            raise Unsupported(group.members[0].instruction.op.name)
+            raise Unsupported(name)
         self.room = max(self.room, memory.room)
         name = self._name("group")
         return Call(self._add(w, name, w.function(name, "ptr noalias %table")), memory.links)
@@ -248,6 +268,32 @@ class Module:
             self.notes += [renumbered(note, first) for note in w.notes]
             self.functions.append(renumbered(private, first))
         return self._known[like]
+
+    # --- kernels --------------------------------------------------------------------------------
+
+    def part(self, memory: Memory) -> tuple[Writer, Memory]:
+        """Return a writer of a function that threads share, and where that finds values.
+
+        The function is given the group's table as its context.
+        """
+        w = self._writer()
+        w.head.append("  %table = getelementptr i8, ptr %context, i64 0")
+        return w, GroupMemory(w, self.places, self.offsets, memory.links, shared=True)
+
+    def shared_out(self, site: Site, part: Writer, units: int, work: float) -> None:
+        """Add a part that has been written, and write the call of it: by one thread or by all."""
+        name = self._name("part")
+        name = self._add(part, name, part.function(name, PRODUCT))
+        count = min(units, MOST, EACH * self.threads) if self.threads > 1 and work >= SMALL else 1
+        arguments = "ptr null, ptr null, ptr null, ptr %table"
+        if count == 1:
+            site.w.do(f"call void @{name}({arguments}, i64 0, i64 {units})")
+        else:
+            self._announce(site.w, site.memory, name, arguments, units, count)
+
+    def kernel(self, product: Product) -> Kernel:
+        """The function of a product that nothing follows on."""
+        return self._kernel(product, None, [])
 
     # --- products -------------------------------------------------------------------------------
 
@@ -351,9 +397,22 @@ class Module:
         if count == 1:
             w.do(f"call void @{kernel.name}({arguments}, i64 0, i64 {kernel.units})")
             return
+        self._announce(w, memory, kernel.name, arguments, kernel.units, count)
+
+    def _announce(
+        self, w: Writer, memory: Memory, name: str, arguments: str, units: int, shares: int
+    ) -> None:
+        """Write the call of a function whose units the team does in so many shares."""
         self.shared = True
-        who = f"ptr {memory.linked(Link(TEAM))}, ptr @{kernel.name}"
-        w.do(f"call void @together({who}, {arguments}, i64 {kernel.units}, i64 {count})")
+        who = f"ptr {memory.linked(Link(TEAM))}, ptr @{name}"
+        w.do(f"call void @together({who}, {arguments}, i64 {units}, i64 {shares})")
+
+
+def _is_of_matrices(product: Member) -> bool:
+    """Whether both factors of a product are matrices; that of `linear` may have many rows."""
+    a, b = product.operands[:2]
+    flat = product.instruction.op.name == "linear" or (isinstance(a, View) and len(a.shape) == 2)
+    return flat and isinstance(b, View) and len(b.shape) == 2
 
 
 def renumbered(text: str, first: int) -> str:

@@ -14,7 +14,7 @@ from chainrule.ops import Shape
 from chainrule.ops.core import normal_dims
 from chainrule.ops.update import CHANGED
 from chainrule.plan.changes import changed
-from chainrule.plan.passes.views import View, row_major
+from chainrule.plan.passes.views import View
 from chainrule.plan.program import Instruction, Value
 
 __all__ = ["Form", "Number", "Reading", "form", "role"]
@@ -77,7 +77,6 @@ def form(instruction: Instruction, views: Mapping[Value, View]) -> Form | None:
     first = what in ("fold", "update")
     shape = instruction.values[0].shape if first else instruction.out.shape
     out = views[instruction.out]
-    strides = out.strides if what == "update" else row_major(out.shape)
     kept = _kept_dims(instruction, shape) if what == "fold" else _aligned(shape, out.shape)
     return Form(
         instruction,
@@ -90,7 +89,7 @@ def form(instruction: Instruction, views: Mapping[Value, View]) -> Form | None:
             if a is not None
         ),
         out,
-        {d: strides[k] for d, k in kept.items()},
+        {d: out.strides[k] for d, k in kept.items()},
         changed(instruction),
     )
 

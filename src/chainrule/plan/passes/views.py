@@ -1,14 +1,15 @@
 """Views: which memory a value is read from, and in what steps (floor 2).
 
-Every value that owns memory lies there in row-major order; a state lies as its array does. What
-reshapes, permutes, broadcasts, slices or flips such a value is the same memory read in other steps,
-and needs no work of its own.
+Every value that owns memory lies there in row-major order, unless the program's notes give it
+another ("orders", see `layouts`); a state lies as its array does. What reshapes, permutes,
+broadcasts, slices or flips such a value is the same memory read in other steps, and needs no work
+of its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,7 @@ def views(program: Program) -> dict[Value, View]:
     """
     memory = roots(program)
     restless = changed_roots(program, memory)
+    orders = program.notes.get("orders", {})
     found = {v: whole(v) for v in (*program.inputs, *program.state)}
     for instruction in program:
         out = instruction.out
@@ -69,14 +71,19 @@ def views(program: Program) -> dict[Value, View]:
             base = instruction.values[0]
             if memory[out] is memory[base] or not {memory[out], memory[base]} & restless:
                 seen = _seen_through(instruction, found[base])
-        found[out] = seen or whole(out)
+        found[out] = seen or whole(out, orders.get(out))
     return found
 
 
-def whole(value: Value) -> View:
-    """All of a value that owns memory, as it lies there."""
+def whole(value: Value, order: Sequence[int] | None = None) -> View:
+    """All of a value that owns memory, as it lies there.
+
+    Args:
+        value: the value.
+        order: its dimensions from the slowest to the fastest; as they come by default.
+    """
     if value.array is None:
-        return View(value, 0, value.shape, row_major(value.shape))
+        return View(value, 0, value.shape, in_order(value.shape, order))
     size = value.dtype.itemsize
     return View(value, 0, value.shape, tuple(s // size for s in value.array.strides))
 
@@ -84,6 +91,19 @@ def whole(value: Value) -> View:
 def row_major(shape: Shape) -> tuple[int, ...]:
     """The strides of elements one after another, the last dimension fastest."""
     return tuple(math.prod(shape[d + 1 :]) for d in range(len(shape)))
+
+
+def in_order(shape: Shape, order: Sequence[int] | None) -> tuple[int, ...]:
+    """The strides of elements one after another, the last dimension in `order` fastest.
+
+    Examples:
+        >>> in_order((2, 3, 4, 5), (0, 2, 3, 1))
+        (60, 1, 15, 3)
+    """
+    if order is None:
+        return row_major(shape)
+    strides = row_major(tuple(shape[d] for d in order))
+    return tuple(strides[order.index(d)] for d in range(len(shape)))
 
 
 def _seen_through(instruction: Instruction, view: View) -> View | None:

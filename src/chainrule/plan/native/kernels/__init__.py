@@ -1,0 +1,18 @@
+"""Kernels: instructions that are nests of loops of their own kind, by the name of the op (floor 2).
+
+Each file has one family of ops and gives a table, name to the function that writes an instruction
+of that op on a `Site`. A case that a kernel has no code for raises `Unsupported`, before anything
+is written or after; then the op's forward is carried out by NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chainrule.plan.native.kernels.batched import BATCHED
+from chainrule.plan.native.kernels.copies import COPIES
+from chainrule.plan.native.site import Site
+
+__all__ = ["KERNELS"]
+
+KERNELS: dict[str, Callable[[Site], None]] = {**BATCHED, **COPIES}
