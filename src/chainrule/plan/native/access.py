@@ -25,6 +25,10 @@ class Memory(Protocol):
     def links(self) -> list[Any]:
         """The table of pointers of the function's group, as it is so far."""
 
+    @property
+    def taken(self) -> dict[Value, int]:
+        """Where in the scratch memory those values begin that have no other, in bytes."""
+
     def linked(self, link: Any) -> str:
         """Return a pointer of the table, which has it from now on."""
 
@@ -142,12 +146,11 @@ class Access:
     def keep_total(self, member: Member, y: Register) -> None:
         """Put down what the loops have come to, now that they have ended."""
         if member.out.base in self.kept:
-            self.w.store(y, self._row_place(member.out, {}))
+            self.w.store(y, self.total(member.out))
 
-    def room(self, value: Value) -> None:
-        """Have a value kept for the length of a row."""
-        if value not in self._rooms and value not in self.kept:
-            self._rooms[value] = self.memory.scratch(self.halves.columns, value.dtype)
+    def room(self, value: Value, room: str) -> None:
+        """Have a value kept for the length of a row, in room for so many numbers."""
+        self._rooms[value] = room
 
     # --- places ---------------------------------------------------------------------------------
 
@@ -159,10 +162,10 @@ class Access:
             return start
         return self.w.at(start, view.base.dtype, c * stride if stride != 1 else c)
 
-    def column(self, view: View, c: Register | int) -> str:
-        """Where the number for column `c` lies that all rows share."""
-        stride = self.halves.step(view) or 0
-        return self.w.at(self._row_place(view, {}), view.base.dtype, c * stride)
+    def total(self, view: View) -> str:
+        """Where the first number lies that all summed rows share."""
+        shared = {d: i for d, i in self.index.items() if d in self.halves.batch}
+        return self._row_place(view, shared)
 
     def number(self, view: View, k: int = 0) -> Register:
         """Number `k` of a small array that holds for the whole group."""

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.plan.native import special
 from chainrule.plan.native.access import Access, Memory
 from chainrule.plan.native.factors import rows_of
 from chainrule.plan.native.ir import INDEX, Number, Register, Writer
-from chainrule.plan.native.loops import advance, seed
+from chainrule.plan.native.member import advance, seed
 from chainrule.plan.native.space import Halves, operands
 from chainrule.plan.native.updates import STEPS
 from chainrule.plan.native.vectors import value
@@ -91,7 +92,7 @@ class Epilogue:
         self.context: list[tuple[Member, str, Any]] = []  # whose number, its name and dtype
 
     def _access(self, w: Writer, memory: Memory) -> Access:
-        halves = Halves(replace(self.group, members=tuple(self.rest)), split=1)
+        halves = Halves(replace(self.group, members=tuple(self.rest)))
         made = {m.out.base: m for m in self.group.members}
         return Access(w, halves, memory, made, set(self.group.outputs))
 
@@ -107,6 +108,8 @@ class Epilogue:
         numbers: list[Register] = []
         for member in self.rest:
             own = dict(seed(access, member))
+            if member.instruction.op.kind == "random":
+                special.move_on(access, member)
             if access.halves.once(member):
                 advance(access, member, own, None)
                 own = {"": access.made_once(member)}

@@ -27,7 +27,7 @@ from chainrule.plan.many import Given, Table, Taken, one_by_one
 from chainrule.plan.native.arrays import address, aligned, array_at, room_for, same_place
 from chainrule.plan.native.course import Course, fitting
 from chainrule.plan.native.ir import Unsupported
-from chainrule.plan.native.loops import is_known
+from chainrule.plan.native.member import is_known
 from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Call, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text

@@ -1,114 +1,214 @@
-"""A group as one nest of loops in LLVM's language (floor 2).
+"""A group as nests of loops in LLVM's language, large ones shared by a team (floor 2).
 
-A row of the group's space is gone through in *phases*: members that read a reduction of the row
-come in the loop of columns after the one that reduces, so that the row is still in the nearest
-cache. The loop of columns is the one that LLVM vectorises. Sums over rows are collected in
-variables, or, a number for each column, in memory; what is in memory and not far away is added up
-in registers when the loops have ended. Then the group's `finish` runs.
+A group goes in rounds (`rounds`), each a nest over a space that is turned as its values lie
+(`order`). A large nest is cut into units, by its size alone: so many of the outermost rows each, or
+of a single row so many columns. The threads of a team share them. What a unit has summed up goes
+into room of its own, and the units' sums are added up in order: the bits do not depend on how many
+threads there are.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any
 
 from chainrule.plan.native import special
-from chainrule.plan.native.access import Access, Memory
+from chainrule.plan.native.access import Access
 from chainrule.plan.native.choice import core
-from chainrule.plan.native.elementwise import TABLE, apply
-from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported, Writer, llvm_type
+from chainrule.plan.native.ir import Register, Writer
+from chainrule.plan.native.member import how, length
+from chainrule.plan.native.order import ordered
 from chainrule.plan.native.phases import in_turn, phases
-from chainrule.plan.native.reductions import REDUCTIONS, SUM, Reduction, Total, reduction
-from chainrule.plan.native.space import Halves, lines, operands
+from chainrule.plan.native.reductions import Total
+from chainrule.plan.native.rounds import rounds
+from chainrule.plan.native.site import Inside, Room, Site
+from chainrule.plan.native.space import Halves, operands
+from chainrule.plan.native.sweep import Part, Sweep
 from chainrule.plan.native.tiles import UNDER_WAY, cover, outer
-from chainrule.plan.native.updates import STEPS
 from chainrule.plan.native.vectors import Vector
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.views import View
-from chainrule.plan.program import Instruction, Value
+from chainrule.plan.program import Value
 
-__all__ = ["advance", "emit", "is_known", "seed"]
+__all__ = ["emit"]
 
-PIECE = 4096  # elements of a row that are summed up in one go
 NEAR = 2**19  # bytes that are still in the second cache when the loops over them have ended
+STACK = 2**13  # numbers for which there is room on the stack, a few times over
+UNIT, LARGE = 2**14, 2**16  # elements of a unit at least, and of a nest that is cut up
+MOST = 32  # units
 
 
-def emit(w: Writer, group: Group, memory: Memory) -> None:
+def emit(site: Site, group: Group) -> None:
     """Write a group of kind "loop".
 
     Raises:
-        Unsupported: a member has no form in LLVM's language, or its operands lie too oddly.
+        Unsupported: a member has no form in LLVM's language.
     """
-    shared = {v.base for m in group.finish for v in (*operands(m), m.out)}
-    kept = shared | set(group.outputs)
-    for part, needed in in_turn(group, kept) if group.members else ():
-        Nest(w, part, memory, needed).write()
-    for member in group.finish:
-        alone = replace(group, space=member.space, members=(member,), finish=())
-        Nest(w, alone, memory, kept).write()
+    for each in rounds(group):
+        turned, places = ordered(each.group, each.row, each.order)
+        for part, kept in in_turn(turned, {*each.kept}):
+            again = (turned, places) if part is turned else ordered(part)
+            Nest(site, *again, kept).write()
 
 
 class Nest:
-    """One nest of loops while it is being written."""
+    """One nest of loops.
 
-    def __init__(self, w: Writer, group: Group, memory: Memory, kept: set[Value]) -> None:
-        self.w, self.halves = w, Halves(group)
-        self.ahead = [m for m in group.members if self.halves.once(m) and self.halves.outer]
+    Args:
+        site: where it is written.
+        group: its members.
+        places: see `Halves`.
+        kept: values that have memory of their own, or need it.
+    """
+
+    def __init__(self, site: Site, group: Group, places: tuple[int, ...], kept: set[Value]) -> None:
+        self.site, self.halves, self.kept = site, Halves(group, places), kept
+        self.every = group.members
         self.made = {m.out.base: m for m in group.members}
-        self.access = Access(w, self.halves, memory, self.made, kept)
         self.sums = [m for m in group.members if self._is_near(m)]
         self.members = [m for m in group.members if m not in self.sums]
-        self.phases = phases(self.members, self.halves)
-        self.last = max(self.phases.values(), default=0)
-        self.seeds: dict[Member, special.Seed] = {}
-        self.totals: dict[Member, Total] = {}
-
-    # --- the loops ------------------------------------------------------------------------------
+        self.units = self._units()
+        self.partial: dict[Member, Room] = {}
+        self.rows: dict[Value, Room] = {}
 
     def write(self) -> None:
         """Write the nest."""
-        self._begin()
-        if self.members and 0 not in self.halves.space:
-            with ExitStack() as loops:
-                for d in self.halves.outer:
-                    turns = self.w.loop(self.halves.space[d])
-                    self.access.index[d] = loops.enter_context(turns)
-                for phase in range(self.last + 1):
-                    self._row(phase)
-                    self._columns(phase)
-                self._end_columns(self.last)
-        for member in self.sums:
-            self._add_up(member)
-        for member in (*self.members, *self.sums):
-            if self.halves.over_rows(member):
-                self._finish(member)
-
-    def _begin(self) -> None:
-        """Write what comes before the loops."""
+        for value in self._in_memory():
+            self.site.memory.pointer(value)
+        if self.members and self.units > 1:
+            self._shared()
+        elif self.members:
+            whole = self._sweep(self.site)
+            whole.write(self._put_down)
+        access = self._access(self.site)
         for member in self.members:
-            self.seeds[member] = seed(self.access, member)
-            if self.halves.by_column(member):
-                how, dtype = _reduction(member)
-                start = self.w.number(how.start(dtype), dtype)
-                self._each_column(lambda c, m=member, y=start: self._put(m, c, y))
-            elif self.halves.over_rows(member):
-                self.totals[member] = self._total(member)
-            elif member in self.ahead:
-                advance(self.access, member, self.seeds[member], None)
+            if member.instruction.op.kind == "random":
+                special.move_on(access, member)
+        for member in self.sums:
+            self._add_up(member, access)
 
-    def _finish(self, member: Member) -> None:
-        """Write what is left of a reduction over the rows when they have all been seen."""
-        if member in self.totals:
-            self.access.keep_total(member, self._result(member))
+    def _in_memory(self) -> list[Value]:
+        """What other nests read of what is made here, or make of what is read."""
+        seen = [v.base for m in self.every for v in (*operands(m), m.out)]
+        return [v for v in dict.fromkeys(seen) if v in self.kept or v not in self.made]
+
+    def _access(self, inside: Inside) -> Access:
+        return Access(inside.w, self.halves, inside.memory, self.made, self.kept)
+
+    def _sweep(self, inside: Inside, part: Part | None = None) -> Sweep:
+        def room(value: Value) -> str:
+            if self.halves.columns <= STACK:
+                return inside.reserve(value.dtype, self.halves.columns)
+            if value not in self.rows:
+                self.rows[value] = self.site.take(self.units * self.halves.columns, value.dtype)
+            start = inside.room(self.rows[value])
+            mine = part.unit * self.halves.columns if part else 0
+            return inside.w.at(start, value.dtype, mine)
+
+        access = self._access(inside)
+        return Sweep(inside, self.halves, self.members, access, room, part)
+
+    def _put_down(self, sweep: Sweep, member: Member) -> None:
+        """Write where a sum over rows goes that is whole."""
+        access, out = sweep.access, member.out
+        if not self.halves.by_column(member):
+            access.keep_total(member, sweep.result(member))
             return
-        how, _ = _reduction(member)
-        if how.after is not SUM.after:
-            self._each_column(
-                lambda c: self._put(member, c, how.after(self._get(member, c), _count(member)))
-            )
+        start, step = access.total(out), self.halves.step(out)
+        sweep.each_sum(member, lambda c: sweep.w.at(start, out.base.dtype, c * step), whole=True)
+
+    # --- units ----------------------------------------------------------------------------------
+
+    @property
+    def _lead(self) -> tuple[int, ...]:
+        """The outer dimensions that are cut up together: as many as it takes."""
+        dims = self.halves.batch or self.halves.rows
+        wanted = min(MOST, math.prod(self.halves.space) // UNIT)
+        for k in range(1, len(dims) + 1):
+            if math.prod(self.halves.space[d] for d in dims[:k]) >= wanted:
+                return dims[:k]
+        return dims
+
+    def _units(self) -> int:
+        """Into how many units the nest is cut."""
+        size = math.prod(self.halves.space)
+        if size < LARGE:
+            return 1
+        wanted = min(MOST, size // UNIT)
+        if self.halves.outer:
+            return min(wanted, self._ways)
+        whole = max(phases(self.members, self.halves).values(), default=0) == 0
+        return wanted if whole else 1
+
+    @property
+    def _ways(self) -> int:
+        """How many indices there are to share out, or columns of a single row."""
+        lead = math.prod(self.halves.space[d] for d in self._lead)
+        return lead if self.halves.outer else self.halves.columns
+
+    def _shared(self) -> None:
+        """Write the nest as a function of units, the call of it, and what becomes of the sums."""
+        partial = [m for m in self.members if m.reduced and self._is_partial(m)]
+        for member in partial:
+            count = self.halves.columns if self.halves.by_column(member) else 1
+            self.partial[member] = self.site.take(self.units * count, self._kept_dtype(member))
+
+        def body(inside: Inside, unit: Register) -> None:
+            part = Part(unit, self._lead, self._ways, self.units)
+            self._sweep(inside, part).write(self._end_of_unit)
+
+        work = math.prod(self.halves.space) * len(self.members)
+        self.site.each(self.units, work, body)
+        access = self._access(self.site)
+        for member in partial:
+            self._together(member, access)
+
+    def _is_partial(self, member: Member) -> bool:
+        """Whether each unit has a part of a sum."""
+        if self.halves.over_rows(member):
+            return not self.halves.batch
+        return not self.halves.outer
+
+    def _kept_dtype(self, member: Member) -> Any:
+        dtype = member.instruction.out.dtype
+        if self.halves.by_column(member):
+            return dtype
+        return Total(Writer(), how(member), dtype).kept
+
+    def _end_of_unit(self, sweep: Sweep, member: Member) -> None:
+        """Write where a sum over rows goes when a unit is through."""
+        if member not in self.partial:
+            self._put_down(sweep, member)
+            return
+        assert sweep.part
+        w, room, unit = sweep.w, self.partial[member], sweep.part.unit
+        start = sweep.inside.room(room)
+        if self.halves.by_column(member):
+            line = w.at(start, room.dtype, unit * self.halves.columns)
+            sweep.each_sum(member, lambda c: w.at(line, room.dtype, c), whole=False)
+        else:
+            w.store(sweep.totals[member].exact(), w.at(start, room.dtype, unit))
+
+    def _together(self, member: Member, access: Access) -> None:
+        """Write what the units' sums come to."""
+        w, room, out = self.site.w, self.partial[member], member.out
+        start, dtype = self.site.room(room), out.base.dtype
+        if self.halves.by_column(member):
+            columns, step, place = self.halves.columns, self.halves.step(out), access.total(out)
+            with w.loop(self.units - 1) as turn:
+                line = w.at(start, room.dtype, (turn + 1) * columns)
+                with w.loop(columns, parallel=True) as c:
+                    first = w.at(start, room.dtype, c)
+                    more = w.load(w.at(line, room.dtype, c), room.dtype)
+                    w.store(how(member).combine(w.load(first, room.dtype), more), first)
+            with w.loop(columns, parallel=True) as c:
+                y = how(member).after(w.load(w.at(start, room.dtype, c), dtype), length(member))
+                w.store(y, w.at(place, dtype, c * step))
+            return
+        total = Total(w, how(member), dtype)
+        with w.loop(self.units) as turn:
+            total.add(w.load(w.at(start, room.dtype, turn), room.dtype))
+        access.keep_total(member, total.how.after(total.result(), length(member)))
 
     # --- sums over rows of what is in memory ----------------------------------------------------
 
@@ -117,25 +217,27 @@ class Nest:
         view, dtype = (*member.operands, None)[0], member.instruction.out.dtype
         if not self.halves.by_column(member) or not isinstance(view, View):
             return False
-        in_memory = view.base not in self.made or view.base in self.access.kept
+        in_memory = view.base not in self.made or view.base in self.kept
         real = dtype.kind == "f" and view.base.dtype == dtype
         in_order = len(self.halves.outer) == 1 and {self.halves.step(view)} == {1}
         together = self.halves.step(member.out) == 1
         near = math.prod(member.space) * dtype.itemsize <= NEAR
-        sums = _reduction(member)[0].sums and member.instruction.op.name != "euclidean_norm"
-        return in_memory and real and in_order and together and near and sums
+        sums = how(member).sums and member.instruction.op.name != "euclidean_norm"
+        # Of a mean the sum is divided afterwards, which this way does not.
+        plain = member.instruction.op.name != "mean"
+        return in_memory and real and in_order and together and near and sums and plain
 
-    def _add_up(self, member: Member) -> None:
+    def _add_up(self, member: Member, access: Access) -> None:
         """Write the sum of a matrix's rows: the product of a row of ones with it."""
-        w, view, dtype = self.w, member.operands[0], member.instruction.out.dtype
+        w, view, dtype = self.site.w, member.operands[0], member.instruction.out.dtype
         assert isinstance(view, View)
         (rows,) = self.halves.outer
         one = w.variable(w.number(1, dtype))
         lanes = core().width // dtype.itemsize
+        begin, end = access.total(view), access.total(member.out)
 
         def some(at: Register | int, columns: int) -> None:
-            source = w.at(self.access.column(view, 0), dtype, at)
-            target = w.at(self.access.column(member.out, 0), dtype, at)
+            source, target = w.at(begin, dtype, at), w.at(end, dtype, at)
             outer(
                 w,
                 self.halves.space[rows],
@@ -152,174 +254,3 @@ class Nest:
                 some(turn * chunk, chunk)
         if rest := self.halves.columns % chunk:
             some(self.halves.columns - rest, rest)
-
-    # --- parts of the loops ---------------------------------------------------------------------
-
-    def _row(self, phase: int) -> None:
-        """Write what runs once a row before the loop of columns of `phase`."""
-        self._end_columns(phase - 1)
-        for member, own in self.phases.items():
-            if own != phase or not self.halves.by_row(member):
-                continue
-            if self.halves.over_rows(member):
-                self.totals[member].add(self._reduced(member, None))
-            elif member not in self.ahead:
-                advance(self.access, member, self.seeds[member], None)
-
-    def _end_columns(self, phase: int) -> None:
-        """Write what the loop of columns of `phase` has come to."""
-        for member, own in self.phases.items():
-            if own == phase and self.halves.within_row(member):
-                self.access.keep(member, self._result(member), None)
-
-    def _columns(self, phase: int) -> None:
-        """Write the loop of columns of a phase."""
-        members = [m for m, own in self.phases.items() if own == phase and self._by_element(m)]
-        if not members:
-            return
-        for member in members:
-            self._prepare(member)
-        summed = [m for m in members if m in self.totals]
-        with self._pieces(bool(summed)) as (start, count):
-            parts = {m: self.w.variable(self._start(m)) for m in summed}
-            with self.w.loop(count, parallel=True) as i:
-                c = i if start is None else start + i
-                self.access.cell = {}
-                for member in members:
-                    self._element(member, c, parts)
-            for member, part in parts.items():
-                self.totals[member].add(self.w.load(part, self.totals[member].dtype))
-
-    def _by_element(self, member: Member) -> bool:
-        """Whether a member runs in a loop of columns."""
-        return member not in self.ahead and not self.halves.by_row(member)
-
-    @contextmanager
-    def _pieces(self, summed: bool) -> Iterator[tuple[Register | None, Number]]:
-        """A loop over pieces of a long row if anything is summed up, else the row in one go."""
-        columns = self.halves.columns
-        if not summed or columns <= PIECE:
-            yield None, columns
-            return
-        with self.w.loop(-(-columns // PIECE)) as piece:
-            start = piece * PIECE
-            left = self.w.number(columns, INDEX) - start
-            yield start, left.lt(PIECE).select(left, PIECE)
-
-    def _each_column(self, write: Any) -> None:
-        with self.w.loop(self.halves.columns, parallel=True) as c:
-            write(c)
-
-    # --- one member -----------------------------------------------------------------------------
-
-    def _prepare(self, member: Member) -> None:
-        """Write, before a loop of columns, what a member needs once a row."""
-        if self.halves.within_row(member):
-            self.totals[member] = self._total(member)
-        readers = [m for m, own in self.phases.items() if own > self.phases[member]]
-        if any(v.base is member.out.base for m in readers for v in operands(m)):
-            self.access.room(member.out.base)
-        for view in (*lines(member), *([] if member.reduced else [member.out])):
-            if self.halves.over(view):
-                self.access.prepare(view)
-
-    def _element(self, member: Member, c: Register, parts: Mapping[Member, str]) -> None:
-        """Write one member for column `c` of a row."""
-        if not member.reduced:
-            advance(self.access, member, self.seeds[member], c)
-            return
-        how, dtype = _reduction(member)
-        if member in parts:
-            old = self.w.load(parts[member], dtype)
-            self.w.store(how.combine(old, self._reduced(member, c)), parts[member])
-        elif self.halves.by_column(member):
-            self._put(member, c, how.combine(self._get(member, c), self._reduced(member, c)))
-        else:
-            advance(self.access, member, self.seeds[member], c)
-
-    # --- reductions -----------------------------------------------------------------------------
-
-    def _reduced(self, member: Member, c: Register | None) -> Register:
-        """The number that a reduction takes in."""
-        how, dtype = _reduction(member)
-        return how.before(
-            self.w.number(self.access.operand(member.operands[0], c), dtype).to(dtype)
-        )
-
-    def _start(self, member: Member) -> Register:
-        how, dtype = _reduction(member)
-        return self.w.number(how.start(dtype), dtype)
-
-    def _total(self, member: Member) -> Total:
-        return Total(self.w, *_reduction(member))
-
-    def _result(self, member: Member) -> Register:
-        total = self.totals[member]
-        return total.how.after(total.result(), _count(member))
-
-    def _get(self, member: Member, c: Register) -> Register:
-        return self.w.load(self.access.column(member.out, c), member.instruction.out.dtype)
-
-    def _put(self, member: Member, c: Register, y: Register) -> None:
-        self.w.store(y, self.access.column(member.out, c))
-
-
-def is_known(instruction: Instruction) -> bool:
-    """Whether an instruction may have a form here, by its op and its dtypes."""
-    names = {*TABLE, *REDUCTIONS, *STEPS, *special.NAMES, "linear", "matrix_product"}
-    try:
-        for value in (*instruction.values, instruction.out):
-            llvm_type(value.dtype)
-    except Unsupported:
-        return False
-    return instruction.op.name in names
-
-
-# --- one member -----------------------------------------------------------------------------------
-
-
-def seed(access: Access, member: Member) -> special.Seed:
-    """Write what a member computes once for all of its elements."""
-    if member.instruction.op.name in STEPS:
-        return special.rates(access, member)
-    if member.instruction.op.kind == "random":
-        return special.generator(access, member)
-    return {}
-
-
-def advance(access: Access, member: Member, own: special.Seed, c: Register | None) -> None:
-    """Compute a member for an element, or once a row, and put the result where it goes."""
-    op, attrs = member.instruction.op, member.instruction.attrs
-    if op.name in STEPS:
-        special.update(access, member, own, c)
-        return
-    if op.kind == "random":
-        y = special.random(access, member, own, c)
-    elif op.name == "take_along":
-        y = special.taken(access, member, c)
-    elif op.name == "add_along":
-        y = special.added(access, member, c)
-    elif op.kind == "reduce":  # over dimensions of one element
-        y = _reduction(member)[0].after(reduced(access, member, c), 1)
-    elif op.kind == "elementwise":
-        args = [access.operand(v, c) for v in member.operands]
-        y = apply(access.w, op.name, args, attrs, member.instruction.out.dtype)
-    else:
-        raise Unsupported(op.name)
-    access.keep(member, y, c)
-
-
-def reduced(access: Access, member: Member, c: Register | None) -> Register:
-    """The number that a reduction takes in."""
-    how, dtype = _reduction(member)
-    return how.before(access.w.number(access.operand(member.operands[0], c), dtype).to(dtype))
-
-
-def _reduction(member: Member) -> tuple[Reduction, Any]:
-    dtype = member.instruction.out.dtype
-    return reduction(member.instruction.op.name, dtype), dtype
-
-
-def _count(member: Member) -> int:
-    """How many numbers become one."""
-    return math.prod(member.space[d] for d in member.reduced)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from chainrule.plan.native.choice import core
-from chainrule.plan.native.space import Halves, operands
+from chainrule.plan.native.space import Halves, operands, within
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.program import Value
 
@@ -58,7 +58,8 @@ def in_turn(group: Group, kept: set[Value]) -> Iterator[tuple[Group, set[Value]]
     for _, members in sorted(turns.items(), key=lambda turn: turn[0]):
         elsewhere = {v.base for m in group.members if m not in members for v in operands(m)}
         space = max((m.space for m in members), key=math.prod)
-        yield replace(group, space=space, members=tuple(members)), kept | elsewhere
+        inside = tuple(within(m, group.space, space) for m in members)
+        yield replace(group, space=space, members=inside), kept | elsewhere
 
 
 def _are_narrow(group: Group, halves: Halves) -> bool:

@@ -113,8 +113,12 @@ class Total:
 
     def result(self) -> Register:
         """What all pieces come to."""
+        return self.exact().to(self.dtype)
+
+    def exact(self) -> Register:
+        """The same in as many digits as it was collected in."""
         w, y = self.writer, self.writer.load(self.place, self.kept)
         if self.lost:
             fixed = y + w.load(self.lost, self.kept)
             y = fixed.eq(fixed).select(fixed, y)  # of infinities nothing is lost
-        return y.to(self.dtype)
+        return y

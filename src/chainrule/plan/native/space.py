@@ -1,22 +1,22 @@
 """The two parts of a group's space: dimensions with a loop each, and the columns (floor 2).
 
-The outer dimensions have a loop each; the inner ones lie next to one another in all operands and
-make one loop of columns. What runs over fewer elements than the space runs once a row (it has 1 in
-all inner dimensions), or once in all.
+The outer dimensions have a loop each; the last one is the loop of columns. What runs over fewer
+elements than the space runs once a row (it has 1 in the last dimension). Sums over rows are sums
+over some of the outer dimensions, the same ones for all members of a group.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from typing import Any
 
 from chainrule.ops import Shape
-from chainrule.plan.native.ir import Unsupported
 from chainrule.plan.passes.fuse import Group, Member
-from chainrule.plan.passes.views import View
+from chainrule.plan.passes.views import View, row_major
 
-__all__ = ["Halves", "beginnings", "lines", "operands"]
+__all__ = ["Halves", "beginnings", "lines", "operands", "within"]
 
 
 def operands(member: Member) -> list[View]:
@@ -37,52 +37,56 @@ def beginnings(table: View) -> View:
     return replace(table, strides=(*table.strides[:-1], 0))
 
 
+def within(member: Member, space: Shape, part: Shape) -> Member:
+    """A member over a space as one over the part of it that it runs over."""
+    if space == part:
+        return member
+
+    def cut(view: Any, table: bool = False) -> Any:
+        if not isinstance(view, View) or not (table or view.shape == space):
+            return view
+        return replace(view, shape=(*part[:-1], view.shape[-1]) if table else part)
+
+    tables = member.instruction.op.name == "take_along"
+    read = tuple(cut(v, tables and not k) for k, v in enumerate(member.operands))
+    return replace(member, operands=read, out=cut(member.out))
+
+
 class Halves:
     """A space cut in two.
 
     Args:
         group: what runs over the space.
-        split: the first inner dimension, if it has to be a certain one.
+        places: for each dimension how many random numbers are drawn before the next index; by
+            default as many as lie behind one index in row-major order.
 
     Attributes:
         space: all sizes.
+        places: as given.
         outer: the outer dimensions of more than one element.
-        inner: likewise the inner ones.
+        inner: the last one, if it has more than one element.
         columns: how many elements a row has.
-
-    Raises:
-        Unsupported: there is no cut that suits all members.
+        rows: the outer dimensions that are summed over.
+        batch: the other outer dimensions, or all if none is summed over.
     """
 
-    def __init__(self, group: Group, split: int | None = None) -> None:
+    def __init__(self, group: Group, places: Sequence[int] | None = None) -> None:
         self.space = group.space
-        for cut in range(len(self.space) + 1) if split is None else (split,):
-            self.outer = wide(self.space, range(cut))
-            self.inner = wide(self.space, range(cut, len(self.space)))
-            self.columns = math.prod(self.space[cut:])
-            if all(self._fits(m) for m in group.members):
-                return
-        raise Unsupported("operands that lie too oddly")
-
-    def _fits(self, member: Member) -> bool:
-        inner, outer, reduced = set(self.inner), set(self.outer), set(member.reduced)
-        absent = {d for d in inner | outer if member.space[d] == 1}
-        if inner & absent not in (set(), inner):
-            return False
-        if reduced not in (set(), inner, outer, inner | outer):
-            return False
-        if reduced and inner <= absent and reduced != outer:
-            return False
-        return all(self.step(v) is not None for v in (*lines(member), member.out) if self.over(v))
+        self.places = tuple(row_major(self.space) if places is None else places)
+        last = max(len(self.space) - 1, 0)
+        self.outer = wide(self.space, range(last))
+        self.inner = wide(self.space, range(last, len(self.space)))
+        self.columns = math.prod(self.space[last:])
+        summed = {d for m in group.members for d in m.reduced} & {*self.outer}
+        self.rows = tuple(d for d in self.outer if d in summed)
+        self.batch = tuple(d for d in self.outer if d not in summed)
 
     def over(self, view: View) -> bool:
         """Whether a view is one over this space; generators have shapes of their own."""
         return len(view.shape) == len(self.space)
 
-    def step(self, view: View) -> int | None:
-        """Elements from one column to the next if that is always the same, else `None`."""
-        if any(view.strides[d] != view.strides[e] * self.space[e] for d, e in pairwise(self.inner)):
-            return None
+    def step(self, view: View) -> int:
+        """Elements from one column to the next."""
         return view.strides[self.inner[-1]] if self.inner else 0
 
     def same(self, a: View, b: View) -> bool:
@@ -91,7 +95,7 @@ class Halves:
         return a.offset == b.offset and all(a.strides[d] == b.strides[d] for d in dims)
 
     def once(self, member: Member) -> bool:
-        """Whether a member runs once in all, before the loops."""
+        """Whether a member runs once in all."""
         return not member.reduced and all(n == 1 for n in member.space)
 
     def by_row(self, member: Member) -> bool:
@@ -99,7 +103,7 @@ class Halves:
         return bool(self.inner) and all(member.space[d] == 1 for d in self.inner)
 
     def over_rows(self, member: Member) -> bool:
-        """Whether a member is a reduction over the outer dimensions, and perhaps the inner too."""
+        """Whether a member is a reduction over outer dimensions, and perhaps the columns too."""
         return bool(set(member.reduced) & set(self.outer))
 
     def within_row(self, member: Member) -> bool:
@@ -108,10 +112,10 @@ class Halves:
 
     def by_column(self, member: Member) -> bool:
         """Whether a member is a reduction over the rows that leaves a number for each column."""
-        over = self.over_rows(member) and set(member.reduced) == set(self.outer)
+        over = self.over_rows(member) and not set(member.reduced) & set(self.inner)
         return over and not self.by_row(member) and self.columns > 1
 
 
-def wide(space: Shape, dims: range) -> tuple[int, ...]:
+def wide(space: Sequence[int], dims: range) -> tuple[int, ...]:
     """Those of the dimensions that have more than one element."""
     return tuple(d for d in dims if space[d] != 1)

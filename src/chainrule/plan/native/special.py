@@ -18,9 +18,20 @@ from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported
 from chainrule.plan.native.space import beginnings
 from chainrule.plan.native.updates import STEPS
 from chainrule.plan.passes.fuse import Member
-from chainrule.plan.passes.views import View, row_major
+from chainrule.plan.passes.views import View
 
-__all__ = ["NAMES", "Seed", "added", "generator", "random", "rates", "taken", "update"]
+__all__ = [
+    "NAMES",
+    "Seed",
+    "added",
+    "count",
+    "generator",
+    "move_on",
+    "random",
+    "rates",
+    "taken",
+    "update",
+]
 
 NAMES = ("add_along", "random_mask", "random_uniform", "take_along")
 
@@ -37,7 +48,6 @@ GOLDEN, MIX_1, MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111E
 def taken(access: Access, member: Member, c: Register | None) -> Register:
     """y = x[index], along the last dimension."""
     table, index = member.operands
-    _along_the_last(access, member)
     if not isinstance(table, View):
         raise Unsupported("a gather from a number")
     size, dtype = table.shape[-1], table.base.dtype
@@ -54,7 +64,6 @@ def taken(access: Access, member: Member, c: Register | None) -> Register:
 def added(access: Access, member: Member, c: Register | None) -> Register:
     """Zeros, and x at index, along the last dimension: one number a row."""
     x, index = member.operands
-    _along_the_last(access, member)
     halves, dtype = access.halves, member.instruction.out.dtype
     size = halves.space[-1]
     stretched = not isinstance(index, View) or size == 1 or not index.strides[-1]
@@ -66,13 +75,6 @@ def added(access: Access, member: Member, c: Register | None) -> Register:
     return here.select(access.w.number(access.operand(x, c), dtype).to(dtype), 0)
 
 
-def _along_the_last(access: Access, member: Member) -> None:
-    rank = len(member.instruction.out.shape)
-    dim = member.instruction.attrs["dim"] % max(rank, 1)
-    if rank != len(access.halves.space) or dim != rank - 1:
-        raise Unsupported("a gather along another dimension than the last")
-
-
 def _from_the_front(access: Access, index: Number, size: int) -> Register:
     place = access.w.number(index, INDEX).to(INDEX)
     return place.lt(0).select(place + size, place)
@@ -81,20 +83,37 @@ def _from_the_front(access: Access, index: Number, size: int) -> Register:
 # --- random numbers -----------------------------------------------------------------------------
 
 
-def generator(access: Access, member: Member) -> dict[str, Register]:
-    """The key, and the count before the first number; the count is moved on at once."""
-    halves, instruction, view = access.halves, member.instruction, member.operands[0]
-    in_order = View(member.out.base, member.out.offset, halves.space, row_major(halves.space))
-    if member.space != halves.space or not halves.same(member.out, in_order):
-        raise Unsupported("random numbers in another order than they are drawn in")
+def generator(access: Access, member: Member, drawn: int = 0) -> dict[str, Register]:
+    """The key, and the count before the first number.
+
+    Args:
+        access: of the loops.
+        member: what draws.
+        drawn: how many numbers the same loops have drawn before.
+    """
+    view = member.operands[0]
+    if member.space != access.halves.space:
+        raise Unsupported("random numbers that are fewer than the elements of the loops")
     if not isinstance(view, View):
         raise Unsupported("a generator that is no array")
     key, counter = access.number(view, 0), access.number(view, 1)
-    if instruction.op.name != "random_mask" or instruction.attrs["p"] < 1:
+    return {"key": key, "counter": counter + drawn if drawn else counter}
+
+
+def count(member: Member) -> int:
+    """How many numbers a member draws."""
+    instruction = member.instruction
+    none = instruction.op.name == "random_mask" and instruction.attrs["p"] >= 1
+    return 0 if none else math.prod(member.space)
+
+
+def move_on(access: Access, member: Member) -> None:
+    """Write that a generator has given a member its numbers."""
+    view = member.operands[0]
+    if isinstance(view, View) and count(member):
         start = access.w.at(access.memory.pointer(view.base), UINT, view.offset)
         behind = access.w.at(start, UINT, view.strides[-1])
-        access.w.store(counter + math.prod(halves.space), behind)
-    return {"key": key, "counter": counter}
+        access.w.store(access.w.load(behind, UINT) + count(member), behind)
 
 
 def random(access: Access, member: Member, seed: Seed, c: Register | None) -> Register:
@@ -118,10 +137,13 @@ def random(access: Access, member: Member, seed: Seed, c: Register | None) -> Re
 
 
 def _number_of(access: Access, c: Register | None) -> Register:
-    """Which element of the space this is, counted in the order of memory."""
-    place = access.w.number(0, INDEX) if c is None else c
+    """Which number of all that are drawn belongs to an element."""
+    halves = access.halves
+    place = access.w.number(0, INDEX)
+    if c is not None and halves.inner:
+        place = c * halves.places[-1] if halves.places[-1] != 1 else c
     for d, i in access.index.items():
-        place = i * math.prod(access.halves.space[d + 1 :]) + place
+        place = i * halves.places[d] + place
     return place.to(UINT)
 
 

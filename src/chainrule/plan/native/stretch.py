@@ -67,6 +67,7 @@ class GroupMemory:
         offsets: of made values in the arena, in bytes.
         links: the group's table as it is so far.
         shared: whether several threads may be in the function, so that there is no scratch.
+        taken: where in the scratch those values lie that have no memory else.
 
     Attributes:
         room: bytes of scratch that the group needs.
@@ -79,8 +80,10 @@ class GroupMemory:
         offsets: Mapping[Value, int],
         links: list[Link],
         shared: bool = False,
+        taken: dict[Value, int] | None = None,
     ) -> None:
         self.w, self.places, self.offsets, self.shared = w, places, offsets, shared
+        self.taken = {} if taken is None else taken
         self.links: list[Any] = links
         self.room = 0
         self._rooms: dict[int, str] = {}
@@ -95,7 +98,9 @@ class GroupMemory:
             elif value in self.offsets:
                 found = self.linked(Link(ARENA, self.offsets[value]))
             else:
-                found = self.scratch(math.prod(value.shape), value.dtype)
+                if value not in self.taken:
+                    self.taken[value] = self.take(math.prod(value.shape), value.dtype)
+                found = self.scratch_at(self.taken[value])
             self._pointers[value] = found
         return self._pointers[value]
 
@@ -181,7 +186,7 @@ class Module:
         if name in ("linear", "matrix_product") and _is_of_matrices(first):
             self._product(w, memory, group)
         elif group.kind == "loop":
-            emit(w, group, memory)
+            emit(Site(self, w, memory, first), group)
         elif name in KERNELS:
             KERNELS[name](Site(self, w, memory, first))
         else:
@@ -278,7 +283,8 @@ class Module:
         """
         w = self._writer()
         w.head.append("  %table = getelementptr i8, ptr %context, i64 0")
-        return w, GroupMemory(w, self.places, self.offsets, memory.links, shared=True)
+        taken = memory.taken
+        return w, GroupMemory(w, self.places, self.offsets, memory.links, True, taken)
 
     def shared_out(self, site: Site, part: Writer, units: int, work: float) -> None:
         """Add a part that has been written, and write the call of it: by one thread or by all."""
@@ -318,7 +324,7 @@ class Module:
             kernel = self._kernel(product, epilogue, memory.links)
             self._call(w, memory, product, kernel, f"ptr {a}, ptr {b}, ptr {c}, ptr {context}")
         if rest:
-            emit(w, rest, memory)
+            emit(Site(self, w, memory, group.members[0]), rest)
 
     def _goes_on(self, b: View) -> bool:
         """Whether a factor's rows lie in order and go on after the last of them."""
