@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from chainrule.plan.native.kernels.batched import BATCHED
 from chainrule.plan.native.kernels.copies import COPIES
+from chainrule.plan.native.kernels.pooling import POOLING
 from chainrule.plan.native.site import Site
 
 __all__ = ["KERNELS"]
 
-KERNELS: dict[str, Callable[[Site], None]] = {**BATCHED, **COPIES}
+KERNELS: dict[str, Callable[[Site], None]] = {**BATCHED, **COPIES, **POOLING}
