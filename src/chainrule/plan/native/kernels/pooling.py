@@ -18,12 +18,32 @@ from chainrule.ops.window import Window
 from chainrule.plan.native.elementwise import maximum
 from chainrule.plan.native.ir import Number, Register, Unsupported, Writer
 from chainrule.plan.native.kernels.regions import region
-from chainrule.plan.native.kernels.windows import Even, Spot, Tap, Walk, along, index, step_to, walk
+from chainrule.plan.native.kernels.windows import (
+    Even,
+    Spot,
+    Tap,
+    Walk,
+    along,
+    index,
+    step_to,
+    unravelled,
+    walk,
+)
 from chainrule.plan.native.site import Inside, Site
 from chainrule.plan.native.vectors import when
 from chainrule.plan.passes.views import View
 
-__all__ = ["POOLING", "Carried", "Gather", "Scatter", "gathered", "pictures", "scattered"]
+__all__ = [
+    "POOLING",
+    "Carried",
+    "Gather",
+    "Scatter",
+    "better",
+    "gathered",
+    "lowest",
+    "pictures",
+    "scattered",
+]
 
 
 class Carried(NamedTuple):
@@ -238,7 +258,8 @@ def pictures(view: Any) -> View:
     return view
 
 
-def _lowest(dtype: np.dtype[Any]) -> Number:
+def lowest(dtype: np.dtype[Any]) -> Number:
+    """What no number is less than."""
     if dtype.kind not in "fiu":
         raise Unsupported(f"the largest of {dtype}")
     return -math.inf if dtype.kind == "f" else int(np.iinfo(dtype).min)
@@ -248,7 +269,7 @@ def _largest(site: Site) -> None:
     """Write `max_pooling`."""
     x, window = pictures(site.operands[0]), site.attrs["window"]
     dtype = x.base.dtype
-    low = _lowest(dtype)
+    low = lowest(dtype)
     how = Gather(
         [Carried(dtype, site.out)],
         lambda spot, tap: [spot.w.number(low, dtype)],
@@ -261,7 +282,7 @@ def _winners(site: Site) -> None:
     """Write `max_pooling_winners`."""
     x, window = pictures(site.operands[0]), site.attrs["window"]
     dtype, small = x.base.dtype, site.out.base.dtype
-    low = _lowest(dtype)
+    low = lowest(dtype)
     how = Gather(
         [Carried(dtype), Carried(small, site.out)],
         lambda spot, tap: [spot.w.number(low, dtype), spot.number(tap).to(small)],
@@ -345,11 +366,7 @@ def _places(site: Site) -> None:
 
         def at(place: Sequence[Register]) -> None:
             source = w.at(inside.start(winners), dtype, step_to(w, place, winners.strides))
-            left, which = w.load(source, dtype).to(np.int64), []
-            for axis in reversed(axes):
-                whole = left / axis.taps
-                which.insert(0, left - whole * axis.taps)
-                left = whole
+            which = unravelled(w.load(source, dtype).to(np.int64), window.size)
             found = index(w, 0)
             for axis, move, t in zip(axes, place[2:], which):
                 found = found * axis.size + (move * axis.stride - axis.padding) + t * axis.dilation

@@ -20,7 +20,19 @@ from chainrule.plan.native.site import Inside, Site
 from chainrule.plan.native.vectors import when
 from chainrule.plan.passes.views import View
 
-__all__ = ["Axis", "Spot", "Tap", "Walk", "along", "index", "step_to", "walk"]
+__all__ = [
+    "Axis",
+    "Even",
+    "Spot",
+    "Tap",
+    "Walk",
+    "along",
+    "index",
+    "row_major",
+    "step_to",
+    "unravelled",
+    "walk",
+]
 
 WRITTEN_OUT = 27  # taps that are written out one by one
 LONGEST = 65_536  # numbers side by side
@@ -58,7 +70,7 @@ class Axis(Protocol):
     def sure(self) -> range:
         """Positions at which all taps are inside, one after another."""
 
-    def within(self, begin: Register) -> Register:
+    def within(self, begin: Register, move: Register) -> Register:
         """Whether all taps are inside."""
 
 
@@ -96,7 +108,7 @@ class Even(NamedTuple):
         last = (self.size - self.reach + self.padding) // self.stride
         return range(min(first, self.moves), max(min(last + 1, self.moves), first))
 
-    def within(self, begin: Register) -> Register:
+    def within(self, begin: Register, move: Register) -> Register:
         """Whether all taps are inside."""
         return begin.ge(0) & begin.le(self.size - self.reach)
 
@@ -165,8 +177,8 @@ class Spot:
             looped()
             return
         unsure = [
-            axis.within(begin)
-            for d, (axis, begin) in enumerate(zip(self.walk.axes, self.begin))
+            axis.within(begin, move)
+            for d, (axis, begin, move) in enumerate(zip(self.walk.axes, self.begin, self.place[2:]))
             if d not in self._sure and len(axis.sure()) < axis.moves
         ]
         if not unsure:
@@ -267,10 +279,7 @@ class Walk(NamedTuple):
 
         def unit(inside: Inside, number: Register) -> None:
             w = inside.w
-            place = [number]
-            if len(outer) > 1:
-                first = number / outer[1]
-                place = [first, number - first * outer[1]]
+            place = unravelled(number, outer)
             if not by_channel:
                 place.insert(1, index(w, 0))
             if ahead and by_channel and not inner:
@@ -348,3 +357,13 @@ def row_major(place: Sequence[Register], sizes: Sequence[int]) -> Register:
     for i, n in zip(place[1:], sizes[1:]):
         found = found * n + i
     return found
+
+
+def unravelled(number: Register, sizes: Sequence[int]) -> list[Register]:
+    """The index of an element of a row-major array, from its number."""
+    found: list[Register] = []
+    for n in reversed(sizes[1:]):
+        whole = number / n
+        found.insert(0, number - whole * n)
+        number = whole
+    return [number, *found] if sizes else []
