@@ -404,13 +404,10 @@ from chainrule.ops.rearrange import (
 from chainrule.ops.recurrent import (
     gru_cell,
     gru_layer,
-    gru_steps,
     lstm_cell,
     lstm_layer,
-    lstm_steps,
     rnn_layer,
     rnn_relu_cell,
-    rnn_steps,
     rnn_tanh_cell,
 )
 from chainrule.ops.reduce import (
@@ -518,6 +515,14 @@ from chainrule.ops.statistics import (
     nansum,
     std_mean,
     var_mean,
+)
+from chainrule.ops.steps import (
+    gru_steps,
+    gru_steps_back,
+    lstm_steps,
+    lstm_steps_back,
+    rnn_steps,
+    rnn_steps_back,
 )
 from chainrule.ops.transposed import (
     conv_transpose1d,
@@ -728,6 +733,7 @@ __all__ = [
     "gru_cell",
     "gru_layer",
     "gru_steps",
+    "gru_steps_back",
     "gt",
     "gumbel_softmax",
     "hardshrink",
@@ -804,6 +810,7 @@ __all__ = [
     "lstm_cell",
     "lstm_layer",
     "lstm_steps",
+    "lstm_steps_back",
     "lstsq",
     "lt",
     "margin_ranking_loss",
@@ -913,6 +920,7 @@ __all__ = [
     "rnn_layer",
     "rnn_relu_cell",
     "rnn_steps",
+    "rnn_steps_back",
     "rnn_tanh_cell",
     "roll",
     "rot90",
