@@ -17,6 +17,7 @@ from chainrule.plan.native.kernels.gather import GATHER
 from chainrule.plan.native.kernels.padding import PADDING
 from chainrule.plan.native.kernels.places import PLACES
 from chainrule.plan.native.kernels.pooling import POOLING
+from chainrule.plan.native.kernels.recurrent import RECURRENT
 from chainrule.plan.native.kernels.resampling import RESAMPLING
 from chainrule.plan.native.kernels.scan import SCANS
 from chainrule.plan.native.site import Site
@@ -28,6 +29,7 @@ KERNELS: dict[str, Callable[[Site], None]] = {
     **CONVOLUTIONS,
     **COPIES,
     **GATHER,
+    **RECURRENT,
     **FOLDING,
     **PADDING,
     **PLACES,
