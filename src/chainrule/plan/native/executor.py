@@ -9,7 +9,6 @@ many runs of it (`Native.many`).
 from __future__ import annotations
 
 import ctypes
-import math
 import threading
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -21,7 +20,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.ops import Array, quiet
-from chainrule.ops.core import Finite
 from chainrule.plan.changes import changed, roots
 from chainrule.plan.many import Given, Table, Taken, one_by_one
 from chainrule.plan.native.arrays import address, aligned, array_at, room_for, same_place
@@ -100,7 +98,7 @@ class Native:
             program.notes.get("going on", ()),
         )
         self._offsets = allocation.offsets
-        self._checks: list[Callable[[Array], Thunk]] = []
+        self._checks: list[Instruction] = []  # that may end a run
         runs = self._written(groups, module)
         self.work = module.work
         self._sizes = allocation.size, module.room
@@ -231,23 +229,15 @@ class Native:
         runs: list[str | Group] = []
         calls: list[Call] = []
         for group in groups:
-            if _is_finite(group):
-                calls.append(self._check(group.members[0].instruction, module))
-            elif group.kind == "alone":
+            if group.kind == "alone":
                 runs += [module.stretch(calls)] * bool(calls)
                 runs.append(group)
                 calls = []
             else:
                 calls.append(module.group(group))
                 if calls[-1].check:
-                    self._checks.append(partial(self._asked, group.members[0].instruction))
+                    self._checks.append(group.members[0].instruction)
         return [*runs, *([module.stretch(calls)] if calls else [])]
-
-    def _check(self, instruction: Instruction, module: Module) -> Call:
-        """Write a check, and keep what it looks at and what it has to say."""
-        view = self._views[instruction.values[0]]
-        self._checks.append(partial(self._shown, instruction.attrs["check"], view))
-        return module.check(view, instruction.out)
 
     def _of_many(self, runs: Sequence[str | Group], module: Module) -> str:
         """The name of the function that takes many steps, if there can be one."""
@@ -314,24 +304,14 @@ class Native:
         return entry
 
     def _refusal(self, stopped: int, table: Array) -> Thunk:
-        """What the check that has ended a run raises, of a copy of what it has seen."""
-        return self._checks[stopped - 1](table)
+        """The body of the op that has ended a run, on copies of what it has refused: it raises."""
+        instruction = self._checks[stopped - 1]
+        given = [self._copied(a, table) if isinstance(a, Value) else a for a in instruction.args]
+        return partial(quiet(instruction.op.forward), *given, **instruction.attrs)
 
-    def _shown(self, check: Callable[[Array], Any], view: View, table: Array) -> Thunk:
-        """A check with a copy of what it has to look at."""
-        return partial(check, array_at(self._start(view.base, table), view, self).copy())
-
-    def _asked(self, instruction: Instruction, table: Array) -> Thunk:
-        """An op's body with the whole numbers, copied, that it has refused; of others the shape."""
-        given = [
-            array_at(self._start(self._views[a].base, table), self._views[a], self).copy()
-            if isinstance(a, Value) and a.dtype.kind in "iu"
-            else np.zeros(a.shape, a.dtype)
-            if isinstance(a, Value)
-            else a
-            for a in instruction.args
-        ]
-        return partial(instruction.op.forward, *given, **instruction.attrs)
+    def _copied(self, value: Value, table: Array) -> Array:
+        view = self._views[value]
+        return array_at(self._start(view.base, table), view, self).copy()
 
     def _start(self, value: Value, table: Array) -> int:
         """Where the memory of a value begins."""
@@ -407,12 +387,3 @@ def _can_be_written(group: Group) -> bool:
     except Unsupported:
         return False
     return True
-
-
-def _is_finite(group: Group) -> bool:
-    """Whether a group is a check whether a number is finite, which machine code can make."""
-    instruction = group.members[0].instruction
-    if not isinstance(instruction.attrs.get("check"), Finite):
-        return False
-    value = instruction.out
-    return math.prod(value.shape) == 1 and value.dtype in (np.float32, np.float64)

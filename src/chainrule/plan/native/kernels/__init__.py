@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from chainrule.plan.native.kernels.attention import ATTENTION
 from chainrule.plan.native.kernels.batched import BATCHED
+from chainrule.plan.native.kernels.checks import CHECKS
 from chainrule.plan.native.kernels.convolution import CONVOLUTIONS
 from chainrule.plan.native.kernels.copies import COPIES
 from chainrule.plan.native.kernels.folding import FOLDING
@@ -28,6 +29,7 @@ __all__ = ["KERNELS"]
 KERNELS: dict[str, Callable[[Site], None]] = {
     **ATTENTION,
     **BATCHED,
+    **CHECKS,
     **CONVOLUTIONS,
     **COPIES,
     **GATHER,
