@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.plan.native.ir import Number, Register, Writer
-from chainrule.plan.native.kernels.multiply import every
-from chainrule.plan.native.products import cut
+from chainrule.plan.native.ir import Register, Writer
 from chainrule.plan.native.site import Inside, Room, Site
-from chainrule.plan.native.tiles import power_above, transposed
-from chainrule.plan.native.vectors import At, Vector, value
+from chainrule.plan.native.tiles import chosen, power_above, transposed
+from chainrule.plan.native.vectors import Vector
 from chainrule.plan.passes.views import View
 
 __all__ = ["Bank", "packed", "unpacked"]
+
+SLICES = 16  # that are enough for any number of threads
 
 
 @dataclass(frozen=True)
@@ -81,108 +81,127 @@ class Bank:
 def packed(site: Site, bank: Bank) -> Room:
     """Write the filters into room for all panels."""
     room = site.take(bank.size, bank.dtype)
-    turn(site, bank, room, copies=0)
+    turn(site, bank, room, back=False)
     return room
 
 
 def unpacked(site: Site, bank: Bank, room: Room, copies: int) -> None:
     """Write the filters back from panels, of which there are so many copies to be summed up."""
-    turn(site, bank, room, copies)
+    if copies > 1:
+        add_up(site, bank, room, copies)
+    turn(site, bank, room, back=True)
 
 
-def turn(site: Site, bank: Bank, room: Room, copies: int) -> None:
-    """Write the way into the panels or, if there are copies of those, back: a unit is a panel."""
+def add_up(site: Site, bank: Bank, room: Room, copies: int) -> None:
+    """Write the sum of all copies of the panels into the first."""
+    each = -(-bank.size // SLICES)
+
+    def one(inside: Inside, unit: Register) -> None:
+        w, start = inside.w, unit * each
+        first = w.at(inside.room(room), bank.dtype, start)
+        left = -start + bank.size
+        count = left.lt(each).select(left, w.number(each, left.dtype))
+        with w.loop(copies - 1) as copy:
+            other = w.at(first, bank.dtype, (copy + 1) * bank.size)
+            with w.loop(count, parallel=True) as k:
+                place = w.at(first, bank.dtype, k)
+                more = w.load(w.at(other, bank.dtype, k), bank.dtype)
+                w.store(w.load(place, bank.dtype) + more, place)
+
+    site.each(-(-bank.size // each), bank.size * copies, one)
+
+
+def turn(site: Site, bank: Bank, room: Room, back: bool) -> None:
+    """Write the way into the panels, or back: a unit is a vector's columns of a group."""
     groups, columns, channels, taps = bank.view.shape
     by_group, by_column, by_channel, _ = bank.view.strides
+    lanes = min(bank.vector.lanes, bank.pitch)
+    several = -(-columns // lanes)
 
     def one(inside: Inside, unit: Register) -> None:
         w = inside.w
-        group = unit / bank.panels
-        panel = unit - group * bank.panels
-        place = group * by_group + panel * (bank.width * by_column)
-        here = w.at(inside.start(bank.view), bank.dtype, place)
-        there = w.at(inside.room(room), bank.dtype, unit * bank.panel)
-
-        def whole(width: int) -> None:
-            with w.loop(channels * taps // bank.line) as line:
+        group = unit / several
+        first = (unit - group * several) * lanes
+        panel = first / bank.width
+        place = (group * bank.panels + panel) * bank.panel + first - panel * bank.width
+        here = w.at(inside.start(bank.view), bank.dtype, group * by_group)
+        there = w.at(inside.room(room), bank.dtype, place)
+        lines = [clipped(first + j, columns) * by_column for j in range(lanes)]
+        with w.loop(channels * taps // bank.line) as line:
+            if bank.line > 1:
                 start = w.at(here, bank.dtype, line * by_channel)
-                if bank.line > 1:
-                    squares(w, bank, (start, there), line, width, copies)
-                else:
-                    singles(w, bank, (here, there), line, width, copies)
+                squares(w, bank, (start, there), line, lines, back)
+            else:
+                singles(w, bank, (here, there), line, lines, back)
 
-        cut(w, panel, columns, bank.width)(whole)
-
-    site.each(groups * bank.panels, bank.size * max(1, copies), one)
+    site.each(groups * several, bank.size, one)
 
 
-def row_of(bank: Bank, line: Register, q: At) -> Number:
+def clipped(index: Register, size: int) -> Register:
+    """Write an index, or the last one if it is beyond: what is done there is done twice."""
+    return index.lt(size).select(index, index.writer.number(size - 1, index.dtype))
+
+
+def row_of(bank: Bank, line: Register, q: Register) -> Register:
     """The row, in a panel, of number `q` of a line: taps come before channels."""
     _, _, channels, taps = bank.view.shape
     if taps in (1, bank.line):
-        return line + q * channels if taps > 1 else q
-    if isinstance(q, int):
-        return q % taps * channels + q // taps
+        return q * channels + line if taps > 1 else q
     return (q - (channel := q / taps) * taps) * channels + channel
 
 
 def singles(
-    w: Writer, bank: Bank, pointers: tuple[str, str], row: Register, width: int, copies: int
+    w: Writer,
+    bank: Bank,
+    pointers: tuple[str, str],
+    row: Register,
+    lines: Sequence[Register],
+    back: bool,
 ) -> None:
-    """Write a row of a panel number by number."""
+    """Write a row of some columns number by number."""
     here, there = pointers
     _, _, channels, _ = bank.view.shape
-    _, by_column, by_channel, by_tap = bank.view.strides
+    _, _, by_channel, by_tap = bank.view.strides
     tap = row / channels
     start = w.at(here, bank.dtype, tap * by_tap + (row - tap * channels) * by_channel)
-    with w.loop(width) as j:
-        outside = w.at(start, bank.dtype, j * by_column)
-        inside = w.at(there, bank.dtype, row * bank.pitch + j)
-        if copies:
-            parts = [w.at(inside, bank.dtype, k * bank.size) for k in range(copies)]
-            first, *rest = [w.load(part, bank.dtype) for part in parts]
-            w.store(sum(rest, first), outside)
-        else:
-            w.store(w.load(outside, bank.dtype), inside)
+    panel = w.at(there, bank.dtype, row * bank.pitch)
+    for j, line in reversed([*enumerate(lines)]):
+        places = w.at(start, bank.dtype, line), w.at(panel, bank.dtype, j)
+        source, target = reversed(places) if back else places
+        w.store(w.load(source, bank.dtype), target)
 
 
 def squares(
-    w: Writer, bank: Bank, pointers: tuple[str, str], line: Register, width: int, copies: int
+    w: Writer,
+    bank: Bank,
+    pointers: tuple[str, str],
+    line: Register,
+    lines: Sequence[Register],
+    back: bool,
 ) -> None:
-    """Write a line of each column, a square of several lines at a time."""
+    """Write a line of some columns, a square at a time; the last two may overlap."""
     here, there = pointers
-    v, (_, by_column, _, _) = bank.vector, bank.view.strides
-
-    def square(q: At, size: int) -> None:
-        starts = [
-            w.at(there, bank.dtype, row_of(bank, line, q + k) * bank.pitch) for k in range(size)
-        ]
-        for first in range(0, width, v.lanes):
-            columns = min(v.lanes, width - first)
-            along, across = v.part(v.lanes, size), v.part(v.lanes, columns)
-            place = w.at(here, bank.dtype, q)
-            outside = [w.at(place, bank.dtype, (first + j) * by_column) for j in range(columns)]
-            inside = [w.at(start, bank.dtype, first) for start in starts]
-            if copies:
-                found = [summed(w, across, p, bank.size, copies) for p in inside]
-                put(w, v, found, along, outside)
-            else:
-                put(w, v, [along.load(w, p) for p in outside], across, inside)
-
-    every(w, bank.line, v.lanes, square)
+    v, size = bank.vector, min(bank.vector.lanes, bank.line)
+    along, across = v.part(v.lanes, size), v.part(len(lines), len(lines))
+    with w.loop(-(-bank.line // size)) as block:
+        q = clipped(block * size, bank.line - size + 1)
+        start = w.at(here, bank.dtype, q)
+        outside = [w.at(start, bank.dtype, place) for place in lines]
+        rows = [row_of(bank, line, q + k) for k in range(size)]
+        inside = [w.at(there, bank.dtype, row * bank.pitch) for row in rows]
+        if back:
+            found = turned(w, v, [across.load(w, place) for place in inside], across)
+            for numbers, place in reversed([*zip(found, outside)]):
+                along.store(w, numbers, place)
+        else:
+            found = turned(w, v, [along.load(w, place) for place in outside], along)
+            for numbers, place in zip(found, inside):
+                narrow = chosen(w, v, numbers, range(across.lanes))
+                across.store(w, narrow, place)
 
 
-def put(w: Writer, v: Vector, lines: Sequence[str], part: Vector, places: Sequence[str]) -> None:
-    """Write lines, turned, to as many places as they have numbers that count."""
-    filled = [*lines, *["zeroinitializer"] * (v.lanes - len(lines))]
-    for numbers, place in zip(transposed(w, v, filled), places):
-        part.store(w, numbers, place)
-
-
-def summed(w: Writer, vector: Vector, place: str, apart: int, copies: int) -> str:
-    """Write the sum of vectors that lie so far apart, first to last."""
-    total = vector.load(w, place)
-    for k in range(1, copies):
-        more = vector.load(w, w.at(place, vector.dtype, k * apart))
-        total = value(w, f"fadd {vector} {total}, {more}")
-    return total
+def turned(w: Writer, v: Vector, lines: Sequence[str], part: Vector) -> list[str]:
+    """Write the transpose of lines of numbers that count, as whole vectors."""
+    wide = [*range(part.lanes), *[0] * (v.lanes - part.lanes)]
+    filled = [chosen(w, part, line, wide) for line in lines] if part.lanes < v.lanes else [*lines]
+    return transposed(w, v, [*filled, *["zeroinitializer"] * (v.lanes - len(lines))])
