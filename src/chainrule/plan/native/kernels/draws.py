@@ -26,7 +26,8 @@ WORK = 32  # of a pair, in multiplications
 # pi / 2 in two parts, of which the first has so few digits that some times it is exact.
 QUARTER, QUARTER_REST = 1.57079632673412561417, 6.07710050650619224932e-11
 
-# sin r = r + r^3 S(r^2) and cos r = 1 - r^2 / 2 + r^4 C(r^2) for |r| <= pi / 4 (S. Moshier, Cephes).
+# sin r = r + r^3 S(r^2) and cos r = 1 - r^2 / 2 + r^4 C(r^2) for |r| <= pi / 4 (S. L. Moshier's
+# library Cephes).
 SINE = (
     1.58962301576546568060e-10,
     -2.50507477628578072866e-8,
