@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.autograd import Tensor, grad
 from chainrule.ops.resample import Sampling
 from chainrule.ops.window import Window
+from chainrule.plan.passes import simplified
+from chainrule.plan.passes.pooling import with_pooling_first
 from chainrule.plan.record import record
+from chainrule.plan.replay import Replay
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
@@ -294,3 +298,73 @@ def test_places_of_the_largest_are_numpys(natively, values):
                     )
                 )
     assert_equal(natively(all_of(parts)), all_of(parts)())
+
+
+# --- pooling before relu ------------------------------------------------------------------------
+
+
+def network(kernel, stride, padding):
+    """Relu, pooling and what follows, with the gradients by the images and by a bias."""
+
+    def function(x, b, g):
+        images, bias = Tensor(x, requires_grad=True), Tensor(b, requires_grad=True)
+        rectified = ops.relu(ops.add(images, bias))
+        y = ops.max_pool2d(rectified, kernel, stride, padding)
+        return [y.array, *(t.array for t in grad([y], [images, bias], [Tensor(g)]))]
+
+    return function
+
+
+def names(program):
+    return [instruction.op.name for instruction in program]
+
+
+@pytest.mark.parametrize("values", [numbers, odd, lowest])
+@pytest.mark.parametrize("window", [(2, 2, 0), (3, 2, 1), (2, 3, 1), (3, 1, 0)], ids=str)
+def test_relu_after_pooling_gives_what_relu_before_it_gives(values, window, folder):
+    x, b = values(2, 3, 7, 8, dtype=np.float64), numbers(3, 1, 1, dtype=np.float64)
+    g = numbers(*ops.max_pool2d(x, *window).shape, dtype=np.float64)
+    function = network(*window)
+    _, program = record(function, [x, b, g])
+    before = simplified(program)
+    after = with_pooling_first(before)
+    assert names(before).index("relu") < names(before).index("max_pooling")
+    assert names(after).index("relu") > names(after).index("max_pooling")
+    small = {i.out.shape for i in after if i.op.name in ("relu", "gt")}
+    assert small == {g.shape}
+    expected = function(x, b, g)
+    found, quick = Replay(after)(x, b, g), Native(before, folder)(x, b, g)
+    assert_equal(found[:2], expected[:2])
+    for a, b in zip((found[2], *quick), (expected[2], *expected)):
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-13)
+
+
+WINDOW = Window((2,), (2,), (0,), (1,))
+
+
+def and_more(x):
+    y = ops.relu(x)
+    return ops.max_pooling(y, window=WINDOW), ops.exp(y)
+
+
+def and_given(x):
+    y = ops.relu(x)
+    return ops.max_pooling(y, window=WINDOW), y
+
+
+def by_two_windows(x):
+    y = ops.relu(x)
+    other = WINDOW._replace(stride=(1,))
+    return ops.max_pooling(y, window=WINDOW), ops.max_pooling(y, window=other)
+
+
+def changed_on_the_way(x):
+    y = ops.relu(x)
+    ops.assign(y, ops.exp(y))
+    return [ops.max_pooling(y, window=WINDOW)]
+
+
+@pytest.mark.parametrize("function", [and_more, and_given, by_two_windows, changed_on_the_way])
+def test_relu_stays_where_its_result_is_wanted(function):
+    _, program = record(lambda x: list(function(x)), [numbers(1, 2, 8)])
+    assert names(with_pooling_first(program)) == names(program)

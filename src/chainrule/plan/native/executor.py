@@ -33,6 +33,7 @@ from chainrule.plan.passes.fuse import Group, Member, fuse
 from chainrule.plan.passes.layouts import with_orders
 from chainrule.plan.passes.memory import Step, allocate, bytes_of
 from chainrule.plan.passes.outputs import with_own_outputs
+from chainrule.plan.passes.pooling import with_pooling_first
 from chainrule.plan.passes.rewrite import changed_roots
 from chainrule.plan.passes.views import View, views
 from chainrule.plan.program import Instruction, Program, Value
@@ -80,7 +81,7 @@ class Native:
     def __init__(
         self, program: Program, folder: Path | None = None, threads: int | None = None
     ) -> None:
-        self.program = program = with_orders(with_own_outputs(program))
+        self.program = program = with_orders(with_own_outputs(with_pooling_first(program)))
         self._views = views(program)
         memory = roots(program)
         restless = changed_roots(program, memory)
