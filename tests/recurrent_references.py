@@ -77,32 +77,90 @@ def lstm_layer(x, h, c, *weights, sizes):
     return y, *last
 
 
-def cut(parts, *shapes):
-    """A vector taken apart."""
-    ends = np.cumsum([np.prod(s) for s in shapes])[:-1]
-    return [v.reshape(s) for v, s in zip(np.split(parts, ends), shapes)]
-
-
-def rnn_steps(parts, sizes, hidden, rectified=False):
+def rnn_steps(a, h, w, sizes, rectified=False):
     """Steps of Elman's network, given what the inputs give."""
-    a, h, w = cut(parts, (sum(sizes), hidden), (sizes[0], hidden), (hidden, hidden))
     kind = "relu" if rectified else "tanh"
-    return by_rows(
-        lambda r, s: [rnn(r, s[0], np.eye(hidden), w, nonlinearity=kind)], a, [h], sizes
-    )[0][0]
+    eye = np.eye(len(w))
+    return by_rows(lambda r, s: [rnn(r, s[0], eye, w, nonlinearity=kind)], a, [h], sizes)[0][0]
 
 
-def lstm_steps(parts, sizes, hidden):
+def lstm_steps(a, h, c, w, sizes):
     """Steps of long short-term memory, given what the inputs give."""
-    state, gates = (sizes[0], hidden), 4 * hidden
-    a, h, c, w = cut(parts, (sum(sizes), gates), state, state, (gates, hidden))
-    (y, memory), _ = by_rows(lambda r, s: lstm(r, s, np.eye(gates), w), a, [h, c], sizes)
-    return np.concatenate([memory, y], axis=1)
+    eye = np.eye(len(w))
+    return np.stack(by_rows(lambda r, s: lstm(r, s, eye, w), a, [h, c], sizes)[0])
 
 
-def gru_steps(parts, sizes, hidden):
+def gru_steps(a, h, w, b, sizes):
     """Steps of gated recurrent units, given what the inputs give."""
-    gates = 3 * hidden
-    a, h, w, b = cut(parts, (sum(sizes), gates), (sizes[0], hidden), (gates, hidden), (gates,))
-    eye = np.eye(gates)
+    eye = np.eye(len(w))
     return by_rows(lambda r, s: [gru(r, s[0], eye, w, None, b)], a, [h], sizes)[0][0]
+
+
+# --- walks back, one sequence after another -----------------------------------------------------
+
+
+def back_by_rows(step, count, sizes, width, states):
+    """`step(here, before, carried)` for every sequence by itself, from its last step back.
+
+    Args:
+        step: given the row of a step, that of the step before (in the first step the number of the
+            sequence, and `None` for the row) and what the step after passes on, gives slopes and
+            what it passes on itself.
+        count: how many rows there are.
+        sizes: rows of each step.
+        width: of the slopes.
+        states: shapes of what is passed on.
+    """
+    starts = np.cumsum([0, *sizes])
+    back = np.zeros((count + sizes[0], width))
+    for n in range(sizes[0]):
+        rows = [starts[t] + n for t in range(sum(size > n for size in sizes))]
+        carried = [np.zeros(states[1]) for _ in range(states[0])]
+        for here, before in zip(reversed(rows), [*reversed(rows[:-1]), None]):
+            back[here], carried = step(here, before, n, carried)
+        together = np.concatenate(carried)
+        back[count + n, : len(together)] = together
+    return back
+
+
+def rnn_steps_back(g, y, w, sizes, rectified=False):
+    """Slopes of the sums of Elman's network, and of its state before."""
+
+    def step(here, _before, _n, carried):
+        slope = (g[here] + carried[0]) * ((y[here] > 0) if rectified else 1 - y[here] ** 2)
+        return slope, [slope @ w]
+
+    return back_by_rows(step, len(y), sizes, len(w), (1, len(w)))
+
+
+def lstm_steps_back(g, y, a, h0, c0, w, sizes):
+    """Slopes of the sums of long short-term memory, and of its states before."""
+
+    def step(here, before, n, carried):
+        h, c = (h0[n], c0[n]) if before is None else y[:, before]
+        i, f, z, o = np.split(a[here] + w @ h, 4)
+        i, f, z, o, held = sigmoid(i), sigmoid(f), np.tanh(z), sigmoid(o), np.tanh(y[1, here])
+        dh = carried[0] + g[0, here]
+        dc = carried[1] + g[1, here] + dh * o * (1 - held**2)
+        gates = dc * z * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - z**2)
+        slopes = np.concatenate([*gates, dh * held * o * (1 - o)])
+        return slopes, [slopes @ w, dc * f]
+
+    return back_by_rows(step, len(a), sizes, len(w), (2, w.shape[1]))
+
+
+def gru_steps_back(g, y, a, h0, w, b, sizes):
+    """Slopes of the sums of gated recurrent units, and of their state before."""
+
+    def step(here, before, n, carried):
+        h = h0[n] if before is None else y[before]
+        (ar, az, an), (hr, hz, hn) = np.split(a[here], 3), np.split(w @ h + b, 3)
+        r, z = sigmoid(ar + hr), sigmoid(az + hz)
+        new, dh = np.tanh(an + r * hn), carried[0] + g[here]
+        of_new = dh * (1 - z) * (1 - new**2)
+        of_r, of_z = of_new * hn * r * (1 - r), dh * (h - new) * z * (1 - z)
+        passed = np.concatenate([of_r, of_z, of_new * r]) @ w + dh * z
+        return np.concatenate([of_r, of_z, of_new, of_new * r]), [passed]
+
+    hidden = w.shape[1]
+    return back_by_rows(step, len(a), sizes, 4 * hidden, (1, hidden))

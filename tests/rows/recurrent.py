@@ -55,17 +55,36 @@ CELLS = [
 EVEN, UNEVEN = (2, 2, 2), (3, 3, 1)
 
 STEPS = [
-    case("rnn_steps", [real(6 * 2 + 2 * 2 + 4)], ref.rnn_steps, sizes=EVEN, hidden=2),
-    case("rnn_steps", [real(7 * 2 + 3 * 2 + 4)], ref.rnn_steps, note="uneven", sizes=UNEVEN,
-         hidden=2),
-    case("rnn_steps", [real(6 * 2 + 2 * 2 + 4)], ref.rnn_steps, note="rectified", sizes=EVEN,
-         hidden=2, rectified=True),
-    case("lstm_steps", [real(6 * 8 + 2 * 4 + 16)], ref.lstm_steps, sizes=EVEN, hidden=2),
-    case("lstm_steps", [real(7 * 8 + 3 * 4 + 16)], ref.lstm_steps, note="uneven", sizes=UNEVEN,
-         hidden=2),
-    case("gru_steps", [real(6 * 6 + 2 * 2 + 12 + 6)], ref.gru_steps, sizes=EVEN, hidden=2),
-    case("gru_steps", [real(7 * 6 + 3 * 2 + 12 + 6)], ref.gru_steps, note="uneven", sizes=UNEVEN,
-         hidden=2),
+    case("rnn_steps", [real(6, 2), real(2, 2), real(2, 2)], ref.rnn_steps, sizes=EVEN),
+    case("rnn_steps", [real(7, 2), real(3, 2), real(2, 2)], ref.rnn_steps, note="uneven",
+         sizes=UNEVEN),
+    case("rnn_steps", [real(6, 2), real(2, 2), real(2, 2)], ref.rnn_steps, note="rectified",
+         sizes=EVEN, rectified=True),
+    case("rnn_steps", [real(3, 2), real(3, 2), real(2, 2)], ref.rnn_steps, note="one step",
+         sizes=(3,)),
+    case("lstm_steps", [real(6, 8), real(2, 2), real(2, 2), real(8, 2)], ref.lstm_steps,
+         sizes=EVEN),
+    case("lstm_steps", [real(7, 8), real(3, 2), real(3, 2), real(8, 2)], ref.lstm_steps,
+         note="uneven", sizes=UNEVEN),
+    case("gru_steps", [real(6, 6), real(2, 2), real(6, 2), real(6)], ref.gru_steps, sizes=EVEN),
+    case("gru_steps", [real(7, 6), real(3, 2), real(6, 2), real(6)], ref.gru_steps, note="uneven",
+         sizes=UNEVEN),
+]
+
+# The gradient of y is drawn as the other inputs are; y itself is what the steps give.
+STEPS_BACK = [
+    case("rnn_steps_back", [real(7, 2), real(7, 2), real(2, 2)], ref.rnn_steps_back,
+         wrt=[], sizes=UNEVEN),
+    case("rnn_steps_back", [real(6, 2), real(6, 2), real(2, 2)], ref.rnn_steps_back,
+         note="rectified", wrt=[], sizes=EVEN, rectified=True),
+    case("lstm_steps_back", [real(2, 6, 2), real(2, 6, 2), real(6, 8), real(2, 2), real(2, 2),
+         real(8, 2)], ref.lstm_steps_back, wrt=[], sizes=EVEN),
+    case("lstm_steps_back", [real(2, 7, 2), real(2, 7, 2), real(7, 8), real(3, 2), real(3, 2),
+         real(8, 2)], ref.lstm_steps_back, note="uneven", wrt=[], sizes=UNEVEN),
+    case("gru_steps_back", [real(6, 2), real(6, 2), real(6, 6), real(2, 2), real(6, 2), real(6)],
+         ref.gru_steps_back, wrt=[], sizes=EVEN),
+    case("gru_steps_back", [real(7, 2), real(7, 2), real(7, 6), real(3, 2), real(6, 2), real(6)],
+         ref.gru_steps_back, note="uneven", wrt=[], sizes=UNEVEN),
 ]
 
 LAYERS = [

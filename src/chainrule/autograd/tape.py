@@ -487,13 +487,14 @@ class Walk:
         if self.create_graph:
             xs = [_boxed(x, parent) for x, parent in zip(xs, node.parents)]
         op, attrs = node.op, node.attrs
+        common = g if op.shared is None else op.shared(g, y, *xs, **attrs)
         for i, parent in enumerate(node.parents):
             if parent is None or (wanted is not None and id(parent) not in wanted):
                 continue
             rule = op.rule(i)
             if rule is None:
                 continue
-            gradient = rule(g, y, *xs, **attrs) if attrs else rule(g, y, *xs)
+            gradient = rule(common, y, *xs, **attrs) if attrs else rule(common, y, *xs)
             if gradient is None:
                 continue
             if gradient.dtype is not xs[i].dtype:  # where two formats met

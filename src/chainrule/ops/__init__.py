@@ -47,7 +47,7 @@ from chainrule.ops.adaptive import (
     max_unpool2d,
     max_unpool3d,
 )
-from chainrule.ops.attention import scaled_dot_product_attention
+from chainrule.ops.attention import attention, attention_back, scaled_dot_product_attention
 from chainrule.ops.conv import (
     conv1d,
     conv2d,
@@ -367,6 +367,7 @@ from chainrule.ops.random import (
     random_mask,
     random_normal,
     random_permutation,
+    random_place,
     random_uniform,
 )
 from chainrule.ops.rearrange import (
@@ -404,13 +405,10 @@ from chainrule.ops.rearrange import (
 from chainrule.ops.recurrent import (
     gru_cell,
     gru_layer,
-    gru_steps,
     lstm_cell,
     lstm_layer,
-    lstm_steps,
     rnn_layer,
     rnn_relu_cell,
-    rnn_steps,
     rnn_tanh_cell,
 )
 from chainrule.ops.reduce import (
@@ -519,6 +517,14 @@ from chainrule.ops.statistics import (
     std_mean,
     var_mean,
 )
+from chainrule.ops.steps import (
+    gru_steps,
+    gru_steps_back,
+    lstm_steps,
+    lstm_steps_back,
+    rnn_steps,
+    rnn_steps_back,
+)
 from chainrule.ops.transposed import (
     conv_transpose1d,
     conv_transpose2d,
@@ -590,6 +596,8 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "attention",
+    "attention_back",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -728,6 +736,7 @@ __all__ = [
     "gru_cell",
     "gru_layer",
     "gru_steps",
+    "gru_steps_back",
     "gt",
     "gumbel_softmax",
     "hardshrink",
@@ -804,6 +813,7 @@ __all__ = [
     "lstm_cell",
     "lstm_layer",
     "lstm_steps",
+    "lstm_steps_back",
     "lstsq",
     "lt",
     "margin_ranking_loss",
@@ -898,6 +908,7 @@ __all__ = [
     "random_mask",
     "random_normal",
     "random_permutation",
+    "random_place",
     "random_poisson",
     "random_uniform",
     "reciprocal",
@@ -913,6 +924,7 @@ __all__ = [
     "rnn_layer",
     "rnn_relu_cell",
     "rnn_steps",
+    "rnn_steps_back",
     "rnn_tanh_cell",
     "roll",
     "rot90",

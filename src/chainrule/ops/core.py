@@ -117,6 +117,8 @@ class Op:
         vjp: a rule per array argument, `(g, y, *xs, **attrs)` giving the gradient of that argument
             (`None`: not differentiable in it); or, for any number of arguments, one function
             `(i, g, y, *xs, **attrs)`; or `None` where nothing is differentiable.
+        shared: where the rules have most of their work in common, that: from `(g, y, *xs, **attrs)`
+            it makes what the rules are given in place of g.
         local: for elementwise ops, the formulas dy/dx per argument that `vjp` was derived from.
         cost: `(*shapes, **attrs) -> Cost`; derived from `kind`, `flops` and `shape` if not given.
         flops: operations per element for elementwise and reduce kinds.
@@ -136,6 +138,7 @@ class Op:
         kind: Kind,
         shape: Callable[..., Shape],
         vjp: Sequence[Rule | None] | Rule | None = None,
+        shared: Rule | None = None,
         local: Sequence[Rule | float | None] = (),
         cost: Callable[..., Cost] | None = None,
         flops: float = 1,
@@ -146,6 +149,7 @@ class Op:
         self.kind = kind
         self.shape = shape
         self.vjp = tuple(vjp) if isinstance(vjp, Sequence) else vjp
+        self.shared = shared
         self.local = tuple(local)
         self.flops = flops
         self.cost = cost or self._cost_by_kind
@@ -157,7 +161,7 @@ class Op:
         self.arity = 1 << 30 if variadic else arity
         self.attributes = tuple(p.name for p in parameters[arity:])
         self.rule = _rules(self.vjp)
-        self.reads = _ReadsByMask(self.rule)
+        self.reads = _ReadsByMask(self.rule, shared)
         self.__name__ = self.__qualname__ = name
         self.__module__ = forward.__module__
         self.__doc__ = forward.__doc__
@@ -190,13 +194,13 @@ def _rules(vjp: tuple[Rule | None, ...] | Rule | None) -> Callable[[int], Rule |
 class _ReadsByMask(dict[int, Reads]):
     """What rules read, found out from their signatures when it is first asked for."""
 
-    def __init__(self, rule: Callable[[int], Rule | None]) -> None:
-        self.rule = rule
+    def __init__(self, rule: Callable[[int], Rule | None], shared: Rule | None) -> None:
+        self.rule, self.shared = rule, shared
 
     def __missing__(self, mask: int) -> Reads:
         count = mask.bit_length() - 1
         wanted = [i for i in range(count) if mask >> i & 1]
-        rules = [rule for rule in map(self.rule, wanted) if rule is not None]
+        rules = [rule for rule in (self.shared, *map(self.rule, wanted)) if rule is not None]
         each = [_reads_of(rule, count) for rule in rules]
         read = [any(args[i] for _, args in each) for i in range(count)]
         found = Reads(
@@ -361,6 +365,34 @@ class Finite:
             self.refuse(x.item())
 
 
+@dataclass(frozen=True)
+class Within:
+    """A check that numbers lie between bounds, which executors may make in a way of their own.
+
+    NaN lies nowhere, and passes.
+
+    Args:
+        low: the least number allowed,
+        high: and the largest.
+        refuse: called with the array if a number lies outside, to raise.
+        besides: one more number that is allowed.
+    """
+
+    low: float
+    high: float
+    refuse: Callable[[Array], Any]
+    besides: float | None = None
+
+    def __call__(self, x: Array) -> None:
+        if not x.size or (x.min() >= self.low and x.max() <= self.high):
+            return
+        outside = (x < self.low) | (x > self.high)
+        if self.besides is not None:
+            outside &= x != self.besides
+        if outside.any():
+            self.refuse(x)
+
+
 # --- the registry -------------------------------------------------------------------------------
 
 
@@ -377,6 +409,7 @@ def primitive(
     kind: Kind,
     shape: Callable[..., Shape],
     vjp: Sequence[Rule | None] | Rule | None = None,
+    shared: Rule | None = None,
     cost: Callable[..., Cost] | None = None,
     flops: float = 1,
     arity: int | None = None,
@@ -391,6 +424,7 @@ def primitive(
                 kind=kind,
                 shape=shape,
                 vjp=vjp,
+                shared=shared,
                 cost=cost,
                 flops=flops,
                 arity=arity,

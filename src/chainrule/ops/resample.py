@@ -111,10 +111,10 @@ _RULES: dict[str, Callable[[Sampling, Any], Table]] = {
 
 
 @functools.lru_cache(maxsize=256)
-def _table(sampling: Sampling, dtype: np.dtype[Any]) -> Table:
+def table(sampling: Sampling, dtype: np.dtype[Any]) -> Table:
     """The table of a sampling, in the order in which `resample` reads it."""
     if sampling.back:
-        return _backwards(_table(sampling._replace(back=False), dtype), sampling.old)
+        return _backwards(table(sampling._replace(back=False), dtype), sampling.old)
     places, weights = _RULES[sampling.rule](sampling, dtype.type)
     return places, weights.astype(dtype)
 
@@ -161,7 +161,7 @@ def resample(x: Array, dim: int, sampling: Sampling) -> Array:
         >>> resample(np.array([0.0, 2.0]), dim=0, sampling=Sampling("linear", 2, 4))
         array([0. , 0.5, 1.5, 2. ])
     """
-    places, weights = _table(sampling, x.dtype)
+    places, weights = table(sampling, x.dtype)
     along = (-1, *[1] * (x.ndim - dim - 1))
     y = None
     for place, weight in zip(places.T, weights.T):

@@ -19,6 +19,7 @@ from chainrule.plan.program import Program
 from chainrule.train.capture import Leaves
 from chainrule.train.executor import Maker, maker
 from chainrule.train.feed import Feed, single
+from chainrule.train.kinds import Kinds
 from chainrule.train.recording import Many, Plan, Recording, Signature, is_recording
 from chainrule.train.structure import (
     joined,
@@ -29,9 +30,6 @@ from chainrule.train.structure import (
 )
 
 __all__ = ["Compiled", "compile"]
-
-# How many kinds of arguments (shapes, numbers) may have come too rarely to be replayed.
-_KINDS = 16
 
 # What `torch.compile` can be told.
 _PYTORCH = {"fullgraph", "dynamic", "backend", "mode", "options", "disable"}
@@ -50,10 +48,11 @@ def compile(
     The first call runs as it is. The next two are recorded, held against each other, and count as
     steps like any other. From then on the recording is replayed, and Python does not go through
     `step` any more. Arguments of another shape or dtype, another mode of a module (`eval()`), other
-    plain arguments (numbers, strings) are recorded anew, and so is the step when anything else that
-    your code was seen to read in Python has changed: names, attributes, what is in lists. What
-    changes in every step has to be in a tensor: what is random, state of optimisers and learning
-    rates are. Iterators, clocks, files and other random numbers belong outside of the step.
+    plain arguments (numbers, strings) are recorded anew, and the latest 16 kinds are kept. So is the
+    step when anything else that your code was seen to read in Python has changed: names,
+    attributes, what is in lists. What changes in every step has to be in a tensor: what is random,
+    state of optimisers and learning rates are. Iterators, clocks, files and other random numbers
+    belong outside of the step.
 
     Results are tensors without history. A parameter that the step changes has no gradient left
     afterwards, if the step begins with `zero_grad()`; other gradients are left in `.grad`.
@@ -121,11 +120,10 @@ class Compiled:
         self.refusal: CaptureError | None = None
         self._strict = strict
         self._keep = keep_gradients
-        self._maker = maker
         self._settings = -1
         self._was_eager = False
         self._leaves = Leaves()
-        self._known: dict[Any, Signature] = {}
+        self._kinds = Kinds(maker, self._refuse)
         self._key: list[Any] = []
         self._recent: Signature
         self._lock = threading.RLock()
@@ -230,31 +228,17 @@ class Compiled:
         key: list[Any] = [is_grad_enabled(), get_default_dtype()]
         args, kwargs = feed.at(first)
         take_apart(args, kwargs, key)
-        known = self._known.get(tuple(key))
+        known = self._kinds.find(tuple(key))
         self._leaves.bring_home()
         plan = known.plan() if known else None
         return plan if plan and plan.has_many and plan.allows(feed.arrays) else None
 
     def _of_kind(self, key: list[Any], args: Any, kwargs: Any) -> Signature:
         """What is known of arguments of a kind; the next are likely to be of the same."""
+        kind = tuple(key)
+        self._recent = self._kinds.find(kind) or self._kinds.meet(kind, (args, kwargs))
         self._key = key
-        known = self._known.get(tuple(key))
-        self._recent = self._met(tuple(key), args, kwargs) if known is None else known
         return self._recent
-
-    def _met(self, key: Any, args: Any, kwargs: Any) -> Signature:
-        """Make room for arguments of a kind that has not come before."""
-        if sum(not known.plans for known in self._known.values()) >= _KINDS:
-            self._known.clear()
-            self._refuse(
-                CaptureError(
-                    f"the step was given arguments of {_KINDS} kinds and of none often enough; a "
-                    "number or a shape that changes from call to call is recorded anew each time, "
-                    "so give numbers as tensors, and batches of a few sizes"
-                )
-            )
-        known = self._known[key] = Signature((args, kwargs), self._maker)
-        return known
 
     def _eager(self, args: Any, kwargs: Any) -> Any:
         result = self.function(*args, **kwargs)
@@ -286,17 +270,13 @@ class Compiled:
 
     @property
     def program(self) -> Program | None:
-        """What was recorded last, or `None` so far."""
-        return self._latest.program if self._latest else None
-
-    @property
-    def _latest(self) -> Plan | None:
-        plans = [plan for known in self._known.values() for plan in known.plans]
-        return plans[-1] if plans else None
+        """What was recorded for the latest arguments that there is a plan for, or `None` so far."""
+        plan = self._kinds.latest()
+        return plan.program if plan else None
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)
-        plan = self._latest
+        plan = self._kinds.latest()
         if plan is None:
             return f"<compiled {name}: {self.refusal or 'not recorded yet'}>"
         return f"<compiled {name}: {len(plan.program)} operations>\n{plan}"

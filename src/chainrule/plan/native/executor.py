@@ -9,7 +9,6 @@ many runs of it (`Native.many`).
 from __future__ import annotations
 
 import ctypes
-import math
 import threading
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -21,7 +20,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.ops import Array, quiet
-from chainrule.ops.core import Finite
 from chainrule.plan.changes import changed, roots
 from chainrule.plan.many import Given, Table, Taken, one_by_one
 from chainrule.plan.native.arrays import address, aligned, array_at, room_for, same_place
@@ -35,6 +33,7 @@ from chainrule.plan.passes.fuse import Group, Member, fuse
 from chainrule.plan.passes.layouts import with_orders
 from chainrule.plan.passes.memory import Step, allocate, bytes_of
 from chainrule.plan.passes.outputs import with_own_outputs
+from chainrule.plan.passes.pooling import with_pooling_first
 from chainrule.plan.passes.rewrite import changed_roots
 from chainrule.plan.passes.views import View, views
 from chainrule.plan.program import Instruction, Program, Value
@@ -82,7 +81,7 @@ class Native:
     def __init__(
         self, program: Program, folder: Path | None = None, threads: int | None = None
     ) -> None:
-        self.program = program = with_orders(with_own_outputs(program))
+        self.program = program = with_orders(with_own_outputs(with_pooling_first(program)))
         self._views = views(program)
         memory = roots(program)
         restless = changed_roots(program, memory)
@@ -100,7 +99,7 @@ class Native:
             program.notes.get("going on", ()),
         )
         self._offsets = allocation.offsets
-        self._checks: list[tuple[Finite, View]] = []
+        self._checks: list[Instruction] = []  # that may end a run
         runs = self._written(groups, module)
         self.work = module.work
         self._sizes = allocation.size, module.room
@@ -231,21 +230,15 @@ class Native:
         runs: list[str | Group] = []
         calls: list[Call] = []
         for group in groups:
-            if _is_finite(group):
-                calls.append(self._check(group.members[0].instruction, module))
-            elif group.kind == "alone":
+            if group.kind == "alone":
                 runs += [module.stretch(calls)] * bool(calls)
                 runs.append(group)
                 calls = []
             else:
                 calls.append(module.group(group))
+                if calls[-1].check:
+                    self._checks.append(group.members[0].instruction)
         return [*runs, *([module.stretch(calls)] if calls else [])]
-
-    def _check(self, instruction: Instruction, module: Module) -> Call:
-        """Write a check, and keep what it looks at and what it has to say."""
-        view = self._views[instruction.values[0]]
-        self._checks.append((instruction.attrs["check"], view))
-        return module.check(view, instruction.out)
 
     def _of_many(self, runs: Sequence[str | Group], module: Module) -> str:
         """The name of the function that takes many steps, if there can be one."""
@@ -312,10 +305,14 @@ class Native:
         return entry
 
     def _refusal(self, stopped: int, table: Array) -> Thunk:
-        """What the check that has ended a run raises, of a copy of what it has seen."""
-        check, view = self._checks[stopped - 1]
-        start = self._start(view.base, table)
-        return partial(check, array_at(start, view, self).copy())
+        """The body of the op that has ended a run, on copies of what it has refused: it raises."""
+        instruction = self._checks[stopped - 1]
+        given = [self._copied(a, table) if isinstance(a, Value) else a for a in instruction.args]
+        return partial(quiet(instruction.op.forward), *given, **instruction.attrs)
+
+    def _copied(self, value: Value, table: Array) -> Array:
+        view = self._views[value]
+        return array_at(self._start(view.base, table), view, self).copy()
 
     def _start(self, value: Value, table: Array) -> int:
         """Where the memory of a value begins."""
@@ -391,12 +388,3 @@ def _can_be_written(group: Group) -> bool:
     except Unsupported:
         return False
     return True
-
-
-def _is_finite(group: Group) -> bool:
-    """Whether a group is a check whether a number is finite, which machine code can make."""
-    instruction = group.members[0].instruction
-    if not isinstance(instruction.attrs.get("check"), Finite):
-        return False
-    value = instruction.out
-    return math.prod(value.shape) == 1 and value.dtype in (np.float32, np.float64)

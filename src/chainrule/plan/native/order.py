@@ -62,7 +62,7 @@ def best(space: Shape, members: Sequence[Member], row: Collection[int] = ()) -> 
             if all(view.strides[d] for d in wide):
                 way = tuple(sorted(wide, key=lambda d: -abs(view.strides[d])))
                 votes[way] += 2 if view is m.out else 1
-    order = list(max(votes, key=lambda way: votes[way])) if votes else wide
+    order = list(votes.most_common(1)[0][0]) if votes else wide
     if along_rows(members):
         row = {len(space) - 1}
     return [d for d in order if d not in row] + [d for d in order if d in row]

@@ -154,10 +154,12 @@ class _Rounds:
         last = max(self.at.values(), default=0)
         least: dict[Member, int] = {}
         for k, m in enumerate(self.members):
+            if m.instruction.op.kind != "update" or self.of[m][0]:
+                continue
             later = any(_touches(r, m.out.base) for r in self.members[k + 1 :])
-            if m.instruction.op.kind == "update" and self.of[m][0] == 0 and not later:
-                if any(self.of[r][0] and _touches(r, m.out.base) for r in self.members[:k]):
-                    least[m] = last + 1
+            before = any(self.of[r][0] and _touches(r, m.out.base) for r in self.members[:k])
+            if before and not later:
+                least[m] = last + 1
         if least and last:
             self._schedule(least)
 
@@ -279,9 +281,9 @@ def _row(group: Group, members: Sequence[Member], order: Sequence[int]) -> froze
     counted = Counter(s for s in sets if s and math.prod(space[d] for d in s) <= LONG)
     for row in sorted(counted, key=lambda s: -counted[s]):
         own = [m for m in members if _absent(space, m) in (frozenset(), row)]
-        if row == {*order[len(order) - len(row) :]}:
-            if is_row(replace(group, members=tuple(own), finish=()), row, order):
-                return row
+        last = row == {*order[len(order) - len(row) :]}
+        if last and is_row(replace(group, members=tuple(own), finish=()), row, order):
+            return row
     return frozenset()
 
 

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from chainrule.plan.native import blas, many, sharing
 from chainrule.plan.native.access import Memory
 from chainrule.plan.native.choice import choose, is_for_blas
-from chainrule.plan.native.elementwise import apply
 from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, parted
 from chainrule.plan.native.factors import product_of
 from chainrule.plan.native.ir import BOOL, INDEX, Number, Register, Unsupported, Writer
@@ -41,6 +40,10 @@ ARENA, SCRATCH, TEAM = 0, 1, 2
 
 # Bytes that stay in the second cache beside others, and that certainly do not.
 NEAR, FAR = 2**18, 2**23
+
+
+# Kinds of ops that do nothing beside making their result, and refuse no number.
+WITHOUT_EFFECT = ("elementwise", "reduce", "contract", "view")
 
 
 class Link(NamedTuple):
@@ -181,31 +184,25 @@ class Module:
         """
         w = self._writer()
         memory = GroupMemory(w, self.places, self.offsets, [])
-        first = group.members[0]
+        first, insists = group.members[0], False
         name = first.instruction.op.name
         if name in ("linear", "matrix_product") and _is_of_matrices(first):
             self._product(w, memory, group)
         elif group.kind == "loop":
             emit(Site(self, w, memory, first), group)
+        elif 0 in first.out.shape and first.instruction.op.kind in WITHOUT_EFFECT:
+            pass  # there is nothing to write
         elif name in KERNELS:
-            KERNELS[name](Site(self, w, memory, first))
+            site = Site(self, w, memory, first)
+            KERNELS[name](site)
+            insists = site.insists
         else:
             raise Unsupported(name)
         self.room = max(self.room, memory.room)
+        self.checks += insists
         name = self._name("group")
-        return Call(self._add(w, name, w.function(name, "ptr noalias %table")), memory.links)
-
-    def check(self, x: View, out: Value) -> Call:
-        """Write a look at a number, whether it is finite, and return how it is called."""
-        w = self._writer()
-        memory = GroupMemory(w, self.places, self.offsets, [])
-        number = w.load(w.at(memory.pointer(x.base), out.dtype, x.offset), out.dtype)
-        w.store(number, memory.pointer(out))
-        name = self._name("check")
-        fine = apply(w, "isfinite", [number], {}, BOOL)
-        self.checks += 1
-        name = self._add(w, name, w.function(name, "ptr noalias %table", fine))
-        return Call(name, memory.links, self.checks)
+        text = w.function(name, "ptr noalias %table", w.number(True, BOOL) if insists else None)
+        return Call(self._add(w, name, text), memory.links, self.checks if insists else 0)
 
     def stretch(self, calls: Sequence[Call]) -> str:
         """Write a function that runs groups and checks in order, and return its name.

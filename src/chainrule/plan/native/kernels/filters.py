@@ -1,0 +1,207 @@
+"""Filters in the order in which a convolution reads them, and back (floor 2).
+
+A filter bank has, for every tap and every channel that is summed over, a row with a number for each
+channel of the result. Here the rows stand in panels: of a few columns, so many as a tile takes, all
+rows one after another. In a bank as a person has it, (O, C, ...), the numbers of all taps lie next
+to one another instead: squares of a vector's size are turned on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.plan.native.ir import Register, Writer
+from chainrule.plan.native.site import Inside, Room, Site
+from chainrule.plan.native.tiles import chosen, power_above, transposed
+from chainrule.plan.native.vectors import Vector
+from chainrule.plan.passes.views import View
+
+__all__ = ["Bank", "packed", "unpacked"]
+
+SLICES = 16  # that are enough for any number of threads
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Filters, seen as a convolution sums them up.
+
+    Attributes:
+        view: of shape (groups, columns, channels, taps): `columns` are the channels of the result,
+            `channels` those that are summed over, each of one group.
+        width: columns of a panel.
+        vector: the widest one.
+    """
+
+    view: View
+    width: int
+    vector: Vector
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the numbers."""
+        return self.view.base.dtype
+
+    @property
+    def pitch(self) -> int:
+        """Numbers from one row of a panel to the next: whole vectors."""
+        lanes = min(self.vector.lanes, power_above(self.width))
+        return -(-self.width // lanes) * lanes
+
+    @property
+    def panel(self) -> int:
+        """Numbers of a panel."""
+        return self.view.shape[2] * self.view.shape[3] * self.pitch
+
+    @property
+    def panels(self) -> int:
+        """Panels of a group."""
+        return -(-self.view.shape[1] // self.width)
+
+    @property
+    def size(self) -> int:
+        """Numbers of all panels."""
+        return self.view.shape[0] * self.panels * self.panel
+
+    @property
+    def line(self) -> int:
+        """Numbers of a column that lie next to one another: all, those of the taps, or just one."""
+        _, _, channels, taps = self.view.shape
+        _, _, by_channel, by_tap = self.view.strides
+        if taps == 1:
+            return channels if by_channel == 1 else 1
+        if by_tap != 1:
+            return 1
+        return channels * taps if by_channel == taps or channels == 1 else taps
+
+
+def packed(site: Site, bank: Bank) -> Room:
+    """Write the filters into room for all panels."""
+    room = site.take(bank.size, bank.dtype)
+    turn(site, bank, room, back=False)
+    return room
+
+
+def unpacked(site: Site, bank: Bank, room: Room, copies: int) -> None:
+    """Write the filters back from panels, of which there are so many copies to be summed up."""
+    if copies > 1:
+        add_up(site, bank, room, copies)
+    turn(site, bank, room, back=True)
+
+
+def add_up(site: Site, bank: Bank, room: Room, copies: int) -> None:
+    """Write the sum of all copies of the panels into the first."""
+    each = -(-bank.size // SLICES)
+
+    def one(inside: Inside, unit: Register) -> None:
+        w, start = inside.w, unit * each
+        first = w.at(inside.room(room), bank.dtype, start)
+        left = -start + bank.size
+        count = left.lt(each).select(left, w.number(each, left.dtype))
+        with w.loop(copies - 1) as copy:
+            other = w.at(first, bank.dtype, (copy + 1) * bank.size)
+            with w.loop(count, parallel=True) as k:
+                place = w.at(first, bank.dtype, k)
+                more = w.load(w.at(other, bank.dtype, k), bank.dtype)
+                w.store(w.load(place, bank.dtype) + more, place)
+
+    site.each(-(-bank.size // each), bank.size * copies, one)
+
+
+def turn(site: Site, bank: Bank, room: Room, back: bool) -> None:
+    """Write the way into the panels, or back: a unit is a vector's columns of a group."""
+    groups, columns, channels, taps = bank.view.shape
+    by_group, by_column, by_channel, _ = bank.view.strides
+    lanes = min(bank.vector.lanes, bank.pitch)
+    several = -(-columns // lanes)
+
+    def one(inside: Inside, unit: Register) -> None:
+        w = inside.w
+        group = unit / several
+        first = (unit - group * several) * lanes
+        panel = first / bank.width
+        place = (group * bank.panels + panel) * bank.panel + first - panel * bank.width
+        here = w.at(inside.start(bank.view), bank.dtype, group * by_group)
+        there = w.at(inside.room(room), bank.dtype, place)
+        lines = [clipped(first + j, columns) * by_column for j in range(lanes)]
+        with w.loop(channels * taps // bank.line) as line:
+            if bank.line > 1:
+                start = w.at(here, bank.dtype, line * by_channel)
+                squares(w, bank, (start, there), line, lines, back)
+            else:
+                singles(w, bank, (here, there), line, lines, back)
+
+    site.each(groups * several, bank.size, one)
+
+
+def clipped(index: Register, size: int) -> Register:
+    """Write an index, or the last one if it is beyond: what is done there is done twice."""
+    return index.lt(size).select(index, index.writer.number(size - 1, index.dtype))
+
+
+def row_of(bank: Bank, line: Register, q: Register) -> Register:
+    """The row, in a panel, of number `q` of a line: taps come before channels."""
+    _, _, channels, taps = bank.view.shape
+    if taps in (1, bank.line):
+        return q * channels + line if taps > 1 else q
+    return (q - (channel := q / taps) * taps) * channels + channel
+
+
+def singles(
+    w: Writer,
+    bank: Bank,
+    pointers: tuple[str, str],
+    row: Register,
+    lines: Sequence[Register],
+    back: bool,
+) -> None:
+    """Write a row of some columns number by number."""
+    here, there = pointers
+    _, _, channels, _ = bank.view.shape
+    _, _, by_channel, by_tap = bank.view.strides
+    tap = row / channels
+    start = w.at(here, bank.dtype, tap * by_tap + (row - tap * channels) * by_channel)
+    panel = w.at(there, bank.dtype, row * bank.pitch)
+    for j, line in reversed([*enumerate(lines)]):
+        places = w.at(start, bank.dtype, line), w.at(panel, bank.dtype, j)
+        source, target = reversed(places) if back else places
+        w.store(w.load(source, bank.dtype), target)
+
+
+def squares(
+    w: Writer,
+    bank: Bank,
+    pointers: tuple[str, str],
+    line: Register,
+    lines: Sequence[Register],
+    back: bool,
+) -> None:
+    """Write a line of some columns, a square at a time; the last two may overlap."""
+    here, there = pointers
+    v, size = bank.vector, min(bank.vector.lanes, bank.line)
+    along, across = v.part(v.lanes, size), v.part(len(lines), len(lines))
+    with w.loop(-(-bank.line // size)) as block:
+        q = clipped(block * size, bank.line - size + 1)
+        start = w.at(here, bank.dtype, q)
+        outside = [w.at(start, bank.dtype, place) for place in lines]
+        rows = [row_of(bank, line, q + k) for k in range(size)]
+        inside = [w.at(there, bank.dtype, row * bank.pitch) for row in rows]
+        if back:
+            found = turned(w, v, [across.load(w, place) for place in inside], across)
+            for numbers, place in reversed([*zip(found, outside)]):
+                along.store(w, numbers, place)
+        else:
+            found = turned(w, v, [along.load(w, place) for place in outside], along)
+            for numbers, place in zip(found, inside):
+                narrow = chosen(w, v, numbers, range(across.lanes))
+                across.store(w, narrow, place)
+
+
+def turned(w: Writer, v: Vector, lines: Sequence[str], part: Vector) -> list[str]:
+    """Write the transpose of lines of numbers that count, as whole vectors."""
+    wide = [*range(part.lanes), *[0] * (v.lanes - part.lanes)]
+    filled = [chosen(w, part, line, wide) for line in lines] if part.lanes < v.lanes else [*lines]
+    return transposed(w, v, [*filled, *["zeroinitializer"] * (v.lanes - len(lines))])
