@@ -48,7 +48,7 @@ def compile(
     The first call runs as it is. The next two are recorded, held against each other, and count as
     steps like any other. From then on the recording is replayed, and Python does not go through
     `step` any more. Arguments of another shape or dtype, another mode of a module (`eval()`), other
-    plain arguments (numbers, strings) are recorded anew, and the latest 16 kinds are kept. So is the
+    plain arguments (numbers, strings) are recorded anew; the latest 16 kinds are kept. So is the
     step when anything else that your code was seen to read in Python has changed: names,
     attributes, what is in lists. What changes in every step has to be in a tensor: what is random,
     state of optimisers and learning rates are. Iterators, clocks, files and other random numbers
