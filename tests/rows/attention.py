@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 import attention_references as ref
-from case import F, case, just, real
+from case import F, case, just, real, state
 
 # A row is a line, or little more.
 # fmt: off
@@ -26,4 +26,15 @@ ATTENTION = [
     case(NAME, [*qkv, real(2, 1, 5)], ref.attention, attention, note="added"),
     case(NAME, [real(2, 4, 3, 2), real(2, 2, 5, 2), real(2, 2, 5, 3)], ref.attention, attention,
          note="shared heads", enable_gqa=True),
+    case(NAME, [real(2, 1, 3, 4), real(3, 5, 4), real(2, 1, 5, 3)], ref.attention, attention,
+         note="broadcast"),
+    case("attention", qkv, ref.weighted, scale=0.5),
+    case("attention", [real(2, 4, 3, 2), real(2, 2, 5, 2), real(2, 2, 5, 3), real(4, 1, 5)],
+         ref.weighted, note="shared heads", wrt=[0, 1, 2, 3], scale=0.5),
+    case("attention", [*qkv, None, state(3)], ref.weighted, note="dropped", wrt=[0, 1, 2],
+         causal=True, p=0.4),
+    case("attention_back", [real(2, 3, 3), *qkv], ref.slopes, scale=0.5),
+    case("attention_back", [real(2, 3, 4)] * 4, ref.slopes, note="together", causal=True),
+    case("attention_back", [real(2, 3, 3), *qkv, SOME, state(4)], ref.slopes, note="dropped",
+         p=0.4),
 ]

@@ -68,6 +68,7 @@ RANDOM = [
     case("random_mask", [state(3)], ref.mask, note="none", shape=(9,), p=0.0),
     case("random_mask", [state(3)], ref.mask, note="all", shape=(9,), p=1.0, dtype=np.float64),
     case("random_permutation", [state(4)], ref.permutation, shape=(9,)),
+    case("random_place", [state(5)], lambda state, *, count: np.array(state), count=12),
     case("bernoulli", [between(0, 1, 4, 5), state(7)], ref.bernoulli, form=own_state, wrt=[]),
     case("multinomial", [chances(3, 5), state(8)], ref.race, form=own_state, wrt=[],
          num_samples=4),

@@ -47,7 +47,7 @@ from chainrule.ops.adaptive import (
     max_unpool2d,
     max_unpool3d,
 )
-from chainrule.ops.attention import scaled_dot_product_attention
+from chainrule.ops.attention import attention, attention_back, scaled_dot_product_attention
 from chainrule.ops.conv import (
     conv1d,
     conv2d,
@@ -367,6 +367,7 @@ from chainrule.ops.random import (
     random_mask,
     random_normal,
     random_permutation,
+    random_place,
     random_uniform,
 )
 from chainrule.ops.rearrange import (
@@ -595,6 +596,8 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "attention",
+    "attention_back",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -905,6 +908,7 @@ __all__ = [
     "random_mask",
     "random_normal",
     "random_permutation",
+    "random_place",
     "random_poisson",
     "random_uniform",
     "reciprocal",

@@ -43,12 +43,18 @@ def _mixed(z: Array) -> Array:
 
 def _bits(state: Array, count: int) -> Array:
     """The next `count` numbers of 64 random bits."""
-    key, counter = state
-    z = np.arange(int(counter) + 1, int(counter) + 1 + count, dtype=np.uint64)
-    z *= _GOLDEN
-    z += key
+    z = _bits_at(state, np.arange(count, dtype=np.uint64))
     state[1] += np.uint64(count)
-    return _mixed(z)
+    return z
+
+
+def _bits_at(state: Array, at: Array) -> Array:
+    """The numbers of 64 random bits so many places on; `at` is used up."""
+    key, counter = state
+    at += counter + np.uint64(1)
+    at *= _GOLDEN
+    at += key
+    return _mixed(at)
 
 
 def _drawn(_state: Shape, *, shape: Shape, **_attrs: Any) -> Shape:
@@ -105,11 +111,46 @@ def random_mask(state: Array, shape: Shape, p: float, dtype: Any = np.float32) -
     """
     if p >= 1:
         return np.zeros(shape, dtype=dtype)
-    threshold = np.uint64(min(round(p * 2.0**64), (1 << 64) - 1))
-    keep = _bits(state, math.prod(shape)) >= threshold
-    y = keep.astype(dtype)
+    return _kept(_bits(state, math.prod(shape)), p, dtype).reshape(shape)
+
+
+def _kept(bits: Array, p: float, dtype: Any) -> Array:
+    y = (bits >= np.uint64(min(round(p * 2.0**64), (1 << 64) - 1))).astype(dtype)
     y *= np.asarray(1 / (1 - p), dtype=dtype)
-    return y.reshape(shape)
+    return y
+
+
+def mask_at(place: Array, at: Array, p: float, dtype: Any) -> Array:
+    """What `random_mask` draws so many places on from a place, which stays where it is.
+
+    Examples:
+        >>> state = new_state(0)
+        >>> some = mask_at(state, np.array([3, 4]), 0.5, np.float32)
+        >>> bool((some == random_mask(state, shape=(5,), p=0.5)[3:]).all())
+        True
+    """
+    if p >= 1:
+        return np.zeros(at.shape, dtype=dtype)
+    return _kept(_bits_at(place, at.astype(np.uint64)), p, dtype)
+
+
+def _a_place(_state: Shape, *, count: int) -> Shape:
+    return (2,)
+
+
+@primitive(kind="random", shape=_a_place, cost=lambda _state, **_attrs: Cost(0, 4), arity=1)
+def random_place(state: Array, count: int) -> Array:
+    """Where a generator stands, which then skips `count` numbers: they are drawn from that place.
+
+    Examples:
+        >>> state = new_state(0)
+        >>> place = random_place(state, count=7)
+        >>> int(state[1] - place[1])
+        7
+    """
+    place = state.copy()
+    state[1] += np.uint64(count)
+    return place
 
 
 @primitive(kind="random", shape=_drawn, cost=_draw_cost, arity=1)
