@@ -31,6 +31,7 @@ from chainrule.plan.native.loops import is_known
 from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Call, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
+from chainrule.plan.parts import Part, laps
 from chainrule.plan.passes.fuse import Group, Member, fuse
 from chainrule.plan.passes.layouts import with_orders
 from chainrule.plan.passes.memory import Step, allocate, bytes_of
@@ -57,9 +58,11 @@ class Native:
         program: what to carry out.
         folder: where compiled code is kept; the user's cache by default.
         threads: how many may share a product; as many as are allowed by default.
+        apart: make a function of each group, so that each can be timed.
 
     Attributes:
         bytes: size of the memory for what is made on the way.
+        parts: what is carried out together, in order, and what it costs.
         foreign: names of the ops that run through NumPy.
         whole: whether a run is one call of machine code.
         code: what was compiled, with the time that took.
@@ -80,8 +83,14 @@ class Native:
     """
 
     def __init__(
-        self, program: Program, folder: Path | None = None, threads: int | None = None
+        self,
+        program: Program,
+        folder: Path | None = None,
+        threads: int | None = None,
+        apart: bool = False,
     ) -> None:
+        self._is_apart = apart
+        self._taken_apart = partial(Native, program, folder, threads, apart=True)
         self.program = program = with_orders(with_own_outputs(program))
         self._views = views(program)
         memory = roots(program)
@@ -108,7 +117,8 @@ class Native:
         self.foreign = [
             m.instruction.op.name for run in runs if not isinstance(run, str) for m in run.members
         ]
-        many = self._of_many(runs, module)
+        self.parts = [self._part(group) for group in groups]
+        many = "" if apart else self._of_many(runs, module)
         self.whole = bool(many)
         self.code: Code | None = None
         if module.functions:
@@ -175,6 +185,25 @@ class Native:
         whole = [y[:done] if k < kept else y for k, y in enumerate(outputs)]
         return Taken(done, tuple(whole), refuse)
 
+    def laps(self, inputs: Sequence[Array], runs: int) -> list[float]:
+        """Carry the program out part by part, and return the least seconds of each of the parts.
+
+        Args:
+            inputs: as for a run.
+            runs: how many times.
+
+        Examples:
+            >>> from chainrule import ops
+            >>> from chainrule.plan.record import record
+            >>> _, program = record(lambda x: ops.cumsum(ops.exp(x), dim=0), [np.ones(3)])
+            >>> native = Native(program)
+            >>> len(native.laps([np.ones(3)], runs=2)) == len(native.parts)
+            True
+        """
+        apart = self._taken_apart()
+        apart._take_inputs(inputs)
+        return laps(apart._steps, runs)
+
     def _moving(self, tables: Sequence[Table]) -> list[tuple[Value, Array]] | None:
         """The states that tables are for, with these, or `None` where pointers do not suffice."""
         found: list[tuple[Value, Array]] = []
@@ -239,6 +268,8 @@ class Native:
                 calls = []
             else:
                 calls.append(module.group(group))
+            if calls and self._is_apart:
+                runs, calls = [*runs, module.stretch(calls)], []
         return [*runs, *([module.stretch(calls)] if calls else [])]
 
     def _check(self, instruction: Instruction, module: Module) -> Call:
@@ -246,6 +277,14 @@ class Native:
         view = self._views[instruction.values[0]]
         self._checks.append((instruction.attrs["check"], view))
         return module.check(view, instruction.out)
+
+    def _part(self, group: Group) -> Part:
+        """What a group costs: it moves what it reads from others and leaves for them."""
+        members = [*group.members, *group.finish]
+        native = group.kind != "alone" or _is_finite(group)
+        moved = sum(map(bytes_of, {*group.inputs, *group.outputs}))
+        space = group.space if len(members) > 1 else members[0].instruction.out.shape
+        return Part([m.instruction for m in members], space, moved, native)
 
     def _of_many(self, runs: Sequence[str | Group], module: Module) -> str:
         """The name of the function that takes many steps, if there can be one."""
