@@ -295,7 +295,7 @@ class Compiled:
             ...     y = step(x)
             >>> profile = step.profile(x)
             >>> [[i.op.name for i in part.instructions] for part in profile.parts]
-            [['matmul'], ['exp'], ['sum']]
+            [['matrix_product'], ['exp'], ['sum']]
             >>> profile.total > 0
             True
         """
