@@ -7,11 +7,13 @@ and `loss`.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
-import numpy as np
+from bench.losses import measured_loss
+from bench.workloads import Data, Workload
 
-from bench.workloads import Array, Data, Workload
+PIECE = 128  # rows whose outputs are computed together after a run; more would be the most memory
 
 
 class Absent(Exception):  # noqa: N818  # a fact and no fault
@@ -30,12 +32,14 @@ class Contender:
         label: its name in tables.
         needs: the modules without which it is absent.
         tasks: the kinds of workloads it does.
+        networks: those it has; every one if `None`.
         ours: whether it is chainrule.
     """
 
     label: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[tuple[str, ...]] = ("train", "infer")
+    networks: ClassVar[tuple[str, ...] | None] = None
     ours: ClassVar[bool] = False
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
@@ -46,7 +50,9 @@ class Contender:
     @classmethod
     def suits(cls, workload: Workload) -> bool:
         """Say whether it does such workloads at all."""
-        return workload.task in cls.tasks
+        return workload.task in cls.tasks and workload.network in (
+            cls.networks or (workload.network,)
+        )
 
     def begin(self) -> None:
         """Go back to the first weights, and forget what the optimiser remembers."""
@@ -55,22 +61,19 @@ class Contender:
         """Do all steps, and return when they are done."""
         raise NotImplementedError
 
-    def outputs(self) -> Array:
-        """Return the scores of the network as it is now, for every row, (rows, out)."""
+    def outputs(self, rows: slice) -> Any:
+        """Return what the network, as it is now, gives for some of the rows."""
         raise NotImplementedError
 
     def loss(self) -> float:
         """Return the loss over all rows as it is now."""
-        return measured_loss(self.workload, self.outputs(), self.data.y)
+        x, y, total = self.data.x, self.data.y, 0.0
+        for rows in self._pieces():
+            part = measured_loss(self.workload.loss, self.outputs(rows), x[rows], y[rows])
+            total += part * len(x[rows])
+        return total / len(x)
 
-
-def measured_loss(workload: Workload, outputs: Array, y: Array) -> float:
-    """Return the loss of scores, in float64, by the same lines for every contender."""
-    scores = np.asarray(outputs, dtype=np.float64)
-    if workload.loss == "mse":
-        return float(np.mean((scores - y) ** 2))
-    if workload.loss == "bce":
-        return float(np.mean(np.logaddexp(0, scores) - y * scores))
-    highest = scores.max(axis=1)
-    total = highest + np.log(np.exp(scores - highest[:, None]).sum(axis=1))
-    return float(np.mean(total - scores[np.arange(len(y)), y]))
+    def _pieces(self) -> Iterator[slice]:
+        """All rows: at once where that was what was timed."""
+        step = self.workload.rows if self.workload.task == "infer" else PIECE
+        return (slice(i, i + step) for i in range(0, len(self.data.x), step))

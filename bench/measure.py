@@ -57,10 +57,11 @@ class Result:
         absent: why it did not take part; empty if it did.
         seconds: of each round.
         loss: after the last one.
+        held: the bytes its process held when all was imported and nothing made.
         made: seconds for making it: conversion, compilation ahead of the first round.
         first: seconds of its first round, which is not among the others.
         memory: the most bytes its process held.
-        agrees: whether its loss is that of the first contender.
+        agrees: whether its loss is that of the first other contender, or our own first.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Result:
     absent: str = ""
     seconds: list[float] = field(default_factory=list)
     loss: float = float("nan")
+    held: float = float("nan")
     made: float = float("nan")
     first: float = float("nan")
     memory: float = float("nan")
@@ -169,7 +171,7 @@ def race(
 
     Args:
         workload: what is run.
-        names: of contenders; the first that takes part is the judge of the losses.
+        names: of contenders; the first other than ours that takes part judges the losses.
         threads: how many each may use.
         rounds: of all contenders.
         budget: seconds after which, but for a few rounds, no further one begins.
@@ -197,8 +199,9 @@ def race(
 
 
 def judge(workload: Workload, results: list[Result]) -> list[Result]:
-    """Mark those whose loss is another than the first one's."""
-    judge = next((result.loss for result in results if not result.absent), float("nan"))
+    """Mark those whose loss is another than that of the first who is not one of ours."""
+    there = sorted((r for r in results if not r.absent), key=lambda r: r.ours)
+    judge = there[0].loss if there else float("nan")
     for result in results:
         result.agrees = abs(result.loss - judge) <= workload.tolerance * abs(judge)
     return results

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from bench.contender import Absent, Contender
 from bench.contenders import contender
@@ -32,17 +32,17 @@ def main(name: str, described: str, folder: str, threads: str) -> None:
     _say(replies, first)
     for _ in sys.stdin:
         _say(replies, {"seconds": _round(racer), "loss": racer.loss()})
-    _say(replies, {"memory": most_memory()})
+    _say(replies, {"memory": memory("VmHWM")})
 
 
-def most_memory() -> float:
-    """Return the most bytes that this process has held at once; NaN where nobody counts."""
+def memory(line: Literal["VmHWM", "VmRSS"]) -> float:
+    """Return the bytes that this process holds, or has held at most; NaN where nobody counts."""
     try:
         with open("/proc/self/status", encoding="ascii") as lines:
-            peak = next(line for line in lines if line.startswith("VmHWM"))
+            found = next(text for text in lines if text.startswith(line))
     except (OSError, StopIteration):
         return float("nan")
-    return 1024 * float(peak.split()[1])
+    return 1024 * float(found.split()[1])
 
 
 def _workload(fields: dict[str, Any]) -> Workload:
@@ -60,10 +60,11 @@ def _made(
         except ImportError:
             raise Absent(f"{module} is not installed") from None
     data = open_saved(folder)
+    held = memory("VmRSS")
     begun = time.perf_counter()
     racer = kind(workload, data, threads)
     made = time.perf_counter() - begun
-    return racer, {"made": made, "first": _round(racer), "loss": racer.loss()}
+    return racer, {"held": held, "made": made, "first": _round(racer), "loss": racer.loss()}
 
 
 def _round(racer: Contender) -> float:

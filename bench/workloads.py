@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
+
+from bench.networks import network
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -27,17 +28,18 @@ class Workload:
         task: "train" on arrays, "infer", or "scalars": train one number at a time.
         data: a name in `SOURCES`.
         rows: of the data.
-        sizes: inputs, units of each layer, outputs.
+        sizes: of the network, as its file in `networks` says.
         steps: in a run; for "infer" the calls.
         unit: what the times are told of: "an epoch", "a step".
         units: how many of them are in a run.
-        loss: "mse", "bce" of scores, or "cross_entropy" of scores.
-        optimizer: "sgd" or "adam".
+        network: a name in `NETWORKS`.
+        loss: a name in `losses.py`; all but "mse" take scores.
+        optimizer: a name in `OPTIMIZERS`.
         lr: learning rate.
         batch: rows in a step; all of them if `None`.
-        activation: "relu" or "tanh", of every layer but the last.
-        bias: whether layers have one.
-        spread: weights begin between -spread and spread; 1 / sqrt(inputs) if `None`.
+        activation: "relu" or "tanh", of every layer of an "mlp" but the last.
+        bias: whether its layers have one.
+        spread: its weights begin between -spread and spread; 1 / sqrt(inputs) if `None`.
         tolerance: by what share losses may differ: float32's rounding, and what training makes
             of it.
         over_pytorch: how many times as fast as PyTorch eager we want to be.
@@ -53,8 +55,9 @@ class Workload:
     steps: int
     unit: str
     units: float = 1
-    loss: Literal["mse", "bce", "cross_entropy"] = "cross_entropy"
-    optimizer: Literal["sgd", "adam"] = "sgd"
+    network: str = "mlp"
+    loss: Literal["mse", "bce", "cross_entropy", "letters", "elbo"] = "cross_entropy"
+    optimizer: Literal["sgd", "momentum", "adam", "adamw"] = "sgd"
     lr: float = 0.1
     batch: int | None = None
     activation: Literal["relu", "tanh"] = "relu"
@@ -71,14 +74,8 @@ class Workload:
 
     @property
     def flops(self) -> float:
-        """Floating-point operations of a run's matrix products.
-
-        2 rows in out for the forward product of a layer, as much again for the gradient of its
-        weights and, but for the first layer, for that of its inputs.
-        """
-        layers = [2 * a * b for a, b in pairwise(self.sizes)]
-        passes = sum(layers) if self.task == "infer" else 3 * sum(layers) - layers[0]
-        return float(self.steps * self.rows_a_step * passes)
+        """Floating-point operations of a run's products, as the network counts them."""
+        return float(self.steps * self.rows_a_step * network(self).flops)
 
     @property
     def moved(self) -> float:
@@ -86,9 +83,8 @@ class Workload:
 
         What is smaller is taken to stay in the cache from step to step, as are the weights.
         """
-        inputs = 4.0 * self.rows * self.sizes[0]
-        read = 4.0 * self.steps * self.rows_a_step * self.sizes[0]
-        return read if inputs > CACHE else 0.0
+        row = 4.0 * network(self).width
+        return self.steps * self.rows_a_step * row if self.rows * row > CACHE else 0.0
 
 
 CACHE = 16 * 2**20
@@ -203,6 +199,140 @@ WORKLOADS = {
             over_best=1.1,
         ),
         Workload(
+            "convnet",
+            "convolutional network 5x5x32, 5x5x64, 128, 10, Adam, batch 64, a step",
+            "train",
+            "mnist",
+            rows=32 * 64,
+            sizes=(28, 32, 64, 128, 10),
+            steps=32,
+            unit="a step",
+            units=32,
+            network="convnet",
+            optimizer="adam",
+            lr=1e-3,
+            batch=64,
+            over_pytorch=1.5,
+            over_best=1.5,
+        ),
+        Workload(
+            "transformer",
+            "transformer of letters, 4 layers, 128 wide, 64 long, AdamW, batch 12, a step",
+            "train",
+            "shakespeare",
+            rows=16 * 12,
+            sizes=(65, 64, 128, 4, 4),
+            steps=16,
+            unit="a step",
+            units=16,
+            network="transformer",
+            loss="letters",
+            optimizer="adamw",
+            lr=1e-3,
+            batch=12,
+            over_pytorch=1.5,
+            over_best=1.5,
+        ),
+        Workload(
+            "lstm",
+            "LSTM of letters, 128 wide, 64 long, Adam, batch 32, a step",
+            "train",
+            "shakespeare",
+            rows=16 * 32,
+            sizes=(65, 64, 128),
+            steps=16,
+            unit="a step",
+            units=16,
+            network="lstm",
+            loss="letters",
+            optimizer="adam",
+            lr=1e-3,
+            batch=32,
+            over_pytorch=1.3,
+            over_best=1.3,
+        ),
+        Workload(
+            "resnet",
+            "ResNet-18 for 32x32 images, 16 wide, momentum, batch 32, a step",
+            "train",
+            "mnist",
+            rows=16 * 32,
+            sizes=(32, 16, 10),
+            steps=16,
+            unit="a step",
+            units=16,
+            network="resnet",
+            optimizer="momentum",
+            lr=0.01,
+            batch=32,
+            over_pytorch=1.3,
+            over_best=1.2,
+        ),
+        Workload(
+            "vae",
+            "variational autoencoder 784-400-20, Adam, batch 128, an epoch of MNIST",
+            "train",
+            "mnist",
+            rows=468 * 128,
+            sizes=(784, 400, 20),
+            steps=468,
+            unit="an epoch",
+            network="vae",
+            loss="elbo",
+            optimizer="adam",
+            lr=1e-3,
+            batch=128,
+            # Everybody draws codes of their own.
+            tolerance=0.02,
+            over_pytorch=2,
+            over_best=1.3,
+        ),
+        Workload(
+            "gru",
+            "GRU over the rows of MNIST's images, 128 wide, Adam, batch 128, a step",
+            "train",
+            "mnist",
+            rows=32 * 128,
+            sizes=(28, 28, 128, 10),
+            steps=32,
+            unit="a step",
+            units=32,
+            network="gru",
+            optimizer="adam",
+            lr=1e-3,
+            batch=128,
+            over_pytorch=1.3,
+            over_best=1.3,
+        ),
+        Workload(
+            "convnet-one",
+            "inference of the convolutional network, one image",
+            "infer",
+            "mnist",
+            rows=1,
+            sizes=(28, 32, 64, 128, 10),
+            steps=200,
+            unit="a call",
+            units=200,
+            network="convnet",
+            over_pytorch=1.3,
+            over_best=1.1,
+        ),
+        Workload(
+            "convnet-many",
+            "inference of the convolutional network, 1,000 images",
+            "infer",
+            "mnist",
+            rows=1000,
+            sizes=(28, 32, 64, 128, 10),
+            steps=5,
+            unit="a call",
+            units=5,
+            network="convnet",
+            over_pytorch=1.3,
+            over_best=1.1,
+        ),
+        Workload(
             "scalars",
             "scalars: two moons, MLP(2, [16, 16, 1]), 100 points, a step",
             "scalars",
@@ -223,73 +353,106 @@ class Data(NamedTuple):
     """The arrays of a workload.
 
     Attributes:
-        x: inputs (rows, in), float32.
-        y: labels (rows,), int64, for cross-entropy; otherwise targets (rows, out), float32.
+        x: inputs (rows, ...): float32, or letters by number, int64.
+        y: labels (rows,) or the next letters (rows, length), int64, for cross-entropy; otherwise
+            targets (rows, out), float32.
         order: which rows are in which step's batch, (steps, batch); empty for full batches.
-        weights: of each layer (out, in), float32.
-        biases: of each layer (out,), float32; none for a network without.
+        weights: what the network begins with, by name.
     """
 
     x: Array
     y: Array
     order: Array
-    weights: list[Array]
-    biases: list[Array]
+    weights: dict[str, Array]
+
+    @property
+    def matrices(self) -> list[Array]:
+        """The weights of a chain of linear layers, (out, in) each."""
+        return [array for name, array in self.weights.items() if name.endswith("weight")]
+
+    @property
+    def biases(self) -> list[Array]:
+        """The biases of such a chain, (out,) each; none for a network without."""
+        return [array for name, array in self.weights.items() if name.endswith("bias")]
 
 
-def _rectangles(rows: int) -> tuple[Array, Array]:
+Row = tuple[int, ...]
+
+
+def _rectangles(rows: int, row: Row) -> tuple[Array, Array]:
     from chainrule import data
 
     found = data.rectangles(rows, seed=1)
     return found.x, found.y[:, None]
 
 
-def _moons(rows: int) -> tuple[Array, Array]:
+def _moons(rows: int, row: Row) -> tuple[Array, Array]:
     from chainrule import data
 
     found = data.moons(rows, seed=1)
     return found.x, found.y[:, None].astype(np.float32)
 
 
-def _mnist(rows: int) -> tuple[Array, Array]:
+def _mnist(rows: int, row: Row) -> tuple[Array, Array]:
     from chainrule import data
 
-    return _images(data.mnist(), rows)
+    return _images(data.mnist(), rows, row)
 
 
-def _digits(rows: int) -> tuple[Array, Array]:
+def _digits(rows: int, row: Row) -> tuple[Array, Array]:
     from chainrule import data
 
-    return _images(data.digits(), rows)
+    return _images(data.digits(), rows, row)
 
 
-def _images(found: Any, rows: int) -> tuple[Array, Array]:
-    x = found.x[:rows].reshape(rows, -1) / np.float32(found.levels)
-    return x.astype(np.float32), found.y[:rows].astype(np.int64)
+def _images(found: Any, rows: int, row: Row) -> tuple[Array, Array]:
+    """Images as the network takes them: with a border, or in several channels, if need be."""
+    side = found.x.shape[-1]
+    x = found.x[:rows].reshape(rows, side, side) / np.float32(found.levels)
+    if len(row) > 1:
+        more = row[-1] - side
+        x = np.pad(x, ((0, 0), *[(more // 2, more - more // 2)] * 2))
+    if len(row) == 3:
+        x = np.repeat(x[:, None], row[0], axis=1)
+    return x.astype(np.float32).reshape(rows, *row), found.y[:rows].astype(np.int64)
 
 
-SOURCES: dict[str, Callable[[int], tuple[Array, Array]]] = {
+def _shakespeare(rows: int, row: Row) -> tuple[Array, Array]:
+    return _stretches("shakespeare", rows, *row)
+
+
+def _sonnets(rows: int, row: Row) -> tuple[Array, Array]:
+    return _stretches("sonnets", rows, *row)
+
+
+def _stretches(name: str, rows: int, length: int) -> tuple[Array, Array]:
+    """Stretches of a text from places drawn at random, and for each letter the next."""
+    from chainrule import data
+
+    codes = np.unique(list(data.text(name)), return_inverse=True)[1]
+    places = np.random.default_rng(SEED).integers(0, len(codes) - length, rows)
+    stretches = codes[places[:, None] + np.arange(length + 1)].astype(np.int64)
+    return np.ascontiguousarray(stretches[:, :-1]), np.ascontiguousarray(stretches[:, 1:])
+
+
+SOURCES: dict[str, Callable[[int, Row], tuple[Array, Array]]] = {
     "rectangles": _rectangles,
     "moons": _moons,
     "digits": _digits,
     "mnist": _mnist,
+    "sonnets": _sonnets,
+    "shakespeare": _shakespeare,
 }
 
 
 def load(workload: Workload) -> Data:
     """Return the arrays of a workload, the same at every call."""
-    rng = np.random.default_rng(SEED)
-    x, y = SOURCES[workload.data](workload.rows)
+    described = network(workload)
+    x, y = SOURCES[workload.data](workload.rows, described.row)
     order = np.empty((workload.steps, 0), dtype=np.int64)
     if workload.batch:
         order = _shuffled(workload.rows).reshape(workload.steps, workload.batch)
-    weights, biases = [], []
-    for inputs, outputs in pairwise(workload.sizes):
-        reach = workload.spread or inputs**-0.5
-        weights.append(rng.uniform(-reach, reach, (outputs, inputs)).astype(np.float32))
-        if workload.bias:
-            biases.append(rng.uniform(-reach, reach, outputs).astype(np.float32))
-    return Data(x, y, order, weights, biases)
+    return Data(x, y, order, described.first(SEED))
 
 
 def _shuffled(rows: int) -> Array:
@@ -313,8 +476,10 @@ def shortened(workload: Workload, share: float) -> Workload:
 
 def save(data: Data, folder: Path) -> None:
     """Write the arrays into a folder, for processes to share."""
-    for name, array in _named(data).items():
-        np.save(folder / f"{name}.npy", array)
+    for name in ("x", "y", "order"):
+        np.save(folder / f"{name}.npy", getattr(data, name))
+    weights: dict[str, Any] = dict(data.weights)
+    np.savez(folder / "weights.npz", **weights)
 
 
 def open_saved(folder: Path) -> Data:
@@ -322,16 +487,7 @@ def open_saved(folder: Path) -> Data:
 
     def read(name: str) -> Array:
         # Copied when written to: some libraries take no array that they may not write to.
-        mode: Literal["c"] | None = "c" if name in ("x", "y", "order") else None
-        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode=mode))
+        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="c"))
 
-    def several(kind: str) -> list[Array]:
-        return [read(f"{kind}{i}") for i in range(len(list(folder.glob(f"{kind}*.npy"))))]
-
-    return Data(read("x"), read("y"), read("order"), several("weight"), several("bias"))
-
-
-def _named(data: Data) -> dict[str, Array]:
-    named = {"x": data.x, "y": data.y, "order": data.order}
-    named |= {f"weight{i}": w for i, w in enumerate(data.weights)}
-    return named | {f"bias{i}": b for i, b in enumerate(data.biases)}
+    with np.load(folder / "weights.npz") as weights:
+        return Data(read("x"), read("y"), read("order"), dict(weights))

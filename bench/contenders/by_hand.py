@@ -14,10 +14,11 @@ class ByHand(Contender):
     """NumPy, by hand: the judge of all losses."""
 
     label = "NumPy by hand"
+    networks = ("mlp",)
 
     def begin(self) -> None:
         """Copy the first weights; Adam's averages begin at 0."""
-        self.w = [w.copy() for w in self.data.weights]
+        self.w = [w.copy() for w in self.data.matrices]
         self.b = [b.copy() for b in self.data.biases]
         self.parameters = [*self.w, *self.b]
         self.m = [np.zeros_like(p) for p in self.parameters]
@@ -36,9 +37,9 @@ class ByHand(Contender):
             y = self.data.y if whole else self.data.y[rows]
             self._update(self._backward(self._forward(x), y))
 
-    def outputs(self) -> Array:
+    def outputs(self, rows: slice) -> Array:
         """The last of the layers' values."""
-        return self._forward(self.data.x)[-1]
+        return self._forward(self.data.x[rows])[-1]
 
     def _forward(self, x: Array) -> list[Array]:
         """The input, and what every layer makes of it."""

@@ -7,7 +7,10 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from bench.contender import Contender
-from bench.workloads import SEED, Array, Data, Workload
+from bench.losses import criterion
+from bench.networks import network
+from bench.optimizers import optimizer
+from bench.workloads import SEED, Data, Workload
 
 WARM = 4  # calls after which a compiled step is replayed
 
@@ -16,32 +19,27 @@ class Eager(Contender):
     """The loop of every tutorial, nothing compiled."""
 
     label = "chainrule, eager"
+    needs: ClassVar[tuple[str, ...]] = ("chainrule",)
     ours = True
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         super().__init__(workload, data, threads)
         import chainrule as cr
-        from chainrule import nn
 
         cr.set_num_threads(threads)
         self.cr = cr
         self.x, self.y = cr.from_numpy(data.x), cr.from_numpy(data.y)
-        layers: list[nn.Module] = []
-        for w in data.weights:
-            layers += [nn.Linear(w.shape[1], w.shape[0], bias=bool(data.biases)), _bend(workload)]
-        self.model = nn.Sequential(*layers[:-1])
-        self.criterion = _loss(workload)
-        kind = {"sgd": cr.optim.SGD, "adam": cr.optim.Adam}[workload.optimizer]
-        self.optimizer = kind(self.model.parameters(), lr=workload.lr)
+        self.model: Any = network(workload).module(cr).train(workload.task != "infer")
+        self.criterion = criterion(cr, workload.loss)
+        self.optimizer = optimizer(cr, workload.optimizer, self.model.parameters(), workload.lr)
         self.forward: Callable[..., Any] = self.model
         self.step: Any = self._step
 
     def begin(self) -> None:
         """Copy the first weights into the model; what the optimiser remembers becomes 0."""
-        first = [p for pair in zip(self.data.weights, self.data.biases) for p in pair]
+        self.cr.manual_seed(SEED)
+        self.model.load_state_dict(self.data.weights)
         with self.cr.no_grad():
-            for p, array in zip(self.model.parameters(), first or self.data.weights):
-                p.copy_(self.cr.from_numpy(array))
             for remembered in self.optimizer.state.values():
                 for value in remembered.values():
                     value.zero_()
@@ -57,15 +55,18 @@ class Eager(Contender):
             x, y = (self.x[rows], self.y[rows]) if len(rows) else (self.x, self.y)
             self.step(x, y)
 
-    def outputs(self) -> Array:
-        """The model's scores."""
+    def outputs(self, rows: slice) -> Any:
+        """What the model gives, by the way that was timed if that was inference."""
+        infers = self.workload.task == "infer"
+        self.model.eval()
         with self.cr.no_grad():
-            scores: Array = self.model(self.x).numpy()
-        return scores
+            found = (self.forward if infers else self.model)(self.x[rows])
+        self.model.train(not infers)
+        return found
 
     def _step(self, x: Any, y: Any) -> Any:
         self.optimizer.zero_grad()
-        loss = self.criterion(self.model(x), y)
+        loss = self.criterion(self.model(x), x, y)
         loss.backward()
         self.optimizer.step()
         return loss
@@ -75,7 +76,7 @@ class Compiled(Eager):
     """The same loop, its step through `compile` into machine code, before the first round."""
 
     label = "chainrule, compiled"
-    needs: ClassVar[tuple[str, ...]] = ("llvmlite",)
+    needs: ClassVar[tuple[str, ...]] = ("chainrule", "llvmlite")
     executor: ClassVar[str] = "native"
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
@@ -84,6 +85,7 @@ class Compiled(Eager):
         self.step = self.cr.compile(self._step, executor=self.executor)
         self.workload = replace(workload, steps=WARM)
         self.data = data._replace(order=data.order[:WARM])
+        self.begin()
         self.run()
         self.workload, self.data = workload, data
 
@@ -106,7 +108,7 @@ class Replayed(Compiled):
     """The same replayed by NumPy, into memory taken once."""
 
     label = "chainrule, compiled for NumPy"
-    needs = ()
+    needs = ("chainrule",)
     executor = "numpy"
 
 
@@ -115,6 +117,11 @@ class Fit(Eager):
 
     label = "chainrule, fit"
     tasks = ("train",)
+
+    @classmethod
+    def suits(cls, workload: Workload) -> bool:
+        """Its losses are not given the inputs."""
+        return workload.loss != "elbo" and super().suits(workload)
 
     def run(self) -> None:
         """Epochs of one batch, or one epoch of many in the order that its seed gives."""
@@ -127,27 +134,10 @@ class Fit(Eager):
                 shuffle=batch is not None,
                 generator=self.cr.Generator().manual_seed(SEED),
             ),
-            self.criterion,
+            lambda found, y: self.criterion(found, None, y),
             self.optimizer,
             epochs=1 if batch else self.workload.steps,
             metrics={},
             threads=self.threads,
             progress=False,
         )
-
-
-def _bend(workload: Workload) -> Any:
-    from chainrule import nn
-
-    return nn.Tanh() if workload.activation == "tanh" else nn.ReLU()
-
-
-def _loss(workload: Workload) -> Callable[..., Any]:
-    from chainrule.nn import functional as F
-
-    losses: dict[str, Callable[..., Any]] = {
-        "mse": F.mse_loss,
-        "bce": F.binary_cross_entropy_with_logits,
-        "cross_entropy": F.cross_entropy,
-    }
-    return losses[workload.loss]

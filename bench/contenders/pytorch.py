@@ -6,7 +6,10 @@ import shutil
 from typing import Any, ClassVar
 
 from bench.contender import Absent, Contender
-from bench.workloads import Array, Data, Workload
+from bench.losses import criterion
+from bench.networks import network
+from bench.optimizers import optimizer
+from bench.workloads import SEED, Data, Workload
 
 
 class PyTorch(Contender):
@@ -19,41 +22,32 @@ class PyTorch(Contender):
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         super().__init__(workload, data, threads)
         import torch
-        from torch import nn
-        from torch.nn import functional as F
 
         torch.set_num_threads(threads)
         self.torch = torch
         self.x, self.y = torch.from_numpy(data.x), torch.from_numpy(data.y)
         self.order = torch.from_numpy(data.order)
-        layers: list[nn.Module] = []
-        for w in data.weights:
-            layers += [nn.Linear(w.shape[1], w.shape[0], bias=bool(data.biases)), _bend(workload)]
-        self.model: Any = nn.Sequential(*layers[:-1])
-        losses: dict[str, Any] = {
-            "mse": F.mse_loss,
-            "bce": F.binary_cross_entropy_with_logits,
-            "cross_entropy": F.cross_entropy,
-        }
-        criterion = losses[workload.loss]
-        self.objective: Any = lambda x, y: criterion(self.model(x), y)
+        self.model: Any = network(workload).module(torch).train(workload.task != "infer")
+        self.forward = self.model
+        loss = criterion(torch, workload.loss)
+        self.objective: Any = lambda x, y: loss(self.model(x), x, y)
 
     def begin(self) -> None:
         """Copy the first weights into the model, and make a new optimiser."""
-        first = [p for pair in zip(self.data.weights, self.data.biases) for p in pair]
-        with self.torch.no_grad():
-            for p, array in zip(self.model.parameters(), first or self.data.weights):
-                p.copy_(self.torch.from_numpy(array))
-        kind = {"sgd": self.torch.optim.SGD, "adam": self.torch.optim.Adam}
-        make: Any = kind[self.workload.optimizer]
-        self.optimizer = make(self.model.parameters(), lr=self.workload.lr, **self.options)
+        torch, workload = self.torch, self.workload
+        torch.manual_seed(SEED)
+        first = {name: torch.from_numpy(array) for name, array in self.data.weights.items()}
+        self.model.load_state_dict(first)
+        self.optimizer = optimizer(
+            torch, workload.optimizer, self.model.parameters(), workload.lr, **self.options
+        )
 
     def run(self) -> None:
         """The loop of every tutorial."""
         if self.workload.task == "infer":
             with self.torch.inference_mode():
                 for _ in range(self.workload.steps):
-                    self.model(self.x)
+                    self.forward(self.x)
             return
         for rows in self.order:
             x, y = (self.x[rows], self.y[rows]) if len(rows) else (self.x, self.y)
@@ -61,11 +55,14 @@ class PyTorch(Contender):
             self.objective(x, y).backward()
             self.optimizer.step()
 
-    def outputs(self) -> Array:
-        """The model's scores."""
+    def outputs(self, rows: slice) -> Any:
+        """What the model gives, by the way that was timed if that was inference."""
+        infers = self.workload.task == "infer"
+        self.model.eval()
         with self.torch.inference_mode():
-            scores: Array = self.model(self.x).numpy()
-        return scores
+            found = (self.forward if infers else self.model)(self.x[rows])
+        self.model.train(not infers)
+        return found
 
 
 class Foreach(PyTorch):
@@ -96,10 +93,4 @@ class Compiled(PyTorch):
         super().__init__(workload, data, threads)
         self.objective = self.torch.compile(self.objective)
         if workload.task == "infer":
-            self.model = self.torch.compile(self.model)
-
-
-def _bend(workload: Workload) -> Any:
-    from torch import nn
-
-    return nn.Tanh() if workload.activation == "tanh" else nn.ReLU()
+            self.forward = self.torch.compile(self.model)

@@ -34,7 +34,7 @@ class _Scalars(Contender):
         """Each neuron has its weights in order, then its bias."""
         rows = [
             [*row, bias]
-            for w, b in zip(self.data.weights, self.data.biases)
+            for w, b in zip(self.data.matrices, self.data.biases)
             for row, bias in zip(w.tolist(), b.tolist())
         ]
         for p, number in zip(self.parameters, (number for row in rows for number in row)):
@@ -49,9 +49,9 @@ class _Scalars(Contender):
             for p in self.parameters:
                 p.data -= self.workload.lr * p.grad
 
-    def outputs(self) -> Array:
+    def outputs(self, rows: slice) -> Array:
         """The output for every point."""
-        return np.array([[self.mlp(point).data] for point in self.points])
+        return np.array([[self.mlp(point).data] for point in self.points[rows]])
 
     def _error(self) -> Any:
         total: Any = 0

@@ -21,6 +21,7 @@ class ScikitLearn(Contender):
 
     label = "scikit-learn"
     needs = ("sklearn",)
+    networks = ("mlp",)
 
     @classmethod
     def suits(cls, workload: Workload) -> bool:
@@ -59,7 +60,7 @@ class ScikitLearn(Contender):
 
     def begin(self) -> None:
         """Put the first weights where a warm start finds them; it makes a new optimiser."""
-        self.model.coefs_ = [w.T.copy() for w in self.data.weights]
+        self.model.coefs_ = [w.T.copy() for w in self.data.matrices]
         self.model.intercepts_ = [b.copy() for b in self.data.biases]
         self.model.loss_curve_ = []
 
@@ -73,10 +74,10 @@ class ScikitLearn(Contender):
             warnings.simplefilter("ignore")  # that it has not converged
             self.model.fit(self.x, self.y)
 
-    def outputs(self) -> Array:
+    def outputs(self, rows: slice) -> Array:
         """What stands before its last function, up to a constant that no loss sees."""
         if self.workload.loss == "mse":
-            return self.model.predict(self.data.x).reshape(-1, 1)
-        p = np.asarray(self.model.predict_proba(self.data.x), dtype=np.float64)
+            return self.model.predict(self.data.x[rows]).reshape(-1, 1)
+        p = np.asarray(self.model.predict_proba(self.data.x[rows]), dtype=np.float64)
         logs = np.log(np.maximum(p, 1e-30))
         return logs[:, 1:] - logs[:, :1] if self.workload.loss == "bce" else logs

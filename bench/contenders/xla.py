@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 
 from bench.contender import Contender
-from bench.workloads import Array, Data, Workload
+from bench.losses import jax_loss
+from bench.network import BUFFERS
+from bench.networks import network
+from bench.optimizers import jax_update
+from bench.workloads import SEED, Data, Workload
 
 
 class JaxStep(Contender):
@@ -21,18 +25,19 @@ class JaxStep(Contender):
         import jax
 
         self.jax = jax
+        self.network = network(workload)
         self.x, self.y = jax.numpy.asarray(data.x), jax.numpy.asarray(data.y)
         self.order = jax.numpy.asarray(data.order)
-        self.forward = jax.jit(self._forward)
+        self.forward = jax.jit(lambda p, x: self.network.forward(p, x, None, {}))
         self.step = jax.jit(self._step, donate_argnums=0)
 
     def begin(self) -> None:
-        """The first weights, Adam's averages at 0, and the rows of each step."""
-        biases = self.data.biases or [np.zeros(0, np.float32) for _ in self.data.weights]
-        p = [self.jax.numpy.array(a) for a in (*self.data.weights, *biases)]
-        zeros = self.jax.numpy.zeros_like
-        self.state: Any = (p, [zeros(a) for a in p], [zeros(a) for a in p], 0.0)
-        self.state = self.jax.device_put(self.state)
+        """The first weights, the optimiser's averages at 0, and the rows of each step."""
+        first = {name: self.jax.numpy.array(a) for name, a in self.data.weights.items()}
+        buffers = {name: a for name, a in first.items() if name.rpartition(".")[2] in BUFFERS}
+        p = {name: a for name, a in first.items() if name not in buffers}
+        m, v = (self.jax.tree.map(self.jax.numpy.zeros_like, p) for _ in range(2))
+        self.state: Any = self.jax.device_put((p, buffers, m, v, np.float32(0)))
         self.batches = list(self.order)
         self._wait()
 
@@ -46,47 +51,27 @@ class JaxStep(Contender):
             self.state = self.step(self.state, rows, self.x, self.y)
         self._wait()
 
-    def outputs(self) -> Array:
-        """The scores."""
-        return np.asarray(self.forward(self.state[0], self.x))
+    def outputs(self, rows: slice) -> Any:
+        """What the network gives."""
+        return self.forward(self.state[0] | self.state[1], self.x[rows])
 
     def _wait(self) -> None:
         self.jax.block_until_ready(self.state)
 
-    def _forward(self, p: Any, x: Any) -> Any:
-        bend = self.jax.numpy.tanh if self.workload.activation == "tanh" else self.jax.nn.relu
-        layers = len(self.workload.sizes) - 1
-        for i in range(layers):
-            x = x @ p[i].T
-            if self.workload.bias:
-                x = x + p[layers + i]
-            if i < layers - 1:
-                x = bend(x)
-        return x
-
-    def _loss(self, p: Any, x: Any, y: Any) -> Any:
-        np_, scores = self.jax.numpy, self._forward(p, x)
-        if self.workload.loss == "mse":
-            return np_.mean((scores - y) ** 2)
-        if self.workload.loss == "bce":
-            return np_.mean(np_.logaddexp(0.0, scores) - y * scores)
-        logs = self.jax.nn.log_softmax(scores)
-        return -np_.mean(np_.take_along_axis(logs, y[:, None], axis=1))
+    def _loss(self, p: Any, buffers: Any, key: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        changed: dict[str, Any] = {}
+        found = self.network.forward(p | buffers, x, key, changed)
+        return jax_loss(self.workload.loss, found, x, y), buffers | changed
 
     def _step(self, state: Any, rows: Any, x: Any, y: Any) -> Any:
-        p, m, v, t = state
+        p, buffers, m, v, t = state
+        t = t + 1
         if self.workload.batch:
             x, y = x[rows], y[rows]
-        g = self.jax.grad(self._loss)(p, x, y)
-        lr, each = self.workload.lr, self.jax.tree.map
-        if self.workload.optimizer == "sgd":
-            return each(lambda p, g: p - lr * g, p, g), m, v, t
-        t = t + 1.0
-        m = each(lambda m, g: 0.9 * m + 0.1 * g, m, g)
-        v = each(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
-        rate, root = lr / (1 - 0.9**t), self.jax.numpy.sqrt(1 - 0.999**t)
-        p = each(lambda p, m, v: p - rate * m / (self.jax.numpy.sqrt(v) / root + 1e-8), p, m, v)
-        return p, m, v, t
+        key = self.jax.random.fold_in(self.jax.random.key(SEED), t.astype(int))
+        g, buffers = self.jax.grad(self._loss, has_aux=True)(p, buffers, key, x, y)
+        p, m, v = jax_update(self.workload.optimizer, self.workload.lr, p, m, v, t, g)
+        return p, buffers, m, v, t
 
 
 class JaxScan(JaxStep):

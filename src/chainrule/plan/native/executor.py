@@ -109,7 +109,7 @@ class Native:
             program.notes.get("going on", ()),
         )
         self._offsets = allocation.offsets
-        self._checks: list[tuple[Finite, View]] = []
+        self._checks: list[Callable[[Array], Thunk]] = []
         runs = self._written(groups, module)
         self.work = module.work
         self._sizes = allocation.size, module.room
@@ -268,6 +268,8 @@ class Native:
                 calls = []
             else:
                 calls.append(module.group(group))
+                if calls[-1].check:
+                    self._checks.append(partial(self._asked, group.members[0].instruction))
             if calls and self._is_apart:
                 runs, calls = [*runs, module.stretch(calls)], []
         return [*runs, *([module.stretch(calls)] if calls else [])]
@@ -275,7 +277,7 @@ class Native:
     def _check(self, instruction: Instruction, module: Module) -> Call:
         """Write a check, and keep what it looks at and what it has to say."""
         view = self._views[instruction.values[0]]
-        self._checks.append((instruction.attrs["check"], view))
+        self._checks.append(partial(self._shown, instruction.attrs["check"], view))
         return module.check(view, instruction.out)
 
     def _part(self, group: Group) -> Part:
@@ -352,9 +354,23 @@ class Native:
 
     def _refusal(self, stopped: int, table: Array) -> Thunk:
         """What the check that has ended a run raises, of a copy of what it has seen."""
-        check, view = self._checks[stopped - 1]
-        start = self._start(view.base, table)
-        return partial(check, array_at(start, view, self).copy())
+        return self._checks[stopped - 1](table)
+
+    def _shown(self, check: Callable[[Array], Any], view: View, table: Array) -> Thunk:
+        """A check with a copy of what it has to look at."""
+        return partial(check, array_at(self._start(view.base, table), view, self).copy())
+
+    def _asked(self, instruction: Instruction, table: Array) -> Thunk:
+        """An op's body with the whole numbers, copied, that it has refused; of others the shape."""
+        given = [
+            array_at(self._start(self._views[a].base, table), self._views[a], self).copy()
+            if isinstance(a, Value) and a.dtype.kind in "iu"
+            else np.zeros(a.shape, a.dtype)
+            if isinstance(a, Value)
+            else a
+            for a in instruction.args
+        ]
+        return partial(instruction.op.forward, *given, **instruction.attrs)
 
     def _start(self, value: Value, table: Array) -> int:
         """Where the memory of a value begins."""

@@ -101,6 +101,7 @@ class Site(Inside):
             that it is, or `None`.
         out: the view where the result goes, of the result's shape; it need not be in order.
         attrs: of the instruction.
+        insists: whether the group may end early, with nothing done; see `insist`.
     """
 
     def __init__(self, module: Module, w: Writer, memory: Memory, member: Member) -> None:
@@ -109,6 +110,12 @@ class Site(Inside):
         self.operands = member.operands
         self.out = member.out
         self.attrs: Mapping[str, Any] = member.instruction.attrs
+        self.insists = False
+
+    def insist(self, fine: Register) -> None:
+        """End the run here unless a bit is set: the op's own body then says what it dislikes."""
+        self.w.leave(fine ^ True, "ret i1 false")
+        self.insists = True
 
     def take(self, count: int, dtype: np.dtype[Any]) -> Room:
         """Return room for so many numbers until the group is done; all threads see the same."""

@@ -43,6 +43,10 @@ ARENA, SCRATCH, TEAM = 0, 1, 2
 NEAR, FAR = 2**18, 2**23
 
 
+# Kinds of ops that do nothing beside making their result, and refuse no number.
+WITHOUT_EFFECT = ("elementwise", "reduce", "contract", "view")
+
+
 class Link(NamedTuple):
     """A pointer in a group's own table: so many bytes beyond what the module's has at a place."""
 
@@ -176,19 +180,25 @@ class Module:
         """
         w = self._writer()
         memory = GroupMemory(w, self.places, self.offsets, [])
-        first = group.members[0]
+        first, insists = group.members[0], False
         name = first.instruction.op.name
         if name in ("linear", "matrix_product") and _is_of_matrices(first):
             self._product(w, memory, group)
         elif group.kind == "loop":
             emit(w, group, memory)
+        elif 0 in first.out.shape and first.instruction.op.kind in WITHOUT_EFFECT:
+            pass  # there is nothing to write
         elif name in KERNELS:
-            KERNELS[name](Site(self, w, memory, first))
+            site = Site(self, w, memory, first)
+            KERNELS[name](site)
+            insists = site.insists
         else:
             raise Unsupported(name)
         self.room = max(self.room, memory.room)
+        self.checks += insists
         name = self._name("group")
-        return Call(self._add(w, name, w.function(name, "ptr noalias %table")), memory.links)
+        text = w.function(name, "ptr noalias %table", w.number(True, BOOL) if insists else None)
+        return Call(self._add(w, name, text), memory.links, self.checks if insists else 0)
 
     def check(self, x: View, out: Value) -> Call:
         """Write a look at a number, whether it is finite, and return how it is called."""

@@ -37,6 +37,9 @@ TUNING = {
     "loop_unrolling": False,
     "slp_vectorization": False,
 }
+# Where a process holds gigabytes, constants may come to lie more than 2 GB away from the code that
+# reads them, and addresses of 32 bits would not reach; on x86-64 those of 64 are not slower.
+CODE_MODEL = "large" if platform.machine().lower() in ("x86_64", "amd64") else "small"
 KEPT = 512  # files in the cache; beyond that the oldest go
 DIGEST = 32  # bytes of SHA-256 in front of each
 
@@ -125,7 +128,11 @@ def machine() -> Any:
     """Return LLVM's description of this processor."""
     binding = llvm()
     return binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=features(), opt=3, reloc="pic", codemodel="small"
+        cpu=binding.get_host_cpu_name(),
+        features=features(),
+        opt=3,
+        reloc="pic",
+        codemodel=CODE_MODEL,
     )
 
 
@@ -174,7 +181,7 @@ def key(text: str) -> str:
         binding.get_process_triple(),
         binding.get_host_cpu_name(),
         features(),
-        (LEVEL, TUNING),
+        (LEVEL, TUNING, CODE_MODEL),
         text,
     )
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()

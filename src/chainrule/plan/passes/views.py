@@ -19,7 +19,7 @@ from chainrule.plan.changes import roots
 from chainrule.plan.passes.rewrite import changed_roots
 from chainrule.plan.program import Instruction, Program, Value
 
-__all__ = ["View", "views", "whole"]
+__all__ = ["View", "seen_through", "views", "whole"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def views(program: Program) -> dict[Value, View]:
         if instruction.op.kind == "view" and instruction.values:
             base = instruction.values[0]
             if memory[out] is memory[base] or not {memory[out], memory[base]} & restless:
-                seen = _seen_through(instruction, found[base])
+                seen = seen_through(instruction, found[base])
         found[out] = seen or whole(out, orders.get(out))
     return found
 
@@ -106,7 +106,7 @@ def in_order(shape: Shape, order: Sequence[int] | None) -> tuple[int, ...]:
     return tuple(strides[order.index(d)] for d in range(len(shape)))
 
 
-def _seen_through(instruction: Instruction, view: View) -> View | None:
+def seen_through(instruction: Instruction, view: View) -> View | None:
     """What a view op makes of a view: asked of NumPy, on memory that nobody touches."""
     if not math.prod(view.shape):
         return None

@@ -10,22 +10,30 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chainrule.plan.native.kernels.batched import BATCHED
+from chainrule.plan.native.kernels.convolution import CONVOLUTIONS
 from chainrule.plan.native.kernels.copies import COPIES
 from chainrule.plan.native.kernels.folding import FOLDING
+from chainrule.plan.native.kernels.gather import GATHER
 from chainrule.plan.native.kernels.padding import PADDING
 from chainrule.plan.native.kernels.places import PLACES
 from chainrule.plan.native.kernels.pooling import POOLING
+from chainrule.plan.native.kernels.recurrent import RECURRENT
 from chainrule.plan.native.kernels.resampling import RESAMPLING
+from chainrule.plan.native.kernels.scan import SCANS
 from chainrule.plan.native.site import Site
 
 __all__ = ["KERNELS"]
 
 KERNELS: dict[str, Callable[[Site], None]] = {
     **BATCHED,
+    **CONVOLUTIONS,
     **COPIES,
+    **GATHER,
+    **RECURRENT,
     **FOLDING,
     **PADDING,
     **PLACES,
     **POOLING,
     **RESAMPLING,
+    **SCANS,
 }
