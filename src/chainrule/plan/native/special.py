@@ -20,7 +20,18 @@ from chainrule.plan.native.updates import STEPS
 from chainrule.plan.passes.fuse import Member
 from chainrule.plan.passes.views import View, row_major
 
-__all__ = ["NAMES", "Seed", "added", "generator", "random", "rates", "taken", "update"]
+__all__ = [
+    "NAMES",
+    "Seed",
+    "added",
+    "generator",
+    "kept",
+    "mixed",
+    "random",
+    "rates",
+    "taken",
+    "update",
+]
 
 NAMES = ("add_along", "random_mask", "random_uniform", "take_along")
 
@@ -101,20 +112,30 @@ def random(access: Access, member: Member, seed: Seed, c: Register | None) -> Re
     """The random number of an element, by the formulas of `ops.random`."""
     op, attrs = member.instruction.op.name, member.instruction.attrs
     dtype = member.instruction.out.dtype
-    z = (seed["counter"] + _number_of(access, c) + 1) * GOLDEN + seed["key"]
-    z = (z ^ (z >> 30)) * MIX_1
-    z = (z ^ (z >> 27)) * MIX_2
-    z = z ^ (z >> 31)
+    z = mixed(seed["key"], seed["counter"] + _number_of(access, c))
     if op == "random_mask" and dtype.kind == "f":
-        p = attrs["p"]
-        if p >= 1:
-            return access.w.number(0, dtype)
-        threshold = min(round(p * 2.0**64), (1 << 64) - 1)
-        return z.ge(threshold).select(access.w.number(1 / (1 - p), dtype), 0)
+        return kept(z, attrs["p"], dtype)
     if op == "random_uniform" and dtype.kind == "f":
         digits = np.finfo(dtype).nmant + 1
         return (z >> (64 - digits)).to(INDEX).to(dtype) * 2.0**-digits
     raise Unsupported(op)
+
+
+def mixed(key: Register, place: Register) -> Register:
+    """The random bits of a key and a place, by the formula of `ops.random`."""
+    z = (place + 1) * GOLDEN + key
+    z = (z ^ (z >> 30)) * MIX_1
+    z = (z ^ (z >> 27)) * MIX_2
+    return z ^ (z >> 31)
+
+
+def kept(bits: Register, p: float, dtype: np.dtype[Any]) -> Register:
+    """What dropout multiplies by: 0 with probability p, else 1 / (1 - p)."""
+    w = bits.writer
+    if p >= 1:
+        return w.number(0, dtype)
+    threshold = min(round(p * 2.0**64), (1 << 64) - 1)
+    return bits.ge(threshold).select(w.number(1 / (1 - p), dtype), 0)
 
 
 def _number_of(access: Access, c: Register | None) -> Register:

@@ -29,6 +29,7 @@ __all__ = [
     "outer",
     "short_dot",
     "short_outer",
+    "strip",
 ]
 
 Columns: TypeAlias = Sequence[tuple[int, Vector]]  # a first column, and what holds it and the next
@@ -158,6 +159,49 @@ def dot(
         totals = [vector.total(w, [s[r, j] for s in sums]) for j in range(columns)]
         narrow = vector.part(power_above(columns), columns)
         narrow.store(w, gathered(w, totals, vector), w.at(c[0], dtype, r * c[1]))
+
+
+def strip(
+    w: Writer,
+    turns: At,
+    a: Matrix,
+    b: Lines,
+    c: Lines,
+    rows: int,
+    columns: Columns,
+    onto: bool = False,
+) -> None:
+    """Write a tile whose inner dimension is known when it runs: c[r, :] = sum of a[r, t] b[t, :].
+
+    Args:
+        w: where to.
+        turns: the inner dimension, at least 1.
+        a: the tile's rows of A.
+        b: the tile's columns of B.
+        c: the tile itself.
+        rows: of the tile.
+        columns: the vectors that cover the tile's columns.
+        onto: whether the sums are added to what the tile holds.
+    """
+    dtype = columns[0][1].dtype
+    sums = [[v.zeros(w) for _, v in columns] for _ in range(rows)]
+    ends = [
+        [w.at(w.at(c[0], dtype, r * c[1]), dtype, at) for at, _ in columns] for r in range(rows)
+    ]
+    if onto:
+        for slots, row in zip(sums, ends):
+            for slot, end, (_, v) in zip(slots, row, columns):
+                w.do(f"store {v} {v.load(w, end)}, ptr {slot}")
+    with w.loop(turns) as t:
+        row, column = w.at(b[0], dtype, t * b[1]), w.at(a[0], dtype, t * a[2])
+        loaded = [v.load(w, w.at(row, dtype, at)) for at, v in columns]
+        for r, slots in enumerate(sums):
+            here = w.at(column, dtype, r * a[1])
+            for slot, y, (_, v) in zip(slots, loaded, columns):
+                v.accumulate(w, v.spread(w, here), y, slot)
+    for slots, row in zip(sums, ends):
+        for slot, end, (_, v) in zip(slots, row, columns):
+            v.store(w, v.total(w, [slot]), end)
 
 
 # --- several in a vector --------------------------------------------------------------------------

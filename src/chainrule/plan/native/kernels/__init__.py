@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chainrule.plan.native.kernels.attention import ATTENTION
 from chainrule.plan.native.kernels.batched import BATCHED
 from chainrule.plan.native.kernels.convolution import CONVOLUTIONS
 from chainrule.plan.native.kernels.copies import COPIES
@@ -25,6 +26,7 @@ from chainrule.plan.native.site import Site
 __all__ = ["KERNELS"]
 
 KERNELS: dict[str, Callable[[Site], None]] = {
+    **ATTENTION,
     **BATCHED,
     **CONVOLUTIONS,
     **COPIES,

@@ -1,134 +1,145 @@
-"""Images as a convolution reads them: where they lie, or from a copy with zeros around (floor 2).
+"""Images as a convolution reads them, and which of the places that it reads are there (floor 2).
 
-A copy is in order, channels last, and as large as all places that are read. It is made of a few
-images, or of a few rows of one, at a time, so that it is still in a near cache when it is read.
+Images are read where they lie, or, if the numbers of a pixel are too far from one another, from a
+copy in order, channels last. What would be read outside, as zeros, is never read: a tap meets
+pixels from a first to a last position, and that is how far the loops go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import and_
+from typing import NamedTuple
 
-import numpy as np
-
-from chainrule.ops.window import Sizes
-from chainrule.plan.native.ir import INDEX, Number, Writer
-from chainrule.plan.native.kernels.multiply import lanes
-from chainrule.plan.native.site import Inside
-from chainrule.plan.native.tiles import Matrix, in_order
-from chainrule.plan.native.vectors import when
+from chainrule.plan.native.ir import Register, Writer
+from chainrule.plan.native.kernels.multiply import Level, dot, lanes
+from chainrule.plan.native.site import Inside, Site
+from chainrule.plan.native.tiles import in_order
+from chainrule.plan.native.vectors import At, when
 from chainrule.plan.passes.views import View, row_major
 
-__all__ = ["Margins", "Pixels", "copied", "in_place", "is_read_in_place", "of_copy"]
+__all__ = ["Pixels", "Span", "Way", "fitting", "laid", "loops", "span", "steps_of"]
 
 # Channels whose numbers may lie apart where images are read in place: each is another line of the
 # cache.
 APART = 4
 
 
-class Margins(NamedTuple):
-    """Places around images that are read as zeros, in each dimension."""
-
-    before: Sizes
-    after: Sizes
-
-
 class Pixels(NamedTuple):
-    """How pixels lie from a pointer on, in elements.
+    """How images lie.
 
     Attributes:
-        image: from one image to the next.
-        steps: from one pixel to the next in each dimension.
-        channel: from one channel to the next.
+        start: writes where their first number is.
+        image: elements from one image to the next.
+        steps: elements from one pixel to the next in each dimension.
+        channel: elements from one channel to the next.
     """
 
+    start: Callable[[Inside], str]
     image: int
     steps: tuple[int, ...]
     channel: int
 
 
-def in_place(view: View) -> Pixels:
-    """How the pixels of images lie in a value's memory."""
+def steps_of(view: View) -> Pixels:
+    """How images lie in a value's memory."""
     image, channel, *steps = view.strides
-    return Pixels(image, tuple(steps), 1 if view.shape[1] == 1 else channel)
+    near = 1 if view.shape[1] == 1 else channel
+    return Pixels(lambda inside: inside.start(view), image, tuple(steps), near)
 
 
-def is_read_in_place(view: View, margins: Margins, by_lane: bool) -> bool:
-    """Whether images can be read where they lie, and fast enough."""
-    near = in_place(view).channel == 1 or (view.shape[1] <= APART and not by_lane)
-    return near and not any(map(any, margins))
-
-
-def of_copy(channels: int, sizes: Sequence[int]) -> Pixels:
-    """How the pixels lie in a copy of images of such sizes, with what is around them."""
-    image, *steps, channel = row_major((1, *sizes, channels))
-    return Pixels(image, tuple(steps), channel)
-
-
-def copied(
-    inside: Inside,
-    view: View,
-    image: Number,
-    target: str,
-    margins: Margins,
-    rows: tuple[Number, int],
-) -> None:
-    """Write a copy of rows of one image, channels last, with zeros around.
+def laid(site: Site, view: View, in_vectors: bool) -> Pixels:
+    """How images can be read fast: as they lie, or from a copy that is written here.
 
     Args:
-        inside: where to.
+        site: where to.
         view: of the images.
-        image: which one.
-        target: where the copy goes.
-        margins: around the image in all dimensions but the first.
-        rows: the first row, of those along the first dimension, which may be outside, and how many.
+        in_vectors: whether the numbers of a pixel are read several at once.
     """
-    w, dtype = inside.w, view.base.dtype
-    pixels, channels, size = in_place(view), view.shape[1], view.shape[2:]
-    full = [a + n + b for a, n, b in zip(margins.before, size, margins.after)]
-    pitches = of_copy(channels, full).steps
-    source = w.at(inside.start(view), dtype, w.number(image, INDEX) * pixels.image)
-    first, count = rows
+    found = steps_of(view)
+    count, channels, *sizes = view.shape
+    if found.channel == 1 or (channels <= APART and not in_vectors):
+        return found
+    image, *steps, channel = row_major((count, *sizes, channels))[0:]
+    dtype = view.base.dtype
+    room = site.take(count * image, dtype)
 
-    def line(d: int, here: str, there: str) -> None:
-        """Copy all of dimension d on."""
-        zeros(w, dtype, there, margins.before[d] * pitches[d])
-        inner = w.at(there, dtype, margins.before[d] * pitches[d])
-        if d == len(size) - 1:
-            matrix = (here, pixels.steps[d], pixels.channel)
-            copy_line(w, inner, matrix, size[d], channels, dtype)
-        else:
-            with w.loop(size[d]) as i:
-                line(
-                    d + 1,
-                    w.at(here, dtype, i * pixels.steps[d]),
-                    w.at(inner, dtype, i * pitches[d]),
-                )
-        zeros(w, dtype, w.at(inner, dtype, size[d] * pitches[d]), margins.after[d] * pitches[d])
+    def one(inside: Inside, line: Register) -> None:
+        w = inside.w
+        here, there, left = inside.start(view), inside.room(room), line
+        for n, step, onto in reversed(
+            [*zip((count, *sizes), (found.image, *found.steps), (image, *steps))][:-1]
+        ):
+            whole = left / n
+            index = left - whole * n
+            here, there = w.at(here, dtype, index * step), w.at(there, dtype, index * onto)
+            left = whole
+        source = (here, found.steps[-1], found.channel)
+        in_order(w, source, (there, channels), (sizes[-1], channels), lanes(dtype))
 
-    with w.loop(count) as i:
-        row = i + first
-        there = w.at(target, dtype, i * pitches[0])
-        here = w.at(source, dtype, row * pixels.steps[0])
-        within = row.ge(0) & row.lt(size[0])
-        when(w, within, lambda: line(1, here, there), lambda: zeros(w, dtype, there, pitches[0]))
+    lines = count * image // (sizes[-1] * channels)
+    site.each(lines, count * image, one)
+    return Pixels(lambda inside: inside.room(room), image, tuple(steps), channel)
 
 
-def copy_line(w: Writer, target: str, source: Matrix, size: int, channels: int, dtype: Any) -> None:
-    """Write a copy, in order, of pixels in a line: `source` steps by pixel and by channel."""
-    start, by_pixel, by_channel = source
-    if by_channel != 1:
-        in_order(w, source, (target, channels), (size, channels), lanes(dtype))
+# --- what is there --------------------------------------------------------------------------------
+
+
+class Span(NamedTuple):
+    """Turns of a loop that meet what is there: the first, and the one after the last."""
+
+    first: At
+    end: At
+
+
+def span(base: At, step: int, turns: int, size: int) -> Span:
+    """Write which of some turns, of which number k meets pixel base + k step, meet one of `size`.
+
+    If none does, the end is not after the first.
+
+    Examples:
+        >>> span(-1, 1, 3, 28), span(-1, -1, 3, 28), span(26, 2, 5, 28)
+        (Span(first=1, end=3), Span(first=0, end=0), Span(first=0, end=1))
+    """
+    if step < 0:  # counted from the other end
+        base, step = (-base + (size - 1) if isinstance(base, Register) else size - 1 - base), -step
+    if isinstance(base, Register):
+        before = (-base + (step - 1)) / step
+        after = (-base + (size - 1 + step)) / step
+        first = before.gt(0).select(before, 0)
+        return Span(first, after.lt(turns).select(after, base.writer.number(turns, base.dtype)))
+    return Span(max(0, -(base // step)), min(turns, (size - 1 - base) // step + 1))
+
+
+class Way(NamedTuple):
+    """A loop that meets what is there; see `Level` for its steps."""
+
+    span: Span
+    left: int
+    right: int
+
+
+def loops(ways: Sequence[Way]) -> tuple[list[Level], At, At, list[At]]:
+    """Write, for loops that meet what is there, what nests are made of.
+
+    Returns:
+        The levels; how far the first turn is for both pointers; and the numbers of turns that may
+        be none.
+    """
+    firsts = [way.span.first for way in ways]
+    turns = [dot((way.span.end, way.span.first), (1, -1)) for way in ways]
+    levels = [Level(n, way.left, way.right) for n, way in zip(turns, ways)]
+    left, right = (dot(firsts, [way[k] for way in ways]) for k in (1, 2))
+    return levels, left, right, [n for n in turns if isinstance(n, Register) or n < 1]
+
+
+def fitting(w: Writer, turns: Sequence[At], body: Callable[[], None]) -> None:
+    """Write a body for where none of some numbers of turns is less than 1."""
+    if not all(isinstance(n, Register) for n in turns):
         return
-    together = channels if by_pixel != channels else size * channels
-    with w.loop(size * channels // together) as i:
-        here, there = w.at(start, dtype, i * by_pixel), w.at(target, dtype, i * channels)
-        with w.loop(together, parallel=True) as k:
-            w.store(w.load(w.at(here, dtype, k), dtype), w.at(there, dtype, k))
-
-
-def zeros(w: Writer, dtype: np.dtype[Any], target: str, count: int) -> None:
-    """Write so many zeros."""
-    if count:
-        with w.loop(count, parallel=True) as k:
-            w.store(w.number(0, dtype), w.at(target, dtype, k))
+    if turns:
+        fits = [n.gt(0) for n in turns if isinstance(n, Register)]
+        when(w, reduce(and_, fits), body)
+    else:
+        body()

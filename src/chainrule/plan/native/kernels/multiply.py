@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -25,7 +25,20 @@ from chainrule.plan.native.ir import Register, Writer
 from chainrule.plan.native.tiles import Columns
 from chainrule.plan.native.vectors import At, Vector
 
-__all__ = ["Box", "Level", "best_box", "joined", "lanes", "multiply", "slots"]
+__all__ = [
+    "Block",
+    "Box",
+    "Level",
+    "Slots",
+    "best_box",
+    "distances",
+    "dot",
+    "every",
+    "joined",
+    "lanes",
+    "multiply",
+    "slots",
+]
 
 Slots: TypeAlias = Mapping[tuple[int, int], str]  # row and vector of a tile, and where its sums are
 
@@ -77,9 +90,26 @@ def slots(w: Writer, rows: int, columns: Columns) -> Slots:
     return {(r, p): columns[p][1].zeros(w) for r in range(rows) for p in wide}
 
 
+class Block(NamedTuple):
+    """A part of the innermost turns, with its own loops, in which only some rows take part.
+
+    Attributes:
+        levels: more loops, outermost first.
+        left: how far its first row is from where the turn's are counted from.
+        right: how far its columns are from the turn's.
+        rows: which take part, of all rows of the tile.
+    """
+
+    levels: Sequence[Level]
+    left: At
+    right: At
+    rows: Sequence[int]
+
+
 def multiply(
     w: Writer,
     levels: Sequence[Level],
+    blocks: Sequence[Block],
     left: str,
     right: str,
     rows: Sequence[int],
@@ -92,6 +122,7 @@ def multiply(
     Args:
         w: where to.
         levels: the nest, outermost first.
+        blocks: what is done in its innermost turns.
         left: where the rows are counted from.
         right: the first column.
         rows: how far each row is from `left`, in elements.
@@ -100,16 +131,37 @@ def multiply(
         by_lane: whether the rows have a number for each column, next to one another, too.
     """
     dtype = columns[0][1].dtype
-    with ExitStack() as nest:
-        for level in levels:
-            turn = nest.enter_context(w.loop(level.turns))
-            left, right = (w.at(p, dtype, turn * s) for p, s in zip((left, right), level[1:]))
+
+    def inner(levels: Sequence[Level], left: str, right: str, last: Callable[..., None]) -> None:
+        with ExitStack() as nest:
+            for level in levels:
+                turn = nest.enter_context(w.loop(level.turns))
+                left, right = (w.at(p, dtype, turn * s) for p, s in zip((left, right), level[1:]))
+            last(left, right)
+
+    def turn(some: Sequence[int], left: str, right: str) -> None:
         loaded = [v.load(w, w.at(right, dtype, first)) for first, v in columns]
-        for r, row in enumerate(rows):
-            here = w.at(left, dtype, row)
+        for r in some:
+            here = w.at(left, dtype, rows[r])
             for p, (first, v) in enumerate(columns):
                 x = v.load(w, w.at(here, dtype, first)) if by_lane else v.spread(w, here)
                 v.accumulate(w, x, loaded[p], sums[r, p])
+
+    def all_blocks(left: str, right: str) -> None:
+        for block in blocks:
+            here, there = w.at(left, dtype, block.left), w.at(right, dtype, block.right)
+            inner(block.levels, here, there, partial(turn, block.rows))
+
+    inner(levels, left, right, all_blocks)
+
+
+def dot(index: Sequence[At], steps: Sequence[int]) -> At:
+    """Write how far, in elements, an index is from where all are 0."""
+    found: At = sum(i * s for i, s in zip(index, steps) if isinstance(i, int))
+    for i, step in zip(index, steps):
+        if isinstance(i, Register):
+            found = i * step + found
+    return found
 
 
 # --- which tile -----------------------------------------------------------------------------------
