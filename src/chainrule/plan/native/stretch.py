@@ -292,6 +292,13 @@ class Module:
         """The function of a product that nothing follows on."""
         return self._kernel(product, None, [])
 
+    def helper(self, parameters: str, body: Callable[[Writer], None]) -> str:
+        """Add a function that kernels call, compiled once for all of them; return its name."""
+        w, name = self._writer(), self._name("helper")
+        body(w)
+        text = w.function(name, parameters)
+        return self._add(w, name, text.replace(" nounwind {", " noinline nounwind {", 1))
+
     # --- products -------------------------------------------------------------------------------
 
     def _product(self, w: Writer, memory: GroupMemory, group: Group) -> None:
