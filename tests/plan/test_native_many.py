@@ -181,9 +181,9 @@ def test_a_check_ends_the_steps(bad, folder):
 
 
 def test_a_step_that_is_not_native_throughout(folder):
-    function = lambda x: ops.cumsum(ops.exp(x), dim=0)  # noqa: E731
-    _, program = record(function, [np.ones(3)])
-    native, x = Native(program, folder), np.arange(12.0).reshape(4, 3)
+    function = lambda x: ops.det(ops.exp(x))  # noqa: E731
+    _, program = record(function, [np.eye(2)])
+    native, x = Native(program, folder), np.arange(16.0).reshape(4, 2, 2)
     assert not native.whole
     np.testing.assert_array_equal(
         native.many(4, [Each(x)]).outputs[0], np.stack([native(row)[0] for row in x])

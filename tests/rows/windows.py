@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 
 import references as ref
 import window_references as wref
@@ -111,6 +111,8 @@ POOLING = [
     case("max_pooling", [real(1, 2, 8)], ref.pooled_max, note="ceil", window=last),
     case("max_pooling", [real(1, 2, 3, 2, 4)], ref.pooled_max, note="volumes", window=cube),
     case("max_pooling_winners", [real(1, 2, 8)], ref.winners, note="ceil", window=last),
+    case("max_pooling_winners", [just([[[[-inf] * 3] * 3]])], ref.winners, note="lowest",
+         window=overlap),
     case("max_pooling_places", [winning((5, 4), overlap)], wref.places, window=overlap,
          size=(5, 4)),
     case("sum_pooling", [real(2, 2, 4, 4)], ref.pooled_sum, window=halves),

@@ -10,7 +10,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from chainrule.autograd import Size, Tensor, as_tensor, no_grad
 from chainrule.backend.dtypes import get_default_dtype
 from chainrule.distributions.constraints import Constraint, is_dependent
 from chainrule.errors import OptionError, ShapeError
-from chainrule.ops.core import checked, peek
+from chainrule.ops.core import Within, checked, peek
 
 __all__ = ["Distribution"]
 
@@ -208,15 +208,13 @@ def _brief(value: Any) -> str:
     return str(value.array.item()) if value.numel() == 1 else str(tuple(value.shape))
 
 
-@dataclass(frozen=True)
-class Holds:
+def holds(sentence: str) -> Within:
     """A check that is made again in every run that is recorded: that all are true."""
+    return Within(1, 1, partial(_refuse, sentence=sentence))
 
-    sentence: str
 
-    def __call__(self, valid: ops.Array) -> None:
-        if not valid.all():
-            raise OptionError(self.sentence)
+def _refuse(_valid: ops.Array, sentence: str) -> None:
+    raise OptionError(sentence)
 
 
 def expect(constraint: Constraint, value: Any, what: str) -> None:
@@ -232,7 +230,7 @@ def expect(constraint: Constraint, value: Any, what: str) -> None:
         wrong = numbers[~np.broadcast_to(valid, numbers.shape[: valid.ndim])][0]
         raise OptionError(f"{what} must satisfy {constraint!r}, got {wrong.tolist()}")
     if isinstance(verdict, Tensor):
-        checked(Holds(f"{what} must satisfy {type(constraint).__name__}"), verdict)
+        checked(holds(f"{what} must satisfy {type(constraint).__name__}"), verdict)
 
 
 class Scalar(Distribution):

@@ -20,8 +20,7 @@ from chainrule.distributions.constraints import (
     positive,
     real,
 )
-from chainrule.distributions.distribution import Scalar
-from chainrule.errors import OptionError
+from chainrule.distributions.distribution import Scalar, holds
 from chainrule.ops.core import checked
 
 __all__ = [
@@ -487,7 +486,7 @@ class Uniform(Scalar):
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self._set(validate_args, low=low, high=high)
         if self._validate_args:
-            checked(_ascending, self.high - self.low)
+            checked(holds(_ASCENDING), self.high > self.low)
 
     @property
     def support(self) -> Any:
@@ -538,6 +537,4 @@ class Uniform(Scalar):
         return (self.high - self.low).log()
 
 
-def _ascending(width: ops.Array) -> None:
-    if not (width > 0).all():
-        raise OptionError("Uniform needs low < high everywhere; give the smaller number first")
+_ASCENDING = "Uniform needs low < high everywhere; give the smaller number first"

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.autograd import Tensor, as_tensor, no_grad
 from chainrule.errors import DataError, OptionError, ShapeError
-from chainrule.ops.core import checked, constant
+from chainrule.ops.core import Within, checked, constant
 from chainrule.ops.shape import ARRAY
 
 __all__ = ["embedding", "embedding_bag"]
@@ -49,7 +49,10 @@ def embedding(
         tensor([[3., 4.]])
     """
     index = input if isinstance(input, Tensor) else as_tensor(np.asarray(input))
-    checked(partial(_are_rows, count=weight.shape[0]), index)
+    if index.dtype.kind not in "iu":
+        raise DataError(f"an embedding is looked up by integers, got {index.dtype}")
+    count = weight.shape[0]
+    checked(Within(0, count - 1, partial(_no_rows, count=count)), index)
     padding_idx = _padding(padding_idx, weight.shape[0])
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
@@ -62,12 +65,9 @@ def embedding(
     return y
 
 
-def _are_rows(index: ops.Array, count: int) -> None:
-    if index.dtype.kind not in "iu":
-        raise DataError(f"an embedding is looked up by integers, got {index.dtype}")
-    if index.size and not 0 <= index.min() <= index.max() < count:
-        wrong = index.min() if index.min() < 0 else index.max()
-        raise DataError(f"index {wrong} is outside the {count} embeddings 0 to {count - 1}")
+def _no_rows(index: ops.Array, count: int) -> None:
+    wrong = index.min() if index.min() < 0 else index.max()
+    raise DataError(f"index {wrong} is outside the {count} embeddings 0 to {count - 1}")
 
 
 def _padding(index: int | None, count: int) -> int | None:

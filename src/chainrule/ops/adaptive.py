@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DataError, OptionError, ShapeError
-from chainrule.ops.core import Array, Shape, Value, checked, composite, constant, primitive
+from chainrule.ops.core import Array, Shape, Value, Within, checked, composite, constant, primitive
 from chainrule.ops.gather import put_along, take_along
 from chainrule.ops.pooling import largest, pooling_window
 from chainrule.ops.reduce import mean
@@ -367,7 +367,9 @@ def _max_unpool(
     if min(x.shape[-rank:]) < 1:
         raise ShapeError(f"max_unpool needs a pixel, got shape {tuple(x.shape)}")
     size = _unpooled_size(tuple(x.shape[-rank:]), window, output_size)
-    checked(partial(_are_inside, size=size), indices)
+    if np.dtype(indices.dtype).kind not in "iu":
+        raise DataError(f"indices of pixels are integers, got {indices.dtype}")
+    checked(Within(0, math.prod(size) - 1, partial(_not_inside, size=size)), indices)
     lead, count = tuple(x.shape[:-rank]), math.prod(x.shape[-rank:])
     blank = constant(np.zeros((*lead, math.prod(size)), dtype=x.dtype))
     flat = [reshape(v, shape=(*lead, count)) for v in (indices, x)]
@@ -391,15 +393,11 @@ def _unpooled_size(pooled: Sizes, window: Window, wanted: Sequence[int] | None) 
     return size
 
 
-def _are_inside(indices: Array, size: Sizes) -> None:
-    if indices.dtype.kind not in "iu":
-        raise DataError(f"indices of pixels are integers, got {indices.dtype}")
-    count = math.prod(size)
-    if indices.size and not 0 <= indices.min() <= indices.max() < count:
-        raise DataError(
-            f"indices {indices.min()} to {indices.max()} do not lie in images of {size}, which "
-            f"have {count} pixels"
-        )
+def _not_inside(indices: Array, size: Sizes) -> None:
+    raise DataError(
+        f"indices {indices.min()} to {indices.max()} do not lie in images of {size}, which "
+        f"have {math.prod(size)} pixels"
+    )
 
 
 @composite

@@ -365,6 +365,34 @@ class Finite:
             self.refuse(x.item())
 
 
+@dataclass(frozen=True)
+class Within:
+    """A check that numbers lie between bounds, which executors may make in a way of their own.
+
+    NaN lies nowhere, and passes.
+
+    Args:
+        low: the least number allowed,
+        high: and the largest.
+        refuse: called with the array if a number lies outside, to raise.
+        besides: one more number that is allowed.
+    """
+
+    low: float
+    high: float
+    refuse: Callable[[Array], Any]
+    besides: float | None = None
+
+    def __call__(self, x: Array) -> None:
+        if not x.size or (x.min() >= self.low and x.max() <= self.high):
+            return
+        outside = (x < self.low) | (x > self.high)
+        if self.besides is not None:
+            outside &= x != self.besides
+        if outside.any():
+            self.refuse(x)
+
+
 # --- the registry -------------------------------------------------------------------------------
 
 

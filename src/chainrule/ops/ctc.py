@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DataError, ShapeError
-from chainrule.ops.core import Array, Value, checked, composite, constant
+from chainrule.ops.core import Array, Value, Within, checked, composite, constant, peek
 from chainrule.ops.elementwise import (
     add,
     cast,
@@ -83,10 +83,10 @@ def ctc_loss(
     steps, count, classes = log_probs.shape
     lengths, sizes = _counts(input_lengths, count, steps), _counts(target_lengths, count, None)
     labels = _rows(targets, sizes, count)
-    checked(partial(_are_lengths, most=labels.shape[1]), sizes)
+    _are_lengths(sizes, labels.shape[1])
     reach = constant(np.arange(labels.shape[1]))
     labels = where(lt(reach, unsqueeze(sizes, 1)), labels, blank)
-    checked(partial(_are_classes, classes=classes), labels)
+    checked(Within(0, classes - 1, partial(_no_classes, classes=classes)), labels)
     loss = _losses(log_probs, labels, lengths, sizes, blank)
     impossible = gt(loss, -_NEVER / 2)
     loss = where(impossible, 0.0 if zero_infinity else math.inf, loss)
@@ -103,18 +103,22 @@ def _counts(lengths: Any, count: int, most: int | None) -> Value:
     if found.shape[0] != count:
         raise ShapeError(f"{count} sequences need as many lengths, got {found.shape[0]}")
     if most is not None:
-        checked(partial(_are_lengths, most=most), found)
+        _are_lengths(found, most)
     return found
 
 
-def _are_lengths(lengths: Array, most: int) -> None:
-    if lengths.dtype.kind not in "iu" or (lengths < 0).any() or (lengths > most).any():
-        raise DataError(f"lengths must be integers from 0 to {most}, got {lengths.tolist()[:10]}")
+def _are_lengths(lengths: Value, most: int) -> None:
+    if np.dtype(lengths.dtype).kind not in "iu":
+        _no_lengths(peek(lengths), most)
+    checked(Within(0, most, partial(_no_lengths, most=most)), lengths)
 
 
-def _are_classes(labels: Array, classes: int) -> None:
-    if labels.dtype.kind not in "iu" or (labels < 0).any() or (labels >= classes).any():
-        raise DataError(f"labels must be integers from 0 to {classes - 1}")
+def _no_lengths(lengths: Array, most: int) -> None:
+    raise DataError(f"lengths must be integers from 0 to {most}, got {lengths.tolist()[:10]}")
+
+
+def _no_classes(_labels: Array, classes: int) -> None:
+    raise DataError(f"labels must be integers from 0 to {classes - 1}")
 
 
 def _rows(targets: Value, sizes: Value, count: int) -> Value:

@@ -15,6 +15,7 @@ from chainrule.ops.core import (
     Array,
     Shape,
     Value,
+    Within,
     checked,
     composite,
     constant,
@@ -201,13 +202,12 @@ def one_hot(index: Value, num_classes: int = -1) -> Array:
     """
     if num_classes == -1:
         num_classes = int(np.max(np.asarray(index), initial=0)) + 1
-    checked(partial(_are_classes, count=num_classes), index)
+    checked(Within(0, num_classes - 1, partial(_no_classes, count=num_classes)), index)
     return cast(eq(unsqueeze(index, -1), constant(np.arange(num_classes))), dtype=np.int64)
 
 
-def _are_classes(index: Array, count: int) -> None:
-    low, high = np.min(index, initial=0), np.max(index, initial=0)
-    if low < 0 or high >= count:
-        raise DataError(
-            f"index {low if low < 0 else high} is outside the {count} classes 0 to {count - 1}"
-        )
+def _no_classes(index: Array, count: int) -> None:
+    low, high = index.min(), index.max()
+    raise DataError(
+        f"index {low if low < 0 else high} is outside the {count} classes 0 to {count - 1}"
+    )

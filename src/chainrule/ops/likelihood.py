@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from chainrule.errors import DataError, ShapeError
-from chainrule.ops.core import Array, Value, checked, composite
+from chainrule.ops.core import Array, Value, Within, checked, composite
 from chainrule.ops.elementwise import add, clip, div, exp, gt, log, mul, square, sub, where
 from chainrule.ops.loss import _reduced, _same
 from chainrule.ops.shape import unsqueeze
@@ -80,12 +80,11 @@ def gaussian_nll_loss(
         raise ShapeError(f"the variance of values {shape} must have that shape, got {own}")
     if own == shape[:-1] and own != shape and own:
         var = unsqueeze(var, -1)
-    checked(_not_negative, var)
+    checked(Within(0, math.inf, _no_variance), var)
     var = clip(var, min=eps)
     loss = mul(add(log(var), div(square(sub(x, target)), var)), 0.5)
     return _reduced(add(loss, 0.5 * math.log(2 * math.pi)) if full else loss, reduction)
 
 
-def _not_negative(var: Array) -> None:
-    if (var < 0).any():
-        raise DataError(f"a variance is at least 0, got {var.min():.4g}")
+def _no_variance(var: Array) -> None:
+    raise DataError(f"a variance is at least 0, got {var.min():.4g}")

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.errors import DataError, OptionError, ShapeError, did_you_mean
 from chainrule.ops.activation import log_sigmoid, log_softmax
-from chainrule.ops.core import Array, Value, checked, composite, constant, peek
+from chainrule.ops.core import Array, Value, Within, checked, composite, constant, peek
 from chainrule.ops.elementwise import (
     abs,
     add,
@@ -142,25 +142,24 @@ def smooth_l1_loss(x: Value, target: Value, reduction: str = "mean", beta: float
 
 
 def _checked_labels(target: Value, classes: int, ignore_index: int | None = None) -> None:
-    checked(partial(_are_labels, classes=classes, ignore_index=ignore_index), target)
-
-
-def _are_labels(labels: Array, classes: int, ignore_index: int | None) -> None:
-    if labels.dtype.kind not in "iu":
+    if np.dtype(target.dtype).kind not in "iu":
         raise DataError(
-            f"class labels must be integers from 0 to {classes - 1}, got {labels.dtype}; "
+            f"class labels must be integers from 0 to {classes - 1}, got {target.dtype}; "
             "convert them with .long(), or pass probabilities of the same shape as the input"
         )
+    refuse = partial(_no_labels, classes=classes, ignore_index=ignore_index)
+    checked(Within(0, classes - 1, refuse, besides=ignore_index), target)
+
+
+def _no_labels(labels: Array, classes: int, ignore_index: int | None) -> None:
     wrong = (labels < 0) | (labels >= classes)
     if ignore_index is not None:
         wrong &= labels != ignore_index
-    if wrong.any():
-        at = tuple(int(i) for i in np.argwhere(wrong)[0])
-        where_ = at[0] if len(at) == 1 else at
-        raise DataError(
-            f"label {labels[at]} at index {where_} is outside the {classes} classes "
-            f"0 to {classes - 1}"
-        )
+    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+    where_ = at[0] if len(at) == 1 else at
+    raise DataError(
+        f"label {labels[at]} at index {where_} is outside the {classes} classes 0 to {classes - 1}"
+    )
 
 
 def _one_label_a_row(scores: Value, target: Value) -> None:
@@ -402,7 +401,7 @@ def binary_cross_entropy(
         np.float64(0.6931)
     """
     _same(x, target)
-    checked(_probabilities, x)
+    checked(Within(0, 1, _no_probabilities), x)
     yes, no = _bounded_log(x), _bounded_log(sub(1.0, x))
     loss = neg(add(mul(target, yes), mul(sub(1.0, target), no)))
     return _reduced(loss if weight is None else mul(loss, weight), reduction)
@@ -414,12 +413,11 @@ def _bounded_log(x: Value) -> Value:
     return where(never, -100.0, clip(log(where(never, 1.0, x)), min=-100.0))
 
 
-def _probabilities(x: Array) -> None:
-    if x.size and (x.min() < 0 or x.max() > 1):
-        raise DataError(
-            f"binary_cross_entropy takes probabilities from 0 to 1, got {x.min():.4g} to "
-            f"{x.max():.4g}; use binary_cross_entropy_with_logits for scores"
-        )
+def _no_probabilities(x: Array) -> None:
+    raise DataError(
+        f"binary_cross_entropy takes probabilities from 0 to 1, got {x.min():.4g} to "
+        f"{x.max():.4g}; use binary_cross_entropy_with_logits for scores"
+    )
 
 
 @composite

@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule.errors import DataError, ShapeError
 from chainrule.ops.activation import log_sigmoid
-from chainrule.ops.core import Array, Value, checked, composite, constant
+from chainrule.ops.core import Array, Value, Within, checked, composite, constant
 from chainrule.ops.distance import pairwise_distance
 from chainrule.ops.elementwise import (
     add,
@@ -160,7 +160,9 @@ def multilabel_margin_loss(x: Value, target: Value, reduction: str = "mean") -> 
         np.float64(0.85)
     """
     _same(x, target)
-    checked(_are_labels_or_filled, target)
+    if np.dtype(target.dtype).kind not in "iu":
+        raise DataError(f"labels must be integers, filled up with -1, got {target.dtype}")
+    checked(Within(-1, x.shape[-1] - 1, _no_labels), target)
     classes = constant(np.arange(x.shape[-1]))
     real = eq(cumsum(cast(lt(target, 0), dtype=np.int64), dim=-1), 0)
     label = where(real, target, 0)
@@ -172,9 +174,6 @@ def multilabel_margin_loss(x: Value, target: Value, reduction: str = "mean") -> 
     return _reduced(div(loss, x.shape[-1]), reduction)
 
 
-def _are_labels_or_filled(labels: Array) -> None:
-    if labels.dtype.kind not in "iu":
-        raise DataError(f"labels must be integers, filled up with -1, got {labels.dtype}")
-    if labels.size and (labels.min() < -1 or labels.max() >= labels.shape[-1]):
-        wrong = labels.max() if labels.max() >= labels.shape[-1] else labels.min()
-        raise DataError(f"label {wrong} is outside the {labels.shape[-1]} classes, and not -1")
+def _no_labels(labels: Array) -> None:
+    wrong = labels.max() if labels.max() >= labels.shape[-1] else labels.min()
+    raise DataError(f"label {wrong} is outside the {labels.shape[-1]} classes, and not -1")

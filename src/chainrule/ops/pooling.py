@@ -82,6 +82,8 @@ def _lowest(dtype: np.dtype[Any]) -> float:
 def max_pooling_winners(x: Array, window: Window) -> Array:
     """Which tap of each window has its largest pixel: small integers, counted row by row.
 
+    Padding never wins, nor does it where all pixels are -inf.
+
     Examples:
         >>> window = Window((2, 2), (2, 2), (0, 0), (1, 1))
         >>> max_pooling_winners(np.arange(4.0).reshape(1, 1, 2, 2), window)
@@ -91,6 +93,7 @@ def max_pooling_winners(x: Array, window: Window) -> Array:
     best = np.array(taps[0])
     dtype = np.dtype(np.uint8 if len(taps) <= 256 else np.int32)
     winners = np.zeros_like(best, dtype=dtype)
+    winners += _first_inside(window, best.shape[2:]).astype(dtype)
     for k, tap in enumerate(taps[1:], start=1):
         # A later tap has a larger number, so the maximum puts it in place (and without branches).
         np.maximum(winners, np.multiply(tap > best, k, dtype=dtype), out=winners)
@@ -100,6 +103,14 @@ def max_pooling_winners(x: Array, window: Window) -> Array:
         for k, tap in reversed(list(enumerate(taps))):
             np.copyto(winners, k, where=np.isnan(tap))
     return winners
+
+
+def _first_inside(window: Window, steps: Sizes) -> Array:
+    """The first tap of each window that is not on padding: it wins where nothing is larger."""
+    first = np.zeros((), dtype=np.int64)
+    for m, k, s, p, d in zip(steps, *window[:4]):
+        first = first[..., None] * k + np.maximum(-((np.arange(m) * s - p) // d), 0)
+    return first
 
 
 @primitive(kind="gather", shape=lambda winners, *, window, size: winners, arity=1)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.ops import results
-from chainrule.ops.core import Value, checked, composite, constant
+from chainrule.ops.core import Value, Within, checked, composite, constant
 from chainrule.ops.diagonal import diagonal
 from chainrule.ops.elementwise import (
     add,
@@ -300,11 +301,10 @@ def bincount(x: Value, weights: Value = None, minlength: int = 0) -> Value:
         >>> bincount(np.array([0, 1, 1]), minlength=3)
         array([1, 2, 0])
     """
-    checked(lambda array: _countable(array, minlength), x)
+    checked(Within(0, minlength - 1, partial(_not_countable, count=minlength)), x)
     weight = constant(np.ones(math.prod(x.shape), np.int64)) if weights is None else weights
     return _counted(x, weight, minlength)
 
 
-def _countable(x: Any, count: int) -> None:
-    if np.min(x, initial=0) < 0 or np.max(x, initial=-1) >= count:
-        raise DataError(f"bincount counts 0 to {count - 1}, got {np.min(x)} to {np.max(x)}")
+def _not_countable(x: Any, count: int) -> None:
+    raise DataError(f"bincount counts 0 to {count - 1}, got {np.min(x)} to {np.max(x)}")

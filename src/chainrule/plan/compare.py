@@ -6,6 +6,7 @@ difference is an error, that says what differs, where the person wrote it, and w
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Mapping
@@ -128,6 +129,8 @@ def equal(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(equal(a[k], b[k]) for k in a)
     if isinstance(a, functools.partial):
         return equal((a.func, a.args, a.keywords), (b.func, b.args, b.keywords))
+    if dataclasses.is_dataclass(a):
+        return equal(vars(a), vars(b))
     if isinstance(a, float) and math.isnan(a):
         return math.isnan(b)
     return bool(a == b)

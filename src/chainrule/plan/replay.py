@@ -21,7 +21,7 @@ import numpy as np
 from chainrule.ops import Array, quiet
 from chainrule.plan import bodies
 from chainrule.plan.bodies import Missing
-from chainrule.plan.parts import Part, laps, of_instruction
+from chainrule.plan.costs import Part, laps, of_instruction
 from chainrule.plan.passes.memory import ALIGNMENT, Step, allocate
 from chainrule.plan.program import Instruction, Operand, Program, Value
 

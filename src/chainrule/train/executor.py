@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 
 from chainrule.errors import MissingExtraError, OptionError, did_you_mean
 from chainrule.ops import Array
-from chainrule.plan.parts import Part
+from chainrule.plan.costs import Part
 from chainrule.plan.passes import simplified
 from chainrule.plan.program import Program
 from chainrule.plan.replay import Replay

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chainrule.plan.parts import Part, table
+from chainrule.plan.costs import Part, table
 
 __all__ = ["Profile"]
 

@@ -14,8 +14,8 @@ from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array
 from chainrule.ops.core import listen
 from chainrule.plan.compare import compare, equal
+from chainrule.plan.costs import kept, table
 from chainrule.plan.many import Given, Table, Taken
-from chainrule.plan.parts import kept, table
 from chainrule.plan.program import Program
 from chainrule.plan.record import Recorder, owner
 from chainrule.train.capture import Gradients, Leaves, Surroundings

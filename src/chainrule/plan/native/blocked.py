@@ -21,10 +21,10 @@ import numpy as np
 
 from chainrule.backend.threads import get_num_threads
 from chainrule.ops import Array
+from chainrule.plan.costs import Part
 from chainrule.plan.many import Each, Given, Table, Taken, one_by_one
 from chainrule.plan.native.course import fitting
 from chainrule.plan.native.executor import Native
-from chainrule.plan.parts import Part
 from chainrule.plan.passes.blocks import Cut, cut
 from chainrule.plan.passes.memory import bytes_of
 from chainrule.plan.program import Program, Value

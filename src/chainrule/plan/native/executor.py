@@ -9,7 +9,6 @@ many runs of it (`Native.many`).
 from __future__ import annotations
 
 import ctypes
-import math
 import threading
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -21,8 +20,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.ops import Array, quiet
-from chainrule.ops.core import Finite
 from chainrule.plan.changes import changed, roots
+from chainrule.plan.costs import Part, laps
 from chainrule.plan.many import Given, Table, Taken, one_by_one
 from chainrule.plan.native.arrays import address, aligned, array_at, room_for, same_place
 from chainrule.plan.native.course import Course, fitting
@@ -31,11 +30,11 @@ from chainrule.plan.native.loops import is_known
 from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Call, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
-from chainrule.plan.parts import Part, laps
 from chainrule.plan.passes.fuse import Group, Member, fuse
 from chainrule.plan.passes.layouts import with_orders
 from chainrule.plan.passes.memory import Step, allocate, bytes_of
 from chainrule.plan.passes.outputs import with_own_outputs
+from chainrule.plan.passes.pooling import with_pooling_first
 from chainrule.plan.passes.rewrite import changed_roots
 from chainrule.plan.passes.views import View, views
 from chainrule.plan.program import Instruction, Program, Value
@@ -91,7 +90,7 @@ class Native:
     ) -> None:
         self._is_apart = apart
         self._taken_apart = partial(Native, program, folder, threads, apart=True)
-        self.program = program = with_orders(with_own_outputs(program))
+        self.program = program = with_orders(with_own_outputs(with_pooling_first(program)))
         self._views = views(program)
         memory = roots(program)
         restless = changed_roots(program, memory)
@@ -109,7 +108,7 @@ class Native:
             program.notes.get("going on", ()),
         )
         self._offsets = allocation.offsets
-        self._checks: list[Callable[[Array], Thunk]] = []
+        self._checks: list[Instruction] = []  # that may end a run
         runs = self._written(groups, module)
         self.work = module.work
         self._sizes = allocation.size, module.room
@@ -260,32 +259,24 @@ class Native:
         runs: list[str | Group] = []
         calls: list[Call] = []
         for group in groups:
-            if _is_finite(group):
-                calls.append(self._check(group.members[0].instruction, module))
-            elif group.kind == "alone":
+            if group.kind == "alone":
                 runs += [module.stretch(calls)] * bool(calls)
                 runs.append(group)
                 calls = []
             else:
                 calls.append(module.group(group))
                 if calls[-1].check:
-                    self._checks.append(partial(self._asked, group.members[0].instruction))
+                    self._checks.append(group.members[0].instruction)
             if calls and self._is_apart:
                 runs, calls = [*runs, module.stretch(calls)], []
         return [*runs, *([module.stretch(calls)] if calls else [])]
 
-    def _check(self, instruction: Instruction, module: Module) -> Call:
-        """Write a check, and keep what it looks at and what it has to say."""
-        view = self._views[instruction.values[0]]
-        self._checks.append(partial(self._shown, instruction.attrs["check"], view))
-        return module.check(view, instruction.out)
-
     def _part(self, group: Group) -> Part:
         """What a group costs: it moves what it reads from others and leaves for them."""
         members = [*group.members, *group.finish]
-        native = group.kind != "alone" or _is_finite(group)
         moved = sum(map(bytes_of, {*group.inputs, *group.outputs}))
         space = group.space if len(members) > 1 else members[0].instruction.out.shape
+        native = group.kind != "alone"
         return Part([m.instruction for m in members], space, moved, native)
 
     def _of_many(self, runs: Sequence[str | Group], module: Module) -> str:
@@ -353,24 +344,14 @@ class Native:
         return entry
 
     def _refusal(self, stopped: int, table: Array) -> Thunk:
-        """What the check that has ended a run raises, of a copy of what it has seen."""
-        return self._checks[stopped - 1](table)
+        """The body of the op that has ended a run, on copies of what it has refused: it raises."""
+        instruction = self._checks[stopped - 1]
+        given = [self._copied(a, table) if isinstance(a, Value) else a for a in instruction.args]
+        return partial(quiet(instruction.op.forward), *given, **instruction.attrs)
 
-    def _shown(self, check: Callable[[Array], Any], view: View, table: Array) -> Thunk:
-        """A check with a copy of what it has to look at."""
-        return partial(check, array_at(self._start(view.base, table), view, self).copy())
-
-    def _asked(self, instruction: Instruction, table: Array) -> Thunk:
-        """An op's body with the whole numbers, copied, that it has refused; of others the shape."""
-        given = [
-            array_at(self._start(self._views[a].base, table), self._views[a], self).copy()
-            if isinstance(a, Value) and a.dtype.kind in "iu"
-            else np.zeros(a.shape, a.dtype)
-            if isinstance(a, Value)
-            else a
-            for a in instruction.args
-        ]
-        return partial(instruction.op.forward, *given, **instruction.attrs)
+    def _copied(self, value: Value, table: Array) -> Array:
+        view = self._views[value]
+        return array_at(self._start(view.base, table), view, self).copy()
 
     def _start(self, value: Value, table: Array) -> int:
         """Where the memory of a value begins."""
@@ -446,12 +427,3 @@ def _can_be_written(group: Group) -> bool:
     except Unsupported:
         return False
     return True
-
-
-def _is_finite(group: Group) -> bool:
-    """Whether a group is a check whether a number is finite, which machine code can make."""
-    instruction = group.members[0].instruction
-    if not isinstance(instruction.attrs.get("check"), Finite):
-        return False
-    value = instruction.out
-    return math.prod(value.shape) == 1 and value.dtype in (np.float32, np.float64)

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from chainrule.plan.native import blas, many, sharing
 from chainrule.plan.native.access import Memory
 from chainrule.plan.native.choice import choose, is_for_blas
-from chainrule.plan.native.elementwise import apply
 from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, parted
 from chainrule.plan.native.factors import product_of
 from chainrule.plan.native.ir import BOOL, INDEX, Number, Register, Unsupported, Writer
@@ -200,18 +199,6 @@ class Module:
         text = w.function(name, "ptr noalias %table", w.number(True, BOOL) if insists else None)
         return Call(self._add(w, name, text), memory.links, self.checks if insists else 0)
 
-    def check(self, x: View, out: Value) -> Call:
-        """Write a look at a number, whether it is finite, and return how it is called."""
-        w = self._writer()
-        memory = GroupMemory(w, self.places, self.offsets, [])
-        number = w.load(w.at(memory.pointer(x.base), out.dtype, x.offset), out.dtype)
-        w.store(number, memory.pointer(out))
-        name = self._name("check")
-        fine = apply(w, "isfinite", [number], {}, BOOL)
-        self.checks += 1
-        name = self._add(w, name, w.function(name, "ptr noalias %table", fine))
-        return Call(name, memory.links, self.checks)
-
     def stretch(self, calls: Sequence[Call]) -> str:
         """Write a function that runs groups and checks in order, and return its name.
 
@@ -304,6 +291,13 @@ class Module:
     def kernel(self, product: Product) -> Kernel:
         """The function of a product that nothing follows on."""
         return self._kernel(product, None, [])
+
+    def helper(self, parameters: str, body: Callable[[Writer], None]) -> str:
+        """Add a function that kernels call, compiled once for all of them; return its name."""
+        w, name = self._writer(), self._name("helper")
+        body(w)
+        text = w.function(name, parameters)
+        return self._add(w, name, text.replace(" nounwind {", " noinline nounwind {", 1))
 
     # --- products -------------------------------------------------------------------------------
 

@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 from chainrule.plan.native.kernels.attention import ATTENTION
 from chainrule.plan.native.kernels.batched import BATCHED
+from chainrule.plan.native.kernels.checks import CHECKS
 from chainrule.plan.native.kernels.convolution import CONVOLUTIONS
 from chainrule.plan.native.kernels.copies import COPIES
+from chainrule.plan.native.kernels.draws import DRAWS
 from chainrule.plan.native.kernels.folding import FOLDING
 from chainrule.plan.native.kernels.gather import GATHER
 from chainrule.plan.native.kernels.padding import PADDING
@@ -28,8 +30,10 @@ __all__ = ["KERNELS"]
 KERNELS: dict[str, Callable[[Site], None]] = {
     **ATTENTION,
     **BATCHED,
+    **CHECKS,
     **CONVOLUTIONS,
     **COPIES,
+    **DRAWS,
     **GATHER,
     **RECURRENT,
     **FOLDING,

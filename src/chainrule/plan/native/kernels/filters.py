@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.plan.native.ir import Number, Register, Writer
-from chainrule.plan.native.kernels.multiply import every
-from chainrule.plan.native.products import cut
+from chainrule.plan.native.ir import INDEX, Register, Writer
 from chainrule.plan.native.site import Inside, Room, Site
-from chainrule.plan.native.tiles import power_above, transposed
-from chainrule.plan.native.vectors import At, Vector, value
+from chainrule.plan.native.tiles import chosen, power_above, transposed
+from chainrule.plan.native.vectors import Vector
 from chainrule.plan.passes.views import View
 
 __all__ = ["Bank", "packed", "unpacked"]
+
+SLICES = 16  # that are enough for any number of threads
 
 
 @dataclass(frozen=True)
@@ -81,108 +82,183 @@ class Bank:
 def packed(site: Site, bank: Bank) -> Room:
     """Write the filters into room for all panels."""
     room = site.take(bank.size, bank.dtype)
-    turn(site, bank, room, copies=0)
+    turn(site, bank, room, back=False)
     return room
 
 
 def unpacked(site: Site, bank: Bank, room: Room, copies: int) -> None:
     """Write the filters back from panels, of which there are so many copies to be summed up."""
-    turn(site, bank, room, copies)
+    if copies > 1:
+        add_up(site, bank, room, copies)
+    turn(site, bank, room, back=True)
 
 
-def turn(site: Site, bank: Bank, room: Room, copies: int) -> None:
-    """Write the way into the panels or, if there are copies of those, back: a unit is a panel."""
+def add_up(site: Site, bank: Bank, room: Room, copies: int) -> None:
+    """Write the sum of all copies of the panels into the first."""
+    each = -(-bank.size // SLICES)
+
+    def one(inside: Inside, unit: Register) -> None:
+        w, start = inside.w, unit * each
+        first = w.at(inside.room(room), bank.dtype, start)
+        left = -start + bank.size
+        count = left.lt(each).select(left, w.number(each, left.dtype))
+        with w.loop(copies - 1) as copy:
+            other = w.at(first, bank.dtype, (copy + 1) * bank.size)
+            with w.loop(count, parallel=True) as k:
+                place = w.at(first, bank.dtype, k)
+                more = w.load(w.at(other, bank.dtype, k), bank.dtype)
+                w.store(w.load(place, bank.dtype) + more, place)
+
+    site.each(-(-bank.size // each), bank.size * copies, one)
+
+
+def turn(site: Site, bank: Bank, room: Room, back: bool) -> None:
+    """Write the way into the panels, or back: a unit is a vector's columns of a group."""
     groups, columns, channels, taps = bank.view.shape
     by_group, by_column, by_channel, _ = bank.view.strides
+    lanes = min(bank.vector.lanes, bank.pitch)
+    several = -(-columns // lanes)
 
     def one(inside: Inside, unit: Register) -> None:
         w = inside.w
-        group = unit / bank.panels
-        panel = unit - group * bank.panels
-        place = group * by_group + panel * (bank.width * by_column)
-        here = w.at(inside.start(bank.view), bank.dtype, place)
-        there = w.at(inside.room(room), bank.dtype, unit * bank.panel)
-
-        def whole(width: int) -> None:
-            with w.loop(channels * taps // bank.line) as line:
+        group = unit / several
+        first = (unit - group * several) * lanes
+        panel = first / bank.width
+        place = (group * bank.panels + panel) * bank.panel + first - panel * bank.width
+        here = w.at(inside.start(bank.view), bank.dtype, group * by_group)
+        there = w.at(inside.room(room), bank.dtype, place)
+        here = w.at(here, bank.dtype, first * by_column)
+        high = clipped(-first + (columns - 1), lanes)
+        with w.loop(channels * taps // bank.line) as line:
+            if bank.line > 1:
                 start = w.at(here, bank.dtype, line * by_channel)
-                if bank.line > 1:
-                    squares(w, bank, (start, there), line, width, copies)
-                else:
-                    singles(w, bank, (here, there), line, width, copies)
+                squares(inside, bank, (start, there), line, high, back)
+            else:
+                singles(w, bank, (here, there), line, high, back)
 
-        cut(w, panel, columns, bank.width)(whole)
-
-    site.each(groups * bank.panels, bank.size * max(1, copies), one)
+    site.each(groups * several, bank.size, one)
 
 
-def row_of(bank: Bank, line: Register, q: At) -> Number:
+def clipped(index: Register, size: int) -> Register:
+    """Write an index, or the last one if it is beyond: what is done there is done twice."""
+    return index.lt(size).select(index, index.writer.number(size - 1, index.dtype))
+
+
+def row_of(bank: Bank, line: Register, q: Register) -> Register:
     """The row, in a panel, of number `q` of a line: taps come before channels."""
     _, _, channels, taps = bank.view.shape
     if taps in (1, bank.line):
-        return line + q * channels if taps > 1 else q
-    if isinstance(q, int):
-        return q % taps * channels + q // taps
+        return q * channels + line if taps > 1 else q
     return (q - (channel := q / taps) * taps) * channels + channel
 
 
 def singles(
-    w: Writer, bank: Bank, pointers: tuple[str, str], row: Register, width: int, copies: int
+    w: Writer,
+    bank: Bank,
+    pointers: tuple[str, str],
+    row: Register,
+    last: Register,
+    back: bool,
 ) -> None:
-    """Write a row of a panel number by number."""
+    """Write a row of some columns, up to the last, number by number."""
     here, there = pointers
     _, _, channels, _ = bank.view.shape
     _, by_column, by_channel, by_tap = bank.view.strides
     tap = row / channels
     start = w.at(here, bank.dtype, tap * by_tap + (row - tap * channels) * by_channel)
-    with w.loop(width) as j:
-        outside = w.at(start, bank.dtype, j * by_column)
-        inside = w.at(there, bank.dtype, row * bank.pitch + j)
-        if copies:
-            parts = [w.at(inside, bank.dtype, k * bank.size) for k in range(copies)]
-            first, *rest = [w.load(part, bank.dtype) for part in parts]
-            w.store(sum(rest, first), outside)
-        else:
-            w.store(w.load(outside, bank.dtype), inside)
+    panel = w.at(there, bank.dtype, row * bank.pitch)
+    with w.loop(last + 1) as j:
+        places = w.at(start, bank.dtype, j * by_column), w.at(panel, bank.dtype, j)
+        source, target = reversed(places) if back else places
+        w.store(w.load(source, bank.dtype), target)
 
 
 def squares(
-    w: Writer, bank: Bank, pointers: tuple[str, str], line: Register, width: int, copies: int
+    inside: Inside,
+    bank: Bank,
+    pointers: tuple[str, str],
+    line: Register,
+    high: Register,
+    back: bool,
 ) -> None:
-    """Write a line of each column, a square of several lines at a time."""
-    here, there = pointers
-    v, (_, by_column, _, _) = bank.vector, bank.view.strides
-
-    def square(q: At, size: int) -> None:
-        starts = [
-            w.at(there, bank.dtype, row_of(bank, line, q + k) * bank.pitch) for k in range(size)
-        ]
-        for first in range(0, width, v.lanes):
-            columns = min(v.lanes, width - first)
-            along, across = v.part(v.lanes, size), v.part(v.lanes, columns)
-            place = w.at(here, bank.dtype, q)
-            outside = [w.at(place, bank.dtype, (first + j) * by_column) for j in range(columns)]
-            inside = [w.at(start, bank.dtype, first) for start in starts]
-            if copies:
-                found = [summed(w, across, p, bank.size, copies) for p in inside]
-                put(w, v, found, along, outside)
-            else:
-                put(w, v, [along.load(w, p) for p in outside], across, inside)
-
-    every(w, bank.line, v.lanes, square)
+    """Write a line of some columns, a square at a time; the last two may overlap."""
+    w, (here, there) = inside.w, pointers
+    _, by_column, _, _ = bank.view.strides
+    _, _, channels, taps = bank.view.shape
+    square = Square(
+        bank.vector, min(bank.vector.lanes, bank.line), min(bank.vector.lanes, bank.pitch)
+    )
+    name = inside.module.helper(SQUARE, partial(square.write, back=back))
+    next_tap, next_channel = channels * bank.pitch, (1 - (taps - 1) * channels) * bank.pitch
+    with w.loop(-(-bank.line // square.along)) as block:
+        q = clipped(block * square.along, bank.line - square.along + 1)
+        source = w.at(here, bank.dtype, q)
+        target = w.at(there, bank.dtype, row_of(bank, line, q) * bank.pitch)
+        tap = q - q / taps * taps
+        w.do(
+            f"call void @{name}(ptr {source}, i64 {by_column}, {high.typed}, ptr {target}, "
+            f"i64 {next_tap}, i64 {next_channel}, {tap.typed}, i64 {taps})"
+        )
 
 
-def put(w: Writer, v: Vector, lines: Sequence[str], part: Vector, places: Sequence[str]) -> None:
-    """Write lines, turned, to as many places as they have numbers that count."""
-    filled = [*lines, *["zeroinitializer"] * (v.lanes - len(lines))]
-    for numbers, place in zip(transposed(w, v, filled), places):
-        part.store(w, numbers, place)
+# Where the square begins in the bank, how far its lines are apart, and the last one; where its
+# first row is in the panel, and how far the next tap's is and, after the last tap, the next
+# channel's; the first tap, and how many there are.
+SQUARE = (
+    "ptr %bank, i64 %apart, i64 %last, ptr %panel, i64 %next.tap, i64 %next.channel, i64 %tap, "
+    "i64 %taps"
+)
 
 
-def summed(w: Writer, vector: Vector, place: str, apart: int, copies: int) -> str:
-    """Write the sum of vectors that lie so far apart, first to last."""
-    total = vector.load(w, place)
-    for k in range(1, copies):
-        more = vector.load(w, w.at(place, vector.dtype, k * apart))
-        total = value(w, f"fadd {vector} {total}, {more}")
-    return total
+class Square(NamedTuple):
+    """A square to be turned.
+
+    Attributes:
+        vector: as long as its sides.
+        along: numbers of a line that count.
+        across: numbers of a row, whether they count or not.
+    """
+
+    vector: Vector
+    along: int
+    across: int
+
+    def write(self, w: Writer, back: bool) -> None:
+        """Write the function that turns a square, into the panel or back."""
+        v = self.vector
+        line, row = v.part(v.lanes, self.along), v.part(self.across, self.across)
+        outside, inside = self._lines(w), self._rows(w)
+        if back:
+            found = turned(w, v, [row.load(w, place) for place in inside], row)
+            for numbers, place in reversed([*zip(found, outside)]):
+                line.store(w, numbers, place)
+            return
+        found = turned(w, v, [line.load(w, place) for place in outside], line)
+        for numbers, place in zip(found, inside):
+            row.store(w, chosen(w, v, numbers, range(row.lanes)), place)
+
+    def _lines(self, w: Writer) -> list[str]:
+        """Where the lines are; what is done on one beyond the last is done on that again."""
+        apart, last = Register("%apart", INDEX, w), Register("%last", INDEX, w)
+        numbers = [last.lt(j).select(last, j) for j in range(self.across)]
+        return [w.at("%bank", self.vector.dtype, number * apart) for number in numbers]
+
+    def _rows(self, w: Writer) -> list[str]:
+        """Where the rows are."""
+        names = ("%tap", "%taps", "%next.tap", "%next.channel")
+        tap, taps, next_tap, next_channel = (Register(name, INDEX, w) for name in names)
+        place, places = w.number(0, INDEX), []
+        for _ in range(self.along):
+            places.append(w.at("%panel", self.vector.dtype, place))
+            tap = tap + 1
+            wraps = tap.eq(taps)
+            tap = wraps.select(w.number(0, INDEX), tap)
+            place = place + wraps.select(next_channel, next_tap)
+        return places
+
+
+def turned(w: Writer, v: Vector, lines: Sequence[str], part: Vector) -> list[str]:
+    """Write the transpose of lines of numbers that count, as whole vectors."""
+    wide = [*range(part.lanes), *[0] * (v.lanes - part.lanes)]
+    filled = [chosen(w, part, line, wide) for line in lines] if part.lanes < v.lanes else [*lines]
+    return transposed(w, v, [*filled, *["zeroinitializer"] * (v.lanes - len(lines))])

@@ -10,7 +10,7 @@ import pytest
 
 from cases import LISTS
 from chainrule import ops
-from chainrule.plan.parts import Part, kept, laps, of_instruction, table
+from chainrule.plan.costs import Part, kept, laps, of_instruction, table
 from chainrule.plan.passes import simplified
 from chainrule.plan.record import record
 from chainrule.plan.replay import Replay
@@ -63,7 +63,7 @@ def test_a_table_tells_the_slowest_first():
     assert "100.0%  3 parts" in lines[1]
     assert ["exp" in lines[2], "matrix_product" in lines[3], "sum" in lines[4]] == [True] * 3
     assert "75.0%  NumPy: exp (3, 5)" in lines[2]
-    assert all("# test_parts.py:" in line for line in lines[2:])
+    assert all("# test_costs.py:" in line for line in lines[2:])
     assert "measured" not in table(parts)
 
 
