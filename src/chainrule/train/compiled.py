@@ -233,7 +233,7 @@ class Compiled:
         known = self._kinds.find(tuple(key))
         self._leaves.bring_home()
         plan = known.plan() if known else None
-        return plan if plan and plan.has_many and plan.allows(feed.arrays) else None
+        return plan if plan and plan.has_many and feed.is_allowed(plan) else None
 
     def _of_kind(self, key: list[Any], args: Any, kwargs: Any) -> Signature:
         """What is known of arguments of a kind; the next are likely to be of the same."""
