@@ -280,7 +280,9 @@ class Module:
     def shared_out(self, site: Site, part: Writer, units: int, work: float) -> None:
         """Add a part that has been written, and write the call of it: by one thread or by all."""
         name = self._name("part")
-        name = self._add(part, name, part.function(name, PRODUCT))
+        text = part.function(name, PRODUCT)
+        # Nests of loops compile faster each by itself.
+        name = self._add(part, name, text.replace(" nounwind {", " noinline nounwind {", 1))
         count = min(units, MOST, EACH * self.threads) if self.threads > 1 and work >= SMALL else 1
         arguments = "ptr null, ptr null, ptr null, ptr %table"
         if count == 1:
