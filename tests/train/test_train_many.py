@@ -7,7 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.data import DataLoader, TensorDataset
+from chainrule.data import DataLoader, Subset, TensorDataset
 from chainrule.errors import ChainruleError
 from chainrule.optim import lr_scheduler
 from chainrule.train import fit
@@ -132,6 +132,12 @@ LOADERS = {
     "of a generator": lambda: DataLoader(
         TensorDataset(X, Y), 8, shuffle=True, generator=cr.Generator().manual_seed(3)
     ),
+    "a part": lambda: DataLoader(Subset(TensorDataset(X, Y), range(-1, -199, -2)), 8),
+    "a part of a part": lambda: DataLoader(
+        Subset(Subset(TensorDataset(X, Y), range(5, 200)), range(190)),
+        *(8, True),
+        generator=cr.Generator().manual_seed(3),
+    ),
 }
 
 
@@ -146,7 +152,7 @@ OTHERS = {
     "collated": lambda: DataLoader(
         TensorDataset(X, Y), 8, collate_fn=lambda samples: cr.data.default_collate(samples)
     ),
-    "subset": lambda: DataLoader(cr.data.Subset(TensorDataset(X, Y), range(100)), 8),
+    "joined": lambda: DataLoader(cr.data.ConcatDataset([TensorDataset(X, Y)] * 2), 8),
 }
 
 

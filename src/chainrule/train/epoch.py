@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from chainrule.autograd import Tensor, from_numpy
-from chainrule.data import DataLoader, TensorDataset
+from chainrule.data import DataLoader, Subset, TensorDataset
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.train.ahead import Ahead
@@ -38,6 +40,18 @@ def sees_each_step(callbacks: Sequence[Callback]) -> bool:
     return any(c.each_step and type(c).on_step_end is not Callback.on_step_end for c in callbacks)
 
 
+class AtHand(NamedTuple):
+    """Tensors whose rows a loader gives.
+
+    Attributes:
+        tensors: the tensors.
+        which: of each sample of the data set, the number of its row.
+    """
+
+    tensors: tuple[Tensor, ...]
+    which: Array
+
+
 class Epoch:
     """What is done in each epoch.
 
@@ -59,21 +73,22 @@ class Epoch:
     ) -> None:
         self.run, self.loader, self.callbacks = run, loader, callbacks
         self.schedule, self.step = schedule, step
-        self._tensors = () if sees_each_step(callbacks) else _at_hand(loader)
+        self._data = None if sees_each_step(callbacks) else _at_hand(loader)
         self._turn = _FIRST
 
     def take_steps(self) -> None:
         """Take the steps of an epoch."""
-        if not isinstance(self.step, TapeStep) or not self._tensors or not _is_ours(self.schedule):
+        if not isinstance(self.step, TapeStep) or not self._data or not _is_ours(self.schedule):
             for x, y in self.loader:
                 self._one(x, y)
             return
-        order, size = self.loader.order(), self.loader.batch_size or 1
+        tensors, which = self._data
+        order, size = which[self.loader.order()], self.loader.batch_size or 1
         whole = len(order) // size * size
         if whole:
-            self._batches(self.step, order[:whole].reshape(-1, size))
+            self._batches(self.step, tensors, order[:whole].reshape(-1, size))
         if whole < len(order) and not self.loader.drop_last:
-            self._one(*(from_numpy(t.array[order[whole:]]) for t in self._tensors))
+            self._one(*(from_numpy(t.array[order[whole:]]) for t in tensors))
 
     def _one(self, x: Tensor, y: Tensor) -> None:
         loss, outputs = self.step(self.run, x, y)
@@ -82,16 +97,16 @@ class Epoch:
             self.schedule.step()
         tell(self.run, "on_step_end", self.callbacks)
 
-    def _batches(self, step: TapeStep, rows: Array) -> None:
-        feed, done = Feed(self._tensors, {}, rows, None), 0
+    def _batches(self, step: TapeStep, tensors: tuple[Tensor, ...], rows: Array) -> None:
+        feed, done = Feed(tensors, {}, rows, None), 0
         while done < feed.steps:
             if step.is_ready(self.run, feed, done):
-                done += self._many(step, feed, done, rows)
+                done += self._many(step, feed, done, (tensors[1].array, rows))
             else:
                 self._one(*feed.at(done)[0])
                 done += 1
 
-    def _many(self, step: TapeStep, feed: Feed, first: int, rows: Array) -> int:
+    def _many(self, step: TapeStep, feed: Feed, first: int, targets: tuple[Array, Array]) -> int:
         """Take many steps in one call, and return how many."""
         ahead = Ahead(self.run.optimizer, self.schedule, min(self._turn, feed.steps - first))
         begun, last = time.perf_counter(), first + ahead.steps
@@ -102,7 +117,8 @@ class Epoch:
         finally:
             ahead.finish(done)
         self._turn = self._next_turn(time.perf_counter() - begun, outputs.nbytes // max(done, 1))
-        self.run.count_many(losses, outputs, self._tensors[1].array[rows[first : first + done]])
+        all_of_them, rows = targets
+        self.run.count_many(losses, outputs, all_of_them[rows[first : first + done]])
         if refuse is not None:
             refuse()
         tell(self.run, "on_step_end", self.callbacks)
@@ -115,14 +131,18 @@ class Epoch:
         return max(1, min(turn, _ROOM // max(size, 1)))
 
 
-def _at_hand(loader: DataLoader) -> tuple[Tensor, ...]:
+def _at_hand(loader: DataLoader) -> AtHand | None:
     """The tensors whose rows a loader would give, if it is as simple as that."""
-    data = loader.dataset
-    plain = type(loader) is DataLoader and loader.gathers_rows
-    if not plain or type(data) is not TensorDataset:
-        return ()
+    if type(loader) is not DataLoader or not loader.gathers_rows:
+        return None
+    data: Any = loader.dataset
+    which = np.arange(len(data))
+    while type(data) is Subset:
+        data, which = data.dataset, data.indices[which]
+    if type(data) is not TensorDataset:
+        return None
     good = all(t.array.flags.c_contiguous and not t.needs_grad for t in data.tensors)
-    return data.tensors if good else ()
+    return AtHand(data.tensors, which) if good else None
 
 
 def _is_ours(schedule: Any) -> bool:

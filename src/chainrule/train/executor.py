@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from chainrule.errors import MissingExtraError, OptionError, did_you_mean
 from chainrule.ops import Array
+from chainrule.plan.costs import Part
 from chainrule.plan.passes import simplified
 from chainrule.plan.program import Program
 from chainrule.plan.replay import Replay
 
 __all__ = ["EXECUTORS", "Maker", "maker"]
 
-Executor: TypeAlias = Callable[..., Sequence[Array]]
+
+class Executor(Protocol):
+    """What carries a program out."""
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """What is carried out together."""
+
+    def __call__(self, *inputs: Array) -> Sequence[Array]:
+        """Carry the program out, and return its outputs."""
+
+    def laps(self, inputs: Sequence[Array], runs: int) -> Sequence[float]:
+        """Return the least seconds of each of the parts in so many runs."""
+
+
 Maker: TypeAlias = Callable[[Program], Executor]
 
 

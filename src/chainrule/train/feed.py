@@ -12,7 +12,7 @@ from chainrule.autograd.tape import wrap
 from chainrule.errors import CaptureError, OptionError, ShapeError
 from chainrule.ops import Array
 from chainrule.plan.many import Given, Rows
-from chainrule.train.recording import Many
+from chainrule.train.recording import Many, Plan
 from chainrule.train.structure import mapped, put_together, take_apart, wants_gradient
 
 __all__ = ["Feed", "single"]
@@ -48,6 +48,7 @@ class Feed:
         self._args = (args, kwargs)
         self._last: tuple[int, Any] = -1, None  # what was asked for last, and a step's arguments
         self.arrays = take_apart(args, kwargs, [])
+        self._allowed: dict[Plan, bool] = {}
         self._rows = None if rows is None else _numbers(rows, self.arrays)
         self.steps = len(self._rows) if self._rows is not None else int(steps or 0)
         if self.steps < 1:
@@ -62,6 +63,12 @@ class Feed:
             found = put_together(self._args, [x[rows] if x.ndim else x for x in self.arrays])
             self._last = step, found
         return self._last[1]
+
+    def is_allowed(self, plan: Plan) -> bool:
+        """Whether all the arrays are such as a plan was recorded for; looked at once."""
+        if plan not in self._allowed:
+            self._allowed[plan] = plan.allows(self.arrays)
+        return self._allowed[plan]
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:

@@ -14,11 +14,13 @@ from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array
 from chainrule.ops.core import listen
 from chainrule.plan.compare import compare, equal
+from chainrule.plan.costs import kept, table
 from chainrule.plan.many import Given, Table, Taken
 from chainrule.plan.program import Program
 from chainrule.plan.record import Recorder, owner
 from chainrule.train.capture import Gradients, Leaves, Surroundings
 from chainrule.train.executor import Maker
+from chainrule.train.profile import Profile
 from chainrule.train.structure import (
     Slot,
     mapped,
@@ -161,7 +163,17 @@ class Plan:
         self._checks = [(f, places.get(v), v.array) for f, v in self.program.notes["checks"]]
 
     def __str__(self) -> str:
-        return "\n".join([str(self.program), *getattr(self._run, "work", ())])
+        work = getattr(self._run, "work", ())
+        return "\n".join([str(self.program), *work, table(self._run.parts)])
+
+    def profile(self, arrays: Sequence[Array], runs: int) -> Profile:
+        """Say where the time goes, and leave everything as it was."""
+        put_back = kept(self.program)
+        try:
+            seconds = self._run.laps(arrays, runs)
+        finally:
+            put_back()
+        return Profile(self._run.parts, seconds)
 
     def fits(self) -> bool:
         """Whether, at a glance, all besides arguments is as it was; if not, `differing` knows."""

@@ -21,6 +21,7 @@ import numpy as np
 
 from chainrule.backend.threads import get_num_threads
 from chainrule.ops import Array
+from chainrule.plan.costs import Part
 from chainrule.plan.many import Each, Given, Table, Taken, one_by_one
 from chainrule.plan.native.course import fitting
 from chainrule.plan.native.executor import Native
@@ -115,7 +116,7 @@ class Blocked:
 
     def __init__(self, whole: Cut, size: int, folder: Path | None = None) -> None:
         self.program = whole.program
-        self._whole = whole
+        self._whole, self._size = whole, size
         self._shares = list(deal(whole.rows, size))
         sizes = dict.fromkeys(share.size for share in self._shares)
         first = {n: Native(whole.block(n), folder, threads=1) for n in sizes}
@@ -146,6 +147,35 @@ class Blocked:
             together(self._crew, [partial(self._take, s, given, made) for s in self._shares])
             rest = iter(self._end(*held))
         return tuple(made[v] if v in made else next(rest) for v in self.program.outputs)
+
+    @property
+    def parts(self) -> list[Part]:
+        """Those of a block, as often as a thread does them, and those at the end."""
+        own = [part._replace(times=self._times) for part in self._crew[0][self._size].parts]
+        return [*own, *self._end.parts]
+
+    def laps(self, inputs: Sequence[Array], runs: int) -> list[float]:
+        """Carry the first block and the end out, and return the least seconds of each of the parts.
+
+        Args:
+            inputs: as for a run.
+            runs: how many times.
+        """
+        given = dict(zip(self.program.inputs, inputs))
+        sources = [given[v] if v.array is None else v.array for v in self._whole.sliced]
+        block = [
+            *(array[: self._size] for array in sources),
+            *(given[v] for v in self._whole.shared),
+            *(part[0, ...] for part in self._parts),
+            *(np.empty((self._size, *v.shape[1:]), v.dtype) for v in self._whole.results),
+        ]
+        own = self._crew[0][self._size].laps(block, runs)
+        return [*(self._times * s for s in own), *self._end.laps(inputs, runs)]
+
+    @property
+    def _times(self) -> float:
+        """How many blocks a thread goes through in a run."""
+        return self._whole.rows / self._size / len(self._crew)
 
     def many(
         self,

@@ -21,6 +21,7 @@ import numpy as np
 
 from chainrule.ops import Array, quiet
 from chainrule.plan.changes import changed, roots
+from chainrule.plan.costs import Part, laps
 from chainrule.plan.many import Given, Table, Taken, one_by_one
 from chainrule.plan.native.arrays import address, aligned, array_at, room_for, same_place
 from chainrule.plan.native.course import Course, fitting
@@ -56,9 +57,11 @@ class Native:
         program: what to carry out.
         folder: where compiled code is kept; the user's cache by default.
         threads: how many may share a product; as many as are allowed by default.
+        apart: make a function of each group, so that each can be timed.
 
     Attributes:
         bytes: size of the memory for what is made on the way.
+        parts: what is carried out together, in order, and what it costs.
         foreign: names of the ops that run through NumPy.
         whole: whether a run is one call of machine code.
         code: what was compiled, with the time that took.
@@ -79,8 +82,14 @@ class Native:
     """
 
     def __init__(
-        self, program: Program, folder: Path | None = None, threads: int | None = None
+        self,
+        program: Program,
+        folder: Path | None = None,
+        threads: int | None = None,
+        apart: bool = False,
     ) -> None:
+        self._is_apart = apart
+        self._taken_apart = partial(Native, program, folder, threads, apart=True)
         self.program = program = with_orders(with_own_outputs(with_pooling_first(program)))
         self._views = views(program)
         memory = roots(program)
@@ -107,7 +116,8 @@ class Native:
         self.foreign = [
             m.instruction.op.name for run in runs if not isinstance(run, str) for m in run.members
         ]
-        many = self._of_many(runs, module)
+        self.parts = [self._part(group) for group in groups]
+        many = "" if apart else self._of_many(runs, module)
         self.whole = bool(many)
         self.code: Code | None = None
         if module.functions:
@@ -174,6 +184,25 @@ class Native:
         whole = [y[:done] if k < kept else y for k, y in enumerate(outputs)]
         return Taken(done, tuple(whole), refuse)
 
+    def laps(self, inputs: Sequence[Array], runs: int) -> list[float]:
+        """Carry the program out part by part, and return the least seconds of each of the parts.
+
+        Args:
+            inputs: as for a run.
+            runs: how many times.
+
+        Examples:
+            >>> from chainrule import ops
+            >>> from chainrule.plan.record import record
+            >>> _, program = record(lambda x: ops.cumsum(ops.exp(x), dim=0), [np.ones(3)])
+            >>> native = Native(program)
+            >>> len(native.laps([np.ones(3)], runs=2)) == len(native.parts)
+            True
+        """
+        apart = self._taken_apart()
+        apart._take_inputs(inputs)
+        return laps(apart._steps, runs)
+
     def _moving(self, tables: Sequence[Table]) -> list[tuple[Value, Array]] | None:
         """The states that tables are for, with these, or `None` where pointers do not suffice."""
         found: list[tuple[Value, Array]] = []
@@ -238,7 +267,17 @@ class Native:
                 calls.append(module.group(group))
                 if calls[-1].check:
                     self._checks.append(group.members[0].instruction)
+            if calls and self._is_apart:
+                runs, calls = [*runs, module.stretch(calls)], []
         return [*runs, *([module.stretch(calls)] if calls else [])]
+
+    def _part(self, group: Group) -> Part:
+        """What a group costs: it moves what it reads from others and leaves for them."""
+        members = [*group.members, *group.finish]
+        moved = sum(map(bytes_of, {*group.inputs, *group.outputs}))
+        space = group.space if len(members) > 1 else members[0].instruction.out.shape
+        native = group.kind != "alone"
+        return Part([m.instruction for m in members], space, moved, native)
 
     def _of_many(self, runs: Sequence[str | Group], module: Module) -> str:
         """The name of the function that takes many steps, if there can be one."""

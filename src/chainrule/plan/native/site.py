@@ -45,6 +45,9 @@ class Module(Protocol):
     def kernel(self, product: Product) -> Kernel:
         """The function of a product that nothing follows on."""
 
+    def helper(self, parameters: str, body: Callable[[Writer], None]) -> str:
+        """Add a function that kernels call, compiled once for all of them; return its name."""
+
     def part(self, memory: Memory) -> tuple[Writer, Memory]:
         """Return a writer of a function that threads share, and where that finds values."""
 

@@ -286,7 +286,9 @@ class Module:
     def shared_out(self, site: Site, part: Writer, units: int, work: float) -> None:
         """Add a part that has been written, and write the call of it: by one thread or by all."""
         name = self._name("part")
-        name = self._add(part, name, part.function(name, PRODUCT))
+        text = part.function(name, PRODUCT)
+        # Nests of loops compile faster each by itself.
+        name = self._add(part, name, text.replace(" nounwind {", " noinline nounwind {", 1))
         count = min(units, MOST, EACH * self.threads) if self.threads > 1 and work >= SMALL else 1
         arguments = "ptr null, ptr null, ptr null, ptr %table"
         if count == 1:
@@ -297,6 +299,13 @@ class Module:
     def kernel(self, product: Product) -> Kernel:
         """The function of a product that nothing follows on."""
         return self._kernel(product, None, [])
+
+    def helper(self, parameters: str, body: Callable[[Writer], None]) -> str:
+        """Add a function that kernels call, compiled once for all of them; return its name."""
+        w, name = self._writer(), self._name("helper")
+        body(w)
+        text = w.function(name, parameters)
+        return self._add(w, name, text.replace(" nounwind {", " noinline nounwind {", 1))
 
     # --- products -------------------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ from chainrule.plan.native.kernels.batched import BATCHED
 from chainrule.plan.native.kernels.checks import CHECKS
 from chainrule.plan.native.kernels.convolution import CONVOLUTIONS
 from chainrule.plan.native.kernels.copies import COPIES
-from chainrule.plan.native.kernels.folding import FOLDING
 from chainrule.plan.native.kernels.draws import DRAWS
+from chainrule.plan.native.kernels.folding import FOLDING
 from chainrule.plan.native.kernels.gather import GATHER
 from chainrule.plan.native.kernels.padding import PADDING
 from chainrule.plan.native.kernels.places import PLACES

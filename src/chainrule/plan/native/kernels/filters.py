@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.plan.native.ir import Register, Writer
+from chainrule.plan.native.ir import INDEX, Register, Writer
 from chainrule.plan.native.site import Inside, Room, Site
 from chainrule.plan.native.tiles import chosen, power_above, transposed
 from chainrule.plan.native.vectors import Vector
@@ -126,13 +127,14 @@ def turn(site: Site, bank: Bank, room: Room, back: bool) -> None:
         place = (group * bank.panels + panel) * bank.panel + first - panel * bank.width
         here = w.at(inside.start(bank.view), bank.dtype, group * by_group)
         there = w.at(inside.room(room), bank.dtype, place)
-        lines = [clipped(first + j, columns) * by_column for j in range(lanes)]
+        here = w.at(here, bank.dtype, first * by_column)
+        high = clipped(-first + (columns - 1), lanes)
         with w.loop(channels * taps // bank.line) as line:
             if bank.line > 1:
                 start = w.at(here, bank.dtype, line * by_channel)
-                squares(w, bank, (start, there), line, lines, back)
+                squares(inside, bank, (start, there), line, high, back)
             else:
-                singles(w, bank, (here, there), line, lines, back)
+                singles(w, bank, (here, there), line, high, back)
 
     site.each(groups * several, bank.size, one)
 
@@ -155,49 +157,104 @@ def singles(
     bank: Bank,
     pointers: tuple[str, str],
     row: Register,
-    lines: Sequence[Register],
+    last: Register,
     back: bool,
 ) -> None:
-    """Write a row of some columns number by number."""
+    """Write a row of some columns, up to the last, number by number."""
     here, there = pointers
     _, _, channels, _ = bank.view.shape
-    _, _, by_channel, by_tap = bank.view.strides
+    _, by_column, by_channel, by_tap = bank.view.strides
     tap = row / channels
     start = w.at(here, bank.dtype, tap * by_tap + (row - tap * channels) * by_channel)
     panel = w.at(there, bank.dtype, row * bank.pitch)
-    for j, line in reversed([*enumerate(lines)]):
-        places = w.at(start, bank.dtype, line), w.at(panel, bank.dtype, j)
+    with w.loop(last + 1) as j:
+        places = w.at(start, bank.dtype, j * by_column), w.at(panel, bank.dtype, j)
         source, target = reversed(places) if back else places
         w.store(w.load(source, bank.dtype), target)
 
 
 def squares(
-    w: Writer,
+    inside: Inside,
     bank: Bank,
     pointers: tuple[str, str],
     line: Register,
-    lines: Sequence[Register],
+    high: Register,
     back: bool,
 ) -> None:
     """Write a line of some columns, a square at a time; the last two may overlap."""
-    here, there = pointers
-    v, size = bank.vector, min(bank.vector.lanes, bank.line)
-    along, across = v.part(v.lanes, size), v.part(len(lines), len(lines))
-    with w.loop(-(-bank.line // size)) as block:
-        q = clipped(block * size, bank.line - size + 1)
-        start = w.at(here, bank.dtype, q)
-        outside = [w.at(start, bank.dtype, place) for place in lines]
-        rows = [row_of(bank, line, q + k) for k in range(size)]
-        inside = [w.at(there, bank.dtype, row * bank.pitch) for row in rows]
+    w, (here, there) = inside.w, pointers
+    _, by_column, _, _ = bank.view.strides
+    _, _, channels, taps = bank.view.shape
+    square = Square(
+        bank.vector, min(bank.vector.lanes, bank.line), min(bank.vector.lanes, bank.pitch)
+    )
+    name = inside.module.helper(SQUARE, partial(square.write, back=back))
+    next_tap, next_channel = channels * bank.pitch, (1 - (taps - 1) * channels) * bank.pitch
+    with w.loop(-(-bank.line // square.along)) as block:
+        q = clipped(block * square.along, bank.line - square.along + 1)
+        source = w.at(here, bank.dtype, q)
+        target = w.at(there, bank.dtype, row_of(bank, line, q) * bank.pitch)
+        tap = q - q / taps * taps
+        w.do(
+            f"call void @{name}(ptr {source}, i64 {by_column}, {high.typed}, ptr {target}, "
+            f"i64 {next_tap}, i64 {next_channel}, {tap.typed}, i64 {taps})"
+        )
+
+
+# Where the square begins in the bank, how far its lines are apart, and the last one; where its
+# first row is in the panel, and how far the next tap's is and, after the last tap, the next
+# channel's; the first tap, and how many there are.
+SQUARE = (
+    "ptr %bank, i64 %apart, i64 %last, ptr %panel, i64 %next.tap, i64 %next.channel, i64 %tap, "
+    "i64 %taps"
+)
+
+
+class Square(NamedTuple):
+    """A square to be turned.
+
+    Attributes:
+        vector: as long as its sides.
+        along: numbers of a line that count.
+        across: numbers of a row, whether they count or not.
+    """
+
+    vector: Vector
+    along: int
+    across: int
+
+    def write(self, w: Writer, back: bool) -> None:
+        """Write the function that turns a square, into the panel or back."""
+        v = self.vector
+        line, row = v.part(v.lanes, self.along), v.part(self.across, self.across)
+        outside, inside = self._lines(w), self._rows(w)
         if back:
-            found = turned(w, v, [across.load(w, place) for place in inside], across)
+            found = turned(w, v, [row.load(w, place) for place in inside], row)
             for numbers, place in reversed([*zip(found, outside)]):
-                along.store(w, numbers, place)
-        else:
-            found = turned(w, v, [along.load(w, place) for place in outside], along)
-            for numbers, place in zip(found, inside):
-                narrow = chosen(w, v, numbers, range(across.lanes))
-                across.store(w, narrow, place)
+                line.store(w, numbers, place)
+            return
+        found = turned(w, v, [line.load(w, place) for place in outside], line)
+        for numbers, place in zip(found, inside):
+            row.store(w, chosen(w, v, numbers, range(row.lanes)), place)
+
+    def _lines(self, w: Writer) -> list[str]:
+        """Where the lines are; what is done on one beyond the last is done on that again."""
+        apart, last = Register("%apart", INDEX, w), Register("%last", INDEX, w)
+        numbers = [last.lt(j).select(last, j) for j in range(self.across)]
+        return [w.at("%bank", self.vector.dtype, number * apart) for number in numbers]
+
+    def _rows(self, w: Writer) -> list[str]:
+        """Where the rows are."""
+        names = ("%tap", "%taps", "%next.tap", "%next.channel")
+        tap, taps, next_tap, next_channel = (Register(name, INDEX, w) for name in names)
+        place, places = w.number(0, INDEX), []
+        for _ in range(self.along):
+            places.append(w.at("%panel", self.vector.dtype, place))
+            tap = tap + 1
+            wraps = tap.eq(taps)
+            tap = wraps.select(w.number(0, INDEX), tap)
+            place = place + wraps.select(next_channel, next_tap)
+        return places
 
 
 def turned(w: Writer, v: Vector, lines: Sequence[str], part: Vector) -> list[str]:

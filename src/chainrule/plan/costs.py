@@ -1,0 +1,190 @@
+"""Parts of a plan, what each should take at this machine's limits, and what it took (floor 2).
+
+A part is what an executor carries out together: a group of instructions in one nest of loops, or
+one instruction. Its arithmetic is that of its ops' cost functions; the memory that it moves is what
+it reads from other parts and leaves for them. Neither can go faster than the machine multiplies
+matrices and copies memory, which is measured once, so the prediction is a lower bound.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.backend.threads import matmul
+from chainrule.ops import Shape
+from chainrule.plan.changes import changed, root
+from chainrule.plan.passes.memory import bytes_of
+from chainrule.plan.program import Instruction, Operand, Place, Program, Value
+
+__all__ = ["Part", "kept", "laps", "limits", "of_instruction", "table"]
+
+# Bytes that a core has near it: what is smaller is copied from cache to cache.
+NEAR = 2**20
+
+
+class Part(NamedTuple):
+    """What is carried out together.
+
+    Attributes:
+        instructions: in order.
+        space: sizes of the loops, or the shape of the result.
+        moved: bytes that it reads from other parts and writes for them.
+        native: whether by machine code; if not, by NumPy.
+        times: how often in a run.
+    """
+
+    instructions: Sequence[Instruction]
+    space: Shape
+    moved: int
+    native: bool = False
+    times: float = 1
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one time."""
+        return sum(_flops(i) for i in self.instructions)
+
+    @property
+    def predicted(self) -> float:
+        """The seconds that it takes at the machine's limits."""
+        found = limits()
+        width = max((i.out.dtype.itemsize for i in self.instructions), default=4)
+        speed = found.flops * 4 / max(4, width)
+        return self.times * max(self.flops / speed, self.moved / found.copied(self.moved))
+
+    @property
+    def place(self) -> Place | None:
+        """The person's line, of the first instruction that has one."""
+        return next((i.place for i in self.instructions if i.place), None)
+
+    def __str__(self) -> str:
+        counts = Counter(i.op.name for i in self.instructions)
+        names = ", ".join(name + (f" x{n}" if n > 1 else "") for name, n in counts.items())
+        names = names if len(names) <= 60 else f"{names[:57]}..."
+        told = f"{'' if self.native else 'NumPy: '}{names} {self.space}"
+        return f"{told:<70}  # {self.place}" if self.place else told
+
+
+def of_instruction(instruction: Instruction) -> Part:
+    """The part that one instruction is, carried out by NumPy."""
+    moved = {*instruction.values, instruction.out} if instruction.op.kind != "view" else set()
+    return Part([instruction], instruction.out.shape, sum(map(bytes_of, moved)))
+
+
+def _flops(instruction: Instruction) -> int:
+    shapes: list[Any] = [_shape(a) for a in instruction.args]
+    return int(instruction.op.cost(*shapes, **instruction.attrs).flops)
+
+
+def _shape(a: Operand | None) -> Shape | None:
+    return a.shape if isinstance(a, Value) else None if a is None else ()
+
+
+# --- what the machine can do --------------------------------------------------------------------
+
+
+class Limits(NamedTuple):
+    """What this machine has been seen to do.
+
+    Attributes:
+        flops: floating-point operations a second, of float32 in a product of matrices,
+        near: bytes a second, read and written, between caches,
+        far: and to memory and back.
+    """
+
+    flops: float
+    near: float
+    far: float
+
+    def copied(self, size: int) -> float:
+        """Bytes a second where so many are moved."""
+        return self.near if size <= NEAR else self.far
+
+
+@cache
+def limits() -> Limits:
+    """Measure, once, what the machine can do; that takes some hundredths of a second.
+
+    Examples:
+        >>> limits().flops > 0 < limits().near
+        True
+    """
+    a = np.ones((512, 512), np.float32)
+    product, small, large = np.empty_like(a), np.ones(2**16, np.float32), np.ones(2**22, np.float32)
+    return Limits(
+        2 * 512**3 / _least(lambda: matmul(a, a, product)),
+        *(2 * x.nbytes / _least(x.copy) for x in (small, large)),
+    )
+
+
+def _least(work: Callable[[], Any]) -> float:
+    """The least seconds that `work` takes."""
+    times = []
+    for _ in range(7):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+# --- what it took -------------------------------------------------------------------------------
+
+
+def laps(steps: Sequence[Callable[[], Any]], runs: int) -> list[float]:
+    """Take steps in order, and return the least seconds that each took in so many runs."""
+    rounds = []
+    for _ in range(runs):
+        marks = [time.perf_counter()]
+        for step in steps:
+            step()
+            marks.append(time.perf_counter())
+        rounds.append(np.diff(marks))
+    return [float(s) for s in np.min(rounds, axis=0)]
+
+
+def kept(program: Program) -> Callable[[], None]:
+    """Copy what a run of the program changes, and return what puts it back."""
+    touched = {v for i in program for v in changed(i)}
+    arrays = [v.array for v in {root(v) for v in touched} if v.array is not None]
+    copies = [a.copy() for a in arrays]
+
+    def put_back() -> None:
+        for array, copy in zip(arrays, copies):
+            array[...] = copy
+
+    return put_back
+
+
+# --- as a table ---------------------------------------------------------------------------------
+
+
+def table(parts: Sequence[Part], measured: Sequence[float] | None = None) -> str:
+    """Parts with the microseconds that each should take and, if these were measured, took.
+
+    Args:
+        parts: of a plan.
+        measured: seconds for each.
+
+    Returns:
+        A line for each, the slowest first, below one for all.
+    """
+    predicted = [part.predicted for part in parts]
+    ranks = predicted if measured is None else measured
+    whole = sum(ranks) or math.inf
+    heads = ["predicted", *(["measured"] if measured is not None else []), "share"]
+    lines = ["  ".join(f"{head:>12}" for head in heads)]
+    columns = [predicted, *([measured] if measured is not None else [])]
+    for k in [None, *sorted(range(len(parts)), key=lambda k: -ranks[k])]:
+        seconds = [sum(column) if k is None else column[k] for column in columns]
+        cells = [f"{1e6 * s:9.1f} us" for s in seconds]
+        share = 1.0 if k is None else ranks[k] / whole
+        told = f"{len(parts)} parts" if k is None else str(parts[k])
+        lines.append("  ".join([*cells, f"{share:12.1%}", told]))
+    return "\n".join(lines)
