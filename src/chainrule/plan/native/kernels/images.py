@@ -12,14 +12,14 @@ from functools import reduce
 from operator import and_
 from typing import NamedTuple
 
-from chainrule.plan.native.ir import Register, Writer
+from chainrule.plan.native.ir import INDEX, Register, Writer
 from chainrule.plan.native.kernels.multiply import Level, dot, lanes
 from chainrule.plan.native.site import Inside, Site
 from chainrule.plan.native.tiles import in_order
 from chainrule.plan.native.vectors import At, when
 from chainrule.plan.passes.views import View, row_major
 
-__all__ = ["Pixels", "Span", "Way", "fitting", "laid", "loops", "span", "steps_of"]
+__all__ = ["Pixels", "Span", "Way", "fitting", "laid", "loops", "met", "span", "steps_of"]
 
 # Channels whose numbers may lie apart where images are read in place: each is another line of the
 # cache.
@@ -99,17 +99,29 @@ def span(base: At, step: int, turns: int, size: int) -> Span:
     If none does, the end is not after the first.
 
     Examples:
-        >>> span(-1, 1, 3, 28), span(-1, -1, 3, 28), span(26, 2, 5, 28)
-        (Span(first=1, end=3), Span(first=0, end=0), Span(first=0, end=1))
+        >>> span(-1, 1, 3, 28)
+        Span(first=1, end=3)
     """
+    if isinstance(base, int):
+        known = met(base, step, turns, size)
+        return Span(known.start, known.stop)
     if step < 0:  # counted from the other end
-        base, step = (-base + (size - 1) if isinstance(base, Register) else size - 1 - base), -step
-    if isinstance(base, Register):
-        before = (-base + (step - 1)) / step
-        after = (-base + (size - 1 + step)) / step
-        first = before.gt(0).select(before, 0)
-        return Span(first, after.lt(turns).select(after, base.writer.number(turns, base.dtype)))
-    return Span(max(0, -(base // step)), min(turns, (size - 1 - base) // step + 1))
+        base, step = -base + (size - 1), -step
+    before, after = (-base + (step - 1)) / step, (-base + (size - 1 + step)) / step
+    first = before.gt(0).select(before, 0)
+    return Span(first, after.lt(turns).select(after, base.writer.number(turns, INDEX)))
+
+
+def met(base: int, step: int, turns: int, size: int) -> range:
+    """Return which turns meet a pixel, where the first one is known.
+
+    Examples:
+        >>> met(-1, 1, 3, 28), met(-1, -1, 3, 28), met(26, 2, 5, 28)
+        (range(1, 3), range(0, 0), range(0, 1))
+    """
+    if step < 0:
+        base, step = size - 1 - base, -step
+    return range(max(0, -(base // step)), min(turns, (size - 1 - base) // step + 1))
 
 
 class Way(NamedTuple):
@@ -130,7 +142,7 @@ def loops(ways: Sequence[Way]) -> tuple[list[Level], At, At, list[At]]:
     firsts = [way.span.first for way in ways]
     turns = [dot((way.span.end, way.span.first), (1, -1)) for way in ways]
     levels = [Level(n, way.left, way.right) for n, way in zip(turns, ways)]
-    left, right = (dot(firsts, [way[k] for way in ways]) for k in (1, 2))
+    left, right = dot(firsts, [way.left for way in ways]), dot(firsts, [way.right for way in ways])
     return levels, left, right, [n for n in turns if isinstance(n, Register) or n < 1]
 
 

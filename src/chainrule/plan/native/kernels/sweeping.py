@@ -16,7 +16,16 @@ from typing import NamedTuple
 from chainrule.plan.native.ir import INDEX, Register, Writer
 from chainrule.plan.native.kernels.cases import Case, is_by_lane
 from chainrule.plan.native.kernels.filters import Bank, packed
-from chainrule.plan.native.kernels.images import Span, Way, fitting, laid, loops, span, steps_of
+from chainrule.plan.native.kernels.images import (
+    Span,
+    Way,
+    fitting,
+    laid,
+    loops,
+    met,
+    span,
+    steps_of,
+)
 from chainrule.plan.native.kernels.multiply import (
     Block,
     Box,
@@ -223,17 +232,16 @@ class Sweeping:
 
     def _kind(self, phase: Phase, first: int, size: int) -> str | int:
         """What a piece of a line is: "inner" if all its positions meet all taps there."""
-        met = self._met(phase, first, size)
-        if all(len(rows) == size for rows in met):
+        rows_of = self._met(phase, first, size)
+        if all(len(rows) == size for rows in rows_of):
             return "inner"
-        return "single" if sum(map(len, {*met})) * self.box.wide > STRAIGHT else first
+        return "single" if sum(map(len, {*rows_of})) * self.box.wide > STRAIGHT else first
 
     def _met(self, phase: Phase, first: int, size: int) -> list[tuple[int, ...]]:
         """For each tap of a line which of a piece's positions meet a pixel with it."""
         taps = range(phase.taps[-1][2])
         starts = [phase.base[-1] + first * self.sweep.apart[-1] + j * phase.move[-1] for j in taps]
-        spans = [span(start, self.sweep.apart[-1], size, self.size[-1]) for start in starts]
-        return [tuple(i for i in range(size) if a <= i < b) for a, b in spans]
+        return [tuple(met(start, self.sweep.apart[-1], size, self.size[-1])) for start in starts]
 
     def _tile(self, tiles: Tiles, firsts: list[At], high: list[int]) -> None:
         """Write one tile."""
@@ -281,10 +289,10 @@ class Sweeping:
         blocks = [Block([], 0, 0, range(len(rows)))]
         channels = [Level(self.channels, self.pixels.channel, self.bank.pitch)]
         if self.outside[-1] and high[-1] > 1 and isinstance(firsts[-1], int):
-            met = self._met(phase, firsts[-1], high[-1])
-            if any(len(some) < high[-1] for some in met):
+            rows_of = self._met(phase, firsts[-1], high[-1])
+            if any(len(some) < high[-1] for some in rows_of):
                 lines = range(0, len(rows), high[-1])
-                blocks = self._blocks(met, lines, ways.pop(), channels)
+                blocks = self._blocks(rows_of, lines, ways.pop(), channels)
                 channels = []
         levels, left, right, fits = loops(ways)
         here, there = w.at(source, self.dtype, left), w.at(tiles.at.filters, self.dtype, right)
@@ -296,11 +304,11 @@ class Sweeping:
         fitting(w, fits, add)
 
     def _blocks(
-        self, met: list[tuple[int, ...]], lines: range, way: Way, channels: list[Level]
+        self, rows_of: list[tuple[int, ...]], lines: range, way: Way, channels: list[Level]
     ) -> list[Block]:
         """The taps of a line, by which positions of a piece meet a pixel with them."""
         blocks: list[Block] = []
-        for some, taps in itertools.groupby(range(len(met)), key=lambda j: met[j]):
+        for some, taps in itertools.groupby(range(len(rows_of)), key=lambda j: rows_of[j]):
             first, *others = taps
             rows = [line + i for line in lines for i in some]
             levels = joined([Level(1 + len(others), way.left, way.right), *channels])

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from chainrule.plan.native.ir import INDEX, Register
 from chainrule.plan.native.kernels.cases import Case, bank_of, is_by_lane
 from chainrule.plan.native.kernels.filters import Bank, unpacked
-from chainrule.plan.native.kernels.images import Span, Way, fitting, laid, loops, span
+from chainrule.plan.native.kernels.images import Span, Way, fitting, laid, loops, met, span
 from chainrule.plan.native.kernels.multiply import (
     Block,
     Box,
@@ -264,13 +264,12 @@ class Weighing:
     def _blocks(self, first: At, high: Sequence[int], way: Way) -> list[Block]:
         """The positions along the last dimension, by which of several taps meet a pixel there."""
         assert isinstance(first, int)
-        spans = [self._span(len(self.steps) - 1, first + k) for k in range(high[-2])]
-        met = [
-            tuple(k for k, (start, end) in enumerate(spans) if start <= i < end)
-            for i in range(self.steps[-1])
-        ]
+        n, base, by = self.steps[-1], -self.window.padding[-1], self.window.dilation[-1]
+        reads = [base + (first + k) * by for k in range(high[-2])]
+        spans = [met(start, self.window.stride[-1], n, self.image[-1]) for start in reads]
+        found = [tuple(k for k, some in enumerate(spans) if i in some) for i in range(n)]
         blocks: list[Block] = []
-        for taps, these in itertools.groupby(range(len(met)), key=lambda i: met[i]):
+        for taps, these in itertools.groupby(range(n), key=lambda i: found[i]):
             start, *others = these
             rows = [k * high[-1] + c for k in taps for c in range(high[-1])]
             level = Level(1 + len(others), way.left, way.right)
