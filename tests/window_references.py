@@ -338,11 +338,12 @@ def line_resized(x, rule, m, scale, ends):
     return [sum(keys(a - k) * x[min(max(k, 0), n - 1)] for k in ks) for a, ks in zip(at, near)]
 
 
-def resample(x, *, dim, sampling):
+def resample(x, *, dims, samplings):
     """Line by line; the table of a sampling read backwards is its matrix transposed."""
-    rule, old, new, scale, ends, back = sampling
-    matrix = np.array([line_resized(row, rule, new, scale, ends) for row in np.eye(old)])
-    return np.moveaxis(np.moveaxis(x, dim, -1) @ (matrix.T if back else matrix), -1, dim)
+    for dim, (rule, old, new, scale, ends, back) in zip(dims, samplings):
+        matrix = np.array([line_resized(row, rule, new, scale, ends) for row in np.eye(old)])
+        x = np.moveaxis(np.moveaxis(x, dim, -1) @ (matrix.T if back else matrix), -1, dim)
+    return x
 
 
 RULES = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}

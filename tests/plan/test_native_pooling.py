@@ -279,7 +279,15 @@ def test_resampling_is_numpys_to_the_last_bit(natively, lay, back):
         for dim, shape in enumerate([(old, 3, 4), (2, old, 5), (9, 3, old), (1, 2, old, 18)]):
             at = min(dim, 2)
             x = lay(numbers(*shape))
-            parts.append(lambda x=x, at=at, way=way: ops.resample(x, dim=at, sampling=way))
+            parts.append(lambda x=x, at=at, way=way: ops.resample(x, dims=(at,), samplings=(way,)))
+    for a, b, c in [(0, 3, 1), (5, 4, 7)]:
+        ways = tuple(SAMPLINGS[k]._replace(back=back) for k in (a, b, c))
+        x = lay(numbers(2, 5, *[way.sizes()[0] for way in ways]))
+        plane = lay(numbers(3, 4, *[way.sizes()[0] for way in ways[:2]]))
+        parts += [
+            lambda x=x, ways=ways: ops.resample(x, dims=(2, 3, 4), samplings=ways),
+            lambda x=plane, ways=ways: ops.resample(x, dims=(2, 3), samplings=ways[:2]),
+        ]
     assert_equal(natively(all_of(parts)), all_of(parts)())
 
 

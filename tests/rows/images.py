@@ -26,9 +26,10 @@ def resized(*sampling):
     forth = Sampling(*sampling)
     note = "-".join(map(str, sampling))
     return [
-        case("resample", [real(2, forth.old, 2)], wref.resample, note=note, dim=1, sampling=forth),
-        case("resample", [real(forth.new, 2)], wref.resample, note=note + "-back", dim=0,
-             sampling=forth._replace(back=True)),
+        case("resample", [real(2, forth.old, 2)], wref.resample, note=note, dims=(1,),
+             samplings=(forth,)),
+        case("resample", [real(forth.new, 2)], wref.resample, note=note + "-back", dims=(0,),
+             samplings=(forth._replace(back=True),)),
     ]
 
 
@@ -42,6 +43,10 @@ RESIZED = [
     *resized("cubic", 5, 3, None, True),
     *resized("area", 7, 3),
     *resized("area", 3, 5),
+    case("resample", [real(2, 2, 3, 4)], wref.resample, note="plane", dims=(2, 3),
+         samplings=(Sampling("linear", 3, 5), Sampling("cubic", 4, 2))),
+    case("resample", [real(1, 2, 2, 3, 2)], wref.resample, note="volume", dims=(2, 3, 4),
+         samplings=(Sampling("nearest", 2, 3), Sampling("area", 3, 2), Sampling("linear", 2, 4))),
     case("interpolate", [real(2, 2, 3)], wref.interpolate, F.interpolate, scale_factor=2),
     case("interpolate", [real(2, 2, 3, 4)], wref.interpolate, F.interpolate, note="exact",
          size=(5, 2), mode="nearest-exact"),

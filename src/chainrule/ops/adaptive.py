@@ -148,10 +148,8 @@ def _averaged(x: Value, size: Sizes) -> Value:
         cut = [part for n, m in zip(old, size) for part in (m, n // m)]
         windows = reshape(x, shape=(*x.shape[:2], *cut))
         return mean(windows, dim=tuple(range(3, 3 + 2 * len(size), 2)))
-    for d, (n, m) in enumerate(zip(old, size), start=2):
-        if n != m:
-            x = resample(x, dim=d, sampling=Sampling("area", n, m))
-    return x
+    each = {d: Sampling("area", n, m) for d, (n, m) in enumerate(zip(old, size), start=2) if n != m}
+    return resample(x, dims=tuple(each), samplings=tuple(each.values()))
 
 
 def _adaptive_max(

@@ -1,7 +1,7 @@
 """Images of one size made of images of another: interpolation and adaptive averages (floor 1).
 
-All of it works along one dimension at a time, and there each number of the output is a weighted sum
-of a few of the input: a `Sampling` says which rule gives places and weights. The gradient is a
+All of it works along one dimension after another, and there each number of the output is a weighted
+sum of a few of the input: a `Sampling` says which rule gives places and weights. The gradient is a
 weighted sum by the same table read backwards, so one primitive is all there is.
 """
 
@@ -137,30 +137,42 @@ def _backwards(table: Table, old: int) -> Table:
 # --- the primitive ------------------------------------------------------------------------------
 
 
-def _resampled(x: Shape, *, dim: int, sampling: Sampling) -> Shape:
-    old, new = sampling.sizes()
-    if x[dim] != old:
-        raise ShapeError(f"expected size {old} in dimension {dim}, got shape {x}")
-    return (*x[:dim], new, *x[dim + 1 :])
+def _resampled(x: Shape, *, dims: Sequence[int], samplings: Sequence[Sampling]) -> Shape:
+    sizes = list(x)
+    for dim, sampling in zip(dims, samplings, strict=True):
+        old, new = sampling.sizes()
+        if sizes[dim] != old:
+            raise ShapeError(f"expected size {old} in dimension {dim}, got shape {x}")
+        sizes[dim] = new
+    return tuple(sizes)
+
+
+def _reversed(samplings: Sequence[Sampling]) -> tuple[Sampling, ...]:
+    return tuple(s._replace(back=not s.back) for s in samplings)
 
 
 @primitive(
     kind="gather",
     shape=_resampled,
     vjp=[
-        lambda g, _y, _x, *, dim, sampling: resample(
-            g, dim=dim, sampling=sampling._replace(back=not sampling.back)
-        )
+        lambda g, _y, _x, *, dims, samplings: resample(g, dims=dims, samplings=_reversed(samplings))
     ],
     arity=1,
 )
-def resample(x: Array, dim: int, sampling: Sampling) -> Array:
-    """y[i] = sum over k of weights[i, k] x[places[i, k]] along dimension `dim`.
+def resample(x: Array, dims: Sequence[int], samplings: Sequence[Sampling]) -> Array:
+    """y[i] = sum over k of weights[i, k] x[places[i, k]] along each of some dimensions in turn.
 
     Examples:
-        >>> resample(np.array([0.0, 2.0]), dim=0, sampling=Sampling("linear", 2, 4))
+        >>> resample(np.array([0.0, 2.0]), dims=(0,), samplings=(Sampling("linear", 2, 4),))
         array([0. , 0.5, 1.5, 2. ])
     """
+    for dim, sampling in zip(dims, samplings):
+        x = _along(x, dim, sampling)
+    return x
+
+
+def _along(x: Array, dim: int, sampling: Sampling) -> Array:
+    """x resampled along one dimension."""
     places, weights = table(sampling, x.dtype)
     along = (-1, *[1] * (x.ndim - dim - 1))
     y = None
@@ -228,11 +240,12 @@ def interpolate(
         return input
     if recompute_scale_factor:
         scales = (None,) * len(old)
-    for d, (n, m, scale) in enumerate(zip(old, new, scales), start=2):
-        if n != m or scale not in (None, 1.0):
-            sampling = Sampling(_MODES[mode], n, m, scale, bool(align_corners))
-            input = resample(input, dim=d, sampling=sampling)
-    return input
+    each = {
+        d: Sampling(_MODES[mode], n, m, scale, bool(align_corners))
+        for d, (n, m, scale) in enumerate(zip(old, new, scales), start=2)
+        if n != m or scale not in (None, 1.0)
+    }
+    return resample(input, dims=tuple(each), samplings=tuple(each.values()))
 
 
 def _check(x: Value, mode: str, align_corners: bool | None, antialias: bool) -> None:

@@ -41,7 +41,7 @@ def _unfold(site: Site) -> None:
         blank(spot)
         spot.each_tap(lambda tap: put(spot, [tap]))
 
-    over = walk(x, along(site.attrs["window"], x.shape[2:]))
+    over = walk(at_first, along(site.attrs["window"], x.shape[2:]))
     over.each(
         site, lambda spot: spot.visit(lambda: put(spot, [*spot.taps()]), lambda: looped(spot))
     )

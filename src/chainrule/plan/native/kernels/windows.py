@@ -321,19 +321,19 @@ class Walk(NamedTuple):
                 visit(Spot(inside, self, (*place, move), 1, set()))
 
 
-def walk(pixels: View, axes: Sequence[Axis]) -> Walk:
-    """The walk over images (N, C, ...) that suits how they lie.
+def walk(view: View, axes: Sequence[Axis]) -> Walk:
+    """The walk over images (N, C, ...), or over positions, that suits how these lie.
 
     Raises:
         Unsupported: there is nothing to go over, or too much at once.
     """
-    n, c, *_ = pixels.shape
+    n, c, *_ = view.shape
     uneven = any(not axis.stride for axis in axes)
     last = len(axes) + 1
-    close = abs(pixels.strides[1]) < abs(pixels.strides[last]) or axes[-1].moves == 1
+    close = abs(view.strides[1]) < abs(view.strides[last]) or axes[-1].moves == 1
     lane = 1 if uneven or (c > 1 and close) else last
-    if 0 in pixels.shape or max(c, axes[-1].moves) > LONGEST:
-        raise Unsupported(f"windows over images of {pixels.shape}")
+    if 0 in view.shape or max(c, axes[-1].moves) > LONGEST:
+        raise Unsupported(f"windows over images of {view.shape}")
     return Walk(n, c, tuple(axes), lane)
 
 
