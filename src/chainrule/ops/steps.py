@@ -233,10 +233,12 @@ def rnn_steps(a: Array, h: Array, w: Array, sizes: Sizes, rectified: bool = Fals
                [0.9427]])
     """
     y = np.empty(a.shape, np.result_type(a, h, w))
-    for start, n in zip(starts_of(sizes), sizes):
-        rows = y[start : start + n]
-        np.add(threads.matmul(h[:n], w.T), a[start : start + n], out=rows)
-        h = np.maximum(rows, 0, out=rows) if rectified else np.tanh(rows, out=rows)
+    across = np.ascontiguousarray(w.T)
+    with threads.fitted(2 * sizes[0] * w.size):
+        for start, n in zip(starts_of(sizes), sizes):
+            rows = y[start : start + n]
+            np.add(np.matmul(h[:n], across), a[start : start + n], out=rows)
+            h = np.maximum(rows, 0, out=rows) if rectified else np.tanh(rows, out=rows)
     return y
 
 
@@ -271,13 +273,14 @@ def rnn_steps_back(g: Array, y: Array, w: Array, sizes: Sizes, rectified: bool =
     back = np.empty((rows + sizes[0], y.shape[1]), np.result_type(g, y, w))
     dh = back[rows:]
     dh[:] = 0
-    for start, n in zip(reversed(starts_of(sizes)), reversed(sizes)):
-        here, slopes = np.s_[start : start + n], back[start : start + n]
-        if rectified:
-            np.multiply(g[here] + dh[:n], y[here] > 0, out=slopes)
-        else:
-            np.multiply(g[here] + dh[:n], 1 - np.square(y[here]), out=slopes)
-        threads.matmul(slopes, w, out=dh[:n])
+    with threads.fitted(2 * sizes[0] * w.size):
+        for start, n in zip(reversed(starts_of(sizes)), reversed(sizes)):
+            here, slopes = np.s_[start : start + n], back[start : start + n]
+            if rectified:
+                np.multiply(g[here] + dh[:n], y[here] > 0, out=slopes)
+            else:
+                np.multiply(g[here] + dh[:n], 1 - np.square(y[here]), out=slopes)
+            np.matmul(slopes, w, out=dh[:n])
     return back
 
 
@@ -312,18 +315,20 @@ def lstm_walk(a: Array, h: Array, c: Array, w: Array, sizes: Sizes) -> Array:
     """
     hidden = w.shape[1]
     seen = np.empty((6, len(a), hidden), np.result_type(a, h, c, w))
-    for start, n in zip(starts_of(sizes), sizes):
-        new_h, new_c, i, f, z, o = rows = seen[:, start : start + n]
-        sums = threads.matmul(h[:n], w.T)
-        sums += a[start : start + n]
-        np.tanh(sums[:, 2 * hidden : 3 * hidden], out=z)
-        _open(sums)
-        rows[2:4] = _apart(sums[:, : 2 * hidden], 2)
-        o[:] = sums[:, 3 * hidden :]
-        np.multiply(f, c[:n], out=new_c)
-        new_c += np.multiply(i, z, out=new_h)
-        np.multiply(o, np.tanh(new_c, out=new_h), out=new_h)
-        h, c = new_h, new_c
+    across = np.ascontiguousarray(w.T)
+    with threads.fitted(2 * sizes[0] * w.size):
+        for start, n in zip(starts_of(sizes), sizes):
+            new_h, new_c, i, f, z, o = rows = seen[:, start : start + n]
+            sums = np.matmul(h[:n], across)
+            sums += a[start : start + n]
+            np.tanh(sums[:, 2 * hidden : 3 * hidden], out=z)
+            _open(sums)
+            rows[2:4] = _apart(sums[:, : 2 * hidden], 2)
+            o[:] = sums[:, 3 * hidden :]
+            np.multiply(f, c[:n], out=new_c)
+            new_c += np.multiply(i, z, out=new_h)
+            np.multiply(o, np.tanh(new_c, out=new_h), out=new_h)
+            h, c = new_h, new_c
     return seen
 
 
@@ -459,25 +464,26 @@ def lstm_steps_back(
     back[rows:] = 0
     dh, dc = back[rows:, :hidden], back[rows:, hidden : 2 * hidden]
     starts = starts_of(sizes)
-    for k in reversed(range(len(sizes))):
-        n = sizes[k]
-        here = np.s_[starts[k] : starts[k] + n]
-        c_before = states[1, starts[k - 1] : starts[k - 1] + n] if k else c
-        i, f, z, o = opened = gates[:, here]
-        held, local = np.tanh(states[1, here]), 1 - opened
-        local *= opened
-        to_h, to_c = g[0, here] + dh[:n], g[1, here] + dc[:n]
-        to_c += to_h * o * (1 - np.square(held))
-        local[0] *= z
-        local[1] *= c_before
-        np.multiply(1 - np.square(z), i, out=local[2])
-        local[:3] *= to_c
-        to_h *= held
-        local[3] *= to_h
-        slopes = back[here]
-        slopes.reshape(n, 4, hidden).transpose(1, 0, 2)[:] = local
-        np.multiply(to_c, f, out=dc[:n])
-        dh[:n] = threads.matmul(slopes, w)
+    with threads.fitted(2 * sizes[0] * w.size):
+        for k in reversed(range(len(sizes))):
+            n = sizes[k]
+            here = np.s_[starts[k] : starts[k] + n]
+            c_before = states[1, starts[k - 1] : starts[k - 1] + n] if k else c
+            i, f, z, o = opened = gates[:, here]
+            held, local = np.tanh(states[1, here]), 1 - opened
+            local *= opened
+            to_h, to_c = g[0, here] + dh[:n], g[1, here] + dc[:n]
+            to_c += to_h * o * (1 - np.square(held))
+            local[0] *= z
+            local[1] *= c_before
+            np.multiply(1 - np.square(z), i, out=local[2])
+            local[:3] *= to_c
+            to_h *= held
+            local[3] *= to_h
+            slopes = back[here]
+            slopes.reshape(n, 4, hidden).transpose(1, 0, 2)[:] = local
+            np.multiply(to_c, f, out=dc[:n])
+            dh[:n] = np.matmul(slopes, w)
     return back
 
 
@@ -512,22 +518,24 @@ def gru_walk(a: Array, h: Array, w: Array, b: Array, sizes: Sizes) -> Array:
     """
     hidden = w.shape[1]
     seen = np.empty((5, len(a), hidden), np.result_type(a, h, w, b))
-    for start, count in zip(starts_of(sizes), sizes):
-        here, h = np.s_[start : start + count], h[:count]
-        new, r, _, n, last = rows = seen[:, here]
-        own = threads.matmul(h, w.T)
-        own += b
-        last[:] = own[:, 2 * hidden :]
-        opened = own[:, : 2 * hidden] + a[here, : 2 * hidden]
-        _open(opened)
-        rows[1:3] = _apart(opened, 2)
-        np.multiply(r, last, out=n)
-        n += a[here, 2 * hidden :]
-        np.tanh(n, out=n)
-        np.subtract(h, n, out=new)
-        new *= rows[2]
-        new += n
-        h = new
+    across = np.ascontiguousarray(w.T)
+    with threads.fitted(2 * sizes[0] * w.size):
+        for start, count in zip(starts_of(sizes), sizes):
+            here, h = np.s_[start : start + count], h[:count]
+            new, r, _, n, last = rows = seen[:, here]
+            own = np.matmul(h, across)
+            own += b
+            last[:] = own[:, 2 * hidden :]
+            opened = own[:, : 2 * hidden] + a[here, : 2 * hidden]
+            _open(opened)
+            rows[1:3] = _apart(opened, 2)
+            np.multiply(r, last, out=n)
+            n += a[here, 2 * hidden :]
+            np.tanh(n, out=n)
+            np.subtract(h, n, out=new)
+            new *= rows[2]
+            new += n
+            h = new
     return seen
 
 
@@ -661,20 +669,21 @@ def gru_steps_back(g: Array, state: Array, gates: Array, h: Array, w: Array, siz
     back[rows:] = 0
     dh = back[rows:, :hidden]
     starts = starts_of(sizes)
-    for k in reversed(range(len(sizes))):
-        count = sizes[k]
-        here = np.s_[starts[k] : starts[k] + count]
-        before = state[starts[k - 1] : starts[k - 1] + count] if k else h
-        r, z, n, last = gates[:, here]
-        slopes, to_h = back[here], g[here] + dh[:count]
-        of_r, of_z, of_n, of_last = np.split(slopes, 4, axis=1)
-        left = 1 - z
-        np.multiply(to_h * left, 1 - np.square(n), out=of_n)
-        np.multiply(of_n, r, out=of_last)
-        np.multiply(of_last * last, 1 - r, out=of_r)
-        to_h *= z
-        np.multiply(to_h * left, before - n, out=of_z)
-        to_h += threads.matmul(slopes[:, : 2 * hidden], w[: 2 * hidden])
-        to_h += threads.matmul(of_last, w[2 * hidden :])
-        dh[:count] = to_h
+    with threads.fitted(2 * sizes[0] * w.size):
+        for k in reversed(range(len(sizes))):
+            count = sizes[k]
+            here = np.s_[starts[k] : starts[k] + count]
+            before = state[starts[k - 1] : starts[k - 1] + count] if k else h
+            r, z, n, last = gates[:, here]
+            slopes, to_h = back[here], g[here] + dh[:count]
+            of_r, of_z, of_n, of_last = np.split(slopes, 4, axis=1)
+            left = 1 - z
+            np.multiply(to_h * left, 1 - np.square(n), out=of_n)
+            np.multiply(of_n, r, out=of_last)
+            np.multiply(of_last * last, 1 - r, out=of_r)
+            to_h *= z
+            np.multiply(to_h * left, before - n, out=of_z)
+            to_h += np.matmul(slopes[:, : 2 * hidden], w[: 2 * hidden])
+            to_h += np.matmul(of_last, w[2 * hidden :])
+            dh[:count] = to_h
     return back
