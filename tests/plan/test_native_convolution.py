@@ -185,7 +185,8 @@ def test_the_phases_have_every_position_once_and_every_tap_that_meets_it(name):
         }
         there = {(p, i, t) for p, i, t in pairs if 0 <= p < image[d]}
         assert {(p, i, t) for i, p, t in met_in(forward(window, steps), d, image)} == there
-        assert {*met_in(backward(window, image), d, steps)} == there
+        back = {(i, p, w[2 + d] - 1 - t) for p, i, t in met_in(backward(window, image), d, steps)}
+        assert back == {(i, p, t) for p, i, t in there}
 
 
 def met_in(sweep, d, size):

@@ -37,11 +37,13 @@ class Bank:
             result, `channels` those that are summed over, each of one group.
         width: columns of a panel.
         vector: the widest one.
+        backwards: whether the rows of the last tap come first.
     """
 
     view: View
     width: int
     vector: Vector
+    backwards: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -159,9 +161,11 @@ def clipped(index: Register, size: int) -> Register:
 def row_of(bank: Bank, line: Register, q: Register) -> Register:
     """The row, in a panel, of number `q` of a line: taps come before channels."""
     channels, taps = bank.channels, bank.taps
-    if taps in (1, bank.line):
-        return q * channels + line if taps > 1 else q
-    return (q - (channel := q / taps) * taps) * channels + channel
+    channel = line if taps == bank.line and taps > 1 else q / taps
+    tap = q if taps == bank.line and taps > 1 else q - q / taps * taps
+    if bank.backwards:
+        tap = -tap + (taps - 1)
+    return tap * channels + channel
 
 
 def singles(
@@ -176,6 +180,8 @@ def singles(
     here, there = pointers
     by_column, by_channel, *by_tap = bank.view.strides[1:]
     *tap, channel = split(row, (*bank.view.shape[3:], bank.channels))
+    if bank.backwards:
+        tap = [-t + (n - 1) for t, n in zip(tap, bank.view.shape[3:])]
     start = w.at(here, bank.dtype, place([*tap, channel], (*by_tap, by_channel)))
     panel = w.at(there, bank.dtype, row * bank.pitch)
     with w.loop(last + 1) as j:
@@ -199,7 +205,8 @@ def squares(
         bank.vector, min(bank.vector.lanes, bank.line), min(bank.vector.lanes, bank.pitch)
     )
     name = inside.module.helper(SQUARE, partial(square.write, back=back))
-    next_tap, next_channel = channels * bank.pitch, (1 - (taps - 1) * channels) * bank.pitch
+    next_tap = -channels * bank.pitch if bank.backwards else channels * bank.pitch
+    next_channel = bank.pitch - (taps - 1) * next_tap
     with w.loop(-(-bank.line // square.along)) as block:
         q = clipped(block * square.along, bank.line - square.along + 1)
         source = w.at(here, bank.dtype, q)

@@ -108,7 +108,7 @@ class Sweeping:
         turns = max(1, self.channels * taps // len(sweep.phases))
         self.box = self._best_box(source.shape[0], turns)
         width = min(self.box.wide * self.vector.lanes, self.columns)
-        self.bank = Bank(bank, width, self.vector)
+        self.bank = Bank(bank, width, self.vector, sweep.backwards)
         self.pixels, self.result = laid(site, source, self.by_lane), steps_of(out)
         self.units = source.shape[0] // self.box.rows[0]
         self.band = self._band(math.prod(source.shape[1:]))

@@ -4,7 +4,9 @@ Both sweep over source images and sum up, for each position, what some taps find
 filters. In a convolution all positions meet the same taps, at multiples of the stride. In the
 gradient by the images the source is the gradient at the output, and positions whose numbers have
 the same remainder by the stride meet the same taps: each such phase is a sweep of its own with a
-part of the filters, from one source pixel to the next. This file is arithmetic alone.
+part of the filters, from one source pixel to the next. There taps are counted from the last, so
+that with the taps the pixels go forward too, and a gradient can be made by the very code of a
+convolution. This file is arithmetic alone.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ class Phase(NamedTuple):
         first: the first of them; from one to the next it is the sweep's `between`.
         many: how many.
         base: the source pixel that the first tap meets there; it may be outside.
-        taps: the first tap, the step from one to the next, and how many there are.
+        taps: the first tap, as they are counted, the step to the next, and how many there are.
         move: source pixels from one of these taps to the next.
     """
 
@@ -56,11 +58,13 @@ class Sweep:
         phases: of the positions.
         apart: source pixels from one position of a phase to the next, by dimension.
         between: pixels of the result from one position of a phase to the next.
+        backwards: whether taps are counted from the last.
     """
 
     phases: tuple[Phase, ...]
     apart: Sizes
     between: Sizes
+    backwards: bool
 
     @property
     def counts(self) -> Sizes:
@@ -89,14 +93,14 @@ def forward(window: Window, steps: Sizes) -> Sweep:
     base = tuple(-p for p in window.padding)
     taps = tuple((0, 1, k) for k in window.size)
     phase = Phase((0,) * rank, steps, base, taps, window.dilation)
-    return Sweep((phase,), window.stride, (1,) * rank)
+    return Sweep((phase,), window.stride, (1,) * rank, backwards=False)
 
 
 def backward(window: Window, image: Sizes) -> Sweep:
     """How the gradient by images of a size is made from that at the output."""
     lines = [residues(*of) for of in zip(image, *window[:4])]
     phases = tuple(Phase(*map(tuple, zip(*each))) for each in itertools.product(*lines))
-    return Sweep(phases, (1,) * len(image), window.stride)
+    return Sweep(phases, (1,) * len(image), window.stride, backwards=True)
 
 
 def residues(
@@ -106,14 +110,16 @@ def residues(
 
     Examples:
         >>> residues(5, size=3, stride=2, padding=1, dilation=1)
-        [(0, 3, 0, (1, 2, 1), -1), (1, 2, 1, (0, 2, 2), -1)]
+        [(0, 3, 0, (1, 2, 1), 1), (1, 2, 0, (0, 2, 2), 1)]
     """
     found = []
     step = stride // math.gcd(stride, dilation)
     for first in range(min(stride, n)):
-        count = -(-(n - first) // stride)
+        many = -(-(n - first) // stride)
         met = [t for t in range(size) if (first + padding - t * dilation) % stride == 0]
-        base = (first + padding - met[0] * dilation) // stride if met else 0
-        taps = (met[0] if met else 0, step, len(met))
-        found.append((first, count, base, taps, -(dilation * step // stride)))
+        last = met[-1] if met else size - 1
+        base = (first + padding - last * dilation) // stride if met else 0
+        found.append(
+            (first, many, base, (size - 1 - last, step, len(met)), dilation * step // stride)
+        )
     return found
