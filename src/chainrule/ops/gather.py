@@ -120,7 +120,7 @@ def put_along(x: Array, index: Array, src: Array, dim: int) -> Array:
         array([[0., 0., 5.]])
     """
     y = np.array(x)
-    y[along(index, dim)] = src
+    y[along(np.asarray(index, order="C"), dim)] = src  # NumPy goes through them as they lie
     return y
 
 

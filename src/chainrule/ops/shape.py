@@ -546,5 +546,6 @@ def index_put(x: Array, v: Array, *indices: Array, key: Sequence[Any]) -> Array:
         array([0., 5., 0.])
     """
     y = np.array(x)
-    y[_filled(key, indices)] = v
+    in_order = [np.asarray(i, order="C") for i in indices]  # NumPy goes through them as they lie
+    y[_filled(key, in_order)] = v
     return y

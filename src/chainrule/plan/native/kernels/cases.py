@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -55,31 +53,20 @@ def with_line(view: View) -> View:
     return replace(view, shape=(*shape[:2], 1, *shape[2:]), strides=(*strides[:2], 0, *strides[2:]))
 
 
-def flat(filters: View) -> tuple[int, int]:
-    """How many taps there are, and how far they are from one another.
-
-    Raises:
-        Unsupported: not all are as far from the next.
-    """
-    found = [(n, s) for n, s in zip(filters.shape[2:], filters.strides[2:]) if n > 1]
-    if any(outer != n * step for (_, outer), (n, step) in itertools.pairwise(found)):
-        raise Unsupported("filters whose taps lie in no order")
-    return math.prod(filters.shape[2:]), found[-1][1] if found else 1
-
-
 def bank_of(case: Case, transposed: bool) -> View:
-    """The filters as (groups, columns, channels, taps), see `Bank`."""
+    """The filters as (groups, columns, channels, *taps), see `Bank`."""
     filters = case.views[1]
-    taps, by_tap = flat(filters)
+    size, by_tap = filters.shape[2:], filters.strides[2:]
     by_filter, by_channel = filters.strides[:2]
     each, channels = filters.shape[0] // case.groups, filters.shape[1]
     by_group = each * by_filter
     if is_by_lane(case):  # groups of one channel each are columns of one group
-        return replace(filters, shape=(1, case.groups, 1, taps), strides=(0, by_group, 0, by_tap))
+        shape, strides = (1, case.groups, 1, *size), (0, by_group, 0, *by_tap)
+        return replace(filters, shape=shape, strides=strides)
     inner, steps = (each, channels), (by_filter, by_channel)
     if transposed:
         inner, steps = inner[::-1], steps[::-1]
-    shape, strides = (case.groups, *inner, taps), (by_group, *steps, by_tap)
+    shape, strides = (case.groups, *inner, *size), (by_group, *steps, *by_tap)
     return replace(filters, shape=shape, strides=strides)
 
 

@@ -8,6 +8,7 @@ to one another instead: squares of a vector's size are turned on the way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.plan.native.ir import INDEX, Register, Writer
+from chainrule.plan.native.kernels.nests import place, simplest, split
 from chainrule.plan.native.site import Inside, Room, Site
 from chainrule.plan.native.tiles import chosen, power_above, transposed
 from chainrule.plan.native.vectors import Vector
@@ -31,8 +33,8 @@ class Bank:
     """Filters, seen as a convolution sums them up.
 
     Attributes:
-        view: of shape (groups, columns, channels, taps): `columns` are the channels of the result,
-            `channels` those that are summed over, each of one group.
+        view: of shape (groups, columns, channels, *taps): `columns` are the channels of the
+            result, `channels` those that are summed over, each of one group.
         width: columns of a panel.
         vector: the widest one.
     """
@@ -47,6 +49,16 @@ class Bank:
         return self.view.base.dtype
 
     @property
+    def channels(self) -> int:
+        """That are summed over."""
+        return self.view.shape[2]
+
+    @property
+    def taps(self) -> int:
+        """Of a filter, in all dimensions."""
+        return math.prod(self.view.shape[3:])
+
+    @property
     def pitch(self) -> int:
         """Numbers from one row of a panel to the next: whole vectors."""
         lanes = min(self.vector.lanes, power_above(self.width))
@@ -55,7 +67,7 @@ class Bank:
     @property
     def panel(self) -> int:
         """Numbers of a panel."""
-        return self.view.shape[2] * self.view.shape[3] * self.pitch
+        return self.channels * self.taps * self.pitch
 
     @property
     def panels(self) -> int:
@@ -70,13 +82,13 @@ class Bank:
     @property
     def line(self) -> int:
         """Numbers of a column that lie next to one another: all, those of the taps, or just one."""
-        _, _, channels, taps = self.view.shape
-        _, _, by_channel, by_tap = self.view.strides
-        if taps == 1:
-            return channels if by_channel == 1 else 1
-        if by_tap != 1:
+        by_channel = self.view.strides[2]
+        if self.taps == 1:
+            return self.channels if by_channel == 1 else 1
+        if simplest(self.view.shape[3:], self.view.strides[3:])[1] != [(1,)]:
             return 1
-        return channels * taps if by_channel == taps or channels == 1 else taps
+        together = by_channel == self.taps or self.channels == 1
+        return self.channels * self.taps if together else self.taps
 
 
 def packed(site: Site, bank: Bank) -> Room:
@@ -114,8 +126,8 @@ def add_up(site: Site, bank: Bank, room: Room, copies: int) -> None:
 
 def turn(site: Site, bank: Bank, room: Room, back: bool) -> None:
     """Write the way into the panels, or back: a unit is a vector's columns of a group."""
-    groups, columns, channels, taps = bank.view.shape
-    by_group, by_column, by_channel, _ = bank.view.strides
+    groups, columns = bank.view.shape[:2]
+    by_group, by_column, by_channel = bank.view.strides[:3]
     lanes = min(bank.vector.lanes, bank.pitch)
     several = -(-columns // lanes)
 
@@ -124,12 +136,12 @@ def turn(site: Site, bank: Bank, room: Room, back: bool) -> None:
         group = unit / several
         first = (unit - group * several) * lanes
         panel = first / bank.width
-        place = (group * bank.panels + panel) * bank.panel + first - panel * bank.width
+        start = (group * bank.panels + panel) * bank.panel + first - panel * bank.width
         here = w.at(inside.start(bank.view), bank.dtype, group * by_group)
-        there = w.at(inside.room(room), bank.dtype, place)
+        there = w.at(inside.room(room), bank.dtype, start)
         here = w.at(here, bank.dtype, first * by_column)
         high = clipped(-first + (columns - 1), lanes)
-        with w.loop(channels * taps // bank.line) as line:
+        with w.loop(bank.channels * bank.taps // bank.line) as line:
             if bank.line > 1:
                 start = w.at(here, bank.dtype, line * by_channel)
                 squares(inside, bank, (start, there), line, high, back)
@@ -146,7 +158,7 @@ def clipped(index: Register, size: int) -> Register:
 
 def row_of(bank: Bank, line: Register, q: Register) -> Register:
     """The row, in a panel, of number `q` of a line: taps come before channels."""
-    _, _, channels, taps = bank.view.shape
+    channels, taps = bank.channels, bank.taps
     if taps in (1, bank.line):
         return q * channels + line if taps > 1 else q
     return (q - (channel := q / taps) * taps) * channels + channel
@@ -162,10 +174,9 @@ def singles(
 ) -> None:
     """Write a row of some columns, up to the last, number by number."""
     here, there = pointers
-    _, _, channels, _ = bank.view.shape
-    _, by_column, by_channel, by_tap = bank.view.strides
-    tap = row / channels
-    start = w.at(here, bank.dtype, tap * by_tap + (row - tap * channels) * by_channel)
+    by_column, by_channel, *by_tap = bank.view.strides[1:]
+    *tap, channel = split(row, (*bank.view.shape[3:], bank.channels))
+    start = w.at(here, bank.dtype, place([*tap, channel], (*by_tap, by_channel)))
     panel = w.at(there, bank.dtype, row * bank.pitch)
     with w.loop(last + 1) as j:
         places = w.at(start, bank.dtype, j * by_column), w.at(panel, bank.dtype, j)
@@ -183,8 +194,7 @@ def squares(
 ) -> None:
     """Write a line of some columns, a square at a time; the last two may overlap."""
     w, (here, there) = inside.w, pointers
-    _, by_column, _, _ = bank.view.strides
-    _, _, channels, taps = bank.view.shape
+    by_column, channels, taps = bank.view.strides[1], bank.channels, bank.taps
     square = Square(
         bank.vector, min(bank.vector.lanes, bank.line), min(bank.vector.lanes, bank.pitch)
     )

@@ -100,7 +100,8 @@ class Sweeping:
         self.site, self.sweep, self.out, self.bias = site, sweep, out, bias
         self.by_lane = is_by_lane(case)
         self.dtype, self.vector = out.base.dtype, lanes(out.base.dtype)
-        self.groups, self.columns, self.channels, taps = bank.shape
+        self.groups, self.columns, self.channels, *_ = bank.shape
+        taps = math.prod(case.window.size)
         self.tap_steps = row_major(case.window.size)
         self.size = source.shape[2:]
         self.outside = sweep.outside(self.size)

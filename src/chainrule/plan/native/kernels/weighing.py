@@ -76,7 +76,7 @@ class Weighing:
         self.dtype, self.vector = site.out.base.dtype, lanes(site.out.base.dtype)
         self.image, self.steps = x.shape[2:], g.shape[2:]
         view = bank_of(case, transposed=False)
-        self.groups, columns, self.channels, _ = view.shape
+        self.groups, columns, self.channels, *_ = view.shape
         self.columns = columns
         self.x, self.g = laid(site, x, self.by_lane), laid(site, g, in_vectors=True)
         self.space = (*case.window.size, self.channels)
