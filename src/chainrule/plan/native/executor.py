@@ -30,6 +30,8 @@ from chainrule.plan.native.member import is_known
 from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Call, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
+from chainrule.plan.passes.again import with_cheap_made_again
+from chainrule.plan.passes.factors import with_factors_outside
 from chainrule.plan.passes.fuse import Group, Member, fuse
 from chainrule.plan.passes.layouts import with_orders
 from chainrule.plan.passes.memory import Step, allocate, bytes_of
@@ -90,12 +92,15 @@ class Native:
     ) -> None:
         self._is_apart = apart
         self._taken_apart = partial(Native, program, folder, threads, apart=True)
-        self.program = program = with_orders(with_own_outputs(with_pooling_first(program)))
+        self.program = program = with_orders(
+            with_own_outputs(with_factors_outside(with_pooling_first(program)))
+        )
         self._views = views(program)
         memory = roots(program)
         restless = changed_roots(program, memory)
         self._lasting = {v for v in program.state if memory[v] not in restless}
-        groups = [g for group in fuse(program, is_known) for g in self._split(group)]
+        fused = with_cheap_made_again(fuse(program, is_known), self._bases(program.outputs))
+        groups = [g for group in fused for g in self._split(group)]
         self._given = [v for v in self._bases(program.outputs) if v.origin == "made"]
         in_table = (*program.inputs, *program.state, *self._given)
         self._places = {v: k for k, v in enumerate(in_table, start=TEAM + 1)}
