@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bench import machine
-from bench.contenders import CONTENDERS
+from bench.contenders import CONTENDERS, chosen
 from bench.measure import ROOT, environment, race
 from bench.picture import picture
 from bench.record import Race, Run
@@ -46,9 +46,7 @@ def main(
     if render:
         write(Run.read(HERE / "results.json"))
         return
-    unknown = [name for name in contenders.split(",") if name not in CONTENDERS]
-    if unknown:
-        raise click.UsageError(f"no contender {unknown[0]!r}; there are {', '.join(CONTENDERS)}")
+    racing = chosen(contenders)
     command = " ".join(["python -m bench", *sys.argv[1:]])
     run = Run(machine.facts(), "", (machine.load_average(), 0.0), command)
     for count in map(int, threads.split(",")):
@@ -60,7 +58,7 @@ def main(
             with machine.kept_busy(busy):
                 found = race(
                     workload,
-                    contenders.split(","),
+                    racing,
                     count,
                     rounds=rounds,
                     budget=budget,

@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
 from bench.contenders import contender
@@ -57,10 +58,10 @@ class Result:
         absent: why it did not take part; empty if it did.
         seconds: of each round.
         loss: after the last one.
-        held: the bytes its process held when all was imported and nothing made.
         made: seconds for making it: conversion, compilation ahead of the first round.
         first: seconds of its first round, which is not among the others.
         memory: the most bytes its process held.
+        held: the bytes it held when all was imported and nothing made.
         agrees: whether its loss is that of the first other contender, or our own first.
     """
 
@@ -70,11 +71,21 @@ class Result:
     absent: str = ""
     seconds: list[float] = field(default_factory=list)
     loss: float = float("nan")
-    held: float = float("nan")
     made: float = float("nan")
     first: float = float("nan")
     memory: float = float("nan")
+    held: float = float("nan")
     agrees: bool = True
+
+    @property
+    def taken(self) -> float:
+        """The most bytes that its process took after the imports."""
+        return self.memory - self.held
+
+    @property
+    def ready(self) -> float:
+        """Seconds for making it and for its first round, beyond those of a later one."""
+        return self.made + self.first - spread(self.seconds).median
 
     @property
     def ranked(self) -> bool:
@@ -100,7 +111,9 @@ def environment(threads: int) -> dict[str, str]:
 class _Racer:
     """A contender's process and its pipes."""
 
-    def __init__(self, name: str, workload: Workload, folder: Path, threads: int) -> None:
+    def __init__(
+        self, name: str, workload: Workload, folder: Path, threads: int, more: Mapping[str, str]
+    ) -> None:
         kind = contender(name)
         self.result = Result(name, kind.label, kind.ours)
         self.errors: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as it lives
@@ -111,7 +124,7 @@ class _Racer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env=environment(threads),
+            env={**environment(threads), **more},
             text=True,
         )
         self._take(self._reply())
@@ -166,6 +179,7 @@ def race(
     rounds: int = 9,
     budget: float = 60.0,
     say: Callable[[str], None] = lambda line: None,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Result]:
     """Run the contenders that do such workloads, in turns.
 
@@ -176,6 +190,7 @@ def race(
         rounds: of all contenders.
         budget: seconds after which, but for a few rounds, no further one begins.
         say: is told who is on the start line.
+        more: what their environment has besides.
 
     Returns:
         What each did, in the order of `names`.
@@ -186,7 +201,7 @@ def race(
         racers = []
         for name in suitable:
             say(f"{workload.name}, {threads} threads: {name}")
-            racers.append(_Racer(name, workload, Path(folder), threads))
+            racers.append(_Racer(name, workload, Path(folder), threads, more))
         begun = time.perf_counter()
         for i in range(rounds):
             if i >= FEWEST and time.perf_counter() - begun > budget:

@@ -16,13 +16,15 @@ HOW = (
     "All contenders take part in one run on one machine, each in a process of its own, and take "
     "turns round by round: the same data, the same first weights, the same batches. A ratio is "
     "taken within a round; given are its median and, in brackets, its quartiles. The loss after "
-    "the run is compared with that of NumPy by hand; who has another is shown and not ranked. What "
-    "is compiled is compiled before; the time for that stands apart."
+    "the run is compared with that of NumPy by hand or, where a network is too long for a hand, of "
+    "PyTorch; who has another is shown and not ranked. What is compiled is compiled before; the "
+    "time for that stands apart."
 )
 LIMIT = (
-    "*Of the limit* compares with what the machine cannot exceed: the operations of the matrix "
-    "products at the speed of a large product, or, for what does not fit into a cache, the bytes "
-    "of the inputs at the speed of memory, whichever takes longer; both measured beside the races."
+    "*Of the limit* compares with what the machine cannot exceed: the operations of "
+    "products and convolutions at the speed of a large product, or, for what does not fit into a "
+    "cache, the bytes of the inputs at the speed of memory, whichever takes longer; both measured "
+    "beside the races."
 )
 
 
@@ -47,6 +49,16 @@ def ratio(found: Spread | None) -> str:
     if found is None:
         return "–"
     return f"{_digits(found.median)} ({_digits(found.low)} to {_digits(found.high)})"
+
+
+def mebibytes(value: float) -> str:
+    """Return bytes in MiB.
+
+    Examples:
+        >>> mebibytes(3 * 2**20), mebibytes(math.nan)
+        ('3 MiB', '–')
+    """
+    return "–" if math.isnan(value) else f"{value / 2**20:.0f} MiB"
 
 
 def _digits(value: float) -> str:
@@ -169,6 +181,7 @@ def _race(race: Race) -> str:
         "before the first round",
         "first round",
         "memory",
+        "beyond imports",
         "loss",
     )
     there = [r for r in race.results if not r.absent]
@@ -193,6 +206,7 @@ def _row(race: Race, result: Result, ours: Result | None) -> tuple[str, ...]:
         _share(race, result),
         seconds(result.made),
         seconds(result.first),
-        "–" if math.isnan(result.memory) else f"{result.memory / 2**20:.0f} MiB",
+        mebibytes(result.memory),
+        mebibytes(result.taken),
         f"{result.loss:.6g}",
     )

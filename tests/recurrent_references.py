@@ -96,6 +96,29 @@ def gru_steps(a, h, w, b, sizes):
     return by_rows(lambda r, s: [gru(r, s[0], eye, w, None, b)], a, [h], sizes)[0][0]
 
 
+def before(first, rows, sizes):
+    """The row of the step before, of each row."""
+    starts = np.cumsum([0, *sizes])
+    later = [rows[start : start + n] for start, n in zip(starts, sizes[1:])]
+    return np.concatenate([first, *later])
+
+
+def lstm_walk(a, h, c, w, sizes):
+    """The states of all steps, and the gates that these give."""
+    states = lstm_steps(a, h, c, w, sizes)
+    i, f, z, o = np.split(a + before(h, states[0], sizes) @ w.T, 4, -1)
+    return np.stack([*states, sigmoid(i), sigmoid(f), np.tanh(z), sigmoid(o)])
+
+
+def gru_walk(a, h, w, b, sizes):
+    """The state of all steps, the gates that it gives, and what the first of them multiplies."""
+    y = gru_steps(a, h, w, b, sizes)
+    (ar, az, an), own = np.split(a, 3, -1), before(h, y, sizes) @ w.T + b
+    hr, hz, hn = np.split(own, 3, -1)
+    r, z = sigmoid(ar + hr), sigmoid(az + hz)
+    return np.stack([y, r, z, np.tanh(an + r * hn), hn])
+
+
 # --- walks back, one sequence after another -----------------------------------------------------
 
 
@@ -133,34 +156,32 @@ def rnn_steps_back(g, y, w, sizes, rectified=False):
     return back_by_rows(step, len(y), sizes, len(w), (1, len(w)))
 
 
-def lstm_steps_back(g, y, a, h0, c0, w, sizes):
+def lstm_steps_back(g, states, gates, c0, w, sizes):
     """Slopes of the sums of long short-term memory, and of its states before."""
 
     def step(here, before, n, carried):
-        h, c = (h0[n], c0[n]) if before is None else y[:, before]
-        i, f, z, o = np.split(a[here] + w @ h, 4)
-        i, f, z, o, held = sigmoid(i), sigmoid(f), np.tanh(z), sigmoid(o), np.tanh(y[1, here])
+        c = c0[n] if before is None else states[1, before]
+        (i, f, z, o), held = gates[:, here], np.tanh(states[1, here])
         dh = carried[0] + g[0, here]
         dc = carried[1] + g[1, here] + dh * o * (1 - held**2)
-        gates = dc * z * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - z**2)
-        slopes = np.concatenate([*gates, dh * held * o * (1 - o)])
+        sums = dc * z * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - z**2)
+        slopes = np.concatenate([*sums, dh * held * o * (1 - o)])
         return slopes, [slopes @ w, dc * f]
 
-    return back_by_rows(step, len(a), sizes, len(w), (2, w.shape[1]))
+    return back_by_rows(step, sum(sizes), sizes, len(w), (2, w.shape[1]))
 
 
-def gru_steps_back(g, y, a, h0, w, b, sizes):
+def gru_steps_back(g, y, gates, h0, w, sizes):
     """Slopes of the sums of gated recurrent units, and of their state before."""
 
     def step(here, before, n, carried):
         h = h0[n] if before is None else y[before]
-        (ar, az, an), (hr, hz, hn) = np.split(a[here], 3), np.split(w @ h + b, 3)
-        r, z = sigmoid(ar + hr), sigmoid(az + hz)
-        new, dh = np.tanh(an + r * hn), carried[0] + g[here]
+        r, z, new, hn = gates[:, here]
+        dh = carried[0] + g[here]
         of_new = dh * (1 - z) * (1 - new**2)
         of_r, of_z = of_new * hn * r * (1 - r), dh * (h - new) * z * (1 - z)
         passed = np.concatenate([of_r, of_z, of_new * r]) @ w + dh * z
         return np.concatenate([of_r, of_z, of_new, of_new * r]), [passed]
 
     hidden = w.shape[1]
-    return back_by_rows(step, len(a), sizes, 4 * hidden, (1, hidden))
+    return back_by_rows(step, len(y), sizes, 4 * hidden, (1, hidden))

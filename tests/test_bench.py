@@ -21,6 +21,7 @@ from chainrule import nn
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the bench is not part of the package
 
 from bench import __main__ as command
+from bench import compile as compiling
 from bench import measure
 from bench.contender import Absent
 from bench.contenders import CONTENDERS, contender
@@ -351,6 +352,27 @@ def test_command(monkeypatch):
     assert said.exit_code == 0, said.output
     assert "NumPy by hand" in said.output
     assert not written
+
+
+def test_command_that_measures_compiling(monkeypatch):
+    monkeypatch.setitem(WORKLOADS, "digits", DIGITS)
+    said = CliRunner().invoke(compiling.main, ["digits", "-c", "numpy,micrograd", "--rounds", "1"])
+    assert said.exit_code == 0, said.output
+    title, head, line = said.output.splitlines()
+    assert title == DIGITS.title
+    assert head.split() == ["anew", "from", "the", "cache", "memory", "beyond", "imports"]
+    assert line.split()[:3] == ["NumPy", "by", "hand"]
+
+
+def test_eager_steps_are_no_part_of_compiling():
+    eager, ours = result("eager", [0.6, 0.6]), result("compiled", [0.1], held=9e7)
+    assert ours.ready == pytest.approx(0.1 + 0.2 - 0.1)
+    assert compiling.eager_steps(DIGITS, [ours, eager]) == pytest.approx(3 * 0.6 / DIGITS.steps)
+    assert compiling.eager_steps(DIGITS, [ours]) == 0
+    assert compiling.line(ours, ours, 0.05, 0.15).split()[2:] == [
+        *["150", "ms", "50.0", "ms"],
+        *["95", "MiB", "10", "MiB"],
+    ]
 
 
 def test_command_names_what_there_is():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 
+import click
+
 from bench.contender import Contender
 
 # By name on the command line: the file here, and the class in it. The first is the judge of losses.
@@ -27,6 +29,19 @@ CONTENDERS = {
     "scalars-numpy": ("scalars", "ScalarsNumPy"),
     "scalars-native": ("scalars", "ScalarsNative"),
 }
+
+
+def chosen(names: str) -> list[str]:
+    """Return contenders' names out of a text, comma between.
+
+    Raises:
+        UsageError: there is no such contender.
+    """
+    found = names.split(",")
+    unknown = [name for name in found if name not in CONTENDERS]
+    if unknown:
+        raise click.UsageError(f"no contender {unknown[0]!r}; there are {', '.join(CONTENDERS)}")
+    return found
 
 
 def contender(name: str) -> type[Contender]:

@@ -338,6 +338,8 @@ def test_relu_after_pooling_gives_what_relu_before_it_gives(values, window, fold
     after = with_pooling_first(before)
     assert names(before).index("relu") < names(before).index("max_pooling")
     assert names(after).index("relu") > names(after).index("max_pooling")
+    at = names(after).index("max_pooling")
+    assert names(after)[at : at + 2] == ["max_pooling", "max_pooling_winners"]
     small = {i.out.shape for i in after if i.op.name in ("relu", "gt")}
     assert small == {g.shape}
     expected = function(x, b, g)
@@ -366,13 +368,23 @@ def by_two_windows(x):
     return ops.max_pooling(y, window=WINDOW), ops.max_pooling(y, window=other)
 
 
+def winners_of_what_has_changed(x):
+    y = ops.exp(x)
+    largest = ops.max_pooling(y, window=WINDOW)
+    ops.assign(y, ops.neg(y))
+    return largest, ops.max_pooling_winners(y, window=WINDOW)
+
+
 def changed_on_the_way(x):
     y = ops.relu(x)
     ops.assign(y, ops.exp(y))
     return [ops.max_pooling(y, window=WINDOW)]
 
 
-@pytest.mark.parametrize("function", [and_more, and_given, by_two_windows, changed_on_the_way])
-def test_relu_stays_where_its_result_is_wanted(function):
+LEFT = [and_more, and_given, by_two_windows, changed_on_the_way, winners_of_what_has_changed]
+
+
+@pytest.mark.parametrize("function", LEFT, ids=lambda function: function.__name__)
+def test_programs_stay_where_a_value_is_wanted_or_changes(function):
     _, program = record(lambda x: list(function(x)), [numbers(1, 2, 8)])
     assert names(with_pooling_first(program)) == names(program)

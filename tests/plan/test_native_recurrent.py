@@ -1,4 +1,4 @@
-"""Recurrent steps in machine code against the ops' own bodies, in all sorts of sizes and layouts."""
+"""Recurrent steps in machine code against the ops' own bodies, in many sizes and layouts."""
 
 from __future__ import annotations
 
@@ -32,12 +32,16 @@ def made(name, sizes, hidden, dtype, seed=0):
 
 def there_and_back(name, sizes, **attrs):
     """Steps and the walk back, as a function of g and the arguments."""
-    steps, back = ops.REGISTRY[f"{name}_steps"], ops.REGISTRY[f"{name}_steps_back"]
+    back = ops.REGISTRY[f"{name}_steps_back"]
 
     def function(g, *given):
-        y = steps(*given, sizes=sizes, **attrs)
-        rest = (given[-1],) if name == "rnn" else given
-        return y, back(g, y, *rest, sizes=sizes, **attrs)
+        if name == "rnn":
+            seen = ops.rnn_steps(*given, sizes=sizes, **attrs)
+            return seen, back(g, seen, given[-1], sizes=sizes, **attrs)
+        seen = ops.REGISTRY[f"{name}_walk"](*given, sizes=sizes)
+        key, (first, w) = (slice(2), given[2:]) if name == "lstm" else (0, given[1:3])
+        own, gates = (ops.slice(seen, key=(k,)) for k in (key, slice(-4, None)))
+        return seen, back(g, own, gates, first, w, sizes=sizes)
 
     return function
 

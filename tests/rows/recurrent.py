@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import recurrent_references as ref
 from case import case, outputs, real, torch
+from chainrule import ops
 
 # A row is a line, or little more.
 # fmt: off
@@ -35,6 +36,19 @@ def plain_pair(f):
     return lambda x, h, c, *rest: f(x, (h, c), *rest)
 
 
+def walked(f):
+    """Steps of what their walk is given, after that walk; the reference is called so already."""
+    if f.__module__ == ref.__name__:
+        return f
+    walk, states = (ops.lstm_walk, slice(2)) if f is ops.lstm_steps else (ops.gru_walk, 0)
+
+    def call(*given, sizes):
+        seen = walk(*given, sizes=sizes)
+        return f(seen[states], seen[-4:], *given, sizes=sizes)
+
+    return call
+
+
 CELLS = [
     case("rnn_tanh_cell", [real(3, 2), real(3, 4), *weights(1, 2, 4)], ref.rnn,
          torch.rnn_tanh_cell),
@@ -63,27 +77,35 @@ STEPS = [
     case("rnn_steps", [real(3, 2), real(3, 2), real(2, 2)], ref.rnn_steps, note="one step",
          sizes=(3,)),
     case("lstm_steps", [real(6, 8), real(2, 2), real(2, 2), real(8, 2)], ref.lstm_steps,
-         sizes=EVEN),
+         form=walked, sizes=EVEN),
     case("lstm_steps", [real(7, 8), real(3, 2), real(3, 2), real(8, 2)], ref.lstm_steps,
-         note="uneven", sizes=UNEVEN),
-    case("gru_steps", [real(6, 6), real(2, 2), real(6, 2), real(6)], ref.gru_steps, sizes=EVEN),
-    case("gru_steps", [real(7, 6), real(3, 2), real(6, 2), real(6)], ref.gru_steps, note="uneven",
+         note="uneven", form=walked, sizes=UNEVEN),
+    case("gru_steps", [real(6, 6), real(2, 2), real(6, 2), real(6)], ref.gru_steps, form=walked,
+         sizes=EVEN),
+    case("gru_steps", [real(7, 6), real(3, 2), real(6, 2), real(6)], ref.gru_steps,
+         note="uneven", form=walked, sizes=UNEVEN),
+]
+
+WALKS = [
+    case("lstm_walk", [real(7, 8), real(3, 2), real(3, 2), real(8, 2)], ref.lstm_walk, wrt=[],
+         sizes=UNEVEN),
+    case("gru_walk", [real(7, 6), real(3, 2), real(6, 2), real(6)], ref.gru_walk, wrt=[],
          sizes=UNEVEN),
 ]
 
-# The gradient of y is drawn as the other inputs are; y itself is what the steps give.
+# What the steps have seen, and its gradient, are drawn as the other inputs are.
 STEPS_BACK = [
     case("rnn_steps_back", [real(7, 2), real(7, 2), real(2, 2)], ref.rnn_steps_back,
          wrt=[], sizes=UNEVEN),
     case("rnn_steps_back", [real(6, 2), real(6, 2), real(2, 2)], ref.rnn_steps_back,
          note="rectified", wrt=[], sizes=EVEN, rectified=True),
-    case("lstm_steps_back", [real(2, 6, 2), real(2, 6, 2), real(6, 8), real(2, 2), real(2, 2),
-         real(8, 2)], ref.lstm_steps_back, wrt=[], sizes=EVEN),
-    case("lstm_steps_back", [real(2, 7, 2), real(2, 7, 2), real(7, 8), real(3, 2), real(3, 2),
-         real(8, 2)], ref.lstm_steps_back, note="uneven", wrt=[], sizes=UNEVEN),
-    case("gru_steps_back", [real(6, 2), real(6, 2), real(6, 6), real(2, 2), real(6, 2), real(6)],
+    case("lstm_steps_back", [real(2, 6, 2), real(2, 6, 2), real(4, 6, 2), real(2, 2), real(8, 2)],
+         ref.lstm_steps_back, wrt=[], sizes=EVEN),
+    case("lstm_steps_back", [real(2, 7, 2), real(2, 7, 2), real(4, 7, 2), real(3, 2), real(8, 2)],
+         ref.lstm_steps_back, note="uneven", wrt=[], sizes=UNEVEN),
+    case("gru_steps_back", [real(6, 2), real(6, 2), real(4, 6, 2), real(2, 2), real(6, 2)],
          ref.gru_steps_back, wrt=[], sizes=EVEN),
-    case("gru_steps_back", [real(7, 2), real(7, 2), real(7, 6), real(3, 2), real(6, 2), real(6)],
+    case("gru_steps_back", [real(7, 2), real(7, 2), real(4, 7, 2), real(3, 2), real(6, 2)],
          ref.gru_steps_back, note="uneven", wrt=[], sizes=UNEVEN),
 ]
 

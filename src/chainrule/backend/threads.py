@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from chainrule.errors import OptionError
 
-__all__ = ["fit_to_work", "get_num_threads", "matmul", "policy", "set_num_threads"]
+__all__ = ["fit_to_work", "fitted", "get_num_threads", "matmul", "policy", "set_num_threads"]
 
 # Below this many operations a product gains less from a second thread than it can lose by it.
 SMALL = 50_000_000
@@ -155,6 +155,25 @@ def matmul(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any] | None = None) ->
         with _alone:
             return np.matmul(a, b, out=out)
     return np.matmul(a, b, out=out)
+
+
+@contextmanager
+def fitted(operations: int) -> Iterator[None]:
+    """Give the products inside, each of at most so many operations, the threads that one is worth.
+
+    Args:
+        operations: of the largest.
+
+    Examples:
+        >>> import numpy as np
+        >>> with fitted(2 * 2 * 3):
+        ...     np.matmul(np.ones((2, 3)), np.ones((3, 1)))
+        array([[3.],
+               [3.]])
+    """
+    fit_to_work(operations)
+    with _alone if not _in_policy and TINY <= operations < SMALL else nullcontext():
+        yield
 
 
 @contextmanager

@@ -520,8 +520,10 @@ from chainrule.ops.statistics import (
 from chainrule.ops.steps import (
     gru_steps,
     gru_steps_back,
+    gru_walk,
     lstm_steps,
     lstm_steps_back,
+    lstm_walk,
     rnn_steps,
     rnn_steps_back,
 )
@@ -737,6 +739,7 @@ __all__ = [
     "gru_layer",
     "gru_steps",
     "gru_steps_back",
+    "gru_walk",
     "gt",
     "gumbel_softmax",
     "hardshrink",
@@ -814,6 +817,7 @@ __all__ = [
     "lstm_layer",
     "lstm_steps",
     "lstm_steps_back",
+    "lstm_walk",
     "lstsq",
     "lt",
     "margin_ranking_loss",

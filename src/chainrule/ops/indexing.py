@@ -16,6 +16,7 @@ from chainrule.ops.core import (
     Array,
     Shape,
     Value,
+    Within,
     broadcast_shape,
     checked,
     composite,
@@ -172,18 +173,17 @@ def masked_scatter(x: Value, mask: Value, source: Value) -> Value:
     """
     shape = broadcast_shape(tuple(x.shape), tuple(mask.shape))
     mask = broadcast_to(mask, shape=shape)
-    checked(partial(_enough, count=math.prod(source.shape)), mask)
+    count = math.prod(source.shape)
     before = cumsum(cast(reshape(mask, shape=(-1,)), dtype=np.int64), dim=0)
+    checked(Within(0, count, partial(_not_enough, count=count)), before)
     place = clip(sub(before, 1), min=0)
     return where(mask, reshape(take(source, place), shape=shape), x) if source.shape else x
 
 
-def _enough(mask: Array, count: int) -> None:
-    if np.count_nonzero(mask) > count:
-        raise DataError(
-            f"masked_scatter needs an element for each of {np.count_nonzero(mask)} places, "
-            f"the source has {count}"
-        )
+def _not_enough(before: Array, count: int) -> None:
+    raise DataError(
+        f"masked_scatter needs an element for each of {before.max()} places, the source has {count}"
+    )
 
 
 # --- several sources for one place --------------------------------------------------------------

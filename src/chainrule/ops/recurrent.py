@@ -14,7 +14,15 @@ from chainrule.ops.core import Value, composite, constant
 from chainrule.ops.elementwise import add, mul, relu, sigmoid, sub, tanh
 from chainrule.ops.linalg import linear
 from chainrule.ops.shape import ARRAY, concatenate, index, narrow, slice, split
-from chainrule.ops.steps import Sizes, gru_steps, lstm_steps, rnn_steps, starts_of
+from chainrule.ops.steps import (
+    Sizes,
+    gru_steps,
+    gru_walk,
+    lstm_steps,
+    lstm_walk,
+    rnn_steps,
+    starts_of,
+)
 
 
 def _affine(x: Value, w: Value, b: Value) -> Value:
@@ -234,7 +242,9 @@ def lstm_layer(
     """
     if w_hr is not None:
         return _lstm_by_steps(x, hx, w_ih, w_hh, b_ih, b_hh, w_hr, sizes)
-    y = lstm_steps(_affine(x, w_ih, _biases(b_ih, b_hh)), *hx, w_hh, sizes=sizes)
+    given = _affine(x, w_ih, _biases(b_ih, b_hh)), *hx, w_hh
+    seen = lstm_walk(*given, sizes=sizes)
+    y = lstm_steps(narrow(seen, 0, 0, 2), narrow(seen, 0, 2, 4), *given, sizes=sizes)
     h, c = slice(y, key=(0,)), slice(y, key=(1,))
     return h, (_last(h, sizes), _last(c, sizes))
 
@@ -287,5 +297,7 @@ def gru_layer(
         ([[0.5], [0.25]], array([[0.25]]))
     """
     own = constant(np.zeros(w_hh.shape[0], dtype=x.dtype)) if b_hh is None else b_hh
-    y = gru_steps(_affine(x, w_ih, b_ih), h, w_hh, own, sizes=sizes)
+    given = _affine(x, w_ih, b_ih), h, w_hh, own
+    seen = gru_walk(*given, sizes=sizes)
+    y = gru_steps(slice(seen, key=(0,)), narrow(seen, 0, 1, 4), *given, sizes=sizes)
     return y, _last(y, sizes)

@@ -94,7 +94,7 @@ def _check_definition(instruction: Instruction, defined: set[Value]) -> None:
 
 
 def _check_shape(instruction: Instruction) -> None:
-    shapes = [_shape(a) for a in instruction.args if a is not None]
+    shapes = [None if a is None else _shape(a) for a in instruction.args]
     try:
         shape = instruction.op.shape(*shapes, **instruction.attrs)
     except Exception as error:

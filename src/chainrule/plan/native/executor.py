@@ -36,6 +36,7 @@ from chainrule.plan.passes.fuse import Group, Member, fuse
 from chainrule.plan.passes.layouts import with_orders
 from chainrule.plan.passes.memory import Step, allocate, bytes_of
 from chainrule.plan.passes.outputs import with_own_outputs
+from chainrule.plan.passes.parts import with_parts_in_place
 from chainrule.plan.passes.pooling import with_pooling_first
 from chainrule.plan.passes.rewrite import changed_roots
 from chainrule.plan.passes.views import View, views
@@ -92,9 +93,9 @@ class Native:
     ) -> None:
         self._is_apart = apart
         self._taken_apart = partial(Native, program, folder, threads, apart=True)
-        self.program = program = with_orders(
-            with_own_outputs(with_factors_outside(with_pooling_first(program)))
-        )
+        program = with_factors_outside(with_pooling_first(program))
+        program = with_parts_in_place(with_orders(with_own_outputs(program)))
+        self.program = program
         self._views = views(program)
         memory = roots(program)
         restless = changed_roots(program, memory)

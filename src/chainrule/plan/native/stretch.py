@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from chainrule.plan.native import blas, many, sharing
 from chainrule.plan.native.access import Memory
-from chainrule.plan.native.choice import choose, is_for_blas
+from chainrule.plan.native.choice import CHUNK, choose, is_for_blas
 from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, parted
 from chainrule.plan.native.factors import product_of
 from chainrule.plan.native.ir import BOOL, INDEX, Number, Register, Unsupported, Writer
@@ -40,6 +40,8 @@ ARENA, SCRATCH, TEAM = 0, 1, 2
 
 # Bytes that stay in the second cache beside others, and that certainly do not.
 NEAR, FAR = 2**18, 2**23
+
+SLICE = 256  # rows, so that the sums of slices are seldom put down and taken up again
 
 
 # Kinds of ops that do nothing beside making their result, and refuse no number.
@@ -433,13 +435,18 @@ def renumbered(text: str, first: int) -> str:
 
 
 def deep(p: Product) -> int:
-    """How many rows of B to take at a time where it is far longer than wide, else 0.
+    """How many rows of B to take at a time where both factors are long, else 0.
 
     A tile goes down all of B: many times, a few columns each, through memory that lies far apart.
+    Where A lies transposed, as in the gradient of a weight, each chunk of columns reads all of it.
     """
-    row = p.n * p.dtype.itemsize
-    far = p.b[1] == 1 and p.k * row > FAR and p.m * row <= NEAR // 4 and not is_for_blas(p)
-    return max(1, NEAR // row) if far else 0
+    if p.b[1] != 1 or is_for_blas(p):
+        return 0
+    row, column = p.n * p.dtype.itemsize, p.m * p.dtype.itemsize
+    if p.k * row > FAR and p.m * row <= NEAR // 4:
+        return max(1, NEAR // row)
+    read_often = p.a[0] == 1 and p.n > CHUNK and p.k * column >= 4 * NEAR
+    return max(SLICE, 2 * NEAR // column) if read_often and p.m * row <= 4 * NEAR else 0
 
 
 def add_piece(w: Writer, p: Product) -> None:

@@ -2,17 +2,19 @@
 
 The (N, C, H, W) of a convolution's result lie with the channels fastest: the next convolution, the
 norm and the pooling that follow find the numbers of a pixel in one vector. Values made of such
-values element by element lie as they do. Shapes, and what a person gets, stay as they are: an order
-is a matter of strides.
+values element by element lie as they do. What attention gives lies as it is read, the heads of a
+row together, and its gradients as queries, keys and values do. Shapes, and what a person gets, stay
+as they are: an order is a matter of strides.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from chainrule.plan.passes.views import views
+from chainrule.plan.passes.views import View, views
 from chainrule.plan.program import Instruction, Program, Value
 
 __all__ = ["with_orders"]
@@ -53,10 +55,10 @@ def with_orders(program: Program) -> Program:
         [('v0', (0, 2, 3, 1)), ('v1', (0, 2, 3, 1))]
     """
     orders: dict[Value, Order] = {}
-    found = views(program)
+    found, read = views(program), _as_read(program)
     given = {found[v].base for v in program.outputs}
     for instruction in program:
-        order = _order(instruction, orders)
+        order = _order(instruction, orders) or _of_attention(instruction, read, found)
         if order and instruction.out not in given and _is_own(instruction):
             orders[instruction.out] = order
     return replace(program, notes={**program.notes, "orders": orders}) if orders else program
@@ -77,3 +79,33 @@ def _order(instruction: Instruction, orders: dict[Value, Order]) -> Order | None
         return None
     found = (orders[v] for v in instruction.values if v in orders and len(v.shape) == len(shape))
     return next(found, None)
+
+
+# --- attention ----------------------------------------------------------------------------------
+
+
+def _as_read(program: Program) -> dict[Value, Order]:
+    """The order in which what is permuted is read, by the first who does."""
+    found: dict[Value, Order] = {}
+    for instruction in program:
+        if instruction.op.name == "permute":
+            rank = len(instruction.out.shape)
+            order = tuple(d % rank for d in instruction.attrs["dims"])
+            found.setdefault(instruction.values[0], order)
+    return found
+
+
+def _of_attention(
+    instruction: Instruction, read: Mapping[Value, Order], found: Mapping[Value, View]
+) -> Order | None:
+    """The order of what attention gives, or of its gradients in one array."""
+    if instruction.op.name == "attention":
+        return read.get(instruction.out)
+    if instruction.op.name != "attention_back" or len(instruction.out.shape) < 2:
+        return None
+    query, key, value = (found[v] for v in instruction.values[1:4])
+    apart = key.offset - query.offset
+    alike = {(v.base, v.strides) for v in (query, key, value)}
+    even = len(alike) == 1 and value.offset - key.offset == apart > 0
+    strides = (apart if even else math.inf, *query.strides)
+    return tuple(sorted(range(len(strides)), key=lambda d: -strides[d]))

@@ -8,8 +8,9 @@ which would keep every bit, but something that an executor may choose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,16 +18,17 @@ from chainrule import ops
 from chainrule.ops.core import normal_dims
 from chainrule.plan.changes import roots
 from chainrule.plan.passes.rewrite import changed_roots
-from chainrule.plan.program import Instruction, Program, Value
+from chainrule.plan.program import Instruction, Operand, Program, Value
 
 __all__ = ["with_pooling_first"]
 
 
 def with_pooling_first(program: Program) -> Program:
-    """Return the program with relu after max pooling instead of before.
+    """Return the program with relu after max pooling instead of before, and with no second look.
 
-    That is where relu's result is pooled by one window and used for nothing else but the gradient
-    of that.
+    Relu moves where its result is pooled by one window and used for nothing else but the gradient
+    of that. Which pixels have won, which only the gradient asks, is found out right after the
+    pooling, while the images are near; they need not be kept for it either.
 
     Examples:
         >>> import numpy as np
@@ -51,7 +53,33 @@ def with_pooling_first(program: Program) -> Program:
         found = _found(relu, readers)
         if found and not {relu.out, *found.inner()} & {*program.outputs}:
             instructions = found.turned(instructions)
-    return replace(program, instructions=instructions)
+    quiet = {v for v, base in memory.items() if base not in restless}
+    return replace(program, instructions=_beside(instructions, quiet))
+
+
+def _beside(instructions: Sequence[Instruction], quiet: Collection[Value]) -> list[Instruction]:
+    """The instructions, with what asks for the winners of a pooling right after the pooling."""
+    asked = {
+        _key(i): i
+        for i in instructions
+        if i.op.name == "max_pooling_winners" and i.args[0] in quiet
+    }
+    moved: list[Instruction] = []
+    done: set[Value] = set()
+    for instruction in instructions:
+        if instruction.out in done:
+            continue
+        moved.append(instruction)
+        done |= {instruction.out} if instruction.op.name == "max_pooling_winners" else set()
+        winners = asked.get(_key(instruction)) if instruction.op.name == "max_pooling" else None
+        if winners and winners.out not in done:
+            moved.append(winners)
+            done.add(winners.out)
+    return moved
+
+
+def _key(instruction: Instruction) -> tuple[Operand, Any]:
+    return instruction.args[0], instruction.attrs["window"]
 
 
 Readers = Mapping[Value, Sequence[Instruction]]

@@ -23,6 +23,7 @@ from chainrule.plan.native.kernels.pooling import POOLING
 from chainrule.plan.native.kernels.recurrent import RECURRENT
 from chainrule.plan.native.kernels.resampling import RESAMPLING
 from chainrule.plan.native.kernels.scan import SCANS
+from chainrule.plan.native.kernels.sorting import SORTING
 from chainrule.plan.native.site import Site
 
 __all__ = ["KERNELS"]
@@ -42,4 +43,5 @@ KERNELS: dict[str, Callable[[Site], None]] = {
     **POOLING,
     **RESAMPLING,
     **SCANS,
+    **SORTING,
 }

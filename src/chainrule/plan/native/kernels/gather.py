@@ -225,6 +225,9 @@ def _along(site: Site, index: View, source: View, put: Put) -> None:
 def add_along(site: Site) -> None:
     """Write zeros, and an array added at the places that another names."""
     x, index = map(_whole, site.operands)
+    if not site.out.shape:
+        copied(site, x, site.out)
+        return
     _named(site, index)
     filled(site, site.out, 0)
     _along(site, index, x, lambda old, new: old + new)

@@ -44,6 +44,10 @@ Slots: TypeAlias = Mapping[tuple[int, int], str]  # row and vector of a tile, an
 
 LATENCY = 4  # turns until a sum can be added to again
 
+# Vectors of a pixel that are read together where each has rows of its own: one after another they
+# come from memory much faster than from pixel to pixel.
+TOGETHER = 4
+
 
 class Level(NamedTuple):
     """One loop of a nest.
@@ -227,7 +231,10 @@ def best_box(
         step = max(sums + BESIDE * loads + FAR * wide, loads, LATENCY)
         return turns * step + END + 2 * sums
 
-    most = [(wide, (number - 1) // wide - 1) for wide in range(1, min(vectors, number // 3) + 1)]
+    widest = min(vectors, TOGETHER if by_lane else number // 3)
+    most = [
+        (wide, (number - 1) // wide - 1) for wide in range(widest if by_lane else 1, widest + 1)
+    ]
     found = [Box(rows, wide) for wide, high in most if high for rows in boxes(space, high)]
     return min(found, key=predicted)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from chainrule.ops import Shape
@@ -17,7 +18,7 @@ from chainrule.plan.native.ir import Number, Register, Writer
 from chainrule.plan.native.site import Inside, Site
 from chainrule.plan.passes.views import View
 
-__all__ = ["Body", "Steps", "place", "simplest", "split", "spread", "turns"]
+__all__ = ["Body", "Steps", "by_place", "lined", "place", "simplest", "split", "spread", "turns"]
 
 Steps: TypeAlias = tuple[int, ...]
 Body: TypeAlias = Callable[[Inside, list[Register]], None]
@@ -117,6 +118,11 @@ def spread(site: Site, shape: Shape, body: Body, size: int = 1, parallel: bool =
             body(inside, [*outer, start + i])
 
     site.each(math.prod(shape[:-1]) * pieces, work, piece)
+
+
+def lined(view: View) -> View:
+    """A view, of a single number as a line of one."""
+    return view if view.shape else replace(view, shape=(1,), strides=(1,))
 
 
 def by_place(view: View) -> list[int]:

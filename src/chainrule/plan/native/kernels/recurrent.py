@@ -15,7 +15,6 @@ from chainrule.plan.native.ir import INDEX, Number, Register
 from chainrule.plan.native.kernels.sequences import (
     Given,
     Held,
-    Row,
     Unit,
     dtype_of,
     packed,
@@ -43,18 +42,16 @@ def bring(unit: Unit, given: Given, held: Held, row: Number, live: Number, lead:
     unit.elements(live, held.step, line)
 
 
-def bring_before(unit: Unit, t: Register, live: Number, *states: tuple[Given, Given, Held]) -> None:
-    """Write the copies of states before step t: of each step's state the matrix of the number."""
-
-    def from_start() -> None:
-        for first, _, held in states:
-            bring(unit, first, held, unit.first, live)
-
-    def from_before() -> None:
-        for lead, (_, after, held) in enumerate(states):
-            bring(unit, after, held, unit.row(t - 1), live, lead)
-
-    when(unit.w, t.eq(0), from_start, from_before)
+def bring_before(unit: Unit, t: Register, state: tuple[Given, Given, Held], lead: int = 0) -> None:
+    """Write the copy of a state before step t: the first, or a row of all (of matrix `lead`)."""
+    first, seen, held = state
+    live = unit.live(t)
+    when(
+        unit.w,
+        t.eq(0),
+        lambda: bring(unit, first, held, unit.first, live),
+        lambda: bring(unit, seen, held, unit.row(t - 1), live, lead),
+    )
 
 
 def step_back(unit: Unit, turn: Register) -> Register:
@@ -149,13 +146,7 @@ def put_below(unit: Unit, out: Given, rows: int, states: Sequence[Held], hidden:
 # --- long short-term memory ---------------------------------------------------------------------
 
 
-def lstm_gates(own: Row, given: Row, j: Register, hidden: int) -> tuple[Register, ...]:
-    """i, f, z and o of a unit."""
-    sums = [own.get(j + k * hidden) + given.get(j + k * hidden) for k in range(4)]
-    return sigmoid(sums[0]), sigmoid(sums[1]), tanh(sums[2]), sigmoid(sums[3])
-
-
-def lstm_steps(site: Site) -> None:
+def lstm_walk(site: Site) -> None:
     """Write all steps of long short-term memory."""
     dtype_of(site)
     a, h, c, weight = site.operands
@@ -164,23 +155,22 @@ def lstm_steps(site: Site) -> None:
 
     def steps(unit: Unit, held: list[Held]) -> None:
         state, memory, sums = held
-        given, y = unit.given(a), unit.given(site.out)
+        given, seen = unit.given(a), unit.given(site.out)
         bring(unit, unit.given(h), state, unit.first, unit.live(0))
         bring(unit, unit.given(c), memory, unit.first, unit.live(0))
 
         def line(first: Register, r: Register) -> Callable[[Register], None]:
             before, own = given.row(first + r), sums.row(r)
             read, kept = state.row(r), memory.row(r)
-            new_h, new_c = (y.row(first + r, lead) for lead in (0, 1))
+            targets = [seen.row(first + r, lead) for lead in range(6)]
 
             def cell(j: Register) -> None:
-                i, f, z, o = lstm_gates(own, before, j, hidden)
+                x = [own.get(j + k * hidden) + before.get(j + k * hidden) for k in range(4)]
+                i, f, z, o = sigmoid(x[0]), sigmoid(x[1]), tanh(x[2]), sigmoid(x[3])
                 c = f * kept.get(j) + i * z
                 h = o * tanh(c)
-                for row in (kept, new_c):
-                    row.put(c, j)
-                for row in (read, new_h):
-                    row.put(h, j)
+                for row, y in zip((*targets, read, kept), (h, c, i, f, z, o, h, c)):
+                    row.put(y, j)
 
             return cell
 
@@ -194,23 +184,24 @@ def lstm_steps(site: Site) -> None:
 def lstm_steps_back(site: Site) -> None:
     """Write the walk back through long short-term memory."""
     dtype_of(site)
-    g, y, a, h, c, weight = site.operands
+    g, states, gates, c, weight = site.operands
     rows, hidden = sum(site.attrs["sizes"]), site.out.shape[1] // 4
-    there, back = packed(site, weight, transposed=True), packed(site, weight)
+    panels = packed(site, weight)
 
     def steps(unit: Unit, held: list[Held]) -> None:
-        state, memory, sums, slopes, passed_h, passed_c = held
-        of_y, seen, given, out = (unit.given(x) for x in (g, y, a, site.out))
-        first_h, first_c = unit.given(h), unit.given(c)
+        memory, slopes, passed_h, passed_c = held
+        of_y, seen, opened, out = (unit.given(x) for x in (g, states, gates, site.out))
+        first_c = unit.given(c)
 
         def line(first: Register, r: Register) -> Callable[[Register], None]:
-            before, own, c_before = given.row(first + r), sums.row(r), memory.row(r)
             of_h, of_c = (of_y.row(first + r, lead) for lead in (0, 1))
-            c_after, later_h, later_c = seen.row(first + r, 1), passed_h.row(r), passed_c.row(r)
+            of_gates = [opened.row(first + r, lead) for lead in range(4)]
+            c_before, c_after = memory.row(r), seen.row(first + r, 1)
+            later_h, later_c = passed_h.row(r), passed_c.row(r)
             targets = slopes.row(r), out.row(first + r)
 
             def cell(j: Register) -> None:
-                i, f, z, o = lstm_gates(own, before, j, hidden)
+                i, f, z, o = (gate.get(j) for gate in of_gates)
                 read = tanh(c_after.get(j))
                 dh = of_h.get(j) + later_h.get(j)
                 dc = of_c.get(j) + later_c.get(j) + dh * o * rest(read * read)
@@ -229,50 +220,43 @@ def lstm_steps_back(site: Site) -> None:
 
         with unit.w.loop(unit.steps()) as turn:
             t = step_back(unit, turn)
-            live = unit.live(t)
-            bring_before(unit, t, live, (first_h, seen, state), (first_c, seen, memory))
-            unit.multiply(state, there, sums)
-            unit.elements(live, hidden, partial(line, unit.row(t)))
-            unit.multiply(slopes, back, passed_h)
+            bring_before(unit, t, (first_c, seen, memory), lead=1)
+            unit.elements(unit.live(t), hidden, partial(line, unit.row(t)))
+            unit.multiply(slopes, panels, passed_h)
         put_below(unit, out, rows, [passed_h, passed_c], hidden)
 
-    widths = [hidden, hidden, there.whole, 4 * hidden, back.whole, hidden]
-    through(site, widths, 8 * rows * hidden * hidden, steps)
+    widths = [hidden, 4 * hidden, panels.whole, hidden]
+    through(site, widths, 4 * rows * hidden * hidden, steps)
 
 
 # --- gated recurrent unit -----------------------------------------------------------------------
 
 
-def gru_gates(own: Row, given: Row, bias: Row, j: Register, hidden: int) -> tuple[Register, ...]:
-    """r, z, n, and the part of n's sum that r multiplies."""
-    places = [j + k * hidden for k in range(3)]
-    own_sums = [own.get(at) + bias.get(at) for at in places]
-    r, z = (sigmoid(given.get(at) + x) for at, x in zip(places[:2], own_sums))
-    last = own_sums[2]
-    return r, z, tanh(r * last + given.get(places[2])), last
-
-
-def gru_steps(site: Site) -> None:
+def gru_walk(site: Site) -> None:
     """Write all steps of gated recurrent units."""
     dtype_of(site)
     a, h, weight, b = site.operands
-    rows, hidden = site.out.shape
+    _, rows, hidden = site.out.shape
     panels = packed(site, weight, transposed=True)
 
     def steps(unit: Unit, held: list[Held]) -> None:
         state, sums = held
-        given, y, bias = unit.given(a), unit.given(site.out), unit.given(b).row()
+        given, seen, bias = unit.given(a), unit.given(site.out), unit.given(b).row()
         bring(unit, unit.given(h), state, unit.first, unit.live(0))
 
-        def line(first: Register, r: Register) -> Callable[[Register], None]:
-            before, after = given.row(first + r), y.row(first + r)
-            own, carried = sums.row(r), state.row(r)
+        def line(first: Register, row: Register) -> Callable[[Register], None]:
+            before, own, carried = given.row(first + row), sums.row(row), state.row(row)
+            targets = [seen.row(first + row, lead) for lead in range(5)]
 
             def cell(j: Register) -> None:
-                _, z, n, _ = gru_gates(own, before, bias, j, hidden)
+                places = [j + k * hidden for k in range(3)]
+                own_r, own_z, last = (own.get(at) + bias.get(at) for at in places)
+                in_r, in_z, in_n = (before.get(at) for at in places)
+                r, z = sigmoid(in_r + own_r), sigmoid(in_z + own_z)
+                n = tanh(r * last + in_n)
                 new = n + z * (carried.get(j) - n)
-                after.put(new, j)
-                carried.put(new, j)
+                for target, y in zip((*targets, carried), (new, r, z, n, last, new)):
+                    target.put(y, j)
 
             return cell
 
@@ -286,22 +270,22 @@ def gru_steps(site: Site) -> None:
 def gru_steps_back(site: Site) -> None:
     """Write the walk back through gated recurrent units."""
     dtype_of(site)
-    g, y, a, h, weight, b = site.operands
+    g, state, gates, h, weight = site.operands
     rows, hidden = sum(site.attrs["sizes"]), site.out.shape[1] // 4
-    there, back = packed(site, weight, transposed=True), packed(site, weight)
+    panels = packed(site, weight)
 
     def steps(unit: Unit, held: list[Held]) -> None:
-        state, sums, slopes, passed, kept = held
-        of_y, seen, given, out = (unit.given(x) for x in (g, y, a, site.out))
-        first_h, bias = unit.given(h), unit.given(b).row()
+        before, slopes, passed, kept = held
+        of_y, seen, opened, out = (unit.given(x) for x in (g, state, gates, site.out))
+        first_h = unit.given(h)
 
         def line(first: Register, row: Register) -> Callable[[Register], None]:
-            before, own, h_before = given.row(first + row), sums.row(row), state.row(row)
             of_h, later, direct = of_y.row(first + row), passed.row(row), kept.row(row)
-            carried, target = slopes.row(row), out.row(first + row)
+            of_gates = [opened.row(first + row, lead) for lead in range(4)]
+            h_before, carried, target = before.row(row), slopes.row(row), out.row(first + row)
 
             def cell(j: Register) -> None:
-                r, z, n, last = gru_gates(own, before, bias, j, hidden)
+                r, z, n, last = (gate.get(j) for gate in of_gates)
                 dh = of_h.get(j) + (later.get(j) + direct.get(j))
                 of_n = dh * rest(z) * rest(n * n)
                 of_last = of_n * r
@@ -321,23 +305,21 @@ def gru_steps_back(site: Site) -> None:
 
         with unit.w.loop(unit.steps()) as turn:
             t = step_back(unit, turn)
-            live = unit.live(t)
-            bring_before(unit, t, live, (first_h, seen, state))
-            unit.multiply(state, there, sums)
-            unit.elements(live, hidden, partial(line, unit.row(t)))
-            unit.multiply(slopes, back, passed)
+            bring_before(unit, t, (first_h, seen, before))
+            unit.elements(unit.live(t), hidden, partial(line, unit.row(t)))
+            unit.multiply(slopes, panels, passed)
         unit.elements(unit.live(0), hidden, total)
         put_below(unit, out, rows, [kept], hidden)
 
-    widths = [hidden, there.whole, 3 * hidden, back.whole, hidden]
-    through(site, widths, 6 * rows * hidden * hidden, steps)
+    widths = [hidden, 3 * hidden, panels.whole, hidden]
+    through(site, widths, 3 * rows * hidden * hidden, steps)
 
 
 RECURRENT: dict[str, Callable[[Site], None]] = {
     "rnn_steps": rnn_steps,
     "rnn_steps_back": rnn_steps_back,
-    "lstm_steps": lstm_steps,
+    "lstm_walk": lstm_walk,
     "lstm_steps_back": lstm_steps_back,
-    "gru_steps": gru_steps,
+    "gru_walk": gru_walk,
     "gru_steps_back": gru_steps_back,
 }

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from chainrule.plan.native.elementwise import apply
 from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported
 from chainrule.plan.native.kernels.lines import lines
+from chainrule.plan.native.kernels.nests import lined
 from chainrule.plan.native.site import Inside, Site
 from chainrule.plan.passes.views import View
 
@@ -74,10 +75,11 @@ def running_place(better: Combine) -> Callable[[Site], None]:
 
 def _memories(site: Site) -> tuple[tuple[View, View], int]:
     """What is gone through, what is made, and along which dimension."""
-    x, y = site.operands[0], site.out
-    if not isinstance(x, View) or not y.shape:
+    x = site.operands[0]
+    if not isinstance(x, View):
         raise Unsupported("a line of one number")
-    return (x, y), site.attrs.get("dim", -1) % len(y.shape)
+    y = lined(site.out)
+    return (lined(x), y), site.attrs.get("dim", -1) % len(y.shape)
 
 
 SCANS: dict[str, Callable[[Site], None]] = {
