@@ -9,6 +9,7 @@ executor may choose.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +25,7 @@ __all__ = ["with_factors_outside"]
 
 SUMS = ("sum", "sum_to", "mean")
 DEEP = 6  # products of products that are looked into
+MANY = 32  # terms from which on it pays
 
 
 def with_factors_outside(program: Program) -> Program:
@@ -34,10 +36,10 @@ def with_factors_outside(program: Program) -> Program:
         >>> from chainrule.plan.record import record
         >>> def total(x, a):
         ...     return ops.sum(ops.mul(ops.mul(x, a), -1), dim=0, keepdim=True)
-        >>> _, program = record(total, [np.ones((3, 2)), np.ones((1, 2))])
+        >>> _, program = record(total, [np.ones((64, 2)), np.ones((1, 2))])
         >>> for i in with_factors_outside(program):
         ...     print(i.out, "is", i.op.name, "of", *i.args)
-        v2.sum: float64[1, 2] is sum of x0: float64[3, 2]
+        v2.sum: float64[1, 2] is sum of x0: float64[64, 2]
         v2.1: float64[1, 2] is mul of v2.sum: float64[1, 2] x1: float64[1, 2]
         v2: float64[1, 2] is mul of v2.1: float64[1, 2] -1
     """
@@ -90,6 +92,8 @@ class _Sums:
             return []
         factors = list(self._factors(x, x, DEEP))
         summed = _summed(total, len(x.shape))
+        if math.prod(x.shape[d] for d in summed) < MANY:
+            return []
         outer = [f for f in factors if _is_outer(f, x, out, summed)]
         inner = [f for f in factors if not _is_outer(f, x, out, summed)]
         if not outer or not _are_whole(inner, x):
