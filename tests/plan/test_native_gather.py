@@ -268,6 +268,29 @@ def test_an_index_outside_is_refused_as_numpy_refuses_it(name, wrong, folder):
     np.testing.assert_array_equal(native(x, i, v)[0], before)
 
 
+COMPOSITES = {
+    "gather": lambda x, i: ops.gather(x, 1, i),
+    "scatter": lambda x, i: ops.scatter(x, 1, i, 2.0),
+    "scatter_add": lambda x, i: ops.scatter_add(x, 1, i, x),
+    "take_along_dim": lambda x, i: ops.take_along_dim(x, i, 1),
+    "scatter_reduce": lambda x, i: ops.scatter_reduce(x, 1, i, x, "amax"),
+}
+
+
+@pytest.mark.parametrize("wrong", [3, -4])
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_places_that_are_computed_are_looked_at_too(name, wrong, folder):
+    x, i = numbers(4, 3), np.array([[0], [2], [-1], [3]])
+    function = lambda x, i: ops.exp(COMPOSITES[name](x, ops.neg(i)))  # noqa: E731
+    _, program = record(function, [x, i])
+    native = Native(program, folder)
+    assert native.whole, native.foreign
+    i[2] = -wrong
+    for refusing in (function, native):
+        with pytest.raises(DataError, match=f"index {wrong} is outside dim 1, which has 3"):
+            refusing(x, i)
+
+
 def refuse(x):
     raise DataError(f"one of {np.asarray(x).tolist()}")
 

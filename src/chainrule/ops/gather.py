@@ -124,15 +124,32 @@ def put_along(x: Array, index: Array, src: Array, dim: int) -> Array:
     return y
 
 
+def inside(index: Value, shape: Shape, dim: int) -> None:
+    """Raise if an index names a place outside, now and in every run that is recorded."""
+    if shape:
+        size = shape[normal_dim(dim, len(shape))]
+        refuse = partial(_no_place, size=size, dim=dim)
+        checked(Within(-size, size - 1, refuse), index)
+
+
+def _no_place(index: Array, size: int, dim: int) -> None:
+    wrong = index.min() if index.min() < -size else index.max()
+    raise DataError(f"index {wrong} is outside dim {dim}, which has {size} elements")
+
+
 @composite
 def gather(x: Value, dim: int, index: Value) -> Value:
     """`take_along` with PyTorch's order of arguments.
+
+    Raises:
+        DataError: an index outside.
 
     Examples:
         >>> gather(np.array([[1.0, 2.0], [3.0, 4.0]]), 1, np.array([[1], [0]]))
         array([[2.],
                [3.]])
     """
+    inside(index, tuple(x.shape), dim)
     return take_along(x, index, dim=dim)
 
 
@@ -140,12 +157,16 @@ def gather(x: Value, dim: int, index: Value) -> Value:
 def scatter(x: Value, dim: int, index: Value, src: Value) -> Value:
     """`put_along` with PyTorch's order of arguments; `src` may be one number, or larger.
 
+    Raises:
+        DataError: an index outside.
+
     Examples:
         >>> scatter(np.zeros((1, 3)), 1, np.array([[2]]), 5.0)
         array([[0., 0., 5.]])
     """
     if isinstance(src, (int, float)):
         src = constant(np.full(index.shape, src, dtype=x.dtype))
+    inside(index, tuple(x.shape), dim)
     return put_along(x, index, corner(src, index), dim=dim)
 
 
@@ -161,10 +182,14 @@ def corner(src: Value, index: Value) -> Value:
 def scatter_add(x: Value, dim: int, index: Value, src: Value) -> Value:
     """x with src[i][j] added at [index[i][j]][j] for dim 0; repeated places add up.
 
+    Raises:
+        DataError: an index outside.
+
     Examples:
         >>> scatter_add(np.zeros(3), 0, np.array([1, 1]), np.array([2.0, 3.0]))
         array([0., 5., 0.])
     """
+    inside(index, tuple(x.shape), dim)
     return add(x, add_along(corner(src, index), index, dim=dim, shape=tuple(x.shape)))
 
 

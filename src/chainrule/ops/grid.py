@@ -20,6 +20,7 @@ from chainrule.ops.elementwise import (
     add,
     cast,
     clip,
+    clone,
     div,
     eq,
     floor,
@@ -32,10 +33,10 @@ from chainrule.ops.elementwise import (
     sub,
     where,
 )
-from chainrule.ops.gather import take_along
 from chainrule.ops.linalg import matmul
 from chainrule.ops.resample import FAR, NEAR
-from chainrule.ops.shape import broadcast_to, matrix_transpose, reshape
+from chainrule.ops.shape import ARRAY, matrix_transpose, permute, reshape
+from chainrule.ops.shape import index as index_of
 from chainrule.ops.shape import slice as slice_of
 
 
@@ -119,16 +120,17 @@ _EDGES: dict[str, Callable[..., Value]] = {
 
 
 class _Reader:
-    """Looks up pixels of x (N, C, ...) by whole numbers, 0 outside."""
+    """Looks up pixels of x (N, C, ...) by whole numbers, 0 outside; all channels of one at once."""
 
     def __init__(self, x: Value) -> None:
-        self.size = tuple(x.shape[2:])
-        self.lead = tuple(x.shape[:2])
-        self.flat = reshape(x, shape=(*self.lead, math.prod(self.size)))
-        self.dtype = x.dtype
+        n, c, *size = x.shape
+        self.size, self.dtype, count = tuple(size), x.dtype, math.prod(size)
+        flat = permute(reshape(x, shape=(n, c, count)), dims=(0, 2, 1))
+        self.rows = reshape(clone(flat), shape=(n * count, c))
+        self.first = constant(np.arange(n)[:, None] * count)  # of each image's rows
 
     def at(self, pixels: Sequence[Value]) -> Value:
-        """The pixels, first dimension first, each (N, 1, places): (N, C, places)."""
+        """The pixels, first dimension first, each (N, places): (N, places, C)."""
         place: Value = None
         inside: Value = None
         for n, p in zip(self.size, pixels):
@@ -136,8 +138,13 @@ class _Reader:
             inside = within if inside is None else logical_and(inside, within)
             index = cast(clip(p, 0.0, float(n - 1)), dtype=np.dtype(np.int64))
             place = index if place is None else add(mul(place, n), index)
-        index = broadcast_to(place, shape=(*self.lead, place.shape[-1]))
-        return mul(take_along(self.flat, index, dim=2), cast(inside, dtype=self.dtype))
+        found = index_of(self.rows, add(place, self.first), key=(ARRAY,))
+        return mul(found, _by_place(cast(inside, dtype=self.dtype)))
+
+
+def _by_place(y: Value) -> Value:
+    """What there is for each place (N, places), for all channels."""
+    return reshape(y, shape=(*y.shape, 1))
 
 
 def _weighted(reader: _Reader, taps: Sequence[Sequence[tuple[Value, Value]]]) -> Value:
@@ -145,7 +152,7 @@ def _weighted(reader: _Reader, taps: Sequence[Sequence[tuple[Value, Value]]]) ->
     y: Value = None
     for combination in itertools.product(*taps):
         weight = functools.reduce(mul, [w for _, w in combination])
-        term = mul(reader.at([p for p, _ in combination]), weight)
+        term = mul(reader.at([p for p, _ in combination]), _by_place(weight))
         y = term if y is None else add(y, term)
     return y
 
@@ -213,7 +220,7 @@ def grid_sample(
     size = tuple(input.shape[2:])
     at = []
     for d, n in enumerate(size):
-        along = slice_of(places, key=(slice(None), None, slice(None), rank - 1 - d))
+        along = slice_of(places, key=(slice(None), slice(None), rank - 1 - d))
         at.append(_pixels(along, n, ends))
     edges = [functools.partial(_EDGES[padding_mode], n=n, ends=ends) for n in size]
     reader = _Reader(input)
@@ -225,7 +232,7 @@ def grid_sample(
             y = reader.at([round(p) for p in at])
         else:
             y = _weighted(reader, [_neighbours(p) for p in at])
-    return reshape(y, shape=(*input.shape[:2], *out))
+    return reshape(permute(y, dims=(0, 2, 1)), shape=(*input.shape[:2], *out))
 
 
 def _check(x: tuple[int, ...], grid: tuple[int, ...], mode: str, padding_mode: str) -> None:

@@ -26,7 +26,7 @@ from chainrule.ops.core import (
     quiet,
 )
 from chainrule.ops.elementwise import add, cast, clip, div, eq, mul, sub, where
-from chainrule.ops.gather import add_along, along, corner, scatter_add, take_along
+from chainrule.ops.gather import add_along, along, corner, inside, scatter_add, take_along
 from chainrule.ops.reduce import cumsum
 from chainrule.ops.shape import ARRAY, broadcast_to, index_put, reshape, unindex
 from chainrule.ops.shape import index as index_of
@@ -132,13 +132,18 @@ def put(x: Value, index: Value, source: Value, accumulate: bool = False) -> Valu
 def take_along_dim(x: Value, indices: Value, dim: int | None = None) -> Value:
     """`take_along` where x and the indices broadcast, except along `dim`; in a row without one.
 
+    Raises:
+        DataError: an index outside.
+
     Examples:
         >>> take_along_dim(np.array([[1, 2], [3, 4]]), np.array([[1]]), 1)
         array([[2],
                [4]])
     """
     if dim is None:
-        return take_along(reshape(x, shape=(-1,)), reshape(indices, shape=(-1,)), dim=0)
+        x, indices = (reshape(v, shape=(-1,)) for v in (x, indices))
+        inside(indices, tuple(x.shape), 0)
+        return take_along(x, indices, dim=0)
     d = normal_dim(dim, len(x.shape))
     if len(x.shape) != len(indices.shape):
         raise ShapeError(
@@ -149,6 +154,7 @@ def take_along_dim(x: Value, indices: Value, dim: int | None = None) -> Value:
     x, indices = (
         broadcast_to(v, shape=(*rest[:d], v.shape[d], *rest[d + 1 :])) for v in (x, indices)
     )
+    inside(indices, tuple(x.shape), d)
     return take_along(x, indices, dim=dim)
 
 
@@ -288,6 +294,7 @@ def scatter_reduce(
 
     Raises:
         OptionError: another word for `reduce`.
+        DataError: an index outside.
 
     Examples:
         >>> x, index, src = np.array([1.0, 2.0]), np.array([0, 0]), np.array([5.0, 6.0])
@@ -302,6 +309,7 @@ def scatter_reduce(
         )
     src = corner(src, index)
     shape = tuple(x.shape)
+    inside(index, shape, dim)
     hits = add_along(constant(np.ones(tuple(index.shape), x.dtype)), index, dim=dim, shape=shape)
     if not include_self:
         x = where(eq(hits, 0), x, _neutral(reduce, np.dtype(x.dtype)))

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.ops.core import Value, composite, constant
 from chainrule.ops.elementwise import add, mul, relu, sigmoid, sub, tanh
-from chainrule.ops.linalg import linear
+from chainrule.ops.linalg import linear, matrix_product
 from chainrule.ops.shape import ARRAY, concatenate, index, narrow, slice, split
 from chainrule.ops.steps import (
     Sizes,
@@ -240,29 +240,23 @@ def lstm_layer(
         >>> c
         array([[0.25]])
     """
-    if w_hr is not None:
-        return _lstm_by_steps(x, hx, w_ih, w_hh, b_ih, b_hh, w_hr, sizes)
     given = _affine(x, w_ih, _biases(b_ih, b_hh)), *hx, w_hh
+    if w_hr is not None:
+        given = _before_projection(*given, w_hr)
     seen = lstm_walk(*given, sizes=sizes)
     y = lstm_steps(narrow(seen, 0, 0, 2), narrow(seen, 0, 2, 4), *given, sizes=sizes)
     h, c = slice(y, key=(0,)), slice(y, key=(1,))
+    h = h if w_hr is None else linear(h, w_hr)
     return h, (_last(h, sizes), _last(c, sizes))
 
 
-def _lstm_by_steps(
-    x: Value, hx: tuple[Value, Value], w_ih: Value, w_hh: Value, b_ih: Value, b_hh: Value,
-    w_hr: Value, sizes: Sizes,
-) -> tuple[Value, tuple[Value, Value]]:  # fmt: skip
-    """Step by step: projections are rare, and have no operation of their own."""
-    outputs, memories = [], []
-    h, c = hx
-    for start, n in zip(starts_of(sizes), sizes):
-        state = narrow(h, 0, 0, n), narrow(c, 0, 0, n)
-        h, c = lstm_cell(narrow(x, 0, start, n), state, w_ih, w_hh, b_ih, b_hh, w_hr)
-        outputs.append(h)
-        memories.append(c)
-    y = concatenate(*outputs)
-    return y, (_last(y, sizes), _last(concatenate(*memories), sizes))
+def _before_projection(a: Value, h: Value, c: Value, w_hh: Value, w_hr: Value) -> tuple[Value, ...]:
+    """Steps on what is projected: W_hh W_hr takes it back; only the first step has h as it is."""
+    n = h.shape[0]
+    first = add(narrow(a, 0, 0, n), linear(h, w_hh))
+    a = concatenate(first, narrow(a, 0, n, a.shape[0] - n))
+    nothing = constant(np.zeros(c.shape, dtype=c.dtype))
+    return a, nothing, c, matrix_product(w_hh, w_hr)
 
 
 @composite

@@ -190,13 +190,17 @@ class Blocked:
     def _take(
         self, share: Share, given: Mapping[Value, Array], made: Mapping[Value, Array], hand: Hand
     ) -> None:
-        """Go through the rows of a share."""
+        """Go through the rows of a share.
+
+        Raises:
+            ChainruleError: what an operation says of numbers that it refuses.
+        """
         whole = self._whole
         totals = [part[share.number, ...] for part in self._parts]
         for total in totals:
             total.fill(0)
         sources = [given[v] if v.array is None else v.array for v in whole.sliced]
-        hand[share.size].many(
+        taken = hand[share.size].many(
             share.blocks,
             [
                 *map(share.of, sources),
@@ -205,6 +209,8 @@ class Blocked:
                 *map(share.of, made.values()),
             ],
         )
+        if taken.refuse:
+            taken.refuse()
 
 
 def deal(rows: int, size: int) -> Iterator[Share]:

@@ -12,7 +12,6 @@ import ctypes
 import threading
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,19 +19,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.ops import Array, quiet
-from chainrule.plan.changes import changed, roots
+from chainrule.plan.changes import roots
 from chainrule.plan.costs import Part, laps
 from chainrule.plan.many import Given, Table, Taken, one_by_one
 from chainrule.plan.native.arrays import address, aligned, array_at, room_for, same_place
 from chainrule.plan.native.course import Course, fitting
-from chainrule.plan.native.ir import Unsupported
-from chainrule.plan.native.member import is_known
+from chainrule.plan.native.pieces import Piece, pieces
 from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Call, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
-from chainrule.plan.passes.again import with_cheap_made_again
 from chainrule.plan.passes.factors import with_factors_outside
-from chainrule.plan.passes.fuse import Group, Member, fuse
+from chainrule.plan.passes.fuse import Group
 from chainrule.plan.passes.layouts import with_orders
 from chainrule.plan.passes.memory import Step, allocate, bytes_of
 from chainrule.plan.passes.outputs import with_own_outputs
@@ -40,7 +37,7 @@ from chainrule.plan.passes.parts import with_parts_in_place
 from chainrule.plan.passes.pooling import with_pooling_first
 from chainrule.plan.passes.rewrite import changed_roots
 from chainrule.plan.passes.views import View, views
-from chainrule.plan.program import Instruction, Program, Value
+from chainrule.plan.program import Program, Value
 
 __all__ = ["Native", "outside"]
 
@@ -100,29 +97,25 @@ class Native:
         memory = roots(program)
         restless = changed_roots(program, memory)
         self._lasting = {v for v in program.state if memory[v] not in restless}
-        fused = with_cheap_made_again(fuse(program, is_known), self._bases(program.outputs))
-        groups = [g for group in fused for g in self._split(group)]
+        self._team = team(threads)
+        module = Module(self._team.count if self._team else 1, program.notes.get("going on", ()))
+        found = pieces(program, module)
         self._given = [v for v in self._bases(program.outputs) if v.origin == "made"]
         in_table = (*program.inputs, *program.state, *self._given)
         self._places = {v: k for k, v in enumerate(in_table, start=TEAM + 1)}
-        allocation = allocate([self._step(group) for group in groups])
-        self._team = team(threads)
-        module = Module(
-            self._places,
-            allocation.offsets,
-            self._team.count if self._team else 1,
-            program.notes.get("going on", ()),
-        )
+        allocation = allocate([self._step(group) for group, _ in found])
         self._offsets = allocation.offsets
-        self._checks: list[Instruction] = []  # that may end a run
-        runs = self._written(groups, module)
+        module.settle(self._places, self._offsets)
+        # The instructions that may end a run.
+        self._checks = [g.members[0].instruction for g, call in found if call and call.check]
+        runs = self._runs_of(found, module)
         self.work = module.work
         self._sizes = allocation.size, module.room
         self.bytes = allocation.size + module.room + sum(map(bytes_of, self._given))
         self.foreign = [
             m.instruction.op.name for run in runs if not isinstance(run, str) for m in run.members
         ]
-        self.parts = [self._part(group) for group in groups]
+        self.parts = [self._part(piece) for piece in found]
         many = "" if apart else self._of_many(runs, module)
         self.whole = bool(many)
         self.code: Code | None = None
@@ -239,18 +232,6 @@ class Native:
 
     # --- preparing ------------------------------------------------------------------------------
 
-    def _split(self, group: Group) -> list[Group]:
-        """The group, or, if it cannot be written, each of its members by itself."""
-        if _can_be_written(group):
-            return [replace(group, kind="product")] if group.kind == "alone" else [group]
-        return [self._alone(m.instruction, m) for m in (*group.members, *group.finish)]
-
-    def _alone(self, instruction: Instruction, member: Member) -> Group:
-        made = self._bases([instruction.out, *changed(instruction)])
-        return Group(
-            "alone", (), (member,), (), tuple(self._bases(instruction.values)), tuple(made)
-        )
-
     def _bases(self, values: Sequence[Value]) -> list[Value]:
         return list(dict.fromkeys(self._views[v].base for v in values))
 
@@ -260,30 +241,26 @@ class Native:
         made = [v for v in group.outputs if v.origin == "made" and v not in self._given]
         return Step(tuple(v for v in made if v not in read), tuple(read))
 
-    def _written(self, groups: Sequence[Group], module: Module) -> list[str | Group]:
+    def _runs_of(self, found: Sequence[Piece], module: Module) -> list[str | Group]:
         """Names of native functions, and in between the groups that run through NumPy."""
         runs: list[str | Group] = []
         calls: list[Call] = []
-        for group in groups:
-            if group.kind == "alone":
-                runs += [module.stretch(calls)] * bool(calls)
-                runs.append(group)
-                calls = []
-            else:
-                calls.append(module.group(group))
-                if calls[-1].check:
-                    self._checks.append(group.members[0].instruction)
-            if calls and self._is_apart:
+        for group, call in found:
+            if call:
+                calls.append(call)
+            if calls and (call is None or self._is_apart):
                 runs, calls = [*runs, module.stretch(calls)], []
+            if call is None:
+                runs.append(group)
         return [*runs, *([module.stretch(calls)] if calls else [])]
 
-    def _part(self, group: Group) -> Part:
-        """What a group costs: it moves what it reads from others and leaves for them."""
-        members = [*group.members, *group.finish]
+    def _part(self, piece: Piece) -> Part:
+        """What a piece costs: it moves what it reads from others and leaves for them."""
+        group = piece.group
+        these = [m.instruction for m in (*group.members, *group.finish)]
         moved = sum(map(bytes_of, {*group.inputs, *group.outputs}))
-        space = group.space if len(members) > 1 else members[0].instruction.out.shape
-        native = group.kind != "alone"
-        return Part([m.instruction for m in members], space, moved, native)
+        space = group.space if len(these) > 1 else these[0].out.shape
+        return Part(these, space, moved, native=piece.call is not None)
 
     def _of_many(self, runs: Sequence[str | Group], module: Module) -> str:
         """The name of the function that takes many steps, if there can be one."""
@@ -422,14 +399,5 @@ def _steps(array: Array) -> tuple[int, ...]:
 
 def outside(program: Program) -> list[str]:
     """Return the names of the ops in a program that have no form in LLVM's language."""
-    groups = [g for g in fuse(program, is_known) if not _can_be_written(g)]
-    return [m.instruction.op.name for g in groups for m in (*g.members, *g.finish)]
-
-
-def _can_be_written(group: Group) -> bool:
-    """Whether a group has a form in LLVM's language: found out by writing it."""
-    try:
-        Module(dict.fromkeys((*group.inputs, *group.outputs), 0), {}).group(group)
-    except Unsupported:
-        return False
-    return True
+    found = [piece.group.members[0] for piece in pieces(program, Module()) if not piece.call]
+    return [member.instruction.op.name for member in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from chainrule.ops import Shape
 from chainrule.plan.native.access import Memory
-from chainrule.plan.native.ir import Unsupported, Writer, llvm_type
+from chainrule.plan.native.ir import INDEX, Number, Unsupported, Writer, llvm_type
 from chainrule.plan.native.products import Product
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.views import View
@@ -43,24 +44,29 @@ class Factors:
         return View(self.bias.base, self.bias.offset, space, (0, step))
 
     def pointers(self, w: Writer, memory: Memory) -> tuple[str, str]:
-        """Write where the two factors begin."""
+        """Write where the two factors begin; rows that lie too oddly are copied first."""
         a, b = (w.at(memory.pointer(v.base), v.base.dtype, v.offset) for v in (self.a, self.b))
-        return a, b
+        if _rows_step(self.a) is not None:
+            return a, b
+        rows = memory.scratch(self.product.m * self.product.k, self.product.dtype)
+        _copy(w, self.a, a, rows)
+        return rows, b
 
 
 def product_of(group: Group) -> Factors:
     """Return the factors of the product that a group begins with.
 
     Raises:
-        Unsupported: they are no matrices of floating-point numbers, or lie too oddly.
+        Unsupported: they are no matrices of floating-point numbers.
     """
     first = group.members[0]
     a, b, bias = _operands(first)
+    step = _rows_step(a)
     product = Product(
         m=math.prod(a.shape[:-1]),
         n=b.shape[1],
         k=b.shape[0],
-        a=(_rows_step(a), a.strides[-1]),
+        a=(a.shape[-1], 1) if step is None else (step, a.strides[-1]),
         b=(b.strides[0], b.strides[1]),
         c=b.shape[1],
         dtype=_common(first.out, a, b, *([bias] if bias else [])),
@@ -93,12 +99,30 @@ def _operands(member: Member) -> tuple[View, View, View | None]:
     return a, turned, bias if isinstance(bias, View) else None
 
 
-def _rows_step(a: View) -> int:
-    """Elements from one row of a factor to the next, its leading dimensions taken as one."""
+def _rows_step(a: View) -> int | None:
+    """Elements from one row of a factor to the next, its leading dimensions taken as one.
+
+    `None` where there is no such number: rows of a stack whose dimensions changed places.
+    """
     dims = [d for d in range(len(a.shape) - 1) if a.shape[d] != 1]
     if any(a.strides[d] != a.strides[e] * a.shape[e] for d, e in pairwise(dims)):
-        raise Unsupported("a factor whose rows lie too oddly")
+        return None
     return a.strides[dims[-1]] if dims else a.shape[-1]
+
+
+def _copy(w: Writer, view: View, source: str, target: str) -> None:
+    """Write the copy of a view's elements into order."""
+    dtype, columns = view.base.dtype, view.shape[-1]
+    with ExitStack() as loops:
+        here: Number = 0
+        row: Number = 0
+        for size, step in zip(view.shape[:-1], view.strides[:-1]):
+            i = loops.enter_context(w.loop(size))
+            here, row = i * step + here, w.number(row, INDEX) * size + i
+        start, line = w.at(source, dtype, here), w.at(target, dtype, w.number(row, INDEX) * columns)
+        with w.loop(columns, parallel=True) as j:
+            number = w.load(w.at(start, dtype, j * view.strides[-1]), dtype)
+            w.store(number, w.at(line, dtype, j))
 
 
 def _common(*views: View) -> np.dtype[Any]:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from chainrule.plan.native import blas, many, sharing
 from chainrule.plan.native.access import Memory
@@ -48,11 +49,8 @@ SLICE = 256  # rows, so that the sums of slices are seldom put down and taken up
 WITHOUT_EFFECT = ("elementwise", "reduce", "contract", "view")
 
 
-class Link(NamedTuple):
-    """A pointer in a group's own table: so many bytes beyond what the module's has at a place."""
-
-    place: int
-    offset: int = 0
+# A pointer in a group's own table: a place of the module's, or that of a value.
+Link: TypeAlias = "int | Value"
 
 
 class Call(NamedTuple):
@@ -68,8 +66,7 @@ class GroupMemory:
 
     Args:
         w: of the group's function, or of one that has its table.
-        places: of inputs, states and outputs in the module's table.
-        offsets: of made values in the arena, in bytes.
+        held: the values that have memory of their own.
         links: the group's table as it is so far.
         shared: whether several threads may be in the function, so that there is no scratch.
         taken: where in the scratch those values lie that have no memory else.
@@ -81,13 +78,12 @@ class GroupMemory:
     def __init__(
         self,
         w: Writer,
-        places: Mapping[Value, int],
-        offsets: Mapping[Value, int],
+        held: Collection[Value],
         links: list[Link],
         shared: bool = False,
         taken: dict[Value, int] | None = None,
     ) -> None:
-        self.w, self.places, self.offsets, self.shared = w, places, offsets, shared
+        self.w, self.held, self.shared = w, held, shared
         self.taken = {} if taken is None else taken
         self.links: list[Any] = links
         self.room = 0
@@ -98,10 +94,8 @@ class GroupMemory:
     def pointer(self, value: Value) -> str:
         """Return where the memory of a value begins; if it has none, give it some for a while."""
         if value not in self._pointers:
-            if value in self.places:
-                found = self.linked(Link(self.places[value]))
-            elif value in self.offsets:
-                found = self.linked(Link(ARENA, self.offsets[value]))
+            if value in self.held:
+                found = self.linked(value)
             else:
                 if value not in self.taken:
                     self.taken[value] = self.take(math.prod(value.shape), value.dtype)
@@ -125,7 +119,7 @@ class GroupMemory:
     def scratch_at(self, start: int) -> str:
         """Return a pointer to what lies so many bytes from where the scratch begins."""
         if start not in self._rooms:
-            base, name = self.linked(Link(SCRATCH)), f"%{self.w.fresh('m')}"
+            base, name = self.linked(SCRATCH), f"%{self.w.fresh('m')}"
             self.w.head.append(f"  {name} = getelementptr inbounds i8, ptr {base}, i64 {start}")
             self._rooms[start] = name
         return self._rooms[start]
@@ -146,9 +140,10 @@ class GroupMemory:
 class Module:
     """The text of a module, as groups are added to it.
 
+    Groups are written before anybody knows where values will lie; that is settled afterwards, and
+    then groups are put together.
+
     Args:
-        places: of inputs, states and outputs in the table.
-        offsets: of made values in the arena, in bytes.
         threads: how many may share a large product.
         going_on: inputs after whose rows in memory those of the next run lie.
 
@@ -161,13 +156,10 @@ class Module:
 
     def __init__(
         self,
-        places: Mapping[Value, int],
-        offsets: Mapping[Value, int],
         threads: int = 1,
         going_on: Collection[Value] = (),
     ) -> None:
-        self.places, self.offsets, self.threads = places, offsets, threads
-        self.going_on = going_on
+        self.threads, self.going_on = threads, going_on
         self.room = 0
         self.shared = False
         self.functions: list[str] = []
@@ -177,6 +169,9 @@ class Module:
         self.notes: list[str] = []
         self._kernels: dict[Product, Kernel] = {}
         self._known: dict[tuple[str, ...], str] = {}
+        self._held: Collection[Value] = ()
+        self._places: Mapping[Value, int] = {}
+        self._offsets: Mapping[Value, int] = {}
 
     def group(self, group: Group) -> Call:
         """Write a group, unless there is one like it, and return how it is called.
@@ -184,8 +179,19 @@ class Module:
         Raises:
             Unsupported: it has no form in LLVM's language.
         """
+        before = copy(vars(self))
+        for name in ("functions", "notes", "work", "_kernels", "_known"):
+            before[name] = copy(before[name])
+        try:
+            return self._written(group)
+        except Unsupported:
+            vars(self).update(before)
+            raise
+
+    def _written(self, group: Group) -> Call:
+        self._held = {*group.inputs, *group.outputs}
         w = self._writer()
-        memory = GroupMemory(w, self.places, self.offsets, [])
+        memory = GroupMemory(w, self._held, [])
         first, insists = group.members[0], False
         name = first.instruction.op.name
         if name in ("linear", "matrix_product") and _is_of_matrices(first):
@@ -205,6 +211,15 @@ class Module:
         name = self._name("group")
         text = w.function(name, "ptr noalias %table", w.number(True, BOOL) if insists else None)
         return Call(self._add(w, name, text), memory.links, self.checks if insists else 0)
+
+    def settle(self, places: Mapping[Value, int], offsets: Mapping[Value, int]) -> None:
+        """Say where values lie.
+
+        Args:
+            places: of inputs, states and outputs in the table.
+            offsets: of made values in the arena, in bytes.
+        """
+        self._places, self._offsets = places, offsets
 
     def stretch(self, calls: Sequence[Call]) -> str:
         """Write a function that runs groups and checks in order, and return its name.
@@ -229,10 +244,17 @@ class Module:
         table = f"%{w.fresh('links')}"
         w.head.append(f"  {table} = alloca [{max(len(links), 1)} x ptr]")
         for k, link in enumerate(links):
-            found = w.line(f"load ptr, ptr {w.at('%table', INDEX, link.place)}", INDEX)
-            beyond = w.line(f"getelementptr inbounds i8, ptr {found}, i64 {link.offset}", INDEX)
+            place, offset = self._settled(link)
+            found = w.line(f"load ptr, ptr {w.at('%table', INDEX, place)}", INDEX)
+            beyond = w.line(f"getelementptr inbounds i8, ptr {found}, i64 {offset}", INDEX)
             w.do(f"store ptr {beyond}, ptr {w.at(table, INDEX, k)}")
         return table
+
+    def _settled(self, link: Link) -> tuple[int, int]:
+        """The place in the module's table, and so many bytes beyond what is there."""
+        if not isinstance(link, Value):
+            return link, 0
+        return (self._places[link], 0) if link in self._places else (ARENA, self._offsets[link])
 
     def many(self, stretch: str, inputs: Sequence[Value]) -> str:
         """Write the function that takes many steps, each one call of `stretch`; return its name."""
@@ -241,7 +263,7 @@ class Module:
             lambda: Writer(self.declared, self.notes),
             name,
             stretch,
-            TEAM + 1 + len(self.places),
+            TEAM + 1 + len(self._places),
             inputs,
         )
         return name
@@ -283,7 +305,7 @@ class Module:
         w = self._writer()
         w.head.append("  %table = getelementptr i8, ptr %context, i64 0")
         taken = memory.taken
-        return w, GroupMemory(w, self.places, self.offsets, memory.links, True, taken)
+        return w, GroupMemory(w, self._held, memory.links, True, taken)
 
     def shared_out(self, site: Site, part: Writer, units: int, work: float) -> None:
         """Add a part that has been written, and write the call of it: by one thread or by all."""
@@ -398,7 +420,7 @@ class Module:
         """Write a function of a product's context, to be made part of the product's."""
         w = self._writer()
         w.head.append("  %table = load ptr, ptr %context")
-        body(w, GroupMemory(w, self.places, self.offsets, links, shared=True))
+        body(w, GroupMemory(w, self._held, links, shared=True))
         name = self._name(stem)
         return self._add(w, name, w.function(name, parameters), inline=True)
 
@@ -418,7 +440,7 @@ class Module:
     ) -> None:
         """Write the call of a function whose units the team does in so many shares."""
         self.shared = True
-        who = f"ptr {memory.linked(Link(TEAM))}, ptr @{name}"
+        who = f"ptr {memory.linked(TEAM)}, ptr @{name}"
         w.do(f"call void @together({who}, {arguments}, i64 {units}, i64 {shares})")
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -37,7 +37,7 @@ from chainrule.plan.passes.place import Member, Placing
 from chainrule.plan.passes.views import View, views
 from chainrule.plan.program import Instruction, Program, Value
 
-__all__ = ["Group", "Member", "fuse", "steps"]
+__all__ = ["Group", "Member", "alone", "fuse", "joined", "steps"]
 
 Kind: TypeAlias = Literal["loop", "product", "alone"]
 
@@ -193,8 +193,7 @@ class _Fusion:
         return next(filter(None, found), None)
 
     def _placed(self, forms: Sequence[Form], space: Shape) -> Placing | None:
-        fit = Placing(space, self.memory, tiles=forms[0].role == "product")
-        return fit if all(fit.add(own) for own in forms) else None
+        return placed(forms, space, self.memory)
 
     def _in_order(self, numbers: Sequence[int]) -> list[Form]:
         """As they come in a group, a product first; none where it reads what another makes."""
@@ -218,25 +217,75 @@ class _Fusion:
 
     def _group(self, cluster: Cluster, readers: Mapping[Value, set[Cluster | None]]) -> Group:
         these = [self.instructions[k] for k in cluster.numbers]
-        written = dict.fromkeys(self.views[v].base for i in these for v in (i.out, *changed(i)))
-        read = dict.fromkeys(self.views[v].base for i in these for v in i.values)
-        own = {self.views[i.out].base for i in these if i.op.kind != "update"}
-        inputs = tuple(v for v in read if v not in own or v.origin != "made")
+        written = {self.views[v].base for i in these for v in (i.out, *changed(i))}
         elsewhere = {v for v in written if readers.get(v, set()) - {cluster}}
-        outputs = tuple(v for v in written if v.origin != "made" or v in elsewhere)
-        if cluster not in self.fits:
-            return self._alone(these[0], inputs, outputs)
-        fit = self.fits[cluster]
-        kind: Kind = "product" if fit.tiles else "loop"
-        return Group(kind, fit.space, tuple(fit.members), tuple(fit.finish), inputs, outputs)
+        fit = self.fits.get(cluster)
+        if fit is None:
+            return alone(these[0], self.views, elsewhere)
+        return _of(fit, these, self.views, elsewhere)
 
-    def _alone(
-        self, instruction: Instruction, inputs: tuple[Value, ...], outputs: tuple[Value, ...]
-    ) -> Group:
-        operands = tuple(self.views[a] if isinstance(a, Value) else a for a in instruction.args)
-        out = self.views[instruction.out]
-        member = Member(instruction, operands, out, out.shape)
-        return Group("alone", out.shape, (member,), (), inputs, outputs)
+
+def joined(
+    these: Sequence[Instruction],
+    views: Mapping[Value, View],
+    memory: Mapping[Value, Value],
+    elsewhere: Collection[Value],
+) -> Group | None:
+    """Return instructions, in their order, as one group, or `None` if they do not go together.
+
+    Args:
+        these: of a program.
+        views: of the program.
+        memory: for each value one that stands for all that may share memory with it.
+        elsewhere: the values that others read.
+    """
+    forms = [own for own in (form(i, views) for i in these) if own]
+    if len(forms) < len(these):
+        return alone(these[0], views, elsewhere) if len(these) == 1 else None
+    for space in sorted({own.shape for own in forms}, key=lambda s: (-math.prod(s), s)):
+        fit = placed(forms, space, memory)
+        if fit:
+            return _of(fit, these, views, elsewhere)
+    return None
+
+
+def placed(forms: Sequence[Form], space: Shape, memory: Mapping[Value, Value]) -> Placing | None:
+    """Instructions placed over a space, or `None` if one of them does not fit."""
+    fit = Placing(space, memory, tiles=forms[0].role == "product")
+    return fit if all(fit.add(own) for own in forms) else None
+
+
+def alone(
+    instruction: Instruction, views: Mapping[Value, View], elsewhere: Collection[Value]
+) -> Group:
+    """Return an instruction as a group of its own, its operands with the shapes that they have."""
+    operands = tuple(views[a] if isinstance(a, Value) else a for a in instruction.args)
+    out = views[instruction.out]
+    member = Member(instruction, operands, out, out.shape)
+    return Group("alone", out.shape, (member,), (), *_ends([instruction], views, elsewhere))
+
+
+def _of(
+    fit: Placing,
+    these: Sequence[Instruction],
+    views: Mapping[Value, View],
+    elsewhere: Collection[Value],
+) -> Group:
+    """The group of instructions that have been placed."""
+    kind: Kind = "product" if fit.tiles else "loop"
+    inner = tuple(fit.members), tuple(fit.finish)
+    return Group(kind, fit.space, *inner, *_ends(these, views, elsewhere))
+
+
+def _ends(
+    these: Sequence[Instruction], views: Mapping[Value, View], elsewhere: Collection[Value]
+) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
+    """What instructions read from others, and what they leave for them."""
+    written = dict.fromkeys(views[v].base for i in these for v in (i.out, *changed(i)))
+    read = dict.fromkeys(views[v].base for i in these for v in i.values)
+    own = {views[i.out].base for i in these if i.op.kind != "update"}
+    inputs = tuple(v for v in read if v not in own or v.origin != "made")
+    return inputs, tuple(v for v in written if v.origin != "made" or v in elsewhere)
 
 
 def _feeds(read: Sequence[Sequence[Value]], written: Sequence[Sequence[Value]]) -> list[list[int]]:
