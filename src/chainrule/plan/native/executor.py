@@ -28,6 +28,7 @@ from chainrule.plan.native.pieces import Piece, pieces
 from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Call, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
+from chainrule.plan.passes.factors import with_factors_outside
 from chainrule.plan.passes.fuse import Group
 from chainrule.plan.passes.layouts import with_orders
 from chainrule.plan.passes.memory import Step, allocate, bytes_of
@@ -89,7 +90,8 @@ class Native:
     ) -> None:
         self._is_apart = apart
         self._taken_apart = partial(Native, program, folder, threads, apart=True)
-        program = with_parts_in_place(with_orders(with_own_outputs(with_pooling_first(program))))
+        program = with_factors_outside(with_pooling_first(program))
+        program = with_parts_in_place(with_orders(with_own_outputs(program)))
         self.program = program
         self._views = views(program)
         memory = roots(program)

@@ -14,6 +14,7 @@ from chainrule.plan.changes import changed, roots
 from chainrule.plan.native.ir import Unsupported
 from chainrule.plan.native.member import is_known
 from chainrule.plan.native.stretch import Call, Module
+from chainrule.plan.passes.again import with_cheap_made_again
 from chainrule.plan.passes.fuse import Group, alone, fuse, joined
 from chainrule.plan.passes.views import views
 from chainrule.plan.program import Instruction, Program, Value
@@ -31,7 +32,9 @@ class Piece(NamedTuple):
 def pieces(program: Program, module: Module) -> list[Piece]:
     """Fuse a program, write its groups into a module, and return them in order."""
     cutting = _Cutting(program, module)
-    return [piece for group in fuse(program, is_known) for piece in cutting.of(group)]
+    given = [cutting.views[v].base for v in program.outputs]
+    groups = with_cheap_made_again(fuse(program, is_known), given)
+    return [piece for group in groups for piece in cutting.of(group)]
 
 
 class _Cutting:

@@ -21,6 +21,7 @@ from chainrule.ops import Shape
 from chainrule.ops.update import CHANGED
 from chainrule.plan.native.order import along_rows, best, is_row
 from chainrule.plan.native.space import operands, within
+from chainrule.plan.passes.again import SLOW
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.views import View
 from chainrule.plan.program import Value
@@ -32,15 +33,6 @@ LONG = 2**17
 
 # Members that are made again for one value, and streams from memory for that, at most.
 AGAIN, STREAMS = 12, 2
-
-# What takes longer than to read a number from memory.
-SLOW = frozenset(
-    {
-        *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "pow"),
-        *("tanh", "sigmoid", "erf", "sin", "cos", "tan", "sinh", "cosh", "asin", "acos", "atan"),
-        *("asinh", "acosh", "atanh", "atan2", "erfinv", "lgamma", "digamma", "fmod"),
-    }
-)
 
 
 @dataclass(frozen=True)
