@@ -15,7 +15,8 @@ from rows.steps import RANDOM, STEPS
 
 # Of the ops of the table these have an axis, by which pieces can be made of them.
 FOLLOWED = {i.name for i in REGISTRY.values() if i.kind == "elementwise"} | {
-    *("add_along", "amax", "amin", "argmax", "argmin", "broadcast_to", "contraction", "cumsum"),
+    *("add_along", "amax", "amin", "argmax", "argmin", "attention", "attention_back"),
+    *("broadcast_to", "contraction", "cumsum"),
     *("euclidean_norm", "flip", "index", "linear", "logsumexp", "matrix_product", "mean", "peak"),
     *("permute", "prod", "reshape", "slice", "sum", "sum_to", "take_along", "unindex"),
     "unslice",

@@ -16,6 +16,7 @@ from references import alone
 VIEWS = [
     case("reshape", [real(2, 6)], np.reshape, torch.reshape, shape=(3, 4)),
     case("reshape", [real(2, 6)], np.reshape, torch.reshape, note="free", shape=(-1, 2, 2)),
+    case("reshape", [real(2, 3, 4)], np.reshape, torch.reshape, note="of rows", shape=(2, 12)),
     case("reshape", [real(1, 1)], np.reshape, torch.reshape, note="to-scalar", shape=()),
     case("permute", [real(2, 3, 4)], np.transpose, torch.permute, form=in_a_row("dims"),
          dims=(2, 0, 1)),

@@ -135,6 +135,28 @@ def _contraction(shapes: Sequence[Shape], out: Shape, attrs: Attrs) -> Equation:
     return Equation(tuple(tuple(term) for term in left.split(",")), tuple(right))
 
 
+def _attention(shapes: Sequence[Shape], out: Shape, attrs: Attrs) -> Equation:
+    """Batches and heads for themselves."""
+    query, key, *_ = shapes
+    if attrs.get("p"):  # dropout counts all weights
+        return _unknown(shapes, out)
+    lead = tuple(d if n == key[d] else None for d, n in enumerate(query[:-2]))
+    own = (*lead, None, None)
+    masks = []
+    for mask in shapes[3:]:
+        seen = (d if d in lead else None for d in _spread(mask[:-2], query[:-2]))
+        masks.append((*seen, *[None] * len(mask[-2:])))
+    return Equation((own, own, own, *masks), own)
+
+
+def _attention_back(shapes: Sequence[Shape], out: Shape, attrs: Attrs) -> Equation:
+    """The same of its gradients, where they stand one above another."""
+    forward = _attention(shapes[1:], shapes[0], attrs)
+    if len(out) == 1:
+        return _unknown(shapes, out)
+    return Equation((forward.out, *forward.operands), (None, *forward.out))
+
+
 def _taken(shapes: Sequence[Shape], _out: Shape, attrs: Attrs) -> Equation:
     """Read along one dimension at the places that the second operand names."""
     table, index = shapes
@@ -195,6 +217,8 @@ _FOLDS = ("amax", "amin", "prod", "peak", "logsumexp", "euclidean_norm", "argmax
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(_FOLDS, _folded),
     "add_along": _added,
+    "attention": _attention,
+    "attention_back": _attention_back,
     "broadcast_to": _aligned,
     "check": _aligned,
     "contraction": _contraction,
