@@ -53,6 +53,8 @@ CASES = {
     "volumes": case((2, 3, 4, 5, 6), (7, 3, 2, 3, 2), stride=(1, 2, 1), padding=(1, 0, 1)),
     "several images in a tile": case((8, 16, 3, 3), (16, 16, 3, 3), padding=1),
     "bands of one large image": case((1, 64, 40, 40), (2, 64, 3, 3), padding=1),
+    "many images in parts": case((12, 16, 40, 40), (16, 16, 3, 3), padding=1),
+    "filters larger than what stays near": case((8, 160, 12, 12), (160, 160, 3, 3), padding=1),
 }
 
 
@@ -72,7 +74,18 @@ def mirrored(a):
     return np.ascontiguousarray(a[..., ::-1])[..., ::-1]
 
 
-LAYOUTS = {"rows": np.ascontiguousarray, "last": last, "spread": spread, "mirrored": mirrored}
+def repeated(a):
+    """One number everywhere, as the gradient of a sum is."""
+    return np.broadcast_to(a.flat[0], a.shape)
+
+
+LAYOUTS = {
+    "rows": np.ascontiguousarray,
+    "last": last,
+    "spread": spread,
+    "mirrored": mirrored,
+    "repeated": repeated,
+}
 
 
 def arrays(x, w, moves, dtype):
