@@ -259,23 +259,13 @@ def boxes(space: Sizes, most: int) -> Iterator[Sizes]:
 # --- all tiles ------------------------------------------------------------------------------------
 
 
-def every(
-    w: Writer, size: int, step: int, body: Callable[[At, int], None], full: Register | None = None
-) -> None:
-    """Write `body` for pieces of `step` and the rest: from where, and how many.
-
-    Args:
-        w: where to.
-        size: of all pieces together.
-        step: the size of a piece.
-        body: what is done with one.
-        full: how many whole pieces there are; as many as fit by default.
-    """
+def every(w: Writer, size: int, step: int, body: Callable[[At, int], None]) -> None:
+    """Write `body` for pieces of `step` and the rest: from where, and how many."""
     whole, rest = divmod(size, step)
-    if whole == 1 and full is None:
+    if whole == 1:
         body(0, step)
     elif whole:
-        with w.loop(whole if full is None else full) as turn:
+        with w.loop(whole) as turn:
             body(turn * step, step)
     if rest:
         body(size - rest, rest)

@@ -57,6 +57,15 @@ class Pointers(NamedTuple):
     panel: str
 
 
+class Tiles(NamedTuple):
+    """Tiles of one line and a few images: where they are written, and what covers their columns."""
+
+    inside: Inside
+    at: Pointers
+    images: Register
+    vectors: Columns
+
+
 class Weighing:
     """The gradient while it is being written.
 
@@ -171,71 +180,45 @@ class Weighing:
             x = w.at(x, self.dtype, column)
 
         def one(columns: int) -> None:
-            self._tiles(
-                inside, Pointers(x, g, at.panel), images, columns, [tap], [self.box.rows[0]]
-            )
+            tiles = Tiles(inside, Pointers(x, g, at.panel), images, cover(self.vector, columns))
+            self._tiles(tiles, [tap], [self.box.rows[0]])
 
         cut(w, number, self.columns, self.bank.width)(one)
 
-    def _tiles(
-        self,
-        inside: Inside,
-        at: Pointers,
-        images: Register,
-        columns: int,
-        firsts: list[At],
-        high: list[int],
-    ) -> None:
+    def _tiles(self, tiles: Tiles, firsts: list[At], high: list[int]) -> None:
         """Write the tiles whose place in the outer dimensions of the space is known."""
         d = len(firsts)
         if d == len(self.space):
-            self._tile(inside, at, images, columns, firsts, high)
+            self._tile(tiles, firsts, high)
             return
 
         def along(first: At, size: int) -> None:
-            self._tiles(inside, at, images, columns, [*firsts, first], [*high, size])
+            self._tiles(tiles, [*firsts, first], [*high, size])
 
         size, step = self.space[d], self.box.rows[d]
         if step == 1 or self.inside or d == len(self.space) - 1:
-            every(inside.w, size, step, along)
+            every(tiles.inside.w, size, step, along)
             return
         for first in range(0, size, step):  # which pixels several taps meet has to be known
             along(first, min(step, size - first))
 
-    def _tile(
-        self,
-        inside: Inside,
-        at: Pointers,
-        images: Register,
-        columns: int,
-        firsts: list[At],
-        high: list[int],
-    ) -> None:
+    def _tile(self, tiles: Tiles, firsts: list[At], high: list[int]) -> None:
         """Write one tile: read its sums, add to them, and put them down again."""
-        w, vectors = inside.w, cover(self.vector, columns)
+        w, vectors = tiles.inside.w, tiles.vectors
         pitches = [step * self.bank.pitch for step in row_major(self.space)]
-        panel = w.at(at.panel, self.dtype, dot([0, *firsts[1:]], pitches))
+        panel = w.at(tiles.at.panel, self.dtype, dot([0, *firsts[1:]], pitches))
         places = [(place + first, v) for place in distances(high, pitches) for first, v in vectors]
         sums = slots(w, len(places) // len(vectors), vectors)
         for slot, (place, v) in zip(sums.values(), places):
             before = v.load(w, w.at(panel, self.dtype, place))
             w.do(f"store {v} {before}, ptr {slot}")
-        self._add(inside, at, images, vectors, firsts, high, sums)
+        self._add(tiles, firsts, high, sums)
         for slot, (place, v) in zip(sums.values(), places):
             v.store(w, v.total(w, [slot]), w.at(panel, self.dtype, place))
 
-    def _add(
-        self,
-        inside: Inside,
-        at: Pointers,
-        images: Register,
-        vectors: Columns,
-        firsts: list[At],
-        high: list[int],
-        sums: Slots,
-    ) -> None:
+    def _add(self, tiles: Tiles, firsts: list[At], high: list[int], sums: Slots) -> None:
         """Write the loops over all positions at which a tile's taps meet a pixel."""
-        w, rows = inside.w, distances(high, self.row_steps)
+        w, rows = tiles.inside.w, distances(high, self.row_steps)
         over = [s * step for s, step in zip(self.window.stride, self.x.steps)]
         ways = [Way(Span(0, n), *steps) for n, *steps in zip(self.steps, over, self.g.steps)]
         blocks = [Block([], 0, 0, range(len(rows)))]
@@ -244,14 +227,14 @@ class Weighing:
             if high[-2] > 1:
                 blocks = self._blocks(firsts[-2], high, ways.pop())
         levels, left, right, fits = loops(ways)
-        nest = joined([Level(images, self.x.image, self.g.image), *levels])
+        nest = joined([Level(tiles.images, self.x.image, self.g.image), *levels])
         before = dot(firsts, self.row_steps)
         corner = dot(self.window.padding, self.x.steps)
-        x = w.at(at.x, self.dtype, dot([before, left, corner], [1, 1, -1]))
-        g = w.at(at.g, self.dtype, right)
+        x = w.at(tiles.at.x, self.dtype, dot([before, left, corner], [1, 1, -1]))
+        g = w.at(tiles.at.g, self.dtype, right)
 
         def add() -> None:
-            multiply(w, nest, blocks, x, g, rows, vectors, sums, self.by_lane)
+            multiply(w, nest, blocks, x, g, rows, tiles.vectors, sums, self.by_lane)
 
         fitting(w, fits, add)
 
