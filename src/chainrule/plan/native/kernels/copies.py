@@ -19,11 +19,13 @@ from chainrule.plan.native.ir import Register, Unsupported
 from chainrule.plan.native.kernels.keys import Axis, cut, read
 from chainrule.plan.native.kernels.nests import Steps, by_place, place, simplest, split, spread
 from chainrule.plan.native.site import Inside, Site
-from chainrule.plan.native.tiles import transposed
+from chainrule.plan.native.tiles import Columns, cover, transposed
 from chainrule.plan.native.vectors import Vector
 from chainrule.plan.passes.views import View, row_major, seen_through
 
 __all__ = ["COPIES", "bits", "copied", "filled"]
+
+SHORT = 4  # vectors that a row has fewer than to be copied without a loop
 
 
 # --- a view into another of its shape -------------------------------------------------------------
@@ -41,11 +43,29 @@ def copied(site: Site, x: View, y: View) -> None:
         _transposed(site, (x, y), (shape, xs, ys), square)
         return
 
-    def one(inside: Inside, index: list[Register]) -> None:
-        number = inside.w.load(inside.w.at(inside.start(x), raw, place(index, xs)), raw)
-        inside.w.store(number, inside.w.at(inside.start(y), raw, place(index, ys)))
+    row = _short_row(shape, xs, ys, raw)
 
-    spread(site, shape, one)
+    def one(inside: Inside, index: list[Register]) -> None:
+        w = inside.w
+        source = w.at(inside.start(x), raw, place(index, xs))
+        target = w.at(inside.start(y), raw, place(index, ys))
+        for first, v in row:
+            v.store(w, v.load(w, w.at(source, raw, first)), w.at(target, raw, first))
+        if not row:
+            w.store(w.load(source, raw), target)
+
+    if row:
+        spread(site, shape[:-1], one, shape[-1], parallel=False)
+    else:
+        spread(site, shape, one)
+
+
+def _short_row(shape: Shape, xs: Steps, ys: Steps, raw: np.dtype[Any]) -> Columns:
+    """Vectors that cover a row of both where it is so short that a loop would be mostly its end."""
+    if not shape or raw.kind != "f" or (xs[-1], ys[-1]) != (1, 1):
+        return ()
+    lanes = core().width // raw.itemsize
+    return cover(Vector(raw, lanes, lanes), shape[-1]) if shape[-1] < SHORT * lanes else ()
 
 
 def bits(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -1,21 +1,22 @@
 """Places in order, the middle, the most frequent, places in what is sorted (floor 2).
 
-Lines are sorted by merging, runs of 1, 2, 4, ... numbers, so that equal ones keep their order. What
-moves are the places; NaN comes after all numbers, as in NumPy.
+A line is sorted by keys, unsigned numbers of as many bits that are in the same order: digit by
+digit from the last, so that equal ones keep their order; a short one by counting how many come
+before each. NaN comes after all numbers, as in NumPy.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.plan.native.ir import INDEX, Number, Register, Unsupported, Writer
 from chainrule.plan.native.kernels.copies import filled
 from chainrule.plan.native.kernels.nests import lined, place, simplest, split, spread
-from chainrule.plan.native.site import Inside, Site
+from chainrule.plan.native.site import Inside, Room, Site
 from chainrule.plan.native.special import mixed
 from chainrule.plan.passes.views import View
 
@@ -23,9 +24,8 @@ __all__ = ["SORTING"]
 
 UINT = np.dtype(np.uint64)
 WORK = 32  # of a number that is sorted, in multiplications
-
-# Reads number k of a line.
-Line: TypeAlias = Callable[[Register], Register]
+FEW = 32  # numbers that are sorted by counting
+DIGIT, DIGITS = 8, 256  # bits of a digit of a key, and how many digits there are
 
 
 def before(a: Register, b: Register) -> Register:
@@ -39,76 +39,117 @@ def least(a: Register, b: Register) -> Register:
     return a.lt(b).select(a, b)
 
 
-def in_order(w: Writer, n: int, line: Line, room: str, descending: bool = False) -> str:
-    """Write the sorting of a line, and return where the places are then.
+class Line(NamedTuple):
+    """Numbers to be sorted, and room to do it.
 
-    Args:
-        w: where to.
-        n: how many numbers there are, at least 1.
-        line: reads one.
-        room: for 2 n places.
-        descending: the largest first.
+    Attributes:
+        size: how many, at least 1.
+        dtype: of the numbers.
+        read: writes the reading of one.
+        keys: for twice as many keys, of that size.
+        places: for twice as many places.
     """
-    with w.loop(n, parallel=True) as k:
-        w.store(k, w.at(room, INDEX, k))
-    rounds, count = (n - 1).bit_length(), w.number(n, INDEX)
-    if rounds:
-        with w.loop(rounds) as turn:
-            source = w.at(room, INDEX, (turn & 1) * n)
-            target = w.at(room, INDEX, ((turn & 1) ^ 1) * n)
-            width = w.number(1, INDEX) << turn
-            runs = (width * 2 + (n - 1)) / (width * 2)
-            with w.loop(runs) as run:
-                start = run * 2 * width
-                ends = least(start + width, count), least(start + width * 2, count)
-                merged(w, (source, target), (start, *ends), line, descending)
-    return w.at(room, INDEX, (rounds & 1) * n)
+
+    size: int
+    dtype: np.dtype[Any]
+    read: Callable[[Register], Register]
+    keys: str
+    places: str
 
 
-def merged(
-    w: Writer,
-    memory: tuple[str, str],
-    runs: tuple[Register, Register, Register],
-    line: Line,
-    descending: bool,
-) -> None:
-    """Write the merging of two runs that follow on one another, from one memory into another."""
-    (source, target), (start, middle, end) = memory, runs
-    left, right = w.variable(start), w.variable(middle)
-    with w.loop(end - start) as k:
-        i, j = w.load(left, INDEX), w.load(right, INDEX)
-        a, b = (w.load(w.at(source, INDEX, least(at, end - 1)), INDEX) for at in (i, j))
-        x, y = line(a), line(b)
-        overtakes = before(x, y) if descending else before(y, x)
-        from_right = i.ge(middle) | (j.lt(end) & overtakes)
-        w.store(from_right.select(b, a), w.at(target, INDEX, start + k))
-        w.store(i + (from_right ^ True).to(INDEX), left)
-        w.store(j + from_right.to(INDEX), right)
+def key(x: Register, descending: bool) -> Register:
+    """An unsigned number for a number: in the same order, and equal for equal ones."""
+    dtype = np.dtype(f"u{x.dtype.itemsize}")
+    top = 1 << (8 * dtype.itemsize - 1)
+    if x.dtype.kind == "f":
+        bits = x.eq(0).select(x.writer.number(0, x.dtype), x).bits(dtype)
+        turned = (bits & top).ne(0).select(bits ^ (2 * top - 1), bits ^ top)
+        found = x.ne(x).select(x.writer.number(2 * top - 1, dtype), turned)
+    else:
+        found = x.to(dtype) ^ top if x.dtype.kind == "i" else x.to(dtype)
+    return found ^ (2 * top - 1) if descending else found
 
 
-def each_line(
-    site: Site, x: View, dim: int, body: Callable[[Inside, Line, str, Number], None]
-) -> None:
+def in_order(inside: Inside, line: Line, descending: bool = False) -> str:
+    """Write the sorting of a line, and return where the places are then."""
+    w, dtype = inside.w, np.dtype(f"u{line.dtype.itemsize}")
+    with w.loop(line.size, parallel=True) as k:
+        w.store(key(line.read(k), descending), w.at(line.keys, dtype, k))
+        w.store(k, w.at(line.places, INDEX, k))
+    return _counted(w, line, dtype) if line.size <= FEW else _by_digits(inside, line, dtype)
+
+
+def _counted(w: Writer, line: Line, dtype: np.dtype[Any]) -> str:
+    """Write the sorting of a short line: each goes behind as many as come before it."""
+    found = w.at(line.places, INDEX, line.size)
+    with w.loop(line.size) as k:
+        own, behind = w.load(w.at(line.keys, dtype, k), dtype), w.variable(w.number(0, INDEX))
+        with w.loop(line.size) as j:
+            other = w.load(w.at(line.keys, dtype, j), dtype)
+            first = other.lt(own) | (other.eq(own) & j.lt(k))
+            w.store(w.load(behind, INDEX) + first.to(INDEX), behind)
+        w.store(k, w.at(found, INDEX, w.load(behind, INDEX)))
+    return found
+
+
+def _by_digits(inside: Inside, line: Line, dtype: np.dtype[Any]) -> str:
+    """Write the sorting of a long line: by the last digit of the keys, then by the one before."""
+    w, n, zero = inside.w, line.size, inside.w.number(0, INDEX)
+    starts = inside.reserve(INDEX, DIGITS)
+    with w.loop(dtype.itemsize) as turn:
+        here, there = (turn & 1) * n, ((turn & 1) ^ 1) * n
+        keys = [w.at(line.keys, dtype, at) for at in (here, there)]
+        places = [w.at(line.places, INDEX, at) for at in (here, there)]
+        shift = (turn * DIGIT).to(dtype)
+
+        def digit(k: Register) -> tuple[Register, str]:
+            own = w.load(w.at(keys[0], dtype, k), dtype)
+            return own, w.at(starts, INDEX, ((own >> shift) & (DIGITS - 1)).to(INDEX))
+
+        with w.loop(DIGITS, parallel=True) as d:
+            w.store(zero, w.at(starts, INDEX, d))
+        with w.loop(n) as k:
+            _, many = digit(k)
+            w.store(w.load(many, INDEX) + 1, many)
+        total = w.variable(zero)
+        with w.loop(DIGITS) as d:
+            start, many = w.load(total, INDEX), w.at(starts, INDEX, d)
+            w.store(start + w.load(many, INDEX), total)
+            w.store(start, many)
+        with w.loop(n) as k:
+            own, next_one = digit(k)
+            at = w.load(next_one, INDEX)
+            w.store(at + 1, next_one)
+            w.store(own, w.at(keys[1], dtype, at))
+            w.store(w.load(w.at(places[0], INDEX, k), INDEX), w.at(places[1], INDEX, at))
+    return w.at(line.places, INDEX, (dtype.itemsize & 1) * n)
+
+
+def each_line(site: Site, x: View, dim: int, body: Callable[[Inside, Line, Number], None]) -> None:
     """Write a body for each line along a dimension of x.
 
-    It is given how the line is read, room for twice as many places, and where in the result, in
-    elements, what belongs to the line begins.
+    It is given the line, and where in the result, in elements, what belongs to it begins.
     """
     y, dtype, count = lined(site.out), x.base.dtype, x.shape[dim]
     others = [d for d in range(len(x.shape)) if d != dim]
     shape, (xs, ys) = simplest(
         *(tuple(s[d] for d in others) for s in (x.shape, x.strides, y.strides))
     )
-    places = site.take(2 * math.prod(x.shape), INDEX)
+    rooms = _rooms(site, math.prod(x.shape), dtype)
 
     def one(inside: Inside, index: list[Register]) -> None:
         w, at = inside.w, split(index[0], shape)
         start = w.at(inside.start(x), dtype, place(at, xs))
-        room = w.at(inside.room(places), INDEX, index[0] * (2 * count))
         read = lambda k: w.load(w.at(start, dtype, k * x.strides[dim]), dtype)  # noqa: E731
-        body(inside, read, room, place(at, ys))
+        own = (w.at(inside.room(r), r.dtype, index[0] * (2 * count)) for r in rooms)
+        body(inside, Line(count, dtype, read, *own), place(at, ys))
 
     spread(site, (math.prod(shape),), one, count * WORK, parallel=False)
+
+
+def _rooms(site: Site, count: int, dtype: np.dtype[Any]) -> tuple[Room, Room]:
+    """Room to sort so many numbers: for their keys, and for their places."""
+    return site.take(2 * count, np.dtype(f"u{dtype.itemsize}")), site.take(2 * count, INDEX)
 
 
 def _given(site: Site) -> View:
@@ -127,9 +168,8 @@ def argsort(site: Site) -> None:
     dim = site.attrs.get("dim", -1) % len(x.shape)
     n, step, descending = x.shape[dim], y.strides[dim], site.attrs.get("descending", False)
 
-    def one(inside: Inside, line: Line, room: str, begin: Number) -> None:
-        w = inside.w
-        found = in_order(w, n, line, room, descending)
+    def one(inside: Inside, line: Line, begin: Number) -> None:
+        w, found = inside.w, in_order(inside, line, descending)
         target = w.at(inside.start(y), INDEX, begin)
         with w.loop(n, parallel=True) as k:
             w.store(w.load(w.at(found, INDEX, k), INDEX), w.at(target, INDEX, k * step))
@@ -141,17 +181,15 @@ def argsort(site: Site) -> None:
 def most_frequent(site: Site) -> None:
     """Write where the last of the numbers stands that come most often; of the smallest at a tie."""
     x, y = _given(site), site.out
-    n = x.shape[site.attrs["dim"] % len(x.shape)]
 
-    def one(inside: Inside, line: Line, room: str, begin: Number) -> None:
-        w = inside.w
-        found = in_order(w, n, line, room)
+    def one(inside: Inside, line: Line, begin: Number) -> None:
+        w, found = inside.w, in_order(inside, line)
         first, longest, last = (w.variable(w.number(k, INDEX)) for k in (0, -1, 0))
-        with w.loop(n) as k:
+        with w.loop(line.size) as k:
             here, back = (
                 w.load(w.at(found, INDEX, at), INDEX) for at in (k, k - k.gt(0).to(INDEX))
             )
-            new = k.eq(0) | line(here).ne(line(back))
+            new = k.eq(0) | line.read(here).ne(line.read(back))
             start = new.select(k, w.load(first, INDEX))
             most = w.load(longest, INDEX)
             longer = (k - start).gt(most)
@@ -168,20 +206,19 @@ def middle(site: Site) -> None:
     x, y, w = _given(site), site.out, site.w
     n, dtype = math.prod(x.shape), x.base.dtype
     start = site.start(x)
-    room = site.room(site.take(2 * n, INDEX))
 
-    def line(k: Register) -> Register:
+    def read(k: Register) -> Register:
         return w.load(w.at(start, dtype, place(split(k, x.shape), x.strides)), dtype)
 
-    found = in_order(w, n, line, room)
+    found = in_order(site, Line(n, dtype, read, *map(site.room, _rooms(site, n, dtype))))
     wrong = w.variable(w.number(0, INDEX))
     with w.loop(n) as k:
-        number = line(k)
+        number = read(k)
         w.store(w.load(wrong, INDEX) + number.ne(number).to(INDEX), wrong)
     count = w.number(n, INDEX) - w.load(wrong, INDEX)
     whole = count.gt(0) if site.attrs.get("ignored", False) else count.eq(n)
     at = whole.select((count - 1) / 2, n - 1)
-    w.store(line(w.load(w.at(found, INDEX, at), INDEX)), w.at(site.start(y), dtype, 0))
+    w.store(read(w.load(w.at(found, INDEX, at), INDEX)), w.at(site.start(y), dtype, 0))
 
 
 def searched(site: Site) -> None:
@@ -226,13 +263,11 @@ def random_permutation(site: Site) -> None:
     if not isinstance(state, View) or not n:
         raise Unsupported("an order of nothing")
     generator = site.start(state)
-    key, beyond = w.load(generator, UINT), w.at(generator, UINT, state.strides[0])
+    own, beyond = w.load(generator, UINT), w.at(generator, UINT, state.strides[0])
     counter = w.load(beyond, UINT)
-    bits, room = (site.room(site.take(*kind)) for kind in ((n, UINT), (2 * n, INDEX)))
-    with w.loop(n, parallel=True) as k:
-        w.store(mixed(key, counter + k.to(UINT)), w.at(bits, UINT, k))
+    rooms = map(site.room, _rooms(site, n, UINT))
+    found = in_order(site, Line(n, UINT, lambda k: mixed(own, counter + k.to(UINT)), *rooms))
     w.store(counter + n, beyond)
-    found = in_order(w, n, lambda k: w.load(w.at(bits, UINT, k), UINT), room)
     with w.loop(n, parallel=True) as k:
         order = w.load(w.at(found, INDEX, k), INDEX)
         w.store(order, w.at(site.start(y), INDEX, k * y.strides[0]))
