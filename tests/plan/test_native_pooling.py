@@ -108,12 +108,13 @@ WINDOWS = {
     "gaps": ((2, 3, 8, 9), Window((2, 1), (3, 4), (0, 0), (1, 1))),
     "a last one": ((1, 3, 6, 7), Window((3, 3), (3, 2), (1, 1), (1, 1), True)),
     "large": ((1, 20, 7, 9), Window((6, 7), (1, 2), (3, 3), (1, 1))),
+    "mostly padding": ((2, 3, 2, 3), Window((10, 10), (2, 1), (5, 5), (1, 1))),
     "one pixel": ((3, 1, 1, 1), Window((1, 1), (1, 1), (0, 0), (1, 1))),
     "sequences": ((3, 4, 23), Window((4,), (2,), (1,), (1,))),
     "sequences apart": ((2, 1, 24), Window((3,), (3,), (0,), (1,))),
     "volumes": ((1, 3, 4, 5, 6), Window((2, 3, 2), (2, 1, 2), (1, 1, 0), (1, 1, 1))),
 }
-FEW = ("a rest", "overlapping, padded", "sequences", "large")
+FEW = ("a rest", "overlapping, padded", "sequences", "large", "mostly padding")
 
 
 def numbers(*shape, seed=0, dtype=np.float32):

@@ -76,7 +76,9 @@ class Drawn(NamedTuple):
         u = w.load(w.at(inside.start(self.samples), dtype, at), dtype)
         step = float(dtype.type(last / (self.moves - 1)))
         first = ((move.to(dtype) + u) * step).to(INDEX) - (u * step).to(INDEX)
-        return move.eq(self.moves - 1).select(index(w, last), first)
+        # No sample, whatever it is, has a window reach beyond the image.
+        first = first.lt(0).select(index(w, 0), first)
+        return (first.gt(last) | move.eq(self.moves - 1)).select(index(w, last), first)
 
     def bounds(self, begin: Register, move: Register) -> tuple[Register, Register]:
         """All taps."""

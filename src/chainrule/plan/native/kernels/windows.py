@@ -104,9 +104,9 @@ class Even(NamedTuple):
 
     def sure(self) -> range:
         """Positions at which all taps are inside, one after another."""
-        first = -(-self.padding // self.stride)
-        last = (self.size - self.reach + self.padding) // self.stride
-        return range(min(first, self.moves), max(min(last + 1, self.moves), first))
+        first = min(-(-self.padding // self.stride), self.moves)
+        last = min((self.size - self.reach + self.padding) // self.stride, self.moves - 1)
+        return range(first, max(last + 1, first))
 
     def within(self, begin: Register, move: Register) -> Register:
         """Whether all taps are inside."""
