@@ -101,10 +101,16 @@ class Clusters:
         """Make one cluster of two."""
         both = Cluster([*a.numbers, *b.numbers], a.before | b.before, a.after | b.after)
         del self._all[a], self._all[b]
-        for c in self._all:
-            if c.bits & both.before:
+        # Who comes before both, or before the one that comes before the other, knows what follows.
+        earlier, later = a.before ^ b.before, a.after ^ b.after
+        for one, other in ((a, b), (b, a)):
+            if other.bits & one.after:
+                earlier, later = other.before & ~one.before, one.after & ~other.after
+        earlier, later = earlier & both.before, later & both.after
+        for c in self._all if earlier | later else ():
+            if c.bits & earlier:
                 c.after |= both.bits | both.after
-            elif c.bits & both.after:
+            elif c.bits & later:
                 c.before |= both.bits | both.before
         self._all[both] = None
         for k in both.numbers:
