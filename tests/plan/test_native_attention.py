@@ -10,7 +10,7 @@ from chainrule import ops
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
 from chainrule.plan.native.executor import Native
-from chainrule.plan.native.kernels import attention as kernel
+from chainrule.plan.native.kernels import strips
 from chainrule.plan.record import record
 
 each_format = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float", "double"])
@@ -116,7 +116,7 @@ def test_dropout_drops_what_the_forward_drops(share, dtype, folder):
 
 @each_format
 def test_keys_in_several_strips(dtype, folder, monkeypatch):
-    monkeypatch.setattr(kernel, "KEYS", 16)
+    monkeypatch.setattr(strips, "KEYS", 16)
     attrs = {"scale": 3.0, "p": 0.2}
     for name in ("pieces", "more keys", "shared keys"):
         arrays = arrays_of(name, dtype)

@@ -49,6 +49,7 @@ LAYOUTS = {
     "mirrored": mirrored,
     "turned": lambda x: np.ascontiguousarray(x.T).T,
 }
+USUAL = (channels_last, np.ascontiguousarray)
 each_layout = pytest.mark.parametrize("lay", LAYOUTS.values(), ids=LAYOUTS.keys())
 
 
@@ -151,8 +152,7 @@ def pooled(lay, dtype=np.float32, x_of=numbers, windows=tuple(WINDOWS)):
 
 @each_layout
 def test_pooling_is_numpys(natively, lay):
-    usual = lay in (channels_last, np.ascontiguousarray)
-    exact, sums = pooled(lay, windows=tuple(WINDOWS) if usual else FEW)
+    exact, sums = pooled(lay, windows=tuple(WINDOWS) if lay in USUAL else FEW)
     assert_equal(natively(exact), exact())
     assert_close(natively(sums), sums())
 
@@ -274,7 +274,7 @@ SAMPLINGS = [
 @pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
 def test_resampling_is_numpys_to_the_last_bit(natively, lay, back):
     parts = []
-    for sampling in SAMPLINGS:
+    for sampling in SAMPLINGS if lay in USUAL else SAMPLINGS[::3]:
         way = sampling._replace(back=back)
         old, _ = way.sizes()
         for dim, shape in enumerate([(old, 3, 4), (2, old, 5), (9, 3, old), (1, 2, old, 18)]):

@@ -12,7 +12,9 @@ from chainrule import nn, ops
 from chainrule.backend import threads
 from chainrule.nn.utils.rnn import pack_padded_sequence
 from chainrule.ops.core import constant
+from chainrule.plan.native.choice import Core
 from chainrule.plan.native.executor import Native
+from chainrule.plan.native.kernels import sequences
 from chainrule.plan.native.kernels.sequences import shares
 from chainrule.plan.native.products import Product
 from chainrule.plan.native.stretch import deep
@@ -86,6 +88,12 @@ def test_units_that_fill_vectors_and_that_do_not(name, hidden, folder):
 def test_elmans_network_rectified(folder):
     sizes = (9, 9, 2)
     compared(there_and_back("rnn", sizes, rectified=True), made("rnn", sizes, 5), folder)
+
+
+@pytest.mark.parametrize("core", [Core(16, 16), Core(32, 16)], ids=["narrow", "middling"])
+def test_other_cores(core, folder, monkeypatch):
+    monkeypatch.setattr(sequences, "core", lambda: core)
+    compared(there_and_back("gru", (17, 17, 3)), made("gru", (17, 17, 3), 21), folder)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -45,6 +45,7 @@ from chainrule.ops.elementwise import (
 )
 from chainrule.ops.gather import take_along
 from chainrule.ops.shape import broadcast_to, flip, narrow, reshape
+from chainrule.ops.totals import add_up
 
 Dim: TypeAlias = int | Sequence[int] | None
 
@@ -67,10 +68,10 @@ def _nonempty(shape: Shape, *, dim: Dim = None, keepdim: bool = False, **_attrs:
     return reduced_shape(shape, dim=dim, keepdim=keepdim)
 
 
-def _fold(ufunc: Any, x: Array, dim: Dim, keepdim: bool) -> Array:
+def _fold(reduce: Any, x: Array, dim: Dim, keepdim: bool) -> Array:
     """Put one operation of two numbers between all elements of x along `dim`."""
     axis = dim if dim is None or isinstance(dim, int) else tuple(dim)
-    return ufunc.reduce(x, axis=axis, keepdims=keepdim)
+    return reduce(x, axis=axis, keepdims=keepdim)
 
 
 def _signed(x: Array) -> Array:
@@ -107,7 +108,7 @@ def sum(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), 0)
         array([4., 6.])
     """
-    return _fold(np.add, _signed(x), dim, keepdim)
+    return _fold(add_up, _signed(x), dim, keepdim)
 
 
 def _mean_vjp(g: Value, _y: Value, _x: Value, *, dim: Dim = None, keepdim: bool = False) -> Value:
@@ -123,7 +124,7 @@ def mean(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> mean(np.array([[1.0, 2.0], [3.0, 4.0]]), 0)
         array([2., 3.])
     """
-    total = _fold(np.add, x, dim, keepdim)
+    total = _fold(add_up, x, dim, keepdim)
     return np.true_divide(total, _count(np.shape(x), dim))
 
 
@@ -146,7 +147,7 @@ def amax(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> amax(np.array([[1.0, 5.0], [3.0, 4.0]]), 1)
         array([5., 4.])
     """
-    return _fold(np.maximum, x, dim, keepdim)
+    return _fold(np.maximum.reduce, x, dim, keepdim)
 
 
 @primitive(kind="reduce", shape=_nonempty, vjp=[_extreme_vjp])
@@ -157,7 +158,7 @@ def amin(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> amin(np.array([[1.0, 5.0], [3.0, 4.0]]), 1)
         array([1., 3.])
     """
-    return _fold(np.minimum, x, dim, keepdim)
+    return _fold(np.minimum.reduce, x, dim, keepdim)
 
 
 def _prod_vjp(g: Value, _y: Value, x: Value, *, dim: Dim = None, keepdim: bool = False) -> Value:
@@ -182,7 +183,7 @@ def prod(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> prod(np.array([[1.0, 2.0], [3.0, 4.0]]), 1)
         array([ 2., 12.])
     """
-    return _fold(np.multiply, _signed(x), dim, keepdim)
+    return _fold(np.multiply.reduce, _signed(x), dim, keepdim)
 
 
 @primitive(kind="reduce", shape=_nonempty)
@@ -195,7 +196,7 @@ def peak(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> peak(np.array([[1.0, 3.0], [2.0, np.inf]]), 1)
         array([3., 0.])
     """
-    top = _fold(np.maximum, x, dim, keepdim)
+    top = _fold(np.maximum.reduce, x, dim, keepdim)
     return np.where(np.isfinite(top), top, 0)
 
 
@@ -219,7 +220,7 @@ def logsumexp(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         array([6.931e-01, 1.000e+03])
     """
     top = peak.forward(x, dim, keepdim=True)
-    total = np.log(_fold(np.add, np.exp(x - top), dim, keepdim))
+    total = np.log(_fold(add_up, np.exp(x - top), dim, keepdim))
     return total + (top if keepdim else top.reshape(total.shape))
 
 
@@ -237,7 +238,7 @@ def euclidean_norm(x: Array, dim: Dim = None, keepdim: bool = False) -> Array:
         >>> euclidean_norm(np.array([[3.0, 4.0], [0.0, 0.0]]), 1)
         array([5., 0.])
     """
-    return np.sqrt(_fold(np.add, np.multiply(x, x), dim, keepdim))
+    return np.sqrt(_fold(add_up, np.multiply(x, x), dim, keepdim))
 
 
 # --- where, rather than how much ----------------------------------------------------------------

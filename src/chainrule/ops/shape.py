@@ -27,6 +27,7 @@ from chainrule.ops.core import (
     normal_dims,
     primitive,
 )
+from chainrule.ops.totals import add_up
 
 # --- views --------------------------------------------------------------------------------------
 
@@ -150,7 +151,7 @@ def sum_to(x: Array, shape: Shape) -> Array:
     """
     lead = x.ndim - len(shape)
     dims = (*range(lead), *(lead + d for d, n in enumerate(shape) if n != x.shape[lead + d]))
-    return np.add.reduce(x, axis=dims, keepdims=True).reshape(shape)
+    return add_up(x, axis=dims, keepdims=True).reshape(shape)
 
 
 def unbroadcast(g: Value, shape: Shape) -> Value:

@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.backend import threads
 from chainrule.ops import Array, Op, Shape
+from chainrule.ops.totals import add_up
 from chainrule.plan.program import Value
 
 __all__ = ["Call", "Missing", "overwrites", "writes"]
@@ -183,7 +184,8 @@ def _axis(attrs: Attrs) -> Any:
 
 
 def _folded(ufunc: np.ufunc, x: Any, attrs: Attrs, out: Array) -> Call:
-    return (ufunc.reduce, x, _axis(attrs), None, out, attrs.get("keepdim", False))
+    reduce = add_up if ufunc is np.add else ufunc.reduce
+    return (reduce, x, _axis(attrs), None, out, attrs.get("keepdim", False))
 
 
 def _fold(ufunc: np.ufunc) -> Body:
@@ -218,7 +220,7 @@ def _sum_to(args: Sequence[Any], attrs: Attrs, out: Array) -> Sequence[Call] | N
     lead = len(own) - len(shape)
     dims = (*range(lead), *(lead + d for d, n in enumerate(shape) if n != own[lead + d]))
     kept = _reshaped(out, tuple(1 if d in dims else n for d, n in enumerate(own)))
-    return None if kept is None else [(np.add.reduce, args[0], dims, None, kept, True)]
+    return None if kept is None else [(add_up, args[0], dims, None, kept, True)]
 
 
 def _reshaped(out: Array, shape: Shape) -> Array | None:

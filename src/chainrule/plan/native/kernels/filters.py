@@ -138,10 +138,9 @@ def turn(site: Site, bank: Bank, room: Room, back: bool) -> None:
         group = unit / several
         first = (unit - group * several) * lanes
         panel = first / bank.width
-        start = (group * bank.panels + panel) * bank.panel + first - panel * bank.width
-        here = w.at(inside.start(bank.view), bank.dtype, group * by_group)
-        there = w.at(inside.room(room), bank.dtype, start)
-        here = w.at(here, bank.dtype, first * by_column)
+        into = (group * bank.panels + panel) * bank.panel + first - panel * bank.width
+        there = w.at(inside.room(room), bank.dtype, into)
+        here = w.at(inside.start(bank.view), bank.dtype, group * by_group + first * by_column)
         high = clipped(-first + (columns - 1), lanes)
         with w.loop(bank.channels * bank.taps // bank.line) as line:
             if bank.line > 1:

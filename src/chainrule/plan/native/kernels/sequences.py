@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
@@ -84,7 +85,7 @@ class Given:
             return Row(self.w, "", 0, self.dtype, self.operand)
         *before, step = self.operand.strides
         place: Number = 0
-        if before and not (isinstance(row, int) and row == 0):
+        if before:
             place = self.w.number(row, INDEX) * before[-1]
         if lead:
             place = self.w.number(place, INDEX) + lead * before[0]
@@ -119,7 +120,8 @@ class Row(NamedTuple):
 # --- weights ------------------------------------------------------------------------------------
 
 
-class Panels(NamedTuple):
+@dataclass(frozen=True)
+class Panels:
     """The right factor of a product, in panels.
 
     Attributes:
@@ -178,7 +180,8 @@ def packed(site: Site, weight: Any, transposed: bool = False) -> Panels:
             if wide < width:
                 fill(w, Held(w, target, width, dtype), depth)
             if steps[0] == 1:
-                in_order(w, (source, *steps), (target, width), (depth, wide), vector)
+                lines = (target, width)
+                in_order(w, (source, steps[0], steps[1]), lines, (depth, wide), vector)
                 return
             with w.loop(depth) as t:
                 here = w.at(source, dtype, t * steps[0])
