@@ -9,8 +9,9 @@ from chainrule import ops
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
+from chainrule.plan.native.choice import Core
 from chainrule.plan.native.executor import Native
-from chainrule.plan.native.kernels import strips
+from chainrule.plan.native.kernels import heads, strips
 from chainrule.plan.record import record
 
 each_format = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float", "double"])
@@ -127,6 +128,15 @@ def test_keys_in_several_strips(dtype, folder, monkeypatch):
     late[:10, 20:] = True  # the first strip has nothing for these queries
     arrays[1] = arrays[1] - 30
     assert_native(both({"scale": 3.0}, mask=True), [*arrays, late], folder)
+
+
+@pytest.mark.parametrize("width", [16, 32])
+def test_narrower_vectors(width, folder, monkeypatch):
+    monkeypatch.setattr(heads, "core", lambda: Core(width, 16))
+    for name in ("whole blocks", "pieces", "shared keys"):
+        for causal in (False, True):
+            function = both({"scale": 0.4, "causal": causal})
+            assert_native(function, arrays_of(name, np.float32), folder)
 
 
 def test_many_keys(folder):

@@ -288,10 +288,13 @@ class Module:
         return f"{stem}{len(self.functions)}"
 
     def _add(self, w: Writer, name: str, text: str, inline: bool = False) -> str:
-        """Add a function that only this module calls, and return the name of it or of its like."""
+        """Add a function that only this module calls, and return the name of it or of its like.
+
+        Nests of loops compile faster each by itself: what is not to be part of another stays out.
+        """
+        how = "alwaysinline" if inline else "noinline"
         private = text.replace("define ", "define internal ", 1)
-        if inline:
-            private = private.replace(" nounwind {", " alwaysinline nounwind {", 1)
+        private = private.replace(" nounwind {", f" {how} nounwind {{", 1)
         like = (private.replace(f"@{name}(", "@(", 1), *w.notes)
         if like not in self._known:
             self._known[like] = name
@@ -315,9 +318,7 @@ class Module:
     def shared_out(self, site: Site, part: Writer, units: int, work: float) -> None:
         """Add a part that has been written, and write the call of it: by one thread or by all."""
         name = self._name("part")
-        text = part.function(name, PRODUCT)
-        # Nests of loops compile faster each by itself.
-        name = self._add(part, name, text.replace(" nounwind {", " noinline nounwind {", 1))
+        name = self._add(part, name, part.function(name, PRODUCT))
         count = min(units, MOST, EACH * self.threads) if self.threads > 1 and work >= SMALL else 1
         arguments = "ptr null, ptr null, ptr null, ptr %table"
         if count == 1:
@@ -333,8 +334,7 @@ class Module:
         """Add a function that kernels call, compiled once for all of them; return its name."""
         w, name = self._writer(), self._name("helper")
         body(w)
-        text = w.function(name, parameters)
-        return self._add(w, name, text.replace(" nounwind {", " noinline nounwind {", 1))
+        return self._add(w, name, w.function(name, parameters))
 
     # --- products -------------------------------------------------------------------------------
 

@@ -193,8 +193,8 @@ def strip(
             for slot, end, (_, v) in zip(slots, row, columns):
                 w.do(f"store {v} {v.load(w, end)}, ptr {slot}")
     with w.loop(turns) as t:
-        row, column = w.at(b[0], dtype, t * b[1]), w.at(a[0], dtype, t * a[2])
-        loaded = [v.load(w, w.at(row, dtype, at)) for at, v in columns]
+        line, column = w.at(b[0], dtype, t * b[1]), w.at(a[0], dtype, t * a[2])
+        loaded = [v.load(w, w.at(line, dtype, at)) for at, v in columns]
         for r, slots in enumerate(sums):
             here = w.at(column, dtype, r * a[1])
             for slot, y, (_, v) in zip(slots, loaded, columns):
