@@ -45,10 +45,6 @@ NEAR, FAR = 2**18, 2**23
 SLICE = 256  # rows, so that the sums of slices are seldom put down and taken up again
 
 
-# Groups that LLVM may put together in one function. Many take it far longer than each by itself, and
-# there the calls are nothing beside what they do.
-FEW = 32
-
 # Kinds of ops that do nothing beside making their result, and refuse no number.
 WITHOUT_EFFECT = ("elementwise", "reduce", "contract", "view")
 
@@ -232,14 +228,13 @@ class Module:
         """
         name = self._name("stretch")
         w = Writer(self.declared, self.notes)
-        itself = " noinline" if len(calls) > FEW else ""
         for call in calls:
             table = self._table(w, call.links)
             if call.check:
-                fine = w.line(f"call i1 @{call.function}(ptr {table}){itself}", BOOL)
+                fine = w.line(f"call i1 @{call.function}(ptr {table})", BOOL)
                 w.leave(fine ^ True, f"ret i64 {call.check}")
             else:
-                w.do(f"call void @{call.function}(ptr {table}){itself}")
+                w.do(f"call void @{call.function}(ptr {table})")
         text = w.function(name, "ptr %table", w.number(0, INDEX))
         self.functions.append(text.replace(" nounwind {", " noinline nounwind {", 1))
         return name
