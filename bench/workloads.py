@@ -263,8 +263,10 @@ WORKLOADS = {
             units=16,
             network="resnet",
             optimizer="momentum",
-            lr=0.01,
+            # With ten times as much, rounding has become another network after sixteen steps.
+            lr=0.001,
             batch=32,
+            tolerance=2e-3,
             over_pytorch=1.3,
             over_best=1.2,
         ),
