@@ -222,6 +222,19 @@ def test_a_lazy_network_learns_with_an_optimiser_made_before():
     assert losses[-1] < losses[0] / 2
 
 
+@pytest.mark.parametrize("name", ["LazyLinear", "LazyConv1d", "LazyBatchNorm1d"])
+def test_a_lazy_network_is_converted_before_its_first_input(name, torch):
+    args = {"LazyLinear": (3,), "LazyConv1d": (3, 2), "LazyBatchNorm1d": ()}[name]
+    network, theirs = (
+        library.Sequential(getattr(library, name)(*args)).double() for library in (nn, torch.nn)
+    )
+    network(ones(2, 3, 4, dtype=np.float64))
+    theirs(torch.ones(2, 3, 4, dtype=torch.float64))
+    found = {k: str(v.dtype) for k, v in network.state_dict().items()}
+    assert found == {k: str(v.dtype)[6:] for k, v in theirs.state_dict().items()}
+    assert network[0].weight.requires_grad
+
+
 def test_a_lazy_layer_takes_a_state_before_its_first_input():
     source = nn.Linear(5, 3)
     layer = nn.LazyLinear(3)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from chainrule.autograd import Generator, Tensor
+from chainrule.autograd import Generator, Tensor, zeros
 from chainrule.errors import ChainruleError, OptionError, ShapeError
 from chainrule.nn import conv, layers, norm
 from chainrule.nn.module import Module, Parameter
@@ -45,6 +45,7 @@ class _Uninitialized(Tensor):
     """A tensor whose numbers are still to come; whoever asks for them is told so."""
 
     settled: ClassVar[type[Tensor]]
+    _format: Any = None  # the dtype that it was converted to meanwhile
 
     def _missing(self) -> NoReturn:
         raise OptionError(
@@ -59,16 +60,22 @@ class _Uninitialized(Tensor):
         self._take(np.empty(tuple(shape), dtype=dtype))
 
     def _take(self, array: Any) -> None:
+        kept, self._format = array.astype(self._format or array.dtype, copy=False), None
         self.__class__ = self.settled  # type: ignore[assignment]
-        self.array = array
+        self.array = kept
 
     def detach(self) -> Any:
         """Return the tensor itself."""
         return self
 
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the tensor itself, whose numbers will come in another dtype."""
+        self._format = zeros(()).to(*args, **kwargs).dtype
+        return self
+
     def is_floating_point(self) -> bool:
-        """Say no, as there is nothing to convert."""
-        return False
+        """Say yes, as its numbers will be."""
+        return True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

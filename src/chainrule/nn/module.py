@@ -372,7 +372,10 @@ class Module:
             raise OptionError("a module is converted to a floating-point dtype, not to integers")
         for tensor in (*self.parameters(), *self.buffers()):
             if tensor.is_floating_point():
-                tensor.array = tensor.detach().to(*args, **kwargs).array
+                converted = tensor.detach().to(*args, **kwargs)
+                if converted is tensor:  # its numbers are still to come
+                    continue
+                tensor.array = converted.array
                 if tensor.grad is not None:
                     tensor.grad = tensor.grad.detach().to(*args, **kwargs)
         return self
