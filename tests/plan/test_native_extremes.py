@@ -46,3 +46,20 @@ def test_nan_is_better_than_any_number(name, folder):
     op = ops.REGISTRY[name]
     found = natively(lambda x: op(x, dim=1), x, folder)
     np.testing.assert_array_equal(found, op.forward(x, 1))
+
+
+@pytest.mark.parametrize("keepdim", [False, True], ids=["gone", "kept"])
+@pytest.mark.parametrize("dim", [None, 0, 2, (0, 1), (1, 2)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_sums_of_exponentials(dtype, dim, keepdim, folder):
+    x = np.random.default_rng(0).normal(scale=30, size=(4, 5, 6)).astype(dtype)
+    x[0, 0], x[1, 1, 1], x[:, 2, 2] = -np.inf, np.inf, -np.inf
+
+    def function(x):
+        return ops.mul(ops.logsumexp(x, dim=dim, keepdim=keepdim), 2)
+
+    for one in (function, lambda x: ops.logsumexp(x, dim=dim, keepdim=keepdim)):
+        found, expected = natively(one, x, folder), one(x)
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+        np.testing.assert_allclose(found, expected, rtol=16 * np.finfo(dtype).eps)
