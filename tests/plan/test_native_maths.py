@@ -102,3 +102,70 @@ def test_special_numbers_come_out_as_numpys(name, dtype, folder):
 def test_tanh_keeps_its_digits_near_0(dtype, folder):
     x = (10.0 ** np.arange(-30, -1, dtype=np.float64)).astype(dtype)
     np.testing.assert_allclose(native("tanh", x, folder), np.tanh(x), rtol=4 * np.finfo(dtype).eps)
+
+
+# --- whole numbers, quotients and tails -----------------------------------------------------------
+
+WHOLES = ["floor_divide", "remainder", "fmod", "bitwise_left_shift", "bitwise_right_shift"]
+PAIRS = ["floor_divide", "remainder", "fmod", "hypot", "nextafter"]
+EDGES = [0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 1e-40, 1e30, -1e30, np.inf, -np.inf, np.nan, 7.0, 0.1]
+
+
+def both(name, a, b, folder):
+    """What machine code gives of two arrays, and what NumPy does."""
+    op = ops.REGISTRY[name]
+    native = Native(record(lambda a, b: op(a, b), [a, b])[1], folder)
+    assert not native.foreign
+    return native(a, b)[0], op.forward(a, b)
+
+
+@pytest.mark.parametrize("name", WHOLES)
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint8, np.uint32])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_whole_numbers_at_their_ends_are_numpys(name, dtype, folder):
+    ends = np.iinfo(dtype)
+    numbers = np.array([ends.min, ends.min + 1, 0, 1, 2, 3, 7, ends.max - 1, ends.max], dtype)
+    numbers = np.append(numbers, np.array([-1, -2, -7, 31, 32, 64]).astype(dtype))
+    a, b = (np.ascontiguousarray(x) for x in np.meshgrid(numbers, numbers))
+    found, expected = both(name, a, b, folder)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@each_format
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_odd_pairs_of_numbers_are_numpys(name, dtype, folder):
+    edges = np.array(EDGES, dtype)
+    a, b = (np.ascontiguousarray(x) for x in np.meshgrid(edges, edges))
+    found, expected = both(name, a, b, folder)
+    eps = 4 * np.finfo(dtype).eps if name == "hypot" else 0
+    np.testing.assert_allclose(found, expected, rtol=eps, atol=0)
+    known = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(found[known]), np.signbit(expected[known]))
+
+
+TAILS = {
+    "erfc": (-6, 26),
+    "erfcx": (-5, 40),
+    "erfinv": (-1, 1),
+    "ndtri": (0, 1),
+    "digamma": (-9.7, 60),
+}
+
+
+@pytest.mark.parametrize("name", TAILS)
+@each_format
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_tails_are_numpys(name, dtype, folder):
+    low, high = TAILS[name]
+    x = np.append(np.linspace(low, high, 2001), [0.0, 0.5, 1.0, -1.0, -2.0, np.nan]).astype(dtype)
+    found, expected = native(name, x, folder), ops.REGISTRY[name].forward(x)
+    eps = 64 * np.finfo(dtype).eps
+    np.testing.assert_allclose(found, expected, rtol=eps, atol=eps)
+
+
+@each_format
+def test_signs_and_exponents_are_numpys(dtype, folder):
+    x = np.append(np.array(EDGES), 2.0 ** np.arange(-148, 127, 3)).astype(dtype)
+    for name in ("signbit", "bit_exponent"):
+        np.testing.assert_array_equal(native(name, x, folder), ops.REGISTRY[name].forward(x))

@@ -16,6 +16,8 @@ import numpy as np
 
 from chainrule.plan.native import maths
 from chainrule.plan.native.ir import Number, Register, Unsupported, Writer
+from chainrule.plan.native.tails import TAILS
+from chainrule.plan.native.whole import WHOLE
 
 __all__ = ["TABLE", "apply"]
 
@@ -226,6 +228,8 @@ TABLE: dict[str, tuple[Any, Rule]] = {
     "logical_not": (np.logical_not, lambda x: x.to(bool) ^ True),
     "isnan": (np.isnan, real(lambda x: x.ne(x))),
     "isfinite": (np.isfinite, real(_finite)),
+    **TAILS,
+    **WHOLE,
     "clone": (None, lambda x: x),
     "cast": (None, lambda x: x),
 }

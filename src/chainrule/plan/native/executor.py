@@ -28,6 +28,7 @@ from chainrule.plan.native.pieces import Piece, pieces
 from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Call, Module
 from chainrule.plan.native.threads import team
 from chainrule.plan.native.toolchain import Code, compile_text
+from chainrule.plan.passes.expanded import with_sums_of_exponentials
 from chainrule.plan.passes.factors import with_factors_outside
 from chainrule.plan.passes.fuse import Group
 from chainrule.plan.passes.layouts import with_orders
@@ -90,7 +91,8 @@ class Native:
     ) -> None:
         self._is_apart = apart
         self._taken_apart = partial(Native, program, folder, threads, apart=True)
-        program = with_factors_outside(with_pooling_first(program))
+        program = with_sums_of_exponentials(with_pooling_first(program))
+        program = with_factors_outside(program)
         program = with_parts_in_place(with_orders(with_own_outputs(program)))
         self.program = program
         self._views = views(program)

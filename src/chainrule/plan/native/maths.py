@@ -260,7 +260,8 @@ def erf(x: Register) -> Register:
     return _erf_single(x) if x.dtype.itemsize == 4 else _erf_double(x)
 
 
-def _ratio(over: Sequence[float], under: Sequence[float], x: Register) -> Register:
+def ratio(over: Sequence[float], under: Sequence[float], x: Register) -> Register:
+    """A quotient of polynomials of x, the highest power first."""
     return polynomial(over[::-1], x) / polynomial(under[::-1], x)
 
 
@@ -276,9 +277,9 @@ def _erf_double(x: Register) -> Register:
     square = a * a
     bell = exp(-square)
     inverse = one / square
-    near = x * _ratio(_NEAR_P, _NEAR_Q, square)
-    mid = one - bell * _ratio(_MID_P, _MID_Q, a)
-    tail = inverse * _ratio(_FAR_P, _FAR_Q, inverse)
+    near = x * ratio(_NEAR_P, _NEAR_Q, square)
+    mid = one - bell * ratio(_MID_P, _MID_Q, a)
+    tail = inverse * ratio(_FAR_P, _FAR_Q, inverse)
     far = one - bell / a * (x.writer.number(1 / math.sqrt(math.pi), x.dtype) - tail)
     y = signed_as(a.lt(4).select(mid, far), x)
     return a.le(0.5).select(near, y)

@@ -15,6 +15,7 @@ from chainrule.plan.native.kernels.checks import CHECKS
 from chainrule.plan.native.kernels.convolution import CONVOLUTIONS
 from chainrule.plan.native.kernels.copies import COPIES
 from chainrule.plan.native.kernels.draws import DRAWS
+from chainrule.plan.native.kernels.extremes import EXTREMES
 from chainrule.plan.native.kernels.folding import FOLDING
 from chainrule.plan.native.kernels.gather import GATHER
 from chainrule.plan.native.kernels.padding import PADDING
@@ -35,6 +36,7 @@ KERNELS: dict[str, Callable[[Site], None]] = {
     **CONVOLUTIONS,
     **COPIES,
     **DRAWS,
+    **EXTREMES,
     **GATHER,
     **RECURRENT,
     **FOLDING,
