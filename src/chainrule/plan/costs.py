@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -25,8 +25,9 @@ from chainrule.plan.program import Instruction, Operand, Place, Program, Value
 
 __all__ = ["Part", "kept", "laps", "limits", "of_instruction", "table"]
 
-# Bytes that a core has near it: what is smaller is copied from cache to cache.
-NEAR = 2**20
+# Bytes that lie in the nearest cache, in the next, and in memory.
+SIZES = (2**15, 2**19, 2**24)
+SHORTEST = 1e-12  # seconds for a byte that nothing beats
 
 
 class Part(NamedTuple):
@@ -57,7 +58,7 @@ class Part(NamedTuple):
         found = limits()
         width = max((i.out.dtype.itemsize for i in self.instructions), default=4)
         speed = found.flops * 4 / max(4, width)
-        return self.times * max(self.flops / speed, self.moved / found.copied(self.moved))
+        return self.times * max(self.flops / speed, self.moved / found.bandwidth(self.moved))
 
     @property
     def place(self) -> Place | None:
@@ -94,40 +95,48 @@ class Limits(NamedTuple):
     """What this machine has been seen to do.
 
     Attributes:
-        flops: floating-point operations a second, of float32 in a product of matrices,
-        near: bytes a second, read and written, between caches,
-        far: and to memory and back.
+        flops: floating-point operations a second, of float32 in a product of matrices.
+        copied: of some numbers of bytes, the smallest first, how many a second are read and written
+            where so many are moved.
     """
 
     flops: float
-    near: float
-    far: float
+    copied: Mapping[int, float]
 
-    def copied(self, size: int) -> float:
+    def bandwidth(self, size: int) -> float:
         """Bytes a second where so many are moved."""
-        return self.near if size <= NEAR else self.far
+        return next((speed for most, speed in self.copied.items() if size <= most), self._far)
+
+    @property
+    def _far(self) -> float:
+        return min(self.copied.values())
 
 
 @cache
 def limits() -> Limits:
-    """Measure, once, what the machine can do; that takes some hundredths of a second.
+    """Measure, once, what the machine can do; that takes a fraction of a second.
 
     Examples:
-        >>> limits().flops > 0 < limits().near
+        >>> limits().flops > 0 < limits().bandwidth(1000)
         True
     """
     a = np.ones((512, 512), np.float32)
-    product, small, large = np.empty_like(a), np.ones(2**16, np.float32), np.ones(2**22, np.float32)
-    return Limits(
-        2 * 512**3 / _least(lambda: matmul(a, a, product)),
-        *(2 * x.nbytes / _least(x.copy) for x in (small, large)),
-    )
+    product = np.empty_like(a)
+    flops = 2 * 512**3 / _least(lambda: matmul(a, a, product))
+    return Limits(flops, {size: _copied(size) for size in SIZES})
+
+
+def _copied(size: int) -> float:
+    """The bytes a second that are read and written where so many are."""
+    one, other = np.ones(size // 2, np.uint8), np.ones(size // 2, np.uint8)
+    call = _least(lambda: np.copyto(one[:1], other[:1]))
+    return size / max(_least(lambda: np.copyto(one, other)) - call, size * SHORTEST)
 
 
 def _least(work: Callable[[], Any]) -> float:
     """The least seconds that `work` takes."""
     times = []
-    for _ in range(7):
+    for _ in range(9):
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
