@@ -15,6 +15,8 @@ from chainrule.plan.native import sharing
 from chainrule.plan.native.executor import Native
 from chainrule.plan.native.order import ordered
 from chainrule.plan.native.rounds import rounds
+from chainrule.plan.passes.again import with_cheap_made_again
+from chainrule.plan.passes.factors import with_factors_outside
 from chainrule.plan.passes.fuse import fuse
 
 each_format = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float", "double"])
@@ -224,3 +226,71 @@ def test_random_numbers_do_not_depend_on_the_order_of_loops(shape, folder):
         for ones in expected:
             for a, b in zip(native(x), ones, strict=True):
                 np.testing.assert_array_equal(a, b)
+
+
+# --- what is made again, and factors before sums --------------------------------------------------
+
+
+def run_with_state(function, state, x, folder):
+    """What machine code gives and what the bodies give, from the same state, and both ends."""
+    start = state.copy()
+    program = program_of(function, [x])
+    state[:] = start
+    expected, end = [np.copy(y) for y in function(x)], state.copy()
+    state[:] = start
+    found = Native(program, folder)(x)
+    np.testing.assert_allclose(state, end, rtol=1e-12)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
+def test_what_is_made_again_is_made_of_what_there_was(folder):
+    (x,) = normal((80, 90))
+    scale = np.linspace(1, 2, 90)
+
+    def function(x):
+        y = ops.mul(ops.sub(x, 1), scale)
+        between = ops.cumsum(ops.square(y), dim=0)
+        ops.assign(scale, ops.mul(scale, 3))
+        return [ops.mul(y, between), ops.mul(x, scale)]
+
+    run_with_state(function, scale, x, folder)
+
+
+def test_a_factor_that_has_changed_since_stays_in_the_sum(folder):
+    (x,) = normal((80, 90))
+    scale = np.linspace(1, 2, 90)
+
+    def function(x):
+        y = ops.mul(x, scale)
+        ops.assign(scale, ops.mul(scale, 3))
+        return [ops.sum(y, dim=0, keepdim=True), ops.sum(ops.mul(y, -2), dim=0)]
+
+    run_with_state(function, scale, x, folder)
+
+
+def test_factors_stand_before_sums_and_sums_alike_become_one():
+    x, y, a = normal((64, 8), (64, 8), (1, 8))
+
+    def function(x, y, a):
+        return [
+            ops.sum(ops.mul(ops.mul(x, a), y), dim=0, keepdim=True),
+            ops.sum(ops.mul(ops.mul(x, y), 3), dim=0, keepdim=True),
+        ]
+
+    program = with_factors_outside(program_of(function, [x, y, a]))
+    assert sorted(i.op.name for i in program) == ["mul", "mul", "mul", "sum"]
+
+
+def test_a_value_that_is_made_again_takes_no_memory():
+    (x,) = normal((100, 100))
+
+    def function(x):
+        y = ops.sub(x, 1)
+        return ops.mul(y, ops.flip(ops.cumsum(ops.square(y), dim=0), dim=0))
+
+    program = program_of(function, [x])
+    first, _, last = with_cheap_made_again(fuse(program), program.outputs)
+    assert [m.instruction.op.name for m in first.members] == ["sub", "square"]
+    assert [m.instruction.op.name for m in last.members] == ["sub", "mul"]
+    assert [v.name for v in first.outputs] == [first.members[1].out.base.name]
