@@ -317,6 +317,22 @@ class Compiled:
         plan = self._kinds.latest()
         return plan.program if plan else None
 
+    @property
+    def outside(self) -> list[str]:
+        """The operations that NumPy carries out, in the plan for the latest arguments.
+
+        Examples:
+            >>> import chainrule as cr
+            >>> step = compile(lambda x: x.exp().sum(), executor="numpy")
+            >>> for _ in range(3):
+            ...     y = step(cr.ones(2))
+            >>> step.outside
+            ['exp', 'sum']
+        """
+        plan = self._kinds.latest()
+        parts = plan.parts if plan else ()
+        return [i.op.name for part in parts if not part.native for i in part.instructions]
+
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)
         plan = self._kinds.latest()

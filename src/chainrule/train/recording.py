@@ -14,7 +14,7 @@ from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array
 from chainrule.ops.core import listen
 from chainrule.plan.compare import compare, equal
-from chainrule.plan.costs import kept, table
+from chainrule.plan.costs import Part, kept, table
 from chainrule.plan.many import Given, Table, Taken
 from chainrule.plan.program import Program
 from chainrule.plan.record import Recorder, owner
@@ -164,7 +164,12 @@ class Plan:
 
     def __str__(self) -> str:
         work = getattr(self._run, "work", ())
-        return "\n".join([str(self.program), *work, table(self._run.parts)])
+        return "\n".join([str(self.program), *work, table(self.parts)])
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """What is carried out together."""
+        return self._run.parts
 
     def profile(self, arrays: Sequence[Array], runs: int) -> Profile:
         """Say where the time goes, and leave everything as it was."""
@@ -173,7 +178,7 @@ class Plan:
             seconds = self._run.laps(arrays, runs)
         finally:
             put_back()
-        return Profile(self._run.parts, seconds)
+        return Profile(self.parts, seconds)
 
     def fits(self) -> bool:
         """Whether, at a glance, all besides arguments is as it was; if not, `differing` knows."""
