@@ -104,6 +104,7 @@ KEYS = [
     (slice(None, None, 2), None, slice(4, 0, -2)),
     (slice(4, 1, -1), 3, ...),
     (-1, ..., -2),
+    (1, -2, 3),
     (slice(3, 3),),
     (Ellipsis, None),
 ]

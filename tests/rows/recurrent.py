@@ -44,7 +44,8 @@ def walked(f):
 
     def call(*given, sizes):
         seen = walk(*given, sizes=sizes)
-        return f(seen[states], seen[-4:], *given, sizes=sizes)
+        state, gates = ops.slice(seen, key=states), ops.slice(seen, key=slice(-4, None))
+        return f(state, gates, *given, sizes=sizes)
 
     return call
 

@@ -253,3 +253,47 @@ def test_a_schedule_goes_back_when_steps_end_early():
             plain.step()
         assert schedule.state_dict() == plain.state_dict()
         assert dict(sgd.param_groups[0], params=0) == dict(other.param_groups[0], params=0)
+
+
+class Words(nn.Module):
+    """Numbers of words, looked up and read by a layer of sequences."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.table, self.layer, self.out = nn.Embedding(9, 8), layer, nn.Linear(8, 2)
+
+    def forward(self, x):
+        y = self.layer(self.table(x))
+        return self.out((y[0] if isinstance(y, tuple) else y).mean(dim=1))
+
+
+IMAGES = RNG.standard_normal((96, 1, 8, 8)).astype(np.float32)
+WORDS = RNG.integers(0, 9, (96, 5))
+NETWORKS = {
+    "images": (
+        lambda: nn.Sequential(
+            *(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Flatten(), nn.Dropout(0.2), nn.Linear(36, 2)),
+        ),
+        IMAGES,
+    ),
+    "lstm": (lambda: Words(nn.LSTM(8, 8, batch_first=True)), WORDS),
+    "gru": (lambda: Words(nn.GRU(8, 8, batch_first=True)), WORDS),
+    "attention": (lambda: Words(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)), WORDS),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_of_every_kind(name, calls):
+    make, x = NETWORKS[name]
+
+    def losses(callbacks):
+        cr.manual_seed(0)
+        given = DataLoader(TensorDataset(x, Y[:96]), 8)
+        options = {"callbacks": callbacks, "compile": True, "progress": False, "epochs": 3}
+        return fit(make(), given, max_grad_norm=1.0, **options)["loss"]
+
+    single = losses([Eyes()])
+    assert not calls
+    assert losses([]) == single
+    assert calls

@@ -153,6 +153,12 @@ def view(site: Site) -> None:
     copied(site, seen, y)
 
 
+def part(site: Site) -> None:
+    """Write a copy of a part; of a single element NumPy has no view."""
+    x = _source(site)
+    copied(site, cut(x, read(site.attrs["key"], x.shape)), site.out)
+
+
 def reshape(site: Site) -> None:
     """Write a copy of all elements, in the order of their indices, into another shape."""
     x, y = _source(site), site.out
@@ -231,6 +237,6 @@ COPIES: dict[str, Callable[[Site], None]] = {
     "flip": view,
     "permute": view,
     "reshape": reshape,
-    "slice": view,
+    "slice": part,
     "unslice": unslice,
 }
