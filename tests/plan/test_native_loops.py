@@ -18,6 +18,7 @@ from chainrule.plan.native.rounds import rounds
 from chainrule.plan.passes.again import with_cheap_made_again
 from chainrule.plan.passes.factors import with_factors_outside
 from chainrule.plan.passes.fuse import fuse
+from chainrule.plan.passes.layouts import with_orders
 
 each_format = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float", "double"])
 
@@ -294,3 +295,22 @@ def test_a_value_that_is_made_again_takes_no_memory():
     assert [m.instruction.op.name for m in first.members] == ["sub", "square"]
     assert [m.instruction.op.name for m in last.members] == ["sub", "mul"]
     assert [v.name for v in first.outputs] == [first.members[1].out.base.name]
+
+
+def test_a_mask_lies_as_the_images_that_it_is_for(folder):
+    x, w = normal((2, 3, 8, 8), (6, 3, 3, 3))
+    key = np.array([7, 0], np.uint64)
+
+    def function(x):
+        y = ops.convolution(x, w)
+        mask = ops.random_mask(key, shape=y.shape, p=0.3, dtype=y.dtype)
+        return [ops.sum(v, dim=(0, 2, 3)) for v in (ops.mul(y, mask), mask)]
+
+    program = program_of(function, [x])
+    orders = with_orders(program).notes["orders"]
+    assert [*orders.values()] == 3 * [(0, 2, 3, 1)]
+    key[1] = 0
+    expected = function(x)
+    key[1] = 0
+    for a, b in zip(Native(program, folder)(x), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
+from chainrule.plan.passes.forms import DRAWS
 from chainrule.plan.passes.views import View, views
 from chainrule.plan.program import Instruction, Program, Value
 
@@ -57,10 +58,14 @@ def with_orders(program: Program) -> Program:
     orders: dict[Value, Order] = {}
     found, read = views(program), _as_read(program)
     given = {found[v].base for v in program.outputs}
+    drawn = {i.out for i in program if i.op.name in DRAWS} - given
     for instruction in program:
         order = _order(instruction, orders) or _of_attention(instruction, read, found)
         if order and instruction.out not in given and _is_own(instruction):
             orders[instruction.out] = order
+            # Random numbers are made in any order: as they are wanted first.
+            alike = (v for v in instruction.values if v.shape == instruction.out.shape)
+            orders.update({v: order for v in alike if v in drawn and v not in orders})
     return replace(program, notes={**program.notes, "orders": orders}) if orders else program
 
 
