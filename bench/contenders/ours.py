@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bench.contender import Contender
 from bench.losses import criterion
 from bench.networks import network
@@ -84,7 +86,7 @@ class Compiled(Eager):
         self.forward = self.cr.compile(self.model, executor=self.executor)
         self.step = self.cr.compile(self._step, executor=self.executor)
         self.workload = replace(workload, steps=WARM)
-        self.data = data._replace(order=data.order[:WARM])
+        self.data = data._replace(order=np.resize(data.order, (WARM, *data.order.shape[1:])))
         self.begin()
         self.run()
         self.workload, self.data = workload, data
