@@ -18,10 +18,10 @@ import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from chainrule.plan.native.choice import choose
-from chainrule.plan.native.ir import Writer
-from chainrule.plan.native.products import Product, write
-from chainrule.plan.native.toolchain import compile_text
+from chainrule.plan.native.llvm.ir import Writer
+from chainrule.plan.native.llvm.toolchain import compile_text
+from chainrule.plan.native.matrices.choice import choose
+from chainrule.plan.native.matrices.products import Product, write
 
 Calls = dict[str, Callable[[], object]]
 

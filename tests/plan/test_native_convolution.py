@@ -16,10 +16,10 @@ pytest.importorskip("llvmlite", reason="machine code is made by llvmlite")
 
 from chainrule import ops
 from chainrule.ops.window import Window, sizes
-from chainrule.plan.native.choice import core
 from chainrule.plan.native.executor import Native
-from chainrule.plan.native.kernels.multiply import best_box
-from chainrule.plan.native.kernels.sweeps import backward, forward
+from chainrule.plan.native.kernels.convolution.multiply import best_box
+from chainrule.plan.native.kernels.convolution.sweeps import backward, forward
+from chainrule.plan.native.matrices.choice import core
 from chainrule.plan.record import record
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)

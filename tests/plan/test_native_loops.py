@@ -11,10 +11,10 @@ from chainrule.plan.record import record
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
-from chainrule.plan.native import sharing
 from chainrule.plan.native.executor import Native
-from chainrule.plan.native.order import ordered
-from chainrule.plan.native.rounds import rounds
+from chainrule.plan.native.nests.order import ordered
+from chainrule.plan.native.nests.rounds import rounds
+from chainrule.plan.native.team import sharing
 from chainrule.plan.passes.again import with_cheap_made_again
 from chainrule.plan.passes.factors import with_factors_outside
 from chainrule.plan.passes.fuse import fuse

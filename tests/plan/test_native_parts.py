@@ -13,9 +13,9 @@ from chainrule.plan.record import record
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
 from chainrule.plan.native import executor
-from chainrule.plan.native.epilogue import parted
 from chainrule.plan.native.executor import Native
-from chainrule.plan.native.phases import in_turn
+from chainrule.plan.native.matrices.epilogue import parted
+from chainrule.plan.native.nests.phases import in_turn
 
 each_format = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float", "double"])
 

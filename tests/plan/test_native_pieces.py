@@ -9,7 +9,7 @@ import pytest
 
 from chainrule import ops
 from chainrule.plan.native import pieces as cutting
-from chainrule.plan.native.ir import Unsupported
+from chainrule.plan.native.llvm.ir import Unsupported
 from chainrule.plan.passes import simplified
 from chainrule.plan.record import record
 

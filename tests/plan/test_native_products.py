@@ -15,10 +15,11 @@ import pytest
 
 pytest.importorskip("llvmlite", reason="machine code is made by llvmlite")
 
-from chainrule.plan.native import blas, choice, toolchain
-from chainrule.plan.native.choice import Core, choose, core
-from chainrule.plan.native.ir import Writer
-from chainrule.plan.native.products import Product, Tile, write
+from chainrule.plan.native.llvm import toolchain
+from chainrule.plan.native.llvm.ir import Writer
+from chainrule.plan.native.matrices import blas, choice
+from chainrule.plan.native.matrices.choice import Core, choose, core
+from chainrule.plan.native.matrices.products import Product, Tile, write
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 POINTERS = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2

@@ -12,11 +12,11 @@ from chainrule import nn, ops
 from chainrule.backend import threads
 from chainrule.nn.utils.rnn import pack_padded_sequence
 from chainrule.ops.core import constant
-from chainrule.plan.native.choice import Core
 from chainrule.plan.native.executor import Native
-from chainrule.plan.native.kernels import sequences
-from chainrule.plan.native.kernels.sequences import shares
-from chainrule.plan.native.products import Product
+from chainrule.plan.native.kernels.recurrence import sequences
+from chainrule.plan.native.kernels.recurrence.sequences import shares
+from chainrule.plan.native.matrices.choice import Core
+from chainrule.plan.native.matrices.products import Product
 from chainrule.plan.native.stretch import deep
 from chainrule.plan.passes import simplified
 from chainrule.plan.record import record

@@ -15,9 +15,10 @@ from chainrule.errors import ShapeError
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
-from chainrule.plan.native import executor, sharing
+from chainrule.plan.native import executor
 from chainrule.plan.native.executor import Native
-from chainrule.plan.native.threads import Team
+from chainrule.plan.native.team import sharing
+from chainrule.plan.native.team.threads import Team
 from chainrule.plan.passes import simplified
 from chainrule.plan.record import record
 

@@ -15,11 +15,12 @@ pytest.importorskip("llvmlite", reason="machine code is made by llvmlite")
 
 import chainrule as cr
 from chainrule.backend import threads as policy
-from chainrule.plan.native import sharing, threads, toolchain
-from chainrule.plan.native.choice import choose
-from chainrule.plan.native.ir import Writer
-from chainrule.plan.native.products import Product, write
-from chainrule.plan.native.threads import Team, shares, team
+from chainrule.plan.native.llvm import toolchain
+from chainrule.plan.native.llvm.ir import Writer
+from chainrule.plan.native.matrices.choice import choose
+from chainrule.plan.native.matrices.products import Product, write
+from chainrule.plan.native.team import sharing, threads
+from chainrule.plan.native.team.threads import Team, shares, team
 
 if not sharing.is_supported():
     pytest.skip("this system has no threads as POSIX knows them", allow_module_level=True)

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
-from chainrule.plan.native import toolchain
+from chainrule.plan.native.llvm import toolchain
 
 TEXT = """
 define void @double_it(ptr %x) {

@@ -9,7 +9,7 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.errors import CaptureError, ChainruleError, DataError, OptionError, ShapeError
 from chainrule.nn import functional as F
-from chainrule.plan.native.toolchain import available
+from chainrule.plan.native.llvm.toolchain import available
 
 STEPS = 40
 RNG = np.random.default_rng(0)

@@ -24,10 +24,10 @@ from chainrule.plan.costs import Part, laps
 from chainrule.plan.many import Given, Table, Taken, one_by_one
 from chainrule.plan.native.arrays import address, aligned, array_at, room_for, same_place
 from chainrule.plan.native.course import Course, fitting
+from chainrule.plan.native.llvm.toolchain import Code, compile_text
 from chainrule.plan.native.pieces import Piece, pieces
 from chainrule.plan.native.stretch import ARENA, SCRATCH, TEAM, Call, Module
-from chainrule.plan.native.threads import team
-from chainrule.plan.native.toolchain import Code, compile_text
+from chainrule.plan.native.team.threads import team
 from chainrule.plan.passes.expanded import with_sums_of_exponentials
 from chainrule.plan.passes.factors import with_factors_outside
 from chainrule.plan.passes.fuse import Group

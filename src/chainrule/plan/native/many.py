@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from chainrule.plan.native.ir import BOOL, INDEX, Register, Writer
+from chainrule.plan.native.llvm.ir import BOOL, INDEX, Register, Writer
 from chainrule.plan.program import Value
 
 __all__ = ["PICK", "write"]

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from chainrule.plan.changes import changed, roots
-from chainrule.plan.native.ir import Unsupported
-from chainrule.plan.native.member import is_known
+from chainrule.plan.native.llvm.ir import Unsupported
+from chainrule.plan.native.nests.member import is_known
 from chainrule.plan.native.stretch import Call, Module
 from chainrule.plan.passes.again import with_cheap_made_again
 from chainrule.plan.passes.fuse import Group, alone, fuse, joined

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from chainrule.plan.native.access import Memory
-from chainrule.plan.native.ir import INDEX, Register, Writer
-from chainrule.plan.native.products import Kernel, Product
-from chainrule.plan.native.vectors import reserve, when
+from chainrule.plan.native.llvm.ir import INDEX, Register, Writer
+from chainrule.plan.native.llvm.vectors import reserve, when
+from chainrule.plan.native.matrices.products import Kernel, Product
+from chainrule.plan.native.nests.access import Memory
 from chainrule.plan.passes.fuse import Member
 from chainrule.plan.passes.views import View
 

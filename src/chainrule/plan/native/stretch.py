@@ -16,19 +16,21 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
-from chainrule.plan.native import blas, many, sharing
-from chainrule.plan.native.access import Memory
-from chainrule.plan.native.choice import CHUNK, choose, is_for_blas
-from chainrule.plan.native.epilogue import PARAMETERS, Epilogue, parted
-from chainrule.plan.native.factors import product_of
-from chainrule.plan.native.ir import BOOL, INDEX, Number, Register, Unsupported, Writer
+from chainrule.plan.native import many
 from chainrule.plan.native.kernels import KERNELS
-from chainrule.plan.native.loops import emit
-from chainrule.plan.native.products import AHEAD, Kernel, Product, write
-from chainrule.plan.native.products import PARAMETERS as PRODUCT
-from chainrule.plan.native.sharing import MOST
+from chainrule.plan.native.llvm.ir import BOOL, INDEX, Number, Register, Unsupported, Writer
+from chainrule.plan.native.matrices import blas
+from chainrule.plan.native.matrices.choice import CHUNK, choose, is_for_blas
+from chainrule.plan.native.matrices.epilogue import PARAMETERS, Epilogue, parted
+from chainrule.plan.native.matrices.factors import product_of
+from chainrule.plan.native.matrices.products import AHEAD, Kernel, Product, write
+from chainrule.plan.native.matrices.products import PARAMETERS as PRODUCT
+from chainrule.plan.native.nests.access import Memory
+from chainrule.plan.native.nests.loops import emit
 from chainrule.plan.native.site import Site
-from chainrule.plan.native.threads import EACH, SMALL, shares, told
+from chainrule.plan.native.team import sharing
+from chainrule.plan.native.team.sharing import MOST
+from chainrule.plan.native.team.threads import EACH, SMALL, shares, told
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.memory import ALIGNMENT
 from chainrule.plan.passes.views import View

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chainrule.plan.native.kernels.attention import ATTENTION
-from chainrule.plan.native.kernels.batched import BATCHED
+from chainrule.plan.native.kernels.attention.attention import ATTENTION
+from chainrule.plan.native.kernels.attention.batched import BATCHED
 from chainrule.plan.native.kernels.checks import CHECKS
-from chainrule.plan.native.kernels.convolution import CONVOLUTIONS
-from chainrule.plan.native.kernels.copies import COPIES
+from chainrule.plan.native.kernels.convolution.convolution import CONVOLUTIONS
 from chainrule.plan.native.kernels.draws import DRAWS
-from chainrule.plan.native.kernels.extremes import EXTREMES
-from chainrule.plan.native.kernels.folding import FOLDING
-from chainrule.plan.native.kernels.gather import GATHER
-from chainrule.plan.native.kernels.padding import PADDING
-from chainrule.plan.native.kernels.places import PLACES
-from chainrule.plan.native.kernels.pooling import POOLING
-from chainrule.plan.native.kernels.recurrent import RECURRENT
-from chainrule.plan.native.kernels.resampling import RESAMPLING
-from chainrule.plan.native.kernels.scan import SCANS
-from chainrule.plan.native.kernels.sorting import SORTING
+from chainrule.plan.native.kernels.indexing.copies import COPIES
+from chainrule.plan.native.kernels.indexing.extremes import EXTREMES
+from chainrule.plan.native.kernels.indexing.gather import GATHER
+from chainrule.plan.native.kernels.indexing.scan import SCANS
+from chainrule.plan.native.kernels.indexing.sorting import SORTING
+from chainrule.plan.native.kernels.pooling.folding import FOLDING
+from chainrule.plan.native.kernels.pooling.padding import PADDING
+from chainrule.plan.native.kernels.pooling.places import PLACES
+from chainrule.plan.native.kernels.pooling.pooling import POOLING
+from chainrule.plan.native.kernels.pooling.resampling import RESAMPLING
+from chainrule.plan.native.kernels.recurrence.recurrent import RECURRENT
 from chainrule.plan.native.site import Site
 
 __all__ = ["KERNELS"]

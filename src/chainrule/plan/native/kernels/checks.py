@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.ops.core import Finite, Within
-from chainrule.plan.native.elementwise import apply
-from chainrule.plan.native.ir import BOOL, INDEX, Register, Unsupported
-from chainrule.plan.native.kernels.copies import copied
-from chainrule.plan.native.kernels.nests import place, simplest, turns
+from chainrule.plan.native.formulas.elementwise import apply
+from chainrule.plan.native.kernels.indexing.copies import copied
+from chainrule.plan.native.kernels.indexing.nests import place, simplest, turns
+from chainrule.plan.native.llvm.ir import BOOL, INDEX, Register, Unsupported
 from chainrule.plan.native.site import Site
 from chainrule.plan.passes.views import View
 

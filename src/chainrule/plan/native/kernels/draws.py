@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chainrule.plan.native.ir import INDEX, Register, Unsupported
-from chainrule.plan.native.kernels.nests import place, split, spread
-from chainrule.plan.native.maths import log1p, polynomial
+from chainrule.plan.native.formulas.maths import log1p, polynomial
+from chainrule.plan.native.kernels.indexing.nests import place, split, spread
+from chainrule.plan.native.llvm.ir import INDEX, Register, Unsupported
+from chainrule.plan.native.nests.special import mixed
 from chainrule.plan.native.site import Inside, Site
-from chainrule.plan.native.special import mixed
 from chainrule.plan.passes.views import View
 
 __all__ = ["DRAWS", "circle"]

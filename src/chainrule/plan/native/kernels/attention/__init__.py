@@ -1,0 +1,1 @@
+"""Attention, and products of stacks of matrices (floor 2)."""

@@ -1,0 +1,1 @@
+"""Elements that move: copies, indices, scans, sorting (floor 2)."""

@@ -1,0 +1,1 @@
+"""Windows over images: pooling, unfolding, padding, resizing (floor 2)."""

@@ -1,0 +1,1 @@
+"""All steps of a recurrent unit, there and back (floor 2)."""

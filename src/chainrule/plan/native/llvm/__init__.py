@@ -1,0 +1,1 @@
+"""Writing LLVM's language, and having it translated (floor 2)."""

@@ -1,0 +1,1 @@
+"""Products of matrices, and what follows on each piece of one (floor 2)."""

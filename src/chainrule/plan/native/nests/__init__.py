@@ -1,0 +1,1 @@
+"""Groups of instructions over one space as nests of loops (floor 2)."""

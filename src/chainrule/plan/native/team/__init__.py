@@ -1,0 +1,1 @@
+"""Threads that share work (floor 2)."""
