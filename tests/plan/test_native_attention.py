@@ -10,7 +10,7 @@ from chainrule import ops
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
 from chainrule.plan.native.executor import Native
-from chainrule.plan.native.kernels.attention.attention import heads, strips
+from chainrule.plan.native.kernels.attention import heads, strips
 from chainrule.plan.native.matrices.choice import Core
 from chainrule.plan.record import record
 
