@@ -284,8 +284,8 @@ WORKLOADS = {
             optimizer="adam",
             lr=1e-3,
             batch=128,
-            # Everybody draws codes of their own.
-            tolerance=0.02,
+            # Everybody draws codes of their own, and the loss falls steeply.
+            tolerance=0.04,
             over_pytorch=2,
             over_best=1.3,
         ),
