@@ -26,11 +26,6 @@ from chainrule.plan.native.executor import Native
 ROWS = 203  # 5 blocks of 40 rows, and 3 more
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 @pytest.fixture(autouse=True)
 def two_threads(monkeypatch):
     monkeypatch.setattr(blocked, "get_num_threads", lambda: 2)

@@ -88,11 +88,6 @@ def together(cases, dtype):
     return function, [a for _, own in parts for a in own]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 @pytest.mark.parametrize("dtype", FORMATS, ids=["double", "float"])
 @pytest.mark.parametrize("rows", LISTS, ids=lambda rows: rows[0].op)
 def test_machine_code_agrees_to_rounding(rows, dtype, folder):

@@ -15,11 +15,6 @@ from chainrule.plan.record import record
 each_format = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float", "double"])
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 def numbers(*shapes, dtype=np.float64):
     rng = np.random.default_rng(0)
     return [rng.standard_normal(shape).astype(dtype) for shape in shapes]

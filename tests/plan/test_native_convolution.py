@@ -129,11 +129,6 @@ def assert_is_numpys(found, op, operands, attrs):
         assert (abs(y - exact) <= terms * np.finfo(y.dtype).eps * most).all()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 # --- values ---------------------------------------------------------------------------------------
 
 

@@ -13,11 +13,6 @@ pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is no
 from chainrule.plan.native.executor import Native
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 def natively(function, x, folder):
     native = Native(record(function, [x])[1], folder)
     assert not native.foreign

@@ -23,11 +23,6 @@ RNG = np.random.default_rng(0)
 EVERY = slice(None)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 def numbers(*shape, dtype=np.float32):
     return (100 * RNG.standard_normal(shape)).astype(dtype)
 

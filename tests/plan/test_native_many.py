@@ -29,11 +29,6 @@ from workloads import WORKLOADS, begun, training
 STEPS = 8 * FIRST + 5  # several calls, the last of fewer steps
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 def compiled(step, folder):
     _, program = record(step.run, step.batch)
     return Native(simplified(program), folder)

@@ -34,11 +34,6 @@ each_function = pytest.mark.parametrize("name", ULPS)
 each_format = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float", "double"])
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 def native(name, x, folder):
     """The op `name` of x as machine code."""
     _, program = record(ops.REGISTRY[name], [x])

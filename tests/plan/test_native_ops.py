@@ -29,11 +29,6 @@ EXACT = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 def run_natively(function, arrays, folder):
     """What a function of arrays gives as machine code, and the executor."""
     _, program = record(function, arrays)

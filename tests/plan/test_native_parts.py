@@ -20,11 +20,6 @@ from chainrule.plan.native.nests.phases import in_turn
 each_format = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float", "double"])
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 def program_of(function, arrays):
     return simplified(record(function, arrays)[1])
 

@@ -60,11 +60,6 @@ def with_channels_last(program):
     return replace(program, notes={**program.notes, "orders": orders})
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 @pytest.fixture(params=["in rows", "by pixel"])
 def natively(request, monkeypatch, folder):
     """What a function without arguments gives as machine code; its results lie in either way."""

@@ -29,11 +29,6 @@ NAMES = ["rnn", "lstm", "gru"]
 SIZES = [(1, 1, 1), (5, 5), (19, 19, 19), (33, 33), (40,), (20, 17, 17, 9, 8, 1), (35, 20, 3, 0)]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 def made(name, sizes, hidden, dtype=np.float32):
     """A gradient of the states, and the arguments of the walk."""
     rng = np.random.default_rng(0)

@@ -15,11 +15,6 @@ from chainrule.plan.record import record
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 def numbers(*shape, dtype=np.float32):
     return RNG.integers(-9, 9, shape).astype(dtype) / np.asarray(4, dtype=dtype)
 

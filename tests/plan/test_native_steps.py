@@ -26,11 +26,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from workloads import WORKLOADS, begun, training
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("code")
-
-
 def compiled(step, folder):
     """A step as machine code; that it is recorded takes one step."""
     _, program = record(step.run, step.batch)
