@@ -44,7 +44,13 @@ FLOORS = [
 
 # What a floor does not see although it is below, and the neighbour that one may see.
 UNSEEN = {2: {"scalar", "picture"}, 3: {"scalar", "picture"}, 5: {"layers", "plan"}}
-NEIGHBOURS = {"init": {"ops"}, "optim": {"nn"}, "train": {"io"}, "cuda": {"amp"}}
+NEIGHBOURS = {
+    "init": {"ops"},
+    "optim": {"nn"},
+    "explain": {"draw", "io"},
+    "train": {"io", "explain"},
+    "cuda": {"amp"},
+}
 
 
 def allowed(package: str) -> set[str]:

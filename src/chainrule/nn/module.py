@@ -18,6 +18,7 @@ from chainrule.errors import ChainruleError, OptionError, did_you_mean
 from chainrule.nn.hooks import KINDS, Handle, Hook, called
 from chainrule.nn.state import Keys, loaded, saved
 from chainrule.ops.core import LISTENERS, SETTINGS, tell
+from chainrule.ops.scope import enter
 
 __all__ = ["Buffer", "Module", "Parameter"]
 
@@ -114,16 +115,22 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward(self, x); write one")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if LISTENERS:
-            tell("module", self)
+        entry = enter("module", self) if LISTENERS else None
         hooks = self.__dict__.get("_hooks")
         try:
             if hooks is None:
-                return self.forward(*args, **kwargs)
-            return called(self, hooks, args, kwargs)
+                y = self.forward(*args, **kwargs)
+            else:
+                y = called(self, hooks, args, kwargs)
+            if entry is not None:
+                tell("left", entry, y)
         except ChainruleError as error:
             self._locate(error)
             raise
+        finally:
+            if entry is not None:
+                entry.leave()
+        return y
 
     def _locate(self, error: ChainruleError) -> None:
         """Name the path, as seen from here, of the module in which `error` happened."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from chainrule.autograd.tensor import Hold
-from chainrule.ops.core import LISTENERS, SETTINGS, tell
+from chainrule.ops.core import LISTENERS, SETTINGS
+from chainrule.ops.scope import enter
 
 __all__ = ["Hooked", "hooked"]
 
@@ -79,14 +80,17 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def whole(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if LISTENERS:
-            tell("optimizer", self)
-        for hook in self._hooks["step"]:
-            replaced = hook(self, args, kwargs)
-            args, kwargs = (args, kwargs) if replaced is None else replaced
-        result = step(self, *args, **kwargs)
-        for hook in self._hooks["stepped"]:
-            hook(self, args, kwargs)
+        entry = enter("optimizer", self) if LISTENERS else None
+        try:
+            for hook in self._hooks["step"]:
+                replaced = hook(self, args, kwargs)
+                args, kwargs = (args, kwargs) if replaced is None else replaced
+            result = step(self, *args, **kwargs)
+            for hook in self._hooks["stepped"]:
+                hook(self, args, kwargs)
+        finally:
+            if entry is not None:
+                entry.leave()
         return result
 
     return whole

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from chainrule.ops import Array, Op, Shape
+from chainrule.ops.scope import Phase
 
 __all__ = ["Instruction", "Operand", "Place", "Program", "Value"]
 
@@ -28,10 +29,14 @@ class Place:
     Attributes:
         file: as Python knows it.
         line: from 1.
+        module: the path and class of the module that was called there, or `""`.
+        phase: whether on the way forward, back, or in an optimiser.
     """
 
     file: str
     line: int
+    module: str = ""
+    phase: Phase = "forward"
 
     def __str__(self) -> str:
         return f"{self.file.rsplit('/', 1)[-1]}:{self.line}"

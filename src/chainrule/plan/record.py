@@ -26,6 +26,7 @@ from chainrule import ops
 from chainrule.errors import CaptureError
 from chainrule.ops import Array, Op
 from chainrule.ops.core import listen, same_shape
+from chainrule.ops.scope import SCOPE, phase_of
 from chainrule.plan.changes import changed, root
 from chainrule.plan.program import Instruction, Operand, Origin, Place, Program, Value
 
@@ -41,13 +42,18 @@ _OURS = (
 
 
 def user_place() -> Place | None:
-    """The line, nearest to where this is called from, that is outside of this library."""
+    """The line, nearest to where this is called from, that is outside of this library.
+
+    With it goes the module whose operations are being performed.
+    """
     frame = sys._getframe(1)
     while frame.f_code.co_filename.startswith(_OURS):
         if frame.f_back is None:
             return None
         frame = frame.f_back
-    return Place(frame.f_code.co_filename, frame.f_lineno)
+    entries, back = SCOPE.entries, SCOPE.back
+    module = entries[-1].path if entries else ""
+    return Place(frame.f_code.co_filename, frame.f_lineno, module, phase_of(entries, back))
 
 
 def _at(place: Place | None) -> str:

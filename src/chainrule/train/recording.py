@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.autograd import Tensor, is_grad_enabled
+from chainrule.autograd.following import following
 from chainrule.autograd.tape import mark_changed, wrap
 from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array
@@ -79,7 +80,7 @@ class Recording:
         _here.recording, mode = True, is_grad_enabled()
         try:
             with recorder.running(), listen(self.surroundings.listen):
-                with self.surroundings.reads.watching():
+                with self.surroundings.reads.watching(), following():
                     result = function(*args, **kwargs)
                 self.gradients = Gradients(self.surroundings, recorder, leaves, keep)
         finally:
