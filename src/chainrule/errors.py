@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
+from typing import Any
 
 __all__ = [
     "CaptureError",
@@ -20,7 +21,9 @@ __all__ = [
     "MissingExtraError",
     "OptionError",
     "ShapeError",
+    "chosen",
     "did_you_mean",
+    "kind_of",
     "one_line",
     "require",
 ]
@@ -77,6 +80,34 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def chosen(kind: str, name: str, table: Mapping[str, Any]) -> Any:
+    """Return what `name` stands for in `table`, or say what there is.
+
+    Raises:
+        OptionError: it stands for nothing.
+
+    Examples:
+        >>> chosen("fruit", "pear", {"pear": 3})
+        3
+    """
+    if name not in table:
+        raise OptionError(
+            f"there is no {kind} {name!r}; use one of {', '.join(table)}"
+            + did_you_mean(name, table)
+        )
+    return table[name]
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, for a sentence.
+
+    Examples:
+        >>> kind_of(3), kind_of(int)
+        ('int', 'the class int')
+    """
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 def one_line(text: str) -> str:

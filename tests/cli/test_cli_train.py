@@ -11,8 +11,9 @@ import chainrule as library
 from chainrule.autograd import no_grad
 from chainrule.data import load
 from chainrule.io import load_model
+from chainrule.optim.names import OPTIMIZERS
 from chainrule.train import evaluate
-from chainrule.train.loop import OPTIMIZERS, SCHEDULES
+from chainrule.train.loop import SCHEDULES
 from chainrule.train.models import ACTIVATIONS
 from cli import material
 from cli.material import QUICK

@@ -12,9 +12,11 @@ from chainrule.backend import threads
 from chainrule.data import DataLoader, Dataset, TensorDataset
 from chainrule.errors import ChainruleError, DataError, OptionError, ShapeError
 from chainrule.nn import functional as F
+from chainrule.nn.usual import LOSSES
 from chainrule.optim import lr_scheduler
+from chainrule.optim.names import OPTIMIZERS
 from chainrule.train import BestWeights, Callback, EarlyStopping, History, evaluate, fit, predict
-from chainrule.train.loop import LOSSES, OPTIMIZERS, SCHEDULES
+from chainrule.train.loop import SCHEDULES
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 3)).astype(np.float32)

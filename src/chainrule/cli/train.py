@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Console
 
 from chainrule.data import Examples, load
+from chainrule.errors import chosen
 from chainrule.train.engine import ENGINES
 from chainrule.train.job import run_job
-from chainrule.train.loop import chosen
 from chainrule.train.outcome import Settings
 
 __all__ = ["train_command"]

@@ -20,17 +20,16 @@ import numpy as np
 from chainrule.autograd import Generator
 from chainrule.backend import threads
 from chainrule.data import Examples
-from chainrule.errors import ChainruleError, OptionError
+from chainrule.errors import ChainruleError, OptionError, chosen
 from chainrule.files import replace_bytes
 from chainrule.io import save_model
 from chainrule.ops import Array
+from chainrule.optim.names import OPTIMIZERS
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
 from chainrule.train.engine import ENGINES, explicit_step
 from chainrule.train.loop import (
-    OPTIMIZERS,
     SCHEDULES,
     accuracy,
-    chosen,
     fit,
     mean_absolute_error,
     predict,

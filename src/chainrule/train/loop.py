@@ -12,34 +12,19 @@ import numpy as np
 from chainrule import nn, ops, optim
 from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy, no_grad
 from chainrule.backend import threads
-from chainrule.data import DataLoader, Dataset, TensorDataset
-from chainrule.errors import DataError, OptionError, did_you_mean
-from chainrule.nn import functional as F
+from chainrule.data import DataLoader
+from chainrule.data.pairs import first_targets, loader_of
+from chainrule.errors import OptionError, chosen, kind_of
+from chainrule.nn.usual import Loss, are_classes, loss_of
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
+from chainrule.optim.names import optimizer_of
 from chainrule.train.callbacks import Callback
 from chainrule.train.epoch import Epoch, sees_each_step, tell
-from chainrule.train.run import History, Loss, Metric, Run, Step, over_rows
+from chainrule.train.run import History, Metric, Run, Step, over_rows
 from chainrule.train.step import TapeStep
 
-__all__ = ["LOSSES", "OPTIMIZERS", "SCHEDULES", "chosen", "evaluate", "fit", "predict"]
-
-OPTIMIZERS: dict[str, type[optim.Optimizer]] = {
-    "adam": optim.Adam,
-    "adamw": optim.AdamW,
-    "sgd": optim.SGD,
-    "rmsprop": optim.RMSprop,
-    "adagrad": optim.Adagrad,
-}
-
-LOSSES: dict[str, Loss] = {
-    "cross_entropy": F.cross_entropy,
-    "mse": F.mse_loss,
-    "l1": F.l1_loss,
-    "huber": F.huber_loss,
-    "bce_with_logits": F.binary_cross_entropy_with_logits,
-    "hinge": F.multi_margin_loss,
-}
+__all__ = ["SCHEDULES", "evaluate", "fit", "predict"]
 
 SCHEDULES: dict[str, Callable[[optim.Optimizer, int, int], Any]] = {
     "constant": lambda optimizer, epochs, steps: None,
@@ -58,16 +43,6 @@ SCHEDULES: dict[str, Callable[[optim.Optimizer, int, int], Any]] = {
 }
 
 
-def chosen(kind: str, name: str, table: dict[str, Any]) -> Any:
-    """Return what `name` stands for in `table`, or say what there is."""
-    if name not in table:
-        raise OptionError(
-            f"there is no {kind} {name!r}; use one of {', '.join(table)}"
-            + did_you_mean(name, table)
-        )
-    return table[name]
-
-
 @over_rows
 def accuracy(outputs: Array, targets: Array) -> float:
     """Return the share of rows whose largest output is at the label."""
@@ -80,11 +55,11 @@ def mean_absolute_error(outputs: Array, targets: Array) -> float:
     return float(np.mean(np.abs(outputs - targets))) if len(targets) else math.nan
 
 
-def _usual(targets: Array) -> tuple[Loss, dict[str, Metric]]:
-    """Loss and metric that suit the targets: of classes if they are integers, of numbers if not."""
-    if targets.dtype.kind in "iu":
-        return F.cross_entropy, {"accuracy": accuracy}
-    return F.mse_loss, {"mae": mean_absolute_error}
+def _usual_metrics(targets: Array) -> dict[str, Metric]:
+    """What is measured besides the loss: of classes accuracy, of numbers the distance."""
+    if are_classes(targets):
+        return {"accuracy": accuracy}
+    return {"mae": mean_absolute_error}
 
 
 def fit(
@@ -158,14 +133,12 @@ def fit(
         True
     """
     _at_least(epochs=epochs, batch_size=batch_size, threads=1 if threads is None else threads)
-    loader = _loader(data, batch_size, shuffle=True, generator=generator)
-    held_out = None if validation is None else _loader(validation, 1000, shuffle=False)
+    loader = loader_of(data, batch_size, shuffle=True, generator=generator)
+    held_out = None if validation is None else loader_of(validation, 1000)
     if held_out is not None:
-        _first_targets(held_out)
-    optimizer = _optimizer(optimizer, model, lr, weight_decay)
-    usual_loss, usual_metrics = _usual(_first_targets(loader))
-    if isinstance(loss, str):
-        loss = chosen("loss", loss, LOSSES)
+        first_targets(held_out)
+    optimizer = optimizer_of(optimizer, model.parameters(), lr=lr, weight_decay=weight_decay)
+    targets = first_targets(loader)
     if isinstance(schedule, str):
         schedule = chosen("schedule", schedule, SCHEDULES)(optimizer, epochs, len(loader))
     _are_parts(callbacks, schedule)
@@ -173,8 +146,8 @@ def fit(
     run = Run(
         model,
         optimizer,
-        loss or usual_loss,  # type: ignore[arg-type]
-        usual_metrics if metrics is None else metrics,
+        loss_of(loss, targets),
+        _usual_metrics(targets) if metrics is None else metrics,
         epochs,
         epochs * len(loader),
         history,
@@ -198,7 +171,7 @@ def _are_parts(callbacks: Any, schedule: Any) -> None:
     listed = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
     odd = [one for one in listed if listed is not callbacks or not isinstance(one, Callback)]
     if odd:
-        raise OptionError(f"callbacks must be a list of Callback objects, got {_kind(odd[0])}")
+        raise OptionError(f"callbacks must be a list of Callback objects, got {kind_of(odd[0])}")
     if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
         raise OptionError(
             "ReduceLROnPlateau steps by a figure and not by the batch; call its step() in the "
@@ -206,63 +179,12 @@ def _are_parts(callbacks: Any, schedule: Any) -> None:
         )
     if isinstance(schedule, type) or not (schedule is None or hasattr(schedule, "step")):
         raise OptionError(
-            f"schedule must be a name or an object with a method step(), got {_kind(schedule)}"
+            f"schedule must be a name or an object with a method step(), got {kind_of(schedule)}"
         )
-
-
-def _kind(value: Any) -> str:
-    """What a value is, for a sentence."""
-    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 def _threads(n: int | None) -> Any:
     return threads.policy(n)
-
-
-def _loader(
-    data: Any, batch_size: int, shuffle: bool, generator: Generator | None = None
-) -> DataLoader:
-    if isinstance(data, DataLoader):
-        return data
-    if isinstance(data, tuple) or (isinstance(data, list) and len(data) == 2):
-        data = TensorDataset(*data)
-    if not isinstance(data, Dataset) and not hasattr(data, "__getitem__"):
-        raise OptionError(
-            f"data must be a pair (x, y), a Dataset or a DataLoader, got {type(data).__name__}"
-        )
-    return DataLoader(data, batch_size, shuffle, generator=generator)
-
-
-def _first_targets(loader: DataLoader) -> Array:
-    if not len(loader):
-        raise DataError(
-            f"there is no batch to take: {len(loader.dataset)} examples in batches of "
-            f"{loader.batch_size}" + (", drop_last" if loader.drop_last else "")
-        )
-    sample = loader.dataset[0]
-    if not isinstance(sample, (tuple, list)) or len(sample) != 2:
-        count = f" of {len(sample)}" if isinstance(sample, (tuple, list)) else ""
-        raise DataError(f"every sample must be a pair (x, y), the first is {_kind(sample)}{count}")
-    return np.asarray(sample[1])
-
-
-def _optimizer(
-    given: optim.Optimizer | str, model: nn.Module, lr: float | None, weight_decay: float | None
-) -> optim.Optimizer:
-    options = {"lr": lr, "weight_decay": weight_decay}
-    options = {name: value for name, value in options.items() if value is not None}
-    if isinstance(given, str):
-        kind = chosen("optimizer", given, OPTIMIZERS)
-        made: optim.Optimizer = kind(model.parameters(), **options)
-        return made
-    if not isinstance(given, optim.Optimizer):
-        raise OptionError(f"optimizer must be a name or an optim.Optimizer, got {_kind(given)}")
-    if options:
-        raise OptionError(
-            f"{' and '.join(options)} cannot be given beside an optimizer that was made already; "
-            "give them to the optimizer"
-        )
-    return given
 
 
 @ops.quiet
@@ -314,7 +236,7 @@ def _step_of(
     if own is None:
         return TapeStep(max_grad_norm, compile, keep_gradients=sees_each_step(callbacks))
     if not callable(own):
-        raise OptionError(f"step must be a function of run, x and y, got {_kind(own)}")
+        raise OptionError(f"step must be a function of run, x and y, got {kind_of(own)}")
     if compile is True:
         raise OptionError("compile=True does not apply to a step of your own; compile it yourself")
     if max_grad_norm is not None:
@@ -376,15 +298,13 @@ def evaluate(
         >>> evaluate(nn.Identity(), (np.eye(2, dtype=np.float32), np.array([0, 0])))["accuracy"]
         0.5
     """
-    loader = _loader(data, batch_size, shuffle=False)
-    usual_loss, usual_metrics = _usual(_first_targets(loader))
-    if isinstance(loss, str):
-        loss = chosen("loss", loss, LOSSES)
+    loader = loader_of(data, batch_size)
+    targets = first_targets(loader)
     return _figures(
         model,
         loader,
-        loss or usual_loss,  # type: ignore[arg-type]
-        usual_metrics if metrics is None else metrics,
+        loss_of(loss, targets),
+        _usual_metrics(targets) if metrics is None else metrics,
     )
 
 

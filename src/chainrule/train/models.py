@@ -12,9 +12,8 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.autograd import Generator
-from chainrule.errors import OptionError, ShapeError
+from chainrule.errors import OptionError, ShapeError, chosen
 from chainrule.ops import Array
-from chainrule.train.loop import chosen
 
 __all__ = ["ACTIVATIONS", "MODELS", "build_model", "chosen_model", "scaling"]
 

@@ -10,11 +10,11 @@ from typing import TypeAlias
 from chainrule import nn, optim
 from chainrule.autograd import Tensor
 from chainrule.errors import ChainruleError
+from chainrule.nn.usual import Loss
 from chainrule.ops import Array
 
-__all__ = ["History", "Loss", "Metric", "Run", "Step", "over_rows"]
+__all__ = ["History", "Metric", "Run", "Step", "over_rows"]
 
-Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 Metric: TypeAlias = Callable[[Array, Array], float]
 Step: TypeAlias = Callable[["Run", Tensor, Tensor], tuple[float, Array]]
 

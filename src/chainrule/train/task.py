@@ -11,9 +11,10 @@ from chainrule import layers, nn
 from chainrule.autograd import Tensor
 from chainrule.data import Examples
 from chainrule.nn import functional as F
+from chainrule.nn.usual import Loss
 from chainrule.ops import Array
 from chainrule.train.loop import accuracy, mean_absolute_error
-from chainrule.train.run import Loss, Metric
+from chainrule.train.run import Metric
 
 __all__ = ["Task", "task_of"]
 
