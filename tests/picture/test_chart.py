@@ -94,6 +94,18 @@ def test_a_logarithmic_axis_upwards_leaves_the_one_across_alone():
     assert chart.description == "error: from 0.001 to 0.1, least 1e−09 at −4"
 
 
+def test_a_logarithmic_axis_across_has_equal_ratios_equally_far_apart():
+    chart = line_chart({"loss": [3, 2, 1]}, x=[0.001, 0.01, 0.1], log_x=True, marks={0: "never"})
+    a, b, c = (float(x) for x in re.findall(r"([\d.]+),", curves(chart)[0].get("d")))
+    assert b - a == pytest.approx(c - b, abs=0.02)
+    assert {"0.001", "0.01", "0.1"} <= set(texts(chart)) and "never" not in texts(chart)
+
+
+def test_what_is_not_positive_has_no_place_across_a_logarithmic_axis():
+    chart = line_chart({"loss": [9, 3, 2]}, x=[0, 0.01, 0.1], log_x=True)
+    assert chart.description == "loss: from 3 to 2, least 2 at 0.1"
+
+
 def test_marks_stand_inside_the_picture():
     chart = line_chart({"a": [1, 2, 3]}, marks={1: "the very first", 3: "the very last"})
     assert {"the very first", "the very last"} <= set(texts(chart))
@@ -132,10 +144,12 @@ def test_shapes_that_do_not_fit_are_told(series, x):
 @given(
     st.dictionaries(st.text(max_size=5), st.lists(st.floats(), max_size=5), max_size=3),
     st.booleans(),
+    st.booleans(),
     st.sampled_from(["number", "%"]),
 )
-def test_any_numbers_make_a_sound_picture(series, log_y, y_format):
-    chart = line_chart(series, log_y=log_y, y_format=y_format, marks={2: "two"})
+def test_any_numbers_make_a_sound_picture(series, log_x, log_y, y_format):
+    logs = {"log_x": log_x, "log_y": log_y}
+    chart = line_chart(series, **logs, y_format=y_format, marks={2: "two", -1: "before"})
     tree(chart)
     assert not {"nan", "inf", "-inf"} & set(numbers(chart))
 

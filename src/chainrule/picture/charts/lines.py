@@ -28,6 +28,7 @@ __all__ = ["line_chart", "spread"]
 _TIE = 16  # pixels from a line's end to its name
 _WIDE_SPACE = "\N{EN SPACE}"
 _NAME_HEIGHT = 16  # pixels from one name at the right edge to the next
+_TINY = 1e-300  # what is no greater has no place on a logarithmic axis
 _MOST_STOPS = 120  # places where the mouse finds values
 
 
@@ -60,6 +61,7 @@ def line_chart(
     y_label: str = "",
     marks: Mapping[float, str] | None = None,
     y_format: Literal["number", "%"] = "number",
+    log_x: bool = False,
     log_y: bool = False,
     width: float = 640,
     height: float = 360,
@@ -75,7 +77,8 @@ def line_chart(
         y_label: what is measured upwards.
         marks: upright lines by their x, each with its text: `{7: "best epoch"}`.
         y_format: `"%"` writes 0.25 as 25 %.
-        log_y: equal ratios equally far apart.
+        log_x: equal ratios equally far apart; what stands at zero or less is left out.
+        log_y: the same upwards.
         width: of the picture, in pixels.
         height: of the picture, in pixels.
 
@@ -92,17 +95,17 @@ def line_chart(
         'training: from 2.3 to 0.4, least 0.4 at 3; validation: from 2.2 to 0.9, least 0.9 at 3'
     """
     curves = [
-        _Curve(name, series_color(i), series_dash(i), _points(name, values, x, log_y))
+        _Curve(name, series_color(i), series_dash(i), _points(name, values, x, log_x, log_y))
         for i, (name, values) in enumerate(series.items())
     ]
-    marks = marks or {}
-    across = _across(curves, marks, x_label)
+    marks = {at: text for at, text in (marks or {}).items() if _has_place(at, log_x)}
+    across = _across(curves, marks, x_label, log=log_x)
     up = _up(curves, y_label, percent=y_format == "%", log=log_y)
     beside = min(_beside(curves), 0.3 * width)
     frame = framed(width, across, up, height=height, title=title, marks=bool(marks), beside=beside)
     body = [
         frame.drawn(),
-        *(_mark(frame, at, text) for at, text in marks.items() if drawable(at)),
+        *(_mark(frame, at, text) for at, text in marks.items()),
         *(_drawn(frame, curve) for curve in curves),
         _names(frame, width, curves),
         _stops(frame, curves),
@@ -141,7 +144,7 @@ def spread(wanted: Sequence[float], apart: float, low: float, high: float) -> li
 
 
 def _points(
-    name: str, values: ArrayLike, x: Sequence[float] | None, log: bool
+    name: str, values: ArrayLike, x: Sequence[float] | None, log_x: bool, log_y: bool
 ) -> tuple[tuple[float, float], ...]:
     """The points of a series, those without a place across left out."""
     array: NDArray[Any] = np.asarray(values, dtype=float)
@@ -160,13 +163,21 @@ def _points(
             f"series {name!r}: expected values of shape (N,) or points of shape (N, 2), "
             f"got {array.shape}"
         )
-    if log:
-        array = np.stack([array[:, 0], np.where(array[:, 1] > 1e-300, array[:, 1], np.nan)], axis=1)
+    for column, log in enumerate((log_x, log_y)):
+        if log:
+            array = array.copy()
+            array[~(array[:, column] > _TINY), column] = np.nan
     return tuple((a, b) for a, b in array.tolist() if drawable(a))
 
 
-def _across(curves: Sequence[_Curve], marks: Iterable[float], name: str) -> Axis:
+def _has_place(at: float, log: bool) -> bool:
+    return drawable(at) and (at > _TINY or not log)
+
+
+def _across(curves: Sequence[_Curve], marks: Iterable[float], name: str, *, log: bool) -> Axis:
     values = [at for curve in curves for at, _ in curve.points] + list(marks)
+    if log:
+        return log_axis(values, name=name)
     whole = all(float(at).is_integer() for at in values if drawable(at))
     return linear_axis(values, name=name, whole=whole, tight=True)
 
