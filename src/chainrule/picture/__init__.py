@@ -1,19 +1,24 @@
 """Pictures without a plotting library: SVG and PNG from NumPy and the standard library (floor 0).
 
 Charts (`line_chart`, `tangent_chart`, `descent_chart`, `contour_chart`, `scatter_chart`,
-`region_chart`, `matrix_chart`, `tile_chart`) return an `Svg`, which a notebook shows, `inline` sets
-into a page, and `save` writes; PNG and PDF files of it take a library each. Images (`to_pixels`,
+`points_chart`, `region_chart`, `matrix_chart`, `bar_chart`, `strip_chart`, `tile_chart`) return an
+`Svg`, which a notebook shows, `inline` sets into a page, and `save` writes; `stacked` makes one of
+several; PNG and PDF files of it take a library each. Images (`to_pixels`,
 `diverging`, `image_grid`) are arrays of pixels that `encode_png` and `data_uri` turn into files and
 addresses. `element` is what the pictures, and any page that shows them, are written with.
 """
 
 from chainrule.picture.charts.axis import format_value
+from chainrule.picture.charts.bars import bar_chart
 from chainrule.picture.charts.contours import contour_chart
 from chainrule.picture.charts.descent import descent_chart
 from chainrule.picture.charts.lines import line_chart
 from chainrule.picture.charts.matrix import matrix_chart
+from chainrule.picture.charts.points import points_chart
 from chainrule.picture.charts.regions import region_chart
 from chainrule.picture.charts.scatter import scatter_chart
+from chainrule.picture.charts.stack import stacked
+from chainrule.picture.charts.strips import Strip, strip_chart
 from chainrule.picture.charts.tangents import Tangent, tangent_chart
 from chainrule.picture.charts.tiles import tile_chart
 from chainrule.picture.document import document
@@ -29,8 +34,10 @@ __all__ = [
     "SERIES",
     "STYLESHEET",
     "Markup",
+    "Strip",
     "Svg",
     "Tangent",
+    "bar_chart",
     "contour_chart",
     "data_uri",
     "descent_chart",
@@ -44,9 +51,12 @@ __all__ = [
     "join",
     "line_chart",
     "matrix_chart",
+    "points_chart",
     "region_chart",
     "scatter_chart",
     "shrink",
+    "stacked",
+    "strip_chart",
     "tangent_chart",
     "tile_chart",
     "to_pixels",
