@@ -115,7 +115,7 @@ def summary(checks: Sequence[Check]) -> str:
         >>> fine = Check("dy/dx", 6.0, 6.0, measure(lambda nudge: 6 * nudge))
         >>> wrong = Check("dy/dx", 5.0, 6.0, measure(lambda nudge: 6 * nudge))
         >>> print(summary([fine]))
-        All 1 slopes agree with backward() and with differences of ±1e-05.
+        The slope agrees with backward() and with a difference of ±1e-05.
         >>> print(summary([fine, wrong]))
         1 OF 2 SLOPES DOES NOT AGREE: the equations are wrong there, or backward() is.
     """
@@ -128,6 +128,8 @@ def summary(checks: Sequence[Check]) -> str:
         )
     kinks = sum(check.verdict == "kink" for check in checks)
     said = f"All {len(checks)} slopes agree with backward() and with differences of ±{STEP:g}"
+    if len(checks) == 1:
+        said = f"The slope agrees with backward() and with a difference of ±{STEP:g}"
     if kinks:
         said += f"; {kinks} of them at a kink, where the slopes on both sides differ"
     return said + "."

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from chainrule.explain.equations.checks import Check
 from chainrule.explain.equations.term import Term
 from chainrule.ops import Array, Shape
 
@@ -25,6 +26,7 @@ class Line:
         layer: the path of the module that it belongs to, as "0 (Linear)", or "".
         note: a few words beside it, or "".
         value: the array that the name stood for in the run.
+        steps: further terms, each equal to the one before: with numbers for names, and what comes out.
     """
 
     left: Term
@@ -32,6 +34,7 @@ class Line:
     layer: str = ""
     note: str = ""
     value: Array | None = None
+    steps: tuple[Term, ...] = ()
 
     @property
     def shape(self) -> Shape:
@@ -62,11 +65,13 @@ class Equations:
         sections: forward by layer, then backward by layer, the last first.
         head: sentences that hold for all of it.
         values: the arrays that the names stood for, by label.
+        checks: slopes that were held against `backward()` and against differences.
     """
 
     sections: tuple[Section, ...]
     head: tuple[str, ...]
     values: dict[str, Any]
+    checks: tuple[Check, ...] = ()
 
     @property
     def lines(self) -> tuple[Line, ...]:

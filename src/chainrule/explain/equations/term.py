@@ -39,6 +39,7 @@ class Term:
         name: of a leaf, the letter or letters, "Z", "Ŷ" or "gamma".
         index: of a leaf, what is written below the line, "1".
         mark: "d" for a gradient.
+        by: of the slope dy/dx, the name x; its own name is then y, its mark "d".
         value: of a leaf, the array that it stood for in the run, where that is known.
 
     Examples:
@@ -58,12 +59,14 @@ class Term:
     name: str = ""
     index: str = ""
     mark: str = ""
+    by: Term | None = None
     value: Array | None = field(default=None, repr=False)
 
     @property
     def label(self) -> str:
         """Of a leaf, its whole name in one word: "dZ1"."""
-        return f"{self.mark}{self.name}{self.index}"
+        over = f"/{self.mark}{self.by.label}" if self.by else ""
+        return f"{self.mark}{self.name}{self.index}{over}"
 
     @property
     def called(self) -> str:
