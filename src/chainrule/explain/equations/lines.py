@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chainrule.explain.equations.checks import Check
-from chainrule.explain.equations.term import Term
+from chainrule.explain.equations.term import Part, Term
 from chainrule.ops import Array, Shape
 
 __all__ = ["Equations", "Line", "Section"]
@@ -26,7 +26,7 @@ class Line:
         layer: the path of the module that it belongs to, as "0 (Linear)", or "".
         note: a few words beside it, or "".
         value: the array that the name stood for in the run.
-        steps: further terms, each equal to the one before: with numbers for names, and what comes out.
+        steps: further sides, each equal to the one before: with numbers for names, and what comes out.
     """
 
     left: Term
@@ -34,7 +34,7 @@ class Line:
     layer: str = ""
     note: str = ""
     value: Array | None = None
-    steps: tuple[Term, ...] = ()
+    steps: tuple[Part, ...] = ()
 
     @property
     def shape(self) -> Shape:
