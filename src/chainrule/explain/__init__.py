@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 from chainrule.errors import did_you_mean
 
 if TYPE_CHECKING:
+    from chainrule.explain.doctor.origin import Origin, nan_origin
+    from chainrule.explain.rate import RateTest, lr_find
     from chainrule.explain.trace import trace
 
-__all__ = ["trace"]
+__all__ = ["RateTest", "lr_find", "trace"]
 
 # Imported when first asked for: the name, and the file that has it.
 _LATER = {
+    "RateTest": "rate",
+    "lr_find": "rate",
     "trace": "trace",
 }
 
