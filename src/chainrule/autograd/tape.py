@@ -274,6 +274,8 @@ class Traced:
     Attributes:
         array: the numbers.
         grad: what `backward` has added up here, or `None`.
+        used: of a gradient by which an optimiser has taken a step: the number of that, and when.
+        rest: of a gradient that was added to such a one: what that had in `used`.
         node: the operation that made it; `None` for a leaf.
         needs_grad: whether it is, or depends on, a leaf whose gradient is wanted.
         base: the tensor that this one is a view of: itself no view.
@@ -288,6 +290,8 @@ class Traced:
     plain: ClassVar[type[Traced]]
     array: Array
     grad: Any = None
+    used: tuple[int, int] | None = None
+    rest: tuple[int, int] | None = None
     node: Node | None = None
     needs_grad = False
     base: Traced | None = None
@@ -598,11 +602,32 @@ def _keep(node: Node, g: Value) -> None:
         _accumulate(keeper, g, shared=True)
 
 
+def use(gradients: Sequence[Traced], by: int) -> None:
+    """Note that the optimiser of this number takes a step by these gradients."""
+    used = by, next(_clock)
+    for g in gradients:
+        g.used = used
+
+
+def _rest(g: Traced) -> tuple[int, int] | None:
+    """By whom a gradient that is added to was used, unless it was changed in place since then.
+
+    Whoever has set it to zero, or made it smaller, knows what is there.
+    """
+    used = g.used
+    if used is None or _changes.get(id(owner(g.array)), 0) > used[1] or not g.array.any():
+        return None
+    return used
+
+
 def _accumulate(leaf: Traced, g: Value, shared: bool) -> None:
     if LISTENERS:
         tell("gradient", leaf)
-    if leaf.grad is not None:
-        leaf.grad = add(leaf.grad, g)
+    before = leaf.grad
+    if before is not None:
+        leaf.grad = add(before, g)
+        if before.used is not None:
+            leaf.grad.rest = _rest(before)
     elif isinstance(g, Traced):
         leaf.grad = g
     else:

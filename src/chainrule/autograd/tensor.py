@@ -610,6 +610,8 @@ class Tensor(InPlace):
         What is changed through it goes unnoticed: a gradient that needs the old numbers takes the
         new ones.
         """
+        if self.used is not None:
+            self.used = None
         out = self.detach()
         out.watched = False
         return out

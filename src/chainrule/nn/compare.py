@@ -12,6 +12,8 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.autograd import Tensor, full_like
+from chainrule.errors import OptionError
+from chainrule.nn.squashed import refusing
 from chainrule.ops.margins import triplet_loss
 
 __all__ = [
@@ -47,7 +49,17 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str 
     Examples:
         >>> reduction_of(False, None)
         'sum'
+
+    Raises:
+        OptionError: one is a tensor, as where the class of a loss is called with what it compares.
     """
+    for word in (size_average, reduce, reduction):
+        if isinstance(word, Tensor):
+            raise OptionError(
+                "a loss is made first and called then: nn.MSELoss()(prediction, target), or "
+                f"F.mse_loss(prediction, target); got a tensor of shape {tuple(word.shape)} where "
+                "an option of the loss is expected"
+            )
     if size_average is None and reduce is None:
         return reduction
     if reduce is False:
@@ -91,15 +103,28 @@ def _offered(loss: Loss, arguments: str) -> Loss:
     return function
 
 
+_LOGARITHMS = (
+    "takes logarithms of probabilities, and was given what {squashed} gave; put log_softmax in its "
+    "place, or .log() behind it"
+)
+
 mse_loss = _offered(ops.mse_loss, "input target size_average reduce reduction weight")
 l1_loss = _offered(ops.l1_loss, "input target size_average reduce reduction weight")
 huber_loss = _offered(ops.huber_loss, "input target reduction delta weight")
 smooth_l1_loss = _offered(ops.smooth_l1_loss, "input target size_average reduce reduction beta")
 cross_entropy = _offered(
-    ops.cross_entropy,
+    refusing(
+        ops.cross_entropy,
+        "has a softmax of its own, and the prediction has been through {squashed} already, which "
+        "leaves little to learn by; give it the scores, without {squashed} at the end of the "
+        "network, and use it where you want probabilities",
+    ),
     "input target weight size_average ignore_index reduce reduction label_smoothing",
 )
-nll_loss = _offered(ops.nll_loss, "input target weight size_average ignore_index reduce reduction")
+nll_loss = _offered(
+    refusing(ops.nll_loss, _LOGARITHMS),
+    "input target weight size_average ignore_index reduce reduction",
+)
 multi_margin_loss = _offered(
     ops.multi_margin_loss, "input target p margin weight size_average reduce reduction"
 )
@@ -111,10 +136,17 @@ binary_cross_entropy = _offered(
     ops.binary_cross_entropy, "input target weight size_average reduce reduction"
 )
 binary_cross_entropy_with_logits = _offered(
-    ops.binary_cross_entropy_with_logits,
+    refusing(
+        ops.binary_cross_entropy_with_logits,
+        "has a sigmoid of its own, and the prediction has been through {squashed} already, which "
+        "leaves little to learn by; give it the scores, without {squashed} at the end of the "
+        "network, or use binary_cross_entropy",
+    ),
     "input target weight size_average reduce reduction pos_weight",
 )
-kl_div = _offered(ops.kl_div, "input target size_average reduce reduction log_target")
+kl_div = _offered(
+    refusing(ops.kl_div, _LOGARITHMS), "input target size_average reduce reduction log_target"
+)
 margin_ranking_loss = _offered(
     ops.margin_ranking_loss, "input1 input2 target margin size_average reduce reduction"
 )

@@ -8,6 +8,7 @@ the options that are numbers (see `group`), the count of steps, the running aver
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -16,7 +17,8 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd import Tensor, enable_grad, from_numpy, no_grad, zeros, zeros_like
-from chainrule.errors import OptionError
+from chainrule.autograd.tape import use
+from chainrule.errors import GradientError, OptionError
 from chainrule.ops import Array
 from chainrule.ops.core import LISTENERS, SETTINGS, tell
 from chainrule.ops.update import check_gradient
@@ -30,6 +32,9 @@ __all__ = ["UNUSED", "Optimizer"]
 
 # Stands in for state that an option has switched off.
 UNUSED: Array = np.empty(0, dtype=np.float32)
+
+# Optimisers are told apart by numbers, in what is noted with the gradients that they have used.
+_numbers = itertools.count()
 
 # How like an option's name another one is that is taken for it.
 _ALIKE = 0.8
@@ -91,6 +96,7 @@ class Optimizer(Hooked):
 
     def __init__(self, params: Any, defaults: Mapping[str, Any]) -> None:
         super().__init__()
+        self._number = next(_numbers)
         self.defaults: dict[str, Any] = dict(defaults)
         self.state: defaultdict[Tensor, Any] = States()
         self.param_groups: list[ParamGroup] = ToldList()
@@ -221,12 +227,33 @@ class Optimizer(Hooked):
             with enable_grad():
                 loss = closure()
         with no_grad():
-            for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        check_gradient(p.array.shape, p.grad.array.shape)
-                        self._update(p, group)
+            for p, group in self._moving():
+                self._update(p, group)
         return loss
+
+    def _moving(self) -> list[tuple[Tensor, ParamGroup]]:
+        """The parameters that have a gradient, each looked at before any is changed."""
+        moving = [(p, g) for g in self.param_groups for p in g["params"] if p.grad is not None]
+        for p, _ in moving:
+            check_gradient(p.array.shape, p.grad.array.shape)
+            if p.grad.rest is not None and p.grad.rest[0] == self._number:
+                raise GradientError(self._not_cleared(p))
+        use([p.grad for p, _ in moving], self._number)
+        return moving
+
+    def _not_cleared(self, p: Tensor) -> str:
+        place = next(
+            f"{group['param_names'][i]}" if group.get("param_names") else f"parameter {i} of group {k}"
+            for k, group in enumerate(self.param_groups)
+            for i, other in enumerate(group["params"])
+            if other is p
+        )
+        return (
+            f"{type(self).__name__}: the gradient of {place}, of shape {tuple(p.shape)}, still holds "
+            "that of an earlier step(), because backward() adds to what is there; call "
+            "optimizer.zero_grad() before backward(), or, to add up over steps on purpose, set "
+            "p.grad = p.grad.clone() after each"
+        )
 
     def _update(self, p: Tensor, group: ParamGroup) -> None:
         """Change one parameter by its gradient."""
