@@ -224,7 +224,7 @@ def test_a_loop_that_is_left_ends_its_workers():
 
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 from chainrule.data import DataLoader, Dataset
 
 class Slow(Dataset):
@@ -234,6 +234,8 @@ class Slow(Dataset):
     def __len__(self):
         return 2
 
+# Ctrl-C is heard also where the tests run in the background of a shell.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 loader = DataLoader(Slow(), num_workers=2, multiprocessing_context="fork", collate_fn=list)
 for _ in loader:
     time.sleep(60)
