@@ -7,6 +7,8 @@ about any layer. Each name is imported when first used.
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import did_you_mean
@@ -14,14 +16,19 @@ from chainrule.errors import did_you_mean
 if TYPE_CHECKING:
     from chainrule.explain.doctor.origin import Origin, nan_origin
     from chainrule.explain.rate import RateTest, lr_find
+    from chainrule.explain.summary import Summary, summary
     from chainrule.explain.trace import trace
 
-__all__ = ["RateTest", "lr_find", "trace"]
+__all__ = ["Origin", "RateTest", "Summary", "lr_find", "nan_origin", "summary", "trace"]
 
 # Imported when first asked for: the name, and the file that has it.
 _LATER = {
+    "Origin": "doctor.origin",
     "RateTest": "rate",
     "lr_find": "rate",
+    "nan_origin": "doctor.origin",
+    "Summary": "summary",
+    "summary": "summary",
     "trace": "trace",
 }
 
@@ -36,3 +43,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER})
+
+
+class _Package(ModuleType):
+    """A function stays what its name means, also when a file of that name has been imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _LATER and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -311,6 +311,15 @@ class Compiled:
                 )
             return plan.profile(arrays, runs)
 
+    def recorded(self, *args: Any, **kwargs: Any) -> tuple[Program, list[Array]] | None:
+        """What was recorded for such arguments, and the arrays in these, its inputs; if it was."""
+        key: list[Any] = [is_grad_enabled(), get_default_dtype()]
+        arrays = take_apart(args, kwargs, key)
+        with self._lock:
+            known = self._kinds.find(tuple(key))
+            plan = known.plan() if known else None
+        return (plan.program, arrays) if plan else None
+
     @property
     def program(self) -> Program | None:
         """What was recorded for the latest arguments that there is a plan for, or `None` so far."""

@@ -74,9 +74,10 @@ class Diagnosis:
         checks: what each check that was made looks for, by its name.
 
     Examples:
-        >>> print(Diagnosis((), {"dead ReLUs": "units that are 0 for every row"}))
+        >>> healthy = Diagnosis((), {"dead ReLUs": "units that are 0 for every row"})
+        >>> print(healthy)
         nothing found in 1 check
-        >>> print(Diagnosis((), {"dead ReLUs": "units that are 0 for every row"}).text(verbose=True))
+        >>> print(healthy.text(verbose=True))
         nothing found in 1 check:
           dead ReLUs: units that are 0 for every row
     """
