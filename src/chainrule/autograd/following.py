@@ -17,9 +17,14 @@ from chainrule.autograd.tape import Node, Traced
 from chainrule.ops.core import READERS, Op
 from chainrule.ops.scope import SCOPE, Entry, again
 
-__all__ = ["following"]
+__all__ = ["following", "made_in"]
 
 _made_in: WeakKeyDictionary[Node, tuple[Entry, ...]] = WeakKeyDictionary()
+
+
+def made_in(node: Node) -> tuple[Entry, ...]:
+    """The calls of modules in which a node was made while its tape was followed."""
+    return _made_in.get(node, ())
 
 
 @contextmanager
@@ -44,7 +49,7 @@ def following() -> Iterator[None]:
 
     class Following(walk):  # type: ignore[misc, valid-type]  # whichever walk was usual before
         def through(self, node: Node, g: Any, wanted: set[int] | None) -> None:
-            with again(_made_in.get(node, ())):
+            with again(made_in(node)):
                 super().through(node, g, wanted)
 
     def remembering(kind: type) -> Any:

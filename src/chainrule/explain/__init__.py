@@ -25,9 +25,9 @@ __all__ = ["Origin", "RateTest", "Summary", "lr_find", "nan_origin", "summary", 
 _LATER = {
     "Origin": "doctor.origin",
     "RateTest": "rate",
+    "Summary": "summary",
     "lr_find": "rate",
     "nan_origin": "doctor.origin",
-    "Summary": "summary",
     "summary": "summary",
     "trace": "trace",
 }
