@@ -15,19 +15,34 @@ from chainrule.errors import did_you_mean
 
 if TYPE_CHECKING:
     from chainrule.explain.doctor.origin import Origin, nan_origin
+    from chainrule.explain.napkin import Machine, Napkin, napkin
     from chainrule.explain.rate import RateTest, lr_find
     from chainrule.explain.summary import Summary, summary
     from chainrule.explain.trace import trace
 
-__all__ = ["Origin", "RateTest", "Summary", "lr_find", "nan_origin", "summary", "trace"]
+__all__ = [
+    "Machine",
+    "Napkin",
+    "Origin",
+    "RateTest",
+    "Summary",
+    "lr_find",
+    "nan_origin",
+    "napkin",
+    "summary",
+    "trace",
+]
 
 # Imported when first asked for: the name, and the file that has it.
 _LATER = {
+    "Machine": "napkin",
+    "Napkin": "napkin",
     "Origin": "doctor.origin",
     "RateTest": "rate",
     "Summary": "summary",
     "lr_find": "rate",
     "nan_origin": "doctor.origin",
+    "napkin": "napkin",
     "summary": "summary",
     "trace": "trace",
 }

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.backend.threads import matmul
+from chainrule.backend.threads import get_num_threads, matmul
 from chainrule.ops import Shape
 from chainrule.plan.changes import changed, root
+from chainrule.plan.machine import measured
 from chainrule.plan.passes.memory import bytes_of
 from chainrule.plan.program import Instruction, Operand, Place, Program, Value
 
@@ -112,18 +113,35 @@ class Limits(NamedTuple):
         return min(self.copied.values())
 
 
-@cache
 def limits() -> Limits:
-    """Measure, once, what the machine can do; that takes a fraction of a second.
+    """Return what the machine can do with as many threads as are allowed.
+
+    It is measured once, which takes a fraction of a second, and kept in the user's cache.
 
     Examples:
         >>> limits().flops > 0 < limits().bandwidth(1000)
         True
     """
+    return _limits(get_num_threads())
+
+
+@cache
+def _limits(threads: int) -> Limits:
+    return measured("limits", _measured, _read)
+
+
+def _read(found: Any) -> Limits:
+    flops, copied = float(found["flops"]), [float(speed) for speed in found["copied"]]
+    if min(flops, *copied) <= 0 or len(copied) != len(SIZES):
+        raise ValueError("these are no speeds")
+    return Limits(flops, dict(zip(SIZES, copied)))
+
+
+def _measured() -> dict[str, Any]:
     a = np.ones((512, 512), np.float32)
     product = np.empty_like(a)
     flops = 2 * 512**3 / _least(lambda: matmul(a, a, product))
-    return Limits(flops, {size: _copied(size) for size in SIZES})
+    return {"flops": flops, "copied": [_copied(size) for size in SIZES]}
 
 
 def _copied(size: int) -> float:

@@ -1,0 +1,155 @@
+"""Taking a step really, and leaving no trace of it (floor 4).
+
+Every operation that changes an array in place stands in the table as such, so inside of `undone()`
+what one is about to change is copied first, and put back in the end, also when something raises.
+With it go back the attributes of modules and optimisers that were called, what optimisers remember,
+and gradients. What a person's own Python code changes beside that is not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+
+from chainrule.ops import REGISTRY, Array, Op
+from chainrule.ops.core import SETTINGS, listen
+from chainrule.ops.update import CHANGED
+from chainrule.plan.record import owner
+
+__all__ = ["undone"]
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Whatever is done inside with operations, modules and optimisers is put back afterwards.
+
+    Examples:
+        >>> from chainrule import nn, optim
+        >>> from chainrule.autograd import ones
+        >>> layer = nn.Linear(2, 1)
+        >>> optimizer = optim.Adam(layer.parameters())
+        >>> before = layer.weight.detach().clone()
+        >>> with undone():
+        ...     layer(ones(3, 2)).sum().backward()
+        ...     optimizer.step()
+        ...     changed = bool((layer.weight != before).any())
+        >>> changed, bool((layer.weight == before).all()), layer.weight.grad, len(optimizer.state)
+        (True, True, None, 0)
+    """
+    kept = _Kept()
+    with ExitStack() as stack:
+        stack.callback(kept.put_back)
+        stack.enter_context(listen(kept.hear))
+        for op in REGISTRY.values():
+            places = CHANGED.get(op.name, (0,) if op.kind == "random" else ())
+            if places:
+                stack.enter_context(_announced(op, places, kept.about_to_change))
+        yield
+
+
+@contextmanager
+def _announced(
+    op: Op, places: tuple[int, ...], about_to_change: Callable[[Any], None]
+) -> Iterator[None]:
+    """Say beforehand which arrays `op` changes."""
+    forward = op.forward
+
+    def announcing(*args: Any, **attrs: Any) -> Any:
+        for i in places:
+            if i < len(args):
+                about_to_change(args[i])
+        return forward(*args, **attrs)
+
+    op.forward = announcing
+    try:
+        yield
+    finally:
+        op.forward = forward
+
+
+class _Kept:
+    """What was there before, in the order in which it was first met."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[int, tuple[Array, Array]] = {}
+        self.back: dict[int, Callable[[], None]] = {}
+
+    def about_to_change(self, a: Any) -> None:
+        if isinstance(a, np.ndarray):
+            whole = owner(a)
+            if id(whole) not in self.arrays and whole.flags.writeable:
+                self.arrays[id(whole)] = whole, whole.copy()
+
+    def hear(self, what: str, *things: Any) -> None:
+        if what == "tensors":
+            for leaf in things[0]:
+                if getattr(leaf, "node", 0) is None:
+                    self._gradient(leaf)
+        elif what in ("gradient", "forgotten"):
+            self._gradient(things[0])
+        elif what == "module":
+            self._attributes(things[0])
+        elif what == "optimizer":
+            self._optimizer(things[0])
+
+    def _gradient(self, leaf: Any) -> None:
+        if id(leaf) in self.back:
+            return
+        grad = leaf.grad
+        used = None if grad is None else grad.used
+
+        def back() -> None:
+            leaf.grad = grad
+            if grad is not None:
+                grad.used = used
+
+        self.back[id(leaf)] = back
+
+    def _attributes(self, who: Any) -> None:
+        if id(who) in self.back:
+            return
+        before = dict(vars(who))
+
+        def back() -> None:
+            now = vars(who)
+            if now.keys() != before.keys() or any(now[k] is not before[k] for k in before):
+                now.clear()
+                now.update(before)
+                SETTINGS.changes += 1
+
+        self.back[id(who)] = back
+
+    def _optimizer(self, who: Any) -> None:
+        if id(who) in self.back:
+            return
+        self._attributes(who)
+        attributes, state = self.back[id(who)], who.state
+        remembered = {p: dict(named) for p, named in state.items()}
+        for group in who.param_groups:
+            for p in group["params"]:
+                self._gradient(p)
+
+        def back() -> None:
+            attributes()
+            if not _same(state, remembered):
+                state.clear()
+                state.update(remembered)
+
+        self.back[id(who)] = back
+
+    def put_back(self) -> None:
+        for array, copy in self.arrays.values():
+            array[...] = copy
+        for back in reversed(self.back.values()):
+            back()
+
+
+def _same(now: Mapping[Any, Mapping[str, Any]], before: Mapping[Any, Mapping[str, Any]]) -> bool:
+    """Whether the same is remembered of the same parameters."""
+    return now.keys() == before.keys() and all(
+        now[p].keys() == before[p].keys() and all(now[p][k] is before[p][k] for k in now[p])
+        for p in before
+    )
