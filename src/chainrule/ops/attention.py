@@ -215,6 +215,16 @@ def _cost(query: Shape, key: Shape, value: Shape, *_others: Any, **_attrs: Any) 
     return Cost(flops, int(np.sum(moved)))
 
 
+def _back_cost(
+    g: Shape, query: Shape, key: Shape, value: Shape, *_others: Any, **_attrs: Any
+) -> Cost:
+    """That of five products: the scores once more, and those that `attention_back` tells of."""
+    scores = math.prod(query[:-1]) * key[-2]
+    flops = scores * (6 * query[-1] + 4 * value[-1] + 10)
+    moved = [math.prod(g), *(2 * math.prod(s) for s in (query, key, value))]
+    return Cost(flops, int(np.sum(moved)))
+
+
 def _packed_shape(
     g: Shape, query: Shape, key: Shape, value: Shape, mask: Any = None, *_more: Any, **_attrs: Any
 ) -> Shape:
@@ -238,7 +248,7 @@ def _apart(packed: Value, *shapes: Shape) -> list[Value]:
     return found
 
 
-@primitive(kind="contract", shape=_packed_shape, cost=lambda g, *xs, **a: _cost(*xs, **a), arity=6)
+@primitive(kind="contract", shape=_packed_shape, cost=_back_cost, arity=6)
 @quiet
 def attention_back(
     g: Array,
