@@ -20,6 +20,7 @@ from chainrule.optim import lr_scheduler
 from chainrule.train.ahead import Ahead
 from chainrule.train.callbacks import Callback
 from chainrule.train.feed import Feed
+from chainrule.train.origin import origin_named
 from chainrule.train.run import Run, Step
 from chainrule.train.step import TapeStep
 
@@ -88,11 +89,13 @@ class Epoch:
         if whole:
             self._batches(self.step, tensors, order[:whole].reshape(-1, size))
         if whole < len(order) and not self.loader.drop_last:
-            self._one(*(from_numpy(t.array[order[whole:]]) for t in tensors))
+            rest = order[whole:]
+            self._one(*(from_numpy(t.array[rest]) for t in tensors), rows=rest)
 
-    def _one(self, x: Tensor, y: Tensor) -> None:
-        loss, outputs = self.step(self.run, x, y)
-        self.run.count(loss, outputs, y.array)
+    def _one(self, x: Tensor, y: Tensor, rows: Array | None = None) -> None:
+        with origin_named(self.run, lambda: (x, y), rows):
+            loss, outputs = self.step(self.run, x, y)
+            self.run.count(loss, outputs, y.array)
         if self.schedule is not None:
             self.schedule.step()
         tell(self.run, "on_step_end", self.callbacks)
@@ -103,7 +106,7 @@ class Epoch:
             if step.is_ready(self.run, feed, done):
                 done += self._many(step, feed, done, (tensors[1].array, rows))
             else:
-                self._one(*feed.at(done)[0])
+                self._one(*feed.at(done)[0], rows=rows[done])
                 done += 1
 
     def _many(self, step: TapeStep, feed: Feed, first: int, targets: tuple[Array, Array]) -> int:
@@ -120,7 +123,9 @@ class Epoch:
         all_of_them, rows = targets
         self.run.count_many(losses, outputs, all_of_them[rows[first : first + done]])
         if refuse is not None:
-            refuse()
+            failed = first + done
+            with origin_named(self.run, lambda: feed.at(failed)[0], rows[failed]):
+                refuse()
         tell(self.run, "on_step_end", self.callbacks)
         return done
 

@@ -13,7 +13,7 @@ from chainrule.errors import ChainruleError
 from chainrule.nn.usual import Loss
 from chainrule.ops import Array
 
-__all__ = ["History", "Metric", "Run", "Step", "over_rows"]
+__all__ = ["History", "Metric", "NotFiniteError", "Run", "Step", "over_rows"]
 
 Metric: TypeAlias = Callable[[Array, Array], float]
 Step: TypeAlias = Callable[["Run", Tensor, Tensor], tuple[float, Array]]
@@ -45,6 +45,24 @@ class History:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+class NotFiniteError(ChainruleError):
+    """A loss that is NaN or infinite.
+
+    Args:
+        what: became which number when.
+        reason: where it comes from, if that is known.
+        advice: what to do about it.
+    """
+
+    def __init__(self, what: str, reason: str, advice: str) -> None:
+        super().__init__(f"{what}{': ' * bool(reason)}{reason}; {advice}")
+        self.what, self.advice = what, advice
+
+    def because(self, reason: str, advice: str = "") -> NotFiniteError:
+        """Return the same error with its reason, and with other advice if there is any."""
+        return NotFiniteError(self.what, reason, advice or self.advice)
 
 
 class Run:
@@ -110,14 +128,16 @@ class Run:
         """Return the loss of the step under way, for a step to call before it changes a weight.
 
         Raises:
-            ChainruleError: it is not a finite number.
+            NotFiniteError: it is not a finite number.
         """
         if math.isfinite(loss):
             return loss
         rate = self.optimizer.param_groups[0]["lr"]
-        raise ChainruleError(
-            f"the loss became {loss} in epoch {self.epoch}, step {self.step + 1}; use a lower "
-            f"learning rate than {rate:g}, or look for NaN and unscaled numbers in the data"
+        raise NotFiniteError(
+            f"the loss became {loss} in epoch {self.epoch}, step {self.step + 1}",
+            "",
+            f"use a lower learning rate than {rate:g}, or look for NaN and unscaled numbers in the "
+            "data",
         )
 
     def count_many(self, losses: Sequence[float], outputs: Array, targets: Array) -> None:
