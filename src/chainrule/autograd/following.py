@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from chainrule.autograd import tape
 from chainrule.autograd.tape import Node, Traced
-from chainrule.ops.core import READERS, Op
+from chainrule.ops.core import READERS, Op, listen
 from chainrule.ops.scope import SCOPE, Entry, again
 
 __all__ = ["following", "made_in"]
@@ -25,6 +25,12 @@ _made_in: WeakKeyDictionary[Node, tuple[Entry, ...]] = WeakKeyDictionary()
 def made_in(node: Node) -> tuple[Entry, ...]:
     """The calls of modules in which a node was made while its tape was followed."""
     return _made_in.get(node, ())
+
+
+def _remember(what: str, *things: Any) -> None:
+    """Hear of nodes that no operation made, as those of a person's own functions."""
+    if what == "node":
+        _made_in[things[0]] = SCOPE.entries
 
 
 @contextmanager
@@ -66,7 +72,8 @@ def following() -> Iterator[None]:
         READERS[kind] = remembering(kind)
     tape.walks.kind = Following
     try:
-        yield
+        with listen(_remember):
+            yield
     finally:
         READERS.update(readers)
         tape.walks.kind = walk

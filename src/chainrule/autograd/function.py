@@ -19,7 +19,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.autograd.tape import Node, Traced, is_grad_enabled, mark_changed, no_grad, wrap
 from chainrule.errors import GradientError, ShapeError
-from chainrule.ops.core import Op, Reads, run, same_shape
+from chainrule.ops.core import LISTENERS, Op, Reads, run, same_shape, tell
 
 __all__ = ["Function", "FunctionCtx", "call", "once_differentiable"]
 
@@ -86,6 +86,8 @@ def call(
     facts = [(t.array.shape, t.array.dtype) if isinstance(t, Traced) else None for t in inputs]
     op = Op(name, lambda *_xs: None, kind="gather", shape=same_shape)
     node = Call(op, {"inputs": facts}, parents, list(saved), whole, _NOTHING_READ)
+    if LISTENERS:
+        tell("node", node)
     joined = wrap(whole, node)
     if single:
         node.backward = backward
