@@ -15,36 +15,91 @@ from chainrule.errors import did_you_mean
 
 if TYPE_CHECKING:
     from chainrule.explain.doctor.origin import Origin, nan_origin
+    from chainrule.explain.look.activations import Activations, activations
+    from chainrule.explain.look.attribution import (
+        IntegratedGradients,
+        Saliency,
+        integrated_gradients,
+        saliency,
+    )
+    from chainrule.explain.look.confusion import Confusion, confusion
+    from chainrule.explain.look.gradients import Gradients, gradients
+    from chainrule.explain.look.mistakes import Mistake, Mistakes, mistakes
+    from chainrule.explain.look.parameters import Weights, weights
+    from chainrule.explain.look.plane import Plane, embedding_plane
+    from chainrule.explain.look.surface import Between, Surface, between, loss_surface
     from chainrule.explain.napkin import Machine, Napkin, napkin
     from chainrule.explain.rate import RateTest, lr_find
     from chainrule.explain.summary import Summary, summary
     from chainrule.explain.trace import trace
 
 __all__ = [
+    "Activations",
+    "Between",
+    "Confusion",
+    "Gradients",
+    "IntegratedGradients",
     "Machine",
+    "Mistake",
+    "Mistakes",
     "Napkin",
     "Origin",
+    "Plane",
     "RateTest",
+    "Saliency",
     "Summary",
+    "Surface",
+    "Weights",
+    "activations",
+    "between",
+    "confusion",
+    "embedding_plane",
+    "gradients",
+    "integrated_gradients",
+    "loss_surface",
     "lr_find",
+    "mistakes",
     "nan_origin",
     "napkin",
+    "saliency",
     "summary",
     "trace",
+    "weights",
 ]
 
 # Imported when first asked for: the name, and the file that has it.
 _LATER = {
+    "Activations": "look.activations",
+    "Between": "look.surface",
+    "Confusion": "look.confusion",
+    "Gradients": "look.gradients",
+    "IntegratedGradients": "look.attribution",
     "Machine": "napkin",
+    "Mistake": "look.mistakes",
+    "Mistakes": "look.mistakes",
     "Napkin": "napkin",
     "Origin": "doctor.origin",
+    "Plane": "look.plane",
     "RateTest": "rate",
+    "Saliency": "look.attribution",
     "Summary": "summary",
+    "Surface": "look.surface",
+    "Weights": "look.parameters",
+    "activations": "look.activations",
+    "between": "look.surface",
+    "confusion": "look.confusion",
+    "embedding_plane": "look.plane",
+    "gradients": "look.gradients",
+    "integrated_gradients": "look.attribution",
+    "loss_surface": "look.surface",
     "lr_find": "rate",
+    "mistakes": "look.mistakes",
     "nan_origin": "doctor.origin",
     "napkin": "napkin",
+    "saliency": "look.attribution",
     "summary": "summary",
     "trace": "trace",
+    "weights": "look.parameters",
 }
 
 
