@@ -90,7 +90,8 @@ class Epoch:
             self._batches(self.step, tensors, order[:whole].reshape(-1, size))
         if whole < len(order) and not self.loader.drop_last:
             rest = order[whole:]
-            self._one(*(from_numpy(t.array[rest]) for t in tensors), rows=rest)
+            x, y = (from_numpy(t.array[rest]) for t in tensors)
+            self._one(x, y, rest)
 
     def _one(self, x: Tensor, y: Tensor, rows: Array | None = None) -> None:
         with origin_named(self.run, lambda: (x, y), rows):
@@ -106,7 +107,8 @@ class Epoch:
             if step.is_ready(self.run, feed, done):
                 done += self._many(step, feed, done, (tensors[1].array, rows))
             else:
-                self._one(*feed.at(done)[0], rows=rows[done])
+                x, y = feed.at(done)[0]
+                self._one(x, y, rows[done])
                 done += 1
 
     def _many(self, step: TapeStep, feed: Feed, first: int, targets: tuple[Array, Array]) -> int:
