@@ -174,7 +174,8 @@ def between(
     """
     if points < 2:
         raise OptionError(f"points must be at least 2, got {points}")
-    ends = [_floats(model) for model in (first, second)]
+    with still(first) as one, still(second) as other:
+        ends = [_floats(one), _floats(other)]
     if [(name, a.shape) for name, a in ends[0].items()] != [
         (name, a.shape) for name, a in ends[1].items()
     ]:
