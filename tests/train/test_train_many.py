@@ -205,7 +205,8 @@ def test_a_bad_loss_ends_the_run_where_it_comes(calls):
             )
         )
     assert left[0] == left[1]
-    assert "in epoch 1, step 18; use a lower learning rate than 0.000166772" in left[0][0]
+    assert "in epoch 1, step 18: x is inf at index (3, 1) of the batch, example 139" in left[0][0]
+    assert left[0][3] == pytest.approx(0.000166772, rel=1e-5)
     assert calls
 
 
