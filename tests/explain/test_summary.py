@@ -293,6 +293,7 @@ def test_sizes_in_place_of_arguments():
 
 def test_measured_times():
     found = summary(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), cr.ones(5, 3), measure=True)
+    assert [r.path for r in found.rows] == ["Sequential", "0 (Linear)", "1 (ReLU)"]
     whole, *parts = found.rows
     assert all(r.measured > 0 for r in found.rows)
     assert whole.measured == pytest.approx(sum(r.measured for r in parts))

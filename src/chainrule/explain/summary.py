@@ -7,20 +7,22 @@ its record says, and what the way back keeps the tape shows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from chainrule.autograd import Tensor, zeros
 from chainrule.errors import OptionError
+from chainrule.explain.napkin.machine import Machine
+from chainrule.explain.napkin.work import works_of
 from chainrule.explain.rehearsal import Rehearsal
 from chainrule.explain.rows import Row, rows_of
 from chainrule.explain.tables import Table
-from chainrule.explain.trace import Call, Trace
+from chainrule.explain.trace import Trace
 from chainrule.explain.waiting import waiting
 from chainrule.explain.words import amount, seconds_text, size_text
 from chainrule.nn import Module
-from chainrule.plan.costs import limits
 
 __all__ = ["Row", "Summary", "summary"]
 
@@ -79,7 +81,8 @@ def summary(
     seen = rehearsal.run()
     kept = rehearsal.kept
     seconds = _measured(rehearsal, seen) if measure and seen.error is None else None
-    found = Summary(rows_of(rehearsal.model, seen, kept, seconds), rehearsal.model)
+    rows = rows_of(rehearsal.model, seen, kept, seconds)
+    found = Summary(rows, rehearsal.model, seen)
     if seen.error is not None:
         seen.error.add_note(f"\n{found.table(whole=False)}")
         raise seen.error
@@ -110,15 +113,6 @@ def _measured(rehearsal: Rehearsal, first: Trace) -> list[float]:
     return [float(s) for s in np.min(times, axis=0)]
 
 
-def predicted(calls: Sequence[Call]) -> float:
-    """Seconds for operations at this machine's limits."""
-    found = limits()
-    return sum(
-        max(c.cost.flops / found.flops, 4 * c.cost.moved / found.bandwidth(4 * c.cost.moved))
-        for c in calls
-    )
-
-
 class Summary:
     """What `summary` returns: `print` shows it as a table, and so do notebooks.
 
@@ -129,8 +123,9 @@ class Summary:
         size: bytes of all of them.
     """
 
-    def __init__(self, rows: Sequence[Row], model: Module) -> None:
+    def __init__(self, rows: Sequence[Row], model: Module, seen: Trace) -> None:
         self.rows = list(rows)
+        self._seen = seen
         self.parameters = sum(p.numel() for p in model.parameters())
         self.learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
         self.size = sum(p.array.nbytes for p in model.parameters())
@@ -153,7 +148,16 @@ class Summary:
     @property
     def predicted(self) -> float:
         """Seconds that a run forward and back is predicted to take on this machine."""
-        return sum(predicted(row.calls) for row in self._outermost)
+        return sum(self.prediction(row) for row in self._outermost)
+
+    def prediction(self, row: Row) -> float:
+        """Seconds that all in a row is predicted to take on this machine."""
+        return sum(self._predictions[id(call)] for call in row.calls)
+
+    @cached_property
+    def _predictions(self) -> dict[int, float]:
+        works = works_of(self._seen, Machine.here())
+        return {id(call): work.seconds for call, work in zip(self._seen.calls, works)}
 
     @property
     def measured(self) -> float | None:
@@ -194,7 +198,7 @@ class Summary:
         return Table(list(columns), list(zip(*columns.values())), frozenset({0, 1}), notes)
 
     def _times(self) -> dict[str, list[str]]:
-        columns = {"predicted": _shares([predicted(row.calls) for row in self.rows])}
+        columns = {"predicted": _shares([self.prediction(row) for row in self.rows])}
         if self.measured is not None:
             columns["measured"] = _shares([row.measured or 0.0 for row in self.rows])
         return columns
