@@ -115,7 +115,7 @@ def summary(checks: Sequence[Check]) -> str:
         >>> fine = Check("dy/dx", 6.0, 6.0, measure(lambda nudge: 6 * nudge))
         >>> wrong = Check("dy/dx", 5.0, 6.0, measure(lambda nudge: 6 * nudge))
         >>> print(summary([fine]))
-        The slope agrees with backward() and with a difference of ±1e-05.
+        The slope agrees with backward() and with a difference of ±0.00001.
         >>> print(summary([fine, wrong]))
         1 OF 2 SLOPES DOES NOT AGREE: the equations are wrong there, or backward() is.
     """
@@ -127,9 +127,9 @@ def summary(checks: Sequence[Check]) -> str:
             "the equations are wrong there, or backward() is."
         )
     kinks = sum(check.verdict == "kink" for check in checks)
-    said = f"All {len(checks)} slopes agree with backward() and with differences of ±{STEP:g}"
+    said = f"All {len(checks)} slopes agree with backward() and with differences of ±{STEP:.5f}"
     if len(checks) == 1:
-        said = f"The slope agrees with backward() and with a difference of ±{STEP:g}"
+        said = f"The slope agrees with backward() and with a difference of ±{STEP:.5f}"
     if kinks:
         said += f"; {kinks} of them at a kink, where the slopes on both sides differ"
     return said + "."

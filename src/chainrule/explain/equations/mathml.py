@@ -1,0 +1,93 @@
+"""Terms as MathML, which browsers set by themselves: no script, no font, nothing to load (floor 4).
+
+It maps the layout of `notation` to elements, and knows neither operations nor what needs brackets.
+"""
+
+from __future__ import annotations
+
+from chainrule.explain.equations.notation import (
+    Enclosed,
+    Fraction,
+    Gap,
+    Layout,
+    Lowered,
+    Name,
+    Number,
+    Raised,
+    Root,
+    Row,
+    Sign,
+    Word,
+    digits,
+    layout,
+    letter,
+)
+from chainrule.explain.equations.term import Part
+from chainrule.picture import Markup, element
+
+__all__ = ["mathml"]
+
+def mathml(*sides: Part) -> Markup:
+    """Return the sides of an equation, with = between them, as one `math` element.
+
+    Examples:
+        >>> from chainrule import ops
+        >>> from chainrule.explain.equations.term import Term, leaf
+        >>> print(mathml(leaf("y"), Term(ops.square, (leaf("x", "1"),))))  # doctest: +ELLIPSIS
+        <math display="block"><mi>y</mi><mo>=</mo><msup><msub><mi>x</mi><mn>1</mn></msub><mn>2</...
+    """
+    row: list[Markup] = []
+    for side in sides:
+        row += [element("mo", "="), *_parts(layout(side))]
+    return element("math", *row[1:], display="block")
+
+
+def _parts(node: Layout) -> list[Markup]:
+    return [_written(part) for part in node.parts] if isinstance(node, Row) else [_written(node)]
+
+
+def _written(node: Layout) -> Markup:  # noqa: PLR0911 - one return for each kind of node
+    match node:
+        case Name():
+            return _name(node)
+        case Number(value):
+            return _number(value)
+        case Word("⊤"):
+            return element("mo", "⊤")
+        case Word(text):
+            return element("mi", text, mathvariant="normal")
+        case Sign(text, tight):
+            return element("mo", text, form="prefix" if tight and text == "−" else None)
+        case Gap():
+            return element("mspace", width="0.22em")
+        case Row(parts):
+            return element("mrow", *map(_written, parts))
+        case Fraction(over, under):
+            return element("mfrac", _written(over), _written(under))
+        case Raised(base, exponent):
+            return element("msup", _written(base), _written(exponent))
+        case Lowered(base, below):
+            return element("msub", _written(base), element("mtext", below))
+        case Root(inner):
+            return element("msqrt", *_parts(inner))
+        case Enclosed(inner, left, right):
+            return element("mrow", element("mo", left), *_parts(inner), element("mo", right))
+
+
+def _name(name: Name) -> Markup:
+    made = element("mi", letter(name.letters))
+    if name.index:
+        made = element("msub", made, element("mn" if name.index.isdigit() else "mi", name.index))
+    if not name.mark:
+        return made
+    return element("mrow", element("mi", name.mark, mathvariant="normal"), made)
+
+
+def _number(value: float) -> Markup:
+    text, power = digits(value)
+    minus = element("mo", "−", form="prefix") if text.startswith("-") else None
+    made = element("mn", text.removeprefix("-"))
+    if power:
+        ten = element("msup", element("mn", "10"), _number(power))
+        made = element("mrow", made, element("mo", "·"), ten)
+    return element("mrow", minus, made) if minus else made
