@@ -494,8 +494,7 @@ def test_a_loss_that_is_no_number():
     with pytest.raises(
         ChainruleError,
         match=r"^the loss became nan in epoch 1, step 1: x is nan at index \(0, 0\) of the batch, "
-        r"example \d+ of the data, met by linear in 0 \(Linear\); take what is not finite out of "
-        r"the data$",
+        r"example \d+ of the data; take what is not finite out of the data$",
     ):
         quiet_fit(model(), (X * np.nan, Y), lr=0.25)
     with pytest.raises(ChainruleError, match=r"the loss became (nan|inf) in epoch [23], step"):

@@ -55,8 +55,7 @@ def test_the_example_with_a_hole_in_it(compiled, row):
     said = refusal(network(nn.Tanh()), (planted(X, row, 2), Y), compiled)
     assert re.match(
         rf"the loss became nan in epoch 1, step \d+: x is nan at index \(\d+, 2\) of the batch, "
-        rf"example {row} of the data, met by linear in 0 \(Linear\); take what is not finite out "
-        r"of the data$",
+        rf"example {row} of the data; take what is not finite out of the data$",
         said,
     )
 
@@ -96,14 +95,14 @@ def test_where_the_order_is_not_known_the_place_in_the_batch_is():
             return planted(X, 21, 1)[i], Y[i]
 
     said = refusal(network(), DataLoader(Rows(), 16))
-    assert "x is nan at index (5, 1) of the batch, met by linear in 0 (Linear);" in said
+    assert "x is nan at index (5, 1) of the batch; take" in said
 
 
 def test_with_explicit_backpropagation():
     model = network(nn.Tanh())
     step = explicit_step(model, layers.CrossEntropyLoss())
     said = refusal(model, (planted(X, 7, 0), Y), step=step, optimizer="sgd")
-    assert re.search(r"x is nan at index \(\d+, 0\) of the batch, met by linear in 0", said)
+    assert re.search(r"x is nan at index \(\d+, 0\) of the batch; take", said)
 
 
 def test_a_step_whose_model_says_nothing_about_it():

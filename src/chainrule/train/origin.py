@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
 
 from chainrule.autograd import Tensor
 from chainrule.errors import ChainruleError
@@ -29,10 +32,24 @@ def origin_named(
     try:
         yield
     except NotFiniteError as error:
-        origin = _origin(run, *batch())
+        x, y = batch()
+        spoiled = _spoiled("x", x, rows) or _spoiled("y", y, rows)
+        if spoiled:
+            raise error.because(spoiled, "take what is not finite out of the data") from None
+        origin = _origin(run, x, y)
         if origin is None:
             raise
-        raise error.because(*_told(origin, rows)) from None
+        raise error.because(str(origin)) from None
+
+
+def _spoiled(name: str, batch: Any, rows: Array | None) -> str:
+    """Where a batch is not finite, in words; if it is not."""
+    array = np.asarray(batch.array) if isinstance(batch, Tensor) else np.zeros(0)
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return ""
+    index = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
+    example = "" if rows is None else f", example {rows[index[0]]} of the data"
+    return f"{name} is {array[index]} at index {index} of the batch{example}"
 
 
 def _origin(run: Run, x: Tensor, y: Tensor) -> Origin | None:
@@ -41,18 +58,3 @@ def _origin(run: Run, x: Tensor, y: Tensor) -> Origin | None:
         return nan_origin(lambda x, y: run.loss(run.model(x), y), x, y)
     except ChainruleError:  # a person's own step may take what the model by itself does not
         return None
-
-
-def _told(origin: Origin, rows: Array | None) -> tuple[str, str]:
-    """The reason, and what to do about it or nothing in particular."""
-    argument = {"argument 0 of the step": "x", "argument 1 of the step": "y"}.get(origin.given)
-    if argument is None:
-        return str(origin), ""
-    place = f"index {origin.index} of the batch"
-    if rows is not None and origin.index:
-        place += f", example {rows[origin.index[0]]} of the data"
-    layer = f", met by {origin.op} in {origin.layer}" if origin.layer else ""
-    return (
-        f"{argument} is {origin.value} at {place}{layer}",
-        "take what is not finite out of the data",
-    )
