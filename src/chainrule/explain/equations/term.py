@@ -1,14 +1,16 @@
 """`Term`: one expression of a derivation, as a tree of operations over names (floor 4).
 
 A term is what a derivative rule makes when it is run on symbols: an operation of the table, or a
-composite by its name, applied to other terms and to numbers; at the leaves stand names such as W1 or
-dZ2. It knows its shape, can be walked, and can be computed from arrays for its names, so that what is
-printed can be held against what a network does. How it is written is the business of the writers.
+composite by its name, applied to other terms and to numbers; at the leaves stand names such as W1
+or dZ2. It knows its shape, can be walked, and can be computed from arrays for its names, so that
+what is printed can be held against what a network does. How it is written is the business of the
+writers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -31,8 +33,8 @@ class Term:
     shape, or the same name.
 
     Attributes:
-        op: an operation of the table; or the name of a composite, with a prime for the derivative of
-            a function of one argument, as in "relu'"; `None` for a name.
+        op: an operation of the table; or the name of a composite, with a prime for the derivative
+            of a function of one argument, as in "relu'"; `None` for a name.
         args: what it is applied to; `None` for an argument that was left out.
         attrs: its static attributes, in pairs of name and value.
         shape: of what it stands for.
@@ -132,7 +134,14 @@ class Term:
             return self.op(*args, **self.options)
         if self.op.endswith("'"):
             return _slope(self.op[:-1], args[0])
-        return COMPOSITES[self.op](*args, **self.options)
+        return _composed(self.op, args, self.options)
+
+
+def _composed(name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """A composite of arrays, which fill the parameters that no option is for."""
+    function = COMPOSITES[name]
+    free = [p for p in inspect.signature(function).parameters if p not in options]
+    return function(**dict(zip(free, args)), **options)
 
 
 def _slope(name: str, x: Any) -> Any:
@@ -151,4 +160,4 @@ def leaf(
         >>> leaf("Z", "2", mark="d").label
         'dZ2'
     """
-    return Term(None, (), (), tuple(shape), name, str(index), mark, value)
+    return Term(None, shape=tuple(shape), name=name, index=str(index), mark=mark, value=value)

@@ -1,0 +1,278 @@
+"""From a network and its data to its derivation: one run, its names, its lines (floor 4).
+
+The model runs once, on a copy where it is a module; nothing of it is changed.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, Literal
+
+import numpy as np
+
+from chainrule.autograd import Tensor, as_tensor
+from chainrule.errors import OptionError
+from chainrule.explain.equations.algebra import constant
+from chainrule.explain.equations.blocks import blocks
+from chainrule.explain.equations.derive import Step, Way, backward, forward, helpers
+from chainrule.explain.equations.lines import Equations, Line, Section
+from chainrule.explain.equations.naming import Names
+from chainrule.explain.equations.record import record
+from chainrule.explain.equations.simplify import Simplifier
+from chainrule.explain.equations.symbols import Symbol
+from chainrule.explain.equations.term import Term, leaf
+from chainrule.nn import Module
+from chainrule.ops import Array
+from chainrule.random import fork_rng
+
+__all__ = ["Derivation", "of_network"]
+
+
+class Derivation:
+    """What was found out about a network on the way to its equations.
+
+    Attributes:
+        names: of all values.
+        steps: the way forward.
+        way: the way back.
+        count: m, what the loss is a mean over; `None` if it is none.
+        simplify: knows what every name means.
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        x: Any,
+        y: Any = None,
+        loss: Callable[..., Any] | None = None,
+    ) -> None:
+        self.inputs = [as_tensor(t) for t in (x if isinstance(x, (tuple, list)) else (x,))]
+        self.target = None if y is None else as_tensor(y)
+        self.names, self.simplify = Names(), Simplifier()
+        if loss is None and y is not None:
+            raise OptionError("equations got targets but no loss; pass loss=, such as mse_loss")
+        with _untouched(model) as copied:
+            self.run = record(_whole(copied, loss, self.target), *self.inputs)
+            self._name(copied, loss)
+            self._forward()
+        self._backward()
+
+    # --- names ----------------------------------------------------------------------------------
+
+    def _name(self, model: Any, loss: Any) -> None:
+        used = {id(a) for u in self.run.units for call in u.calls for a in call.args}
+        for tensor, word in zip(self.inputs, _words(model, len(self.inputs))):
+            self.names.give(tensor.array, word, data=True)
+        if self.target is not None:
+            whole = self.target.array.dtype.kind in "iu"
+            self.names.give(self.target.array, "y" if whole else "Y", data=True)
+        for function in (model, loss):
+            if isinstance(function, Module):
+                self.names.module(function, used)
+            elif function is not None:
+                self.names.variables(function, used)
+        if not self.names.wanted:
+            self.names.wanted += [id(t.array) for t in self.inputs if t.array.dtype.kind == "f"]
+        wanted = {*self.names.wanted, *(id(t.array) for t in self.inputs if t.requires_grad)}
+        in_order = dict.fromkeys(id(a) for u in self.run.units for c in u.calls for a in c.args)
+        self.names.wanted = [key for key in in_order if key in wanted]
+
+    def _forward(self) -> None:
+        output, result = self.run.result
+        ends = {id(result): "L"} if result is not output or not result.shape else {}
+        cut = blocks(self.run.units, [output, result], list(self.run.returned))
+        made = {id(block.out) for block in cut}
+        if id(output) not in ends and id(output) in made and self._guesses():
+            ends[id(output)] = "Ŷ"
+        if not any(id(block.out) == id(result) for block in cut):
+            raise OptionError(
+                "the model gives back what it was given, or nothing that an operation made; "
+                "there is nothing to derive"
+            )
+        self.steps = forward(cut, self.names, ends, self.simplify)
+        self.steps = self.steps[: 1 + [s.block.out is result for s in self.steps].index(True)]
+
+    def _guesses(self) -> bool:
+        """Whether the output stands beside numbers to be met, rather than classes."""
+        return (
+            self.target is not None
+            and self.target.array.dtype.kind == "f"
+            and (
+                self.target.array.shape == self.run.result[0].shape
+                and not _adds_up(self.target.array)
+            )
+        )
+
+    # --- backward -------------------------------------------------------------------------------
+
+    def _backward(self) -> None:
+        last = self.steps[-1]
+        shape = last.block.out.shape
+        self.count: Term | None = None
+        self.helpers: list[Line] = []
+        if shape:  # not a loss: its gradient is given
+            given = leaf(last.name.name, last.name.index, mark="d", shape=shape)
+            self.way = backward(
+                self.steps, self.names, self.simplify, Symbol(given, np.ones_like(last.block.out))
+            )
+            self.way.values[given.label] = np.ones_like(last.block.out)
+            return
+        self.way = self._from(1.0)
+        m = self._mean_over(self.way.front)
+        if m > 1:
+            self.count = leaf("m", value=np.asarray(float(m)))
+            self.way = self._from(float(m))
+        self.helpers = helpers(
+            [line for _, lines in self.way.lines for line in lines], self.names, self.simplify
+        )
+        if self.helpers:
+            self.way = self._from(float(m))
+
+    def _from(self, seed: float) -> Way:
+        out = self.steps[-1].block.out
+        start = Symbol(constant(seed, ()), np.asarray(seed, out.dtype))
+        return backward(self.steps, self.names, self.simplify, start, self.count)
+
+    def _mean_over(self, front: float) -> int:
+        """What to multiply a gradient by, so that the number in front of it is a plain one."""
+        sizes = [] if self.target is None else [*self.target.shape[:1], *self.target.shape[-1:]]
+        sizes += [n for t in self.inputs for n in t.shape]
+        sizes += [self.run.result[0].size] if self.target is None else [self.target.numel()]
+        sizes += [step.block.out.size for step in self.steps[::-1]]
+        for n in sizes:
+            if any(abs(abs(front * n) - plain) < 1e-6 for plain in (1, 2)):
+                return int(n)
+        return 1
+
+    # --- sections -------------------------------------------------------------------------------
+
+    def equations(self) -> Equations:
+        """The derivation, section by section."""
+        there = [(self._title(step), [self._line(step)]) for step in self.steps]
+        there[-1][1][:0] = self.helpers
+        back = [(self._title(step), lines) for step, lines in self.way.lines]
+        values: dict[str, Any] = self.names.values()
+        sections = (*_sections("forward", there), *_sections("backward", back))
+        sections, constants = _with_constants(sections)
+        if self.count is not None:
+            values["m"] = self.count.value
+        return Equations(sections, self.head(), {**values, **self.way.values, **constants})
+
+    def _line(self, step: Step) -> Line:
+        """The line of a step; in that of a loss with m for what it is divided by."""
+        if self.count is None or step is not self.steps[-1]:
+            return step.line
+        return replace(step.line, right=_counted(step.line.right, self.count))
+
+    def _title(self, step: Step) -> str:
+        return step.path or ("Loss" if step.name.label == "L" else "")
+
+    def head(self) -> tuple[str, ...]:
+        """What holds for all lines."""
+        last = self.steps[-1].name.label
+        if self.steps[-1].block.out.shape:
+            return (f"d{last} is given; dW, for whatever W, is the gradient that it leads to.",)
+        if self.count is None:
+            return (f"dZ, for whatever Z, is ∂{last}/∂Z.",)
+        m = int(self.count.evaluate({}))
+        given = ", ".join(f"d{self.names.leaves[key].label}" for key in self.names.wanted)
+        return (
+            f"m = {m:,}, what the loss is a mean over.",
+            f"dZ, for a value Z in between, is m ∂{last}/∂Z, so that it has no 1/m in it; "
+            f"the gradients of what was given ({given}) are ∂{last}/∂W, with their 1/m.",
+        )
+
+
+def _counted(term: Term, count: Term) -> Term:
+    """A term with the name m where it is divided by that number."""
+    args = tuple(_counted(a, count) if isinstance(a, Term) else a for a in term.args)
+    if term.called == "div" and args[1] == count.evaluate({}):
+        args = (args[0], count)
+    return replace(term, args=args)
+
+
+def of_network(
+    model: Callable[..., Any], x: Any, y: Any = None, loss: Callable[..., Any] | None = None
+) -> Equations:
+    """The derivation of a network; see `equations`."""
+    return Derivation(model, x, y, loss).equations()
+
+
+def _whole(
+    model: Callable[..., Any], loss: Callable[..., Any] | None, target: Any
+) -> Callable[..., tuple[Array, Array]]:
+    """Model and loss as one function, which gives the arrays of the output and of the result."""
+
+    def run(*inputs: Any) -> tuple[Array, Array]:
+        output = model(*inputs)
+        result = output
+        if loss is not None:
+            result = loss(output) if target is None else loss(output, target)
+        if not isinstance(output, Tensor) or not isinstance(result, Tensor):
+            kind = type(result if isinstance(output, Tensor) else output).__name__
+            raise OptionError(
+                f"equations needs a model and a loss that give one tensor, got {kind}; wrap it in "
+                "a function that picks the tensor you want to follow"
+            )
+        return output.array, result.array
+
+    return run
+
+
+@contextmanager
+def _untouched(model: Any) -> Iterator[Any]:
+    """A copy of a module, and its random numbers as they were afterwards."""
+    with fork_rng():
+        yield copy.deepcopy(model) if isinstance(model, Module) else model
+
+
+def _words(model: Any, count: int) -> list[str]:
+    """What the inputs are called: X, or as the function calls them."""
+    if isinstance(model, Module) or count > 1:
+        return ["X"] if count == 1 else [f"X{i + 1}" for i in range(count)]
+    try:
+        words = list(inspect.signature(model).parameters)
+    except (TypeError, ValueError):
+        return ["X"]
+    return [words[0] if words and words[0].isidentifier() and len(words[0]) < 3 else "X"]
+
+
+def _adds_up(y: Array) -> bool:
+    """Whether there is a dimension along which the numbers are shares that add up to 1."""
+    return bool((y >= 0).all()) and any(
+        np.allclose(y.sum(d), 1) for d in range(y.ndim) if y.shape[d] > 1
+    )
+
+
+def _sections(
+    way: Literal["forward", "backward"], parts: Sequence[tuple[str, list[Line]]]
+) -> list[Section]:
+    return [
+        Section(title, way, tuple(line for _, lines in group for line in lines))
+        for title, group in groupby(parts, key=lambda part: part[0])
+    ]
+
+
+def _with_constants(
+    sections: Sequence[Section],
+) -> tuple[tuple[Section, ...], dict[str, Array]]:
+    """The sections with constants numbered as they come."""
+    found: dict[Term, Term] = {}
+    for section in sections:
+        for line in section.lines:
+            for t in line.right.leaves():
+                if t.name == "C" and t.value is not None and t not in found and len(t.index) > 3:
+                    found[t] = leaf("C", str(len(found) + 1), shape=t.shape, value=t.value)
+    changed = tuple(
+        replace(
+            section,
+            lines=tuple(replace(line, right=line.right.replaced(found)) for line in section.lines),
+        )
+        for section in sections
+    )
+    return changed, {t.label: t.value for t in found.values() if t.value is not None}

@@ -1,0 +1,595 @@
+"""Terms made simple, from inside out, until they read like a textbook (floor 4).
+
+Each rule is about operations of the table, and none about a layer: a transpose of a transpose is
+nothing, a sum over something repeated is a multiple, e^x over the sum of e^x is softmax, and what
+softmax gives adds up to 1. What a run has named is put in where its formula comes up again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.explain.equations.algebra import (
+    constant,
+    one,
+    product,
+    scaled,
+    shape_of,
+    taken_apart,
+    total,
+)
+from chainrule.explain.equations.term import Part, Term
+from chainrule.ops import REGISTRY, Op, Shape
+from chainrule.ops.core import broadcast_shape, normal_dims
+
+__all__ = ["Simplifier", "swaps"]
+
+# How many arguments, from the first on, an op is linear in: a number in front of one comes out.
+_LINEAR = {
+    "add_along": 1,
+    "broadcast_to": 1,
+    "contraction": 2,
+    "convolution_input": 2,
+    "convolution_weight": 2,
+    "cumsum": 1,
+    "flip": 1,
+    "index": 1,
+    "matmul": 2,
+    "matrix_product": 2,
+    "max_pooling_picked": 1,
+    "max_pooling_spread": 1,
+    "mean": 1,
+    "permute": 1,
+    "reshape": 1,
+    "slice": 1,
+    "sum": 1,
+    "sum_pooling": 1,
+    "sum_pooling_spread": 1,
+    "sum_to": 1,
+    "take_along": 1,
+    "unindex": 1,
+    "unslice": 1,
+}
+_OPPOSITE = {"gt": "le", "le": "gt", "lt": "ge", "ge": "lt", "eq": "ne", "ne": "eq"}
+
+
+class Simplifier:
+    """Brings terms into the normal form of `algebra`.
+
+    Examples:
+        >>> from chainrule import ops
+        >>> from chainrule.explain.equations.symbols import Symbol
+        >>> from chainrule.explain.equations.term import leaf
+        >>> x = Symbol(leaf("X", shape=(2, 3)), np.ones((2, 3)))
+        >>> Simplifier()(ops.transpose(ops.transpose(x)).term).label
+        'X'
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[Term, Term] = {}
+        self.meanings: dict[Term, Term] = {}
+        self._seen: dict[Term, Term] = {}
+
+    def __call__(self, term: Term) -> Term:
+        """The normal form of a term."""
+        found = self._seen.get(term)
+        if found is None:
+            args = tuple(self(a) if isinstance(a, Term) else a for a in term.args)
+            found = term if term.op is None else self.made(term.op, args, term.attrs, term.shape)
+            self._seen[term] = found
+        return found
+
+    def learn(self, formula: Term, name: Term) -> None:
+        """Put `name` wherever `formula` comes up, and know what it means."""
+        number, factors = taken_apart(self(formula))
+        if number == 1 and len(factors) == 1 and factors[0].op is not None:
+            self.names[factors[0]] = name
+            self.meanings.setdefault(name, factors[0])
+            self._seen.clear()
+
+    def made(self, op: Any, args: Sequence[Part], attrs: Any, shape: Shape) -> Term:
+        """An operation on terms in normal form, in normal form."""
+        called = op.name if isinstance(op, Op) else op
+        number, bare = 1.0, list(args)
+        for i in range(min(_LINEAR.get(called, 0), len(bare))):
+            c, factors = taken_apart(bare[i])
+            if factors and c != 1:
+                number *= c
+                bare[i] = product(factors, shape_of(bare[i]))
+        term = Term(op, tuple(bare), tuple(attrs), shape)
+        rule = _RULES.get(called)
+        simpler = rule(self, term) if rule is not None else None
+        return scaled(self.named(term if simpler is None else simpler), number)
+
+    def apply(self, name: str, *args: Part, **attrs: Any) -> Term:
+        """`made` with an operation by its name, the shape by its own rule."""
+        op = REGISTRY[name]
+        shape = op.shape(*map(shape_of, args), **attrs)
+        return self.made(op, args, tuple(attrs.items()), shape)
+
+    def named(self, term: Term) -> Term:
+        """The term with the names that it, or a factor of it, has."""
+        if term.called != "product":
+            return self.names.get(term, term)
+        number, factors = taken_apart(term)
+        if any(f in self.names for f in factors):
+            return product((number, *(self.names.get(f, f) for f in factors)), term.shape)
+        return term
+
+    def meaning(self, term: Term) -> Term:
+        """What a name stands for; another term as it is."""
+        return self.meanings.get(term, term)
+
+    def one_along(self, x: Term, dims: tuple[int, ...]) -> bool:
+        """Whether the numbers along `dims` are known to add up to 1."""
+        x = self.meaning(x)
+        if x.called == "softmax":
+            return dims == (x.options["dim"],)
+        if x.called == "one_hot":
+            return dims == (len(x.shape) - 1,)
+        if x.op is None and x.value is not None and x.value.dtype.kind in "fiub" and x.shape:
+            return bool(np.allclose(np.sum(x.value, axis=dims), 1.0, rtol=0, atol=1e-9))
+        return False
+
+    def picks(self, x: Term, dims: tuple[int, ...]) -> bool:
+        """Whether x is known to hold a single 1 along `dims`, and zeros."""
+        if x.op is None and x.value is not None:
+            return self.one_along(x, dims) and bool(np.isin(x.value, (0, 1)).all())
+        return self.meaning(x).called == "one_hot" and self.one_along(x, dims)
+
+
+Rule: TypeAlias = Callable[[Simplifier, Term], Term | None]
+_RULES: dict[str, Rule] = {}
+
+
+def _rule(*names: str) -> Callable[[Rule], Rule]:
+    def entered(rule: Rule) -> Rule:
+        _RULES.update(dict.fromkeys(names, rule))
+        return rule
+
+    return entered
+
+
+def _first(term: Term) -> Term:
+    return _term(term.args[0])
+
+
+def _term(part: Part) -> Term:
+    return part if isinstance(part, Term) else constant(float(part or 0.0), ())
+
+
+# --- arithmetic ---------------------------------------------------------------------------------
+
+
+@_rule("full")
+def _full(_s: Simplifier, term: Term) -> Term:
+    return scaled(one(term.shape), float(term.args[0]))  # type: ignore[arg-type]
+
+
+@_rule("mul", "product")
+def _mul(s: Simplifier, term: Term) -> Term:
+    return _multiplied(s, term.args, term.shape)
+
+
+def _multiplied(s: Simplifier, parts: Sequence[Part], shape: Shape) -> Term:
+    return _picked_out(s, _probabilities(s, product(parts, shape)))
+
+
+@_rule("div")
+def _div(s: Simplifier, term: Term) -> Term:
+    above, below = term.args
+    if not isinstance(below, Term):
+        return product((above, 1 / float(below or 1.0)), term.shape)
+    return _multiplied(s, (above, s.apply("reciprocal", below)), term.shape)
+
+
+@_rule("neg")
+def _neg(_s: Simplifier, term: Term) -> Term:
+    return scaled(_first(term), -1.0)
+
+
+@_rule("add", "total")
+def _add(s: Simplifier, term: Term) -> Term:
+    return _added(s, [a for a in term.args if a is not None], term.shape)
+
+
+def _added(s: Simplifier, parts: Sequence[Term | float], shape: Shape) -> Term:
+    return _log_probabilities(s, _chosen_between(s, total(parts, shape)))
+
+
+@_rule("sub")
+def _sub(s: Simplifier, term: Term) -> Term:
+    a, b = map(_term, term.args)
+    return _added(s, (a, scaled(b, -1.0)), term.shape)
+
+
+@_rule("reciprocal")
+def _reciprocal(s: Simplifier, term: Term) -> Term | None:
+    number, factors = taken_apart(_first(term))
+    if not factors:
+        return constant(1 / number, term.shape) if number else None
+    below = [f.args[0] if f.called == "reciprocal" else None for f in factors]
+    if len(factors) == 1 and number == 1:
+        return below[0] if isinstance(below[0], Term) else None
+    turned = [b if b is not None else s.apply("reciprocal", f) for f, b in zip(factors, below)]
+    return product((1 / number, *turned), term.shape)
+
+
+@_rule("pow")
+def _pow(s: Simplifier, term: Term) -> Term | None:
+    x, power = term.args
+    if not isinstance(x, Term) or isinstance(power, Term):
+        return None
+    if power == 1:
+        return x
+    return s.apply({2.0: "square", -1.0: "reciprocal"}[power], x) if power in (2, -1) else None
+
+
+@_rule("square")
+def _square(s: Simplifier, term: Term) -> Term | None:
+    number, factors = taken_apart(_first(term))
+    if number == 1 and factors:
+        return None
+    inner = [s.apply("square", product(factors, term.shape))] if factors else []
+    return product((number * number, *inner), term.shape)
+
+
+@_rule("cast")
+def _cast(_s: Simplifier, term: Term) -> Term | None:
+    return _first(term) if np.dtype(term.options["dtype"]).kind in "fc" else None
+
+
+@_rule("clone")
+def _clone(_s: Simplifier, term: Term) -> Term:
+    return _first(term)
+
+
+@_rule("linear")
+def _linear(s: Simplifier, term: Term) -> Term:
+    x, w, *b = term.args
+    turned = s.apply("permute", w, dims=(1, 0))
+    moved = s.made("matmul", (x, turned), (), term.shape)
+    return total([moved, *(a for a in b if a is not None)], term.shape)
+
+
+# --- shapes -------------------------------------------------------------------------------------
+
+
+def swaps(term: Term) -> bool:
+    """Whether a term is a transpose: of a matrix, or of each matrix in a stack."""
+    n = len(term.shape)
+    dims = tuple(d % n for d in term.options["dims"]) if term.called == "permute" else ()
+    return n > 1 and dims == (*range(n - 2), n - 1, n - 2)
+
+
+@_rule("permute")
+def _permute(s: Simplifier, term: Term) -> Term | None:
+    x, n = _first(term), len(term.shape)
+    dims = tuple(d % n for d in term.options["dims"])
+    if dims == tuple(range(n)):
+        return x
+    if not taken_apart(x)[1]:
+        return constant(taken_apart(x)[0], term.shape)
+    if x.called == "permute":
+        inner = x.options["dims"]
+        return s.apply("permute", x.args[0], dims=tuple(inner[d] % n for d in dims))
+    if x.called == "matrix_product" and swaps(term):
+        turned = [s.apply("permute", a, dims=_swapped(shape_of(a))) for a in x.args[::-1]]
+        return s.apply("matrix_product", *turned)
+    return None
+
+
+def _swapped(shape: Shape) -> tuple[int, ...]:
+    n = len(shape)
+    return (*range(n - 2), n - 1, n - 2)
+
+
+@_rule("reshape")
+def _reshape(s: Simplifier, term: Term) -> Term | None:
+    x = _first(term)
+    if x.shape == term.shape:
+        return x
+    number, factors = taken_apart(x)
+    if not factors:
+        return constant(number, term.shape)
+    if x.called == "reshape":
+        return s.apply("reshape", x.args[0], shape=term.shape)
+    if term.options["shape"] != term.shape:  # with the size that was left open
+        return s.apply("reshape", x, shape=term.shape)
+    if x.called == "reciprocal":
+        return s.apply("reciprocal", s.apply("reshape", x.args[0], shape=term.shape))
+    if x.called == "sum" and not x.options.get("keepdim") and "dim" in x.options:
+        return _kept(s, x, term.shape)
+    return _rows_multiplied(s, x, term.shape)
+
+
+def _kept(s: Simplifier, x: Term, shape: Shape) -> Term | None:
+    """A sum that was given back the dimensions that it had lost, as one that keeps them."""
+    dims, inner = x.options["dim"], _first(x)
+    kept = tuple(1 if d in dims else n for d, n in enumerate(inner.shape))
+    return s.apply("sum", inner, dim=dims, keepdim=True) if kept == shape else None
+
+
+def _rows_multiplied(s: Simplifier, x: Term, shape: Shape) -> Term | None:
+    """A product that was made of all rows of a stack in one, as one of the stack."""
+    if x.called != "matrix_product" or len(x.shape) != 2:
+        return None
+    a, b = x.args
+    stack = a.args[0] if isinstance(a, Term) and a.called == "reshape" else None
+    if not isinstance(stack, Term) or stack.shape[-1] != shape_of(b)[0]:
+        return None
+    if (*stack.shape[:-1], shape_of(b)[-1]) != shape:
+        return None
+    return s.made("matmul", (stack, b), (), shape)
+
+
+@_rule("broadcast_to")
+def _broadcast_to(_s: Simplifier, term: Term) -> Term | None:
+    x = _first(term)
+    if x.shape == term.shape:
+        return x
+    number, factors = taken_apart(x)
+    return None if factors else constant(number, term.shape)
+
+
+# --- sums ---------------------------------------------------------------------------------------
+
+
+@_rule("sum_to")
+def _sum_to(s: Simplifier, term: Term) -> Term:
+    x = _first(term)
+    lead = len(x.shape) - len(term.shape)
+    if lead:
+        x = s.apply("sum", x, dim=tuple(range(lead)))
+    dims = tuple(d for d, (n, m) in enumerate(zip(x.shape, term.shape)) if n != m)
+    return s.apply("sum", x, dim=dims, keepdim=True) if dims else x
+
+
+@_rule("sum")
+def _sum(s: Simplifier, term: Term) -> Term | None:
+    x = _first(term)
+    dims = normal_dims(term.options.get("dim"), len(x.shape))
+    keep = bool(term.options.get("keepdim"))
+    count = math.prod(x.shape[d] for d in dims)
+    number, factors = taken_apart(x)
+    if not factors:
+        return constant(number * count, term.shape)
+    if s.one_along(x, dims):
+        return constant(1.0, term.shape)
+    if all(x.shape[d] == 1 for d in dims):
+        return s.apply("reshape", x, shape=term.shape)
+    if x.called == "broadcast_to":
+        factors = [_first(x)]
+    outer = [f for f in factors if _flat_along(f, x.shape, dims)]
+    if outer:
+        inner = [f for f in factors if f not in outer]
+        return _pulled(s, x.shape, dims, keep, outer, inner)
+    if x.called == "total":
+        return _sum_of_sums(s, x, dims, keep, term.shape)
+    if x.called == "sum" and not term.shape:
+        return s.apply("sum", x.args[0])
+    return _standard(term, dims, keep)
+
+
+def _standard(term: Term, dims: tuple[int, ...], keep: bool) -> Term:
+    """The sum with its dimensions counted from the left, and left out where they are all."""
+    x = _first(term)
+    attrs: list[tuple[str, Any]] = [] if len(dims) == len(x.shape) else [("dim", dims)]
+    if keep and x.shape:
+        attrs = [("dim", dims), ("keepdim", True)]
+    return Term(term.op, (x,), tuple(attrs), term.shape)
+
+
+def _flat_along(f: Term, shape: Shape, dims: Sequence[int]) -> bool:
+    """Whether f, spread to `shape`, is the same along all of `dims`."""
+    full = (1,) * (len(shape) - len(f.shape)) + f.shape
+    return all(full[d] == 1 for d in dims)
+
+
+def _pulled(
+    s: Simplifier,
+    shape: Shape,
+    dims: tuple[int, ...],
+    keep: bool,
+    outer: Sequence[Term],
+    inner: Sequence[Term],
+) -> Term:
+    """A sum with the factors that are the same in all its parts in front of it."""
+    short = [f if keep else _without(s, f, len(shape), dims) for f in outer]
+    left = [1 if d in dims else n for d, n in enumerate(shape)]
+    made = tuple(n for d, n in enumerate(left) if keep or d not in dims)
+    if not inner:
+        return product((math.prod(shape[d] for d in dims), *short), made)
+    rest = product(inner, broadcast_shape(*map(shape_of, inner)))
+    lead = len(shape) - len(rest.shape)
+    if lead or any(rest.shape[d] != shape[d] for d in dims):
+        whole = tuple(shape[d] if d in dims else 1 for d in range(len(shape)))
+        rest = s.apply("broadcast_to", rest, shape=broadcast_shape(rest.shape, whole))
+    return _multiplied(s, (*short, s.apply("sum", rest, dim=dims, keepdim=keep)), made)
+
+
+def _without(s: Simplifier, f: Term, ndim: int, dims: Sequence[int]) -> Term:
+    """f without the dimensions, all of size 1, that a sum takes away."""
+    lead = ndim - len(f.shape)
+    shape = tuple(n for d, n in enumerate(f.shape) if d + lead not in dims)
+    return f if shape == f.shape else s.apply("reshape", f, shape=shape)
+
+
+def _sum_of_sums(
+    s: Simplifier, x: Term, dims: tuple[int, ...], keep: bool, shape: Shape
+) -> Term | None:
+    """The sum of a bracket, if that of every part is a number."""
+    sums = []
+    for part in x.args:
+        spread = s.apply("broadcast_to", part, shape=x.shape)
+        added = s.apply("sum", spread, dim=dims, keepdim=keep)
+        if taken_apart(added)[1]:
+            return None
+        sums.append(added)
+    return total(sums, shape)
+
+
+# --- softmax and labels -------------------------------------------------------------------------
+
+
+@_rule("softmax", "log_softmax")
+def _softmax(_s: Simplifier, term: Term) -> Term:
+    x = _first(term)
+    dim = int(term.options.get("dim", -1)) % len(x.shape)
+    return Term(term.op, (x,), (("dim", dim),), term.shape)
+
+
+@_rule("exp")
+def _exp(s: Simplifier, term: Term) -> Term | None:
+    x = s.meaning(_first(term))
+    if x.called == "log_softmax":
+        return s.made("softmax", x.args, x.attrs, x.shape)
+    parts = x.args if x.called == "total" else ()
+    for part in parts:
+        number, factors = taken_apart(part)
+        lse = _unkept(factors[0]) if number == -1 and len(factors) == 1 else None
+        if lse is not None and lse.called == "logsumexp":
+            rest = total([p for p in parts if p is not part and p is not None], x.shape)
+            dims = normal_dims(lse.options.get("dim"), len(x.shape))
+            if rest == lse.args[0] and len(dims) == 1:
+                return s.made("softmax", (rest,), (("dim", dims[0]),), x.shape)
+    return None
+
+
+def _unkept(f: Term) -> Term:
+    """What was reshaped, or the term itself."""
+    inner = f.args[0] if f.called == "reshape" else f
+    return inner if isinstance(inner, Term) else f
+
+
+def _exponentials(f: Term) -> tuple[Term, int] | None:
+    """Of a sum of e^v along one dimension, kept: v and the dimension."""
+    if f.called != "sum" or not f.options.get("keepdim"):
+        return None
+    e, dims = _first(f), f.options["dim"]
+    return (_first(e), dims[0]) if e.called == "exp" and len(dims) == 1 else None
+
+
+def _unshifted(v: Term, dim: int) -> Term:
+    """v without the largest of it, which softmax does not depend on."""
+    if v.called != "total":
+        return v
+    kept = []
+    for part in v.args:
+        number, factors = taken_apart(part)
+        shifts = len(factors) == 1 and factors[0].called in ("peak", "amax") and number == -1
+        if not (shifts and v.shape[dim] > 1 and factors[0].shape[dim] == 1):
+            kept.append(part)
+    return total([p for p in kept if p is not None], v.shape)
+
+
+def _probabilities(s: Simplifier, made: Term) -> Term:
+    """A product in which e^v over its sum is softmax."""
+    number, factors = taken_apart(made)
+    for below in factors:
+        found = _exponentials(_first(below)) if below.called == "reciprocal" else None
+        above = next(
+            (f for f in factors if found and f.called == "exp" and _first(f) == found[0]), None
+        )
+        if found is None or above is None:
+            continue
+        v, dim = found
+        p = s.made("softmax", (_unshifted(v, dim),), (("dim", dim),), v.shape)
+        return product(
+            (number, *(p if f is above else f for f in factors if f is not below)), made.shape
+        )
+    return made
+
+
+def _log_probabilities(s: Simplifier, made: Term) -> Term:
+    """A sum in which v less the logarithm of the sum of e^v is log_softmax."""
+    number, factors = taken_apart(made)
+    bracket = factors[0] if len(factors) == 1 and factors[0].called == "total" else None
+    for part in bracket.args if bracket is not None else ():
+        c, inner = taken_apart(part)
+        log = inner[0] if c == -1 and len(inner) == 1 and inner[0].called == "log" else None
+        found = _exponentials(_first(log)) if log is not None else None
+        if bracket is None or found is None:
+            continue
+        v, dim = found
+        if total([p for p in bracket.args if p is not part and p is not None], made.shape) == v:
+            logs = s.made("log_softmax", (_unshifted(v, dim),), (("dim", dim),), v.shape)
+            return scaled(logs, number)
+    return made
+
+
+@_rule("add_along")
+def _add_along(s: Simplifier, term: Term) -> Term | None:
+    x, index = term.args
+    shape, dim = term.shape, term.options["dim"] % len(term.shape)
+    if not isinstance(index, Term) or dim != len(shape) - 1 or index.shape[dim] != 1:
+        return None
+    if index.shape[:dim] != shape[:dim]:
+        return None
+    labels = s.apply("reshape", index, shape=shape[:dim])
+    picked = s.made("one_hot", (labels,), (("num_classes", shape[dim]),), shape)
+    return product((x, picked), shape)
+
+
+def _picked_out(s: Simplifier, made: Term) -> Term:
+    """Y t over the sum of Y t is Y, where Y holds a single 1."""
+    number, factors = taken_apart(made)
+    for below in factors:
+        added = _first(below) if below.called == "reciprocal" else None
+        if added is None or added.called != "sum":
+            continue
+        inner = taken_apart(_first(added))[1]
+        dims = normal_dims(added.options.get("dim"), len(_first(added).shape))
+        if any(s.picks(f, dims) for f in inner) and all(f in factors for f in inner):
+            gone = [below, *(f for f in inner if not s.picks(f, dims))]
+            return product((number, *(f for f in factors if f not in gone)), made.shape)
+    return made
+
+
+# --- choices ------------------------------------------------------------------------------------
+
+
+@_rule("logical_not")
+def _logical_not(s: Simplifier, term: Term) -> Term | None:
+    x = _first(term)
+    return s.apply(_OPPOSITE[x.called], *x.args) if x.called in _OPPOSITE else None
+
+
+@_rule("where")
+def _where(s: Simplifier, term: Term) -> Term | None:
+    condition, a, b = term.args
+    if not isinstance(condition, Term):
+        return None
+    if condition.called == "eq" and condition.args[0] == b:  # as in where(y = -inf, 0, y)
+        limit = taken_apart(condition.args[1])
+        if not limit[1] and math.isinf(limit[0]):
+            return b if isinstance(b, Term) else None
+    (above, first), (below, second) = taken_apart(a), taken_apart(b)
+    if not second and not below:
+        return product((condition, a), term.shape)
+    if not first and not above:
+        return product((s.apply("logical_not", condition), b), term.shape)
+    return None
+
+
+def _chosen_between(s: Simplifier, made: Term) -> Term:
+    """c [condition] + d [otherwise], both of one factor, as that factor times a choice."""
+    number, factors = taken_apart(made)
+    bracket = factors[-1] if factors and factors[-1].called == "total" else None
+    if bracket is None or len(bracket.args) != 2:
+        return made
+    (c, first), (d, second) = map(taken_apart, bracket.args)
+    if len(first) != 1 or first[0].called not in _OPPOSITE:
+        return made
+    if s.apply("logical_not", first[0]) not in second:
+        return made
+    rest = [f for f in second if f.called not in _OPPOSITE]
+    if len(rest) != len(second) - 1:
+        return made
+    other = product((d, *rest), bracket.shape) if rest else d
+    choice = s.apply("where", first[0], c, other)
+    return product((number, *factors[:-1], choice), made.shape)

@@ -1,0 +1,89 @@
+"""`Symbol`: a value that is a term and an array at once, which the table's rules can be run on.
+
+Handed to an operation, symbols give a symbol: its term says what was done, its array what came out.
+So a derivative rule, run on symbols as on arrays or tensors, gives the formula of a gradient
+together with its numbers, and a rule that looks at numbers, such as labels, finds them (floor 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from chainrule.explain.equations.term import Part, Term, leaf
+from chainrule.ops import Array, Op, Shape, perform
+from chainrule.ops.core import READERS
+
+__all__ = ["Symbol", "part_of"]
+
+
+class Symbol:
+    """A term with the array that it stands for.
+
+    Attributes:
+        term: the formula.
+        array: the numbers.
+
+    Examples:
+        >>> from chainrule import ops
+        >>> x = Symbol(leaf("X", shape=(2,)), np.array([1.0, 2.0]))
+        >>> y = ops.square(x)
+        >>> y.term.called, y.array
+        ('square', array([1., 4.]))
+    """
+
+    __slots__ = ("array", "term")
+
+    def __init__(self, term: Term, array: Array) -> None:
+        self.term = term
+        self.array = array
+
+    @property
+    def shape(self) -> Shape:
+        """The size of each dimension."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The format of the numbers."""
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.array.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+
+def part_of(a: Any) -> Part:
+    """What stands in a term for an argument of an operation."""
+    if isinstance(a, Symbol):
+        return a.term
+    if a is None or isinstance(a, (bool, int, float)):
+        return None if a is None else float(a)
+    array = np.asarray(a)
+    if array.size and (array == array.flat[0]).all():
+        filled = float(array.flat[0])
+        return Term("full", (filled,), shape=array.shape) if array.ndim else filled
+    # Two constants of the same numbers are the same.
+    return leaf("C", str(crc32(array.tobytes())), shape=array.shape, value=array)
+
+
+def _read(op: Op, args: Sequence[Any], attrs: Mapping[str, Any]) -> Symbol:
+    arrays = [a.array if isinstance(a, Symbol) else a for a in args]
+    y = np.asarray(perform(op, arrays, attrs))
+    term = Term(op, tuple(map(part_of, args)), tuple(attrs.items()), y.shape)
+    return Symbol(term, y)
+
+
+READERS[Symbol] = _read

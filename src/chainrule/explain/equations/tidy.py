@@ -1,0 +1,111 @@
+"""From the normal form of `algebra` back to what a person writes (floor 4).
+
+A product becomes multiplications and one division, a number that is one over a whole number or over
+a root goes below the line, and of a sum the positive parts come first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from chainrule.explain.equations.algebra import coefficient, one_over_root, taken_apart
+from chainrule.explain.equations.term import Part, Term
+from chainrule.ops import REGISTRY, Shape
+from chainrule.ops.core import broadcast_shape
+
+__all__ = ["tidy"]
+
+
+def tidy(term: Term) -> Term:
+    """The same term, made of operations of two arguments.
+
+    Examples:
+        >>> from chainrule.explain.equations.term import leaf
+        >>> from chainrule.explain.equations.algebra import product
+        >>> tidy(product((0.5, leaf("X", shape=(2,))), (2,))).called
+        'div'
+    """
+    if term.op is None:
+        return term
+    if term.called == "product":
+        return _product(term)
+    if term.called == "total":
+        return _total(term)
+    if term.called == "reciprocal":
+        return _op("div", 1.0, _part(term.args[0]))
+    return Term(term.op, tuple(map(_part, term.args)), term.attrs, term.shape)
+
+
+def _part(a: Part) -> Part:
+    return tidy(a) if isinstance(a, Term) else a
+
+
+def _op(name: str, *args: Part) -> Term:
+    shapes = [a.shape for a in args if isinstance(a, Term)]
+    return Term(REGISTRY[name], args, shape=broadcast_shape(*shapes))
+
+
+def _product(term: Term) -> Term:
+    number, factors = taken_apart(term)
+    if not factors:
+        return _constant(number, term.shape)
+    above = [tidy(f) for f in factors if f.called != "reciprocal"]
+    below = [_part(f.args[0]) for f in factors if f.called == "reciprocal"]
+    up, down = _fraction(abs(number))
+    whole = _joined(([] if up == 1 and above else [up]) + above)
+    under = _joined([*down, *below]) if below or down else None
+    made = whole if under is None else _op("div", whole, under)
+    return made if number > 0 else _op("neg", made)
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    made = parts[0]
+    for part in parts[1:]:
+        made = _op("mul", made, part)
+    return made
+
+
+def _constant(number: float, shape: Shape) -> Term:
+    """An array of one number; the number itself if it has no dimensions."""
+    return Term(REGISTRY["broadcast_to"], (number,), (("shape", shape),), shape)
+
+
+def _fraction(number: float) -> tuple[float, list[Part]]:
+    """A number as what stands above the line and what below it."""
+    root = one_over_root(number)
+    if root:
+        return 1.0, [_op("sqrt", float(root))]
+    inverse = 1 / number
+    if inverse > 1 and math.isclose(inverse, round(inverse), rel_tol=1e-9):
+        return 1.0, [float(round(inverse))]
+    return number, []
+
+
+def _total(term: Term) -> Term:
+    parts = [a for a in term.args if a is not None]
+    ordered = sorted(parts, key=lambda a: coefficient(a) < 0)
+    made: Any = _part_of_sum(ordered[0])
+    for part in ordered[1:]:
+        if coefficient(part) < 0:
+            made = _op("sub", made, _part_of_sum(_turned(part)))
+        else:
+            made = _op("add", made, _part_of_sum(part))
+    found: Term = made
+    return found
+
+
+def _part_of_sum(part: Part) -> Part:
+    """A part of a sum; a constant as a number, which has any shape."""
+    number, factors = taken_apart(part)
+    return _part(part) if factors else number
+
+
+def _turned(part: Part) -> Part:
+    number, factors = taken_apart(part)
+    if not isinstance(part, Term) or not factors:
+        return -number
+    if number == -1 and len(factors) == 1 and factors[0].shape == part.shape:
+        return factors[0]
+    return Term("product", (-number, *factors), shape=part.shape)
