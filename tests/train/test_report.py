@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ShapeError
-from chainrule.train.report import Boundary, Mistake, Report, render, write
+from chainrule.explain.doctor.finding import Finding, Severity
+from chainrule.picture import bar_chart
+from chainrule.train.report import Boundary, Look, Mistake, Report, render, write
 
 VOID = {"meta", "link", "img", "br"}
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\udcff\x00'
@@ -56,6 +58,11 @@ def mistakes(n, picture=True):
     ]
 
 
+def look(word="age"):
+    reading = "A bar for each of the columns, as long as it matters."
+    return Look("columns", "Which columns matter", reading, [bar_chart({word: 0.5})])
+
+
 def full(classes=("0", "1", "7"), **changes):
     rng = np.random.default_rng(0)
     k = len(classes)
@@ -72,7 +79,9 @@ def full(classes=("0", "1", "7"), **changes):
         "confusion": rng.integers(0, 9, (k, k)),
         "classes": classes,
         "mistakes": mistakes(3),
+        "findings": [Finding("dead ReLUs", Severity.HARMFUL, "1 (ReLU)", "30 of 32", "lower lr")],
         "weights": rng.normal(size=(50, 1, 8, 8)),
+        "looks": [look()],
         "samples": rng.random((4, 1, 8, 8)),
         "sample_labels": ["0", "1", "7", "0"],
         "settings": [("epochs", "5")],
@@ -103,7 +112,17 @@ def checked(report):
 def test_a_full_page_has_every_section():
     text = checked(full())
     ids = re.findall(r'<section id="(\w+)"', text)
-    assert ids == ["curves", "confusion", "mistakes", "weights", "data", "network", "repeat"]
+    assert ids == [
+        "findings",
+        "curves",
+        "confusion",
+        "mistakes",
+        "weights",
+        "columns",
+        "data",
+        "network",
+        "repeat",
+    ]
     for told in ("98.1 %", "best epoch 4", "read <strong>7</strong>, was <strong>1</strong>"):
         assert told in text
     assert "98 % sure" in text
@@ -130,6 +149,8 @@ def test_what_comes_from_outside_is_only_text():
             environment=pair,
             command=HOSTILE,
             network=[{HOSTILE: HOSTILE}],
+            findings=[Finding(HOSTILE, Severity.BROKEN, HOSTILE, HOSTILE, HOSTILE)],
+            looks=[look(HOSTILE)],
             sample_labels=[HOSTILE] * 4,
             mistakes=[
                 Mistake(np.zeros((1, 2, 2)), HOSTILE, HOSTILE, HOSTILE, 0.9, 1),
@@ -180,6 +201,15 @@ def test_thousands_of_epochs_stay_readable():
     assert text.count("<tr") < 600
     assert len(text) < 1_000_000
     assert '<tr class="best"><td class="number">1777</td>' in text
+
+
+def test_findings_say_what_was_seen_and_what_to_do():
+    one = Finding("loss too high", Severity.BROKEN, "", "4.1 where ln(10) = 2.3", "scale the data")
+    text = checked(full(findings=[one]))
+    assert '<li class="broken"><h3>loss too high<small>must be mended</small></h3>' in text
+    assert "<p>4.1 where ln(10) = 2.3</p>" in text
+    assert "<b>Do: </b>scale the data" in text
+    assert 'id="findings"' not in checked(full(findings=[]))
 
 
 def test_no_mistakes():

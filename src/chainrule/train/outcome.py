@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from chainrule import nn
 from chainrule.data import Examples
+from chainrule.explain.doctor.finding import Finding
 from chainrule.ops import Array
 from chainrule.train.run import History
 from chainrule.train.summary import Layer
@@ -73,6 +75,8 @@ class Outcome:
         seconds: of training.
         settings: with the epochs that were used.
         interrupted: whether a person stopped it.
+        folder: where it all went.
+        findings: what a doctor found, the worst first.
     """
 
     model: nn.Module
@@ -86,3 +90,4 @@ class Outcome:
     settings: Settings
     interrupted: bool = False
     folder: Path = field(default_factory=Path)
+    findings: Sequence[Finding] = ()

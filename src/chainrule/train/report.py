@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.errors import ShapeError
+from chainrule.explain.doctor.finding import Finding, Severity
+from chainrule.explain.look.mistakes import Mistake, sure_text
 from chainrule.files import replace_text
 from chainrule.picture import (
     STYLESHEET,
@@ -40,7 +42,7 @@ from chainrule.picture import (
     to_pixels,
 )
 
-__all__ = ["Boundary", "Mistake", "Report", "render", "write"]
+__all__ = ["Boundary", "Look", "Mistake", "Report", "render", "write"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -64,24 +66,20 @@ _READING_ERRORS = (
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """One row of the test set that was got wrong.
+class Look:
+    """A section with pictures of what is in the network.
 
     Attributes:
-        picture: `(C, H, W)` floats 0 to 1 for images, `None` for tables.
-        text: for tables, the values of its features in short.
-        truth: the right class, or value.
-        predicted: the class, or value, that was given.
-        confidence: the probability given to it, 0 to 1; NaN where there is none.
-        index: the row in the test set.
+        name: its address on the page.
+        title: what it shows.
+        reading: how to read it, in a sentence or two.
+        pictures: one below the other.
     """
 
-    picture: Array | None
-    text: str
-    truth: str
-    predicted: str
-    confidence: float
-    index: int
+    name: str
+    title: str
+    reading: str
+    pictures: Sequence[Svg]
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,9 @@ class Report:
         confusion: `(K, K)` counts, a row for each true class.
         classes: the names of the K classes.
         mistakes: the most confidently wrong first.
+        findings: what a doctor found, the worst first.
         weights: `(units, C, H, W)`, the first layer's weights as images.
+        looks: what else is seen in the network.
         scatter: for regression, truth and prediction, each `(N,)`.
         boundary: for points in the plane, the decision regions.
         samples: a few example images, `(N, C, H, W)` floats 0 to 1.
@@ -140,7 +140,9 @@ class Report:
     confusion: Array | None = None
     classes: Sequence[str] = ()
     mistakes: Sequence[Mistake] = ()
+    findings: Sequence[Finding] = ()
     weights: Array | None = None
+    looks: Sequence[Look] = ()
     scatter: tuple[Array, Array] | None = None
     boundary: Boundary | None = None
     samples: Array | None = None
@@ -168,12 +170,14 @@ def render(report: Report) -> str:
         (True, True, False)
     """
     sections = (
+        _findings(report),
         _curves(report),
         _boundary(report),
         _scatter(report),
         _confusion(report),
         _mistakes(report),
         _weights(report),
+        *(_look(look) for look in report.looks),
         _data(report),
         _network(report),
         _repeat(report),
@@ -227,6 +231,37 @@ def _section(name: str, title: str, reading: str, *content: str | None) -> Marku
         element("header", element("h2", title), element("p", reading)),
         element("div", *content, class_="content"),
         id=name,
+    )
+
+
+# --- what is not well ------------------------------------------------------------------------
+
+_HOW_BAD = {
+    Severity.HINT: "may be meant",
+    Severity.HARMFUL: "harms training",
+    Severity.BROKEN: "must be mended",
+}
+
+
+def _findings(report: Report) -> Markup | None:
+    if not report.findings:
+        return None
+    return _section(
+        "findings",
+        "What is not well",
+        "Found in the data, the network and the run, the worst first: what was measured, and one "
+        "thing to do about it. What comes later in the list may come of what is before it.",
+        element("ol", *(_finding(one) for one in report.findings), class_="findings"),
+    )
+
+
+def _finding(one: Finding) -> Markup:
+    return element(
+        "li",
+        element("h3", one.title, element("small", _HOW_BAD[one.severity])),
+        element("p", one.evidence),
+        element("p", element("b", "Do: "), one.advice, class_="advice"),
+        class_=one.severity.name.lower(),
     )
 
 
@@ -444,7 +479,7 @@ def _share_cell(share: float) -> Markup:
     return element("td", format_value(share, percent=True), bar, class_="share")
 
 
-# --- mistakes, weights, data -----------------------------------------------------------------
+# --- mistakes, weights, looks, data ----------------------------------------------------------
 
 
 def _mistakes(report: Report) -> Markup | None:
@@ -480,7 +515,7 @@ def _wrong_row(one: Mistake) -> Markup:
 
 def _verdict(one: Mistake, verb: str) -> list[Markup]:
     """`read 7, was 1` and, smaller, `98 % sure` and `row 1234`."""
-    asides = [] if math.isnan(one.confidence) else [f"{_sure(one.confidence)} sure"]
+    asides = [] if math.isnan(one.confidence) else [f"{sure_text(one.confidence)} sure"]
     asides.append(f"row {one.index}")
     return [
         join(
@@ -488,11 +523,6 @@ def _verdict(one: Mistake, verb: str) -> list[Markup]:
         ),
         element("small", *(element("span", aside) for aside in asides)),
     ]
-
-
-def _sure(confidence: float) -> str:
-    """A probability in whole percent; nobody is 100 % sure who is wrong."""
-    return "over 99 %" if confidence > 0.995 else f"{100 * confidence:.0f} %"
 
 
 def _weights(report: Report) -> Markup | None:
@@ -519,6 +549,19 @@ def _weights(report: Report) -> Markup | None:
         element("div", *tiles, class_="tiles small"),
         _key(limit, notes),
     )
+
+
+def _look(look: Look) -> Markup:
+    pictures = (
+        element(
+            "div",
+            picture.inline(),
+            class_="scroll",
+            style=f"--least: {min(0.8 * picture.width, 560):.0f}px",
+        )
+        for picture in look.pictures
+    )
+    return _section(look.name, look.title, look.reading, *pictures)
 
 
 def _key(limit: float, notes: Sequence[str]) -> Markup:

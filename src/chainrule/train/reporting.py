@@ -13,11 +13,14 @@ import numpy as np
 from chainrule import nn
 from chainrule.backend import threads
 from chainrule.data import Examples
+from chainrule.explain.look.confusion import counted
+from chainrule.explain.look.mistakes import most_wrong
 from chainrule.ops import Array, softmax
+from chainrule.train.looks import looks_of
 from chainrule.train.loop import predict
 from chainrule.train.outcome import Outcome
 from chainrule.train.progress import format_seconds
-from chainrule.train.report import Boundary, Mistake, Report
+from chainrule.train.report import Boundary, Report
 from chainrule.train.summary import shape_text
 
 __all__ = ["report_of"]
@@ -55,7 +58,10 @@ def report_of(outcome: Outcome, command: str) -> Report:
             for row in outcome.history.rows
         ],
         "best_epoch": outcome.history.best_epoch,
+        "findings": outcome.findings,
+        "mistakes": most_wrong(test, outcome.outputs, _MISTAKES),
         "weights": _first_weights(outcome.model, examples),
+        "looks": looks_of(outcome),
         "samples": samples,
         "sample_labels": labels,
         "settings": _settings(outcome),
@@ -64,13 +70,11 @@ def report_of(outcome: Outcome, command: str) -> Report:
     }
     if test.classes is None:
         guesses = outcome.outputs.reshape(-1)
-        return Report(**common, scatter=(test.y, guesses), mistakes=_far_off(test, guesses))
-    probabilities = softmax(outcome.outputs, dim=1)
+        return Report(**common, scatter=(test.y, guesses))
     return Report(
         **common,
-        confusion=_confusion(test.y, probabilities.argmax(axis=1), len(test.classes)),
+        confusion=counted(test.y, outcome.outputs.argmax(axis=1), len(test.classes)),
         classes=test.classes,
-        mistakes=_mistakes(test, probabilities),
         boundary=_boundary(outcome),
     )
 
@@ -147,46 +151,6 @@ def _samples(examples: Examples) -> tuple[Array | None, Sequence[str]]:
     ][:_SAMPLES]
     chosen = np.asarray(rows, dtype=np.int64)
     return _pictures(examples, chosen), [examples.classes[examples.y[r]] for r in rows]
-
-
-def _text(examples: Examples, row: int) -> str:
-    if examples.is_image:
-        return ""
-    values = examples.x[row]
-    names = examples.columns or [f"x{i}" for i in range(len(values))]
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in zip(names[:6], values[:6]))
-    return shown + (", ..." if len(values) > 6 else "")
-
-
-def _mistake(test: Examples, row: int, truth: str, predicted: str, confidence: float) -> Mistake:
-    picture = _pictures(test, np.array([row]))[0] if test.is_image else None
-    return Mistake(picture, _text(test, row), truth, predicted, confidence, row)
-
-
-def _mistakes(test: Examples, probabilities: Array) -> list[Mistake]:
-    """The test examples got wrong, the most confident first."""
-    names = test.classes or ()
-    guesses = probabilities.argmax(axis=1)
-    confidence = probabilities.max(axis=1)
-    wrong = np.flatnonzero(guesses != test.y)
-    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MISTAKES]
-    return [
-        _mistake(test, int(r), names[test.y[r]], names[guesses[r]], float(confidence[r]))
-        for r in order
-    ]
-
-
-def _far_off(test: Examples, guesses: Array) -> list[Mistake]:
-    """The test rows whose prediction is farthest from the truth."""
-    order = np.argsort(-np.abs(guesses - test.y), kind="stable")[:_MISTAKES]
-    return [
-        _mistake(test, int(r), f"{test.y[r]:.4g}", f"{guesses[r]:.4g}", float("nan")) for r in order
-    ]
-
-
-def _confusion(truth: Array, guesses: Array, classes: int) -> Array:
-    counts = np.bincount(truth * classes + guesses, minlength=classes * classes)
-    return counts.reshape(classes, classes)
 
 
 # --- the network --------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from chainrule.picture import Strip, Svg, diverging, stacked, strip_chart, tile_
 __all__ = ["Activations", "activations"]
 
 _MOST_MAPS = 16
-_MOST_LAYERS = 3  # of which the picture of all shows maps
+_MOST_LAYERS = 3  # of which the picture of all shows maps, convolutions if there are any
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,13 @@ class Activations(Seen):
         spread = strip_chart(
             strips, title=f"What each layer gives for {count:,} input{'s' * (count != 1)}"
         )
-        layers = [path for path, y in self.outputs.items() if _has_maps(y)][:_MOST_LAYERS]
+        maps = [path for path, y in self.outputs.items() if _has_maps(y)]
+        layers = ([path for path in maps if "(Conv" in path] or maps)[:_MOST_LAYERS]
         if self.image is None or not layers:
             return spread
         first = tile_chart(self.image[None], side=96)
-        maps = [first, *(self.maps(path) for path in layers)]
-        return stacked([spread, stacked(maps, title="The first input, and what becomes of it")])
+        drawn = [first, *(self.maps(path) for path in layers)]
+        return stacked([spread, stacked(drawn, title="The first input, and what becomes of it")])
 
 
 def activations(model: nn.Module, x: Any) -> Activations:
