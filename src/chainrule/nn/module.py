@@ -587,7 +587,7 @@ class Module:
         return [f"({name}): {child!r}" for name, child in self._own("module")]
 
     def __getattr__(self, name: str) -> Any:
-        # Only called for what is not there: better a near name than a bare refusal.
-        raise AttributeError(
-            f"{type(self).__name__} has no attribute {name!r}" + did_you_mean(name, dir(self))
-        )
+        # Only called for what is not there: better a near name than a bare refusal. What Python
+        # itself asks for, as copying does, is not a person's slip.
+        near = "" if name.startswith("__") else did_you_mean(name, dir(self))
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{near}")
