@@ -427,6 +427,7 @@ if TYPE_CHECKING:
         special,
         train,
     )
+    from chainrule.explain import profile
     from chainrule.io import load, save
     from chainrule.train import compile, fit
 
@@ -480,6 +481,7 @@ _LATER = {
     "smm": "chainrule.sparse",
     "spmm": "chainrule.sparse",
     "fit": "chainrule.train",
+    "profile": "chainrule.explain",
     "load": "chainrule.io",
     "save": "chainrule.io",
     "vmap": "chainrule.func",
@@ -868,6 +870,7 @@ __all__ = [
     "pow",
     "preserve_format",
     "prod",
+    "profile",
     "promote_types",
     "put",
     "qr",

@@ -2,6 +2,4 @@
 
 from chainrule.absent import missing
 
-__getattr__ = missing(
-    "autograd.profiler", "use Python's cProfile, or ops.watch, which sees every operation"
-)
+__getattr__ = missing("autograd.profiler", "use `with chainrule.profile() as p:`, and print p")

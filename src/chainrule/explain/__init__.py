@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chainrule.explain.look.plane import Plane, embedding_plane
     from chainrule.explain.look.surface import Between, Surface, between, loss_surface
     from chainrule.explain.napkin import Machine, Napkin, napkin
+    from chainrule.explain.profiler import profile
     from chainrule.explain.rate import RateTest, lr_find
     from chainrule.explain.summary import Summary, summary
     from chainrule.explain.trace import trace
@@ -61,6 +62,7 @@ __all__ = [
     "mistakes",
     "nan_origin",
     "napkin",
+    "profile",
     "saliency",
     "summary",
     "trace",
@@ -96,6 +98,7 @@ _LATER = {
     "mistakes": "look.mistakes",
     "nan_origin": "doctor.origin",
     "napkin": "napkin",
+    "profile": "profiler",
     "saliency": "look.attribution",
     "summary": "summary",
     "trace": "trace",

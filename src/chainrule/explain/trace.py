@@ -16,11 +16,11 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd.following import following
-from chainrule.ops import Op, Shape
+from chainrule.ops import Array, Op, Shape
 from chainrule.ops.core import Cost, listen
 from chainrule.ops.scope import SCOPE, Entry, Phase, phase_of
 
-__all__ = ["Call", "Layer", "Trace", "trace"]
+__all__ = ["Call", "Layer", "Trace", "Watcher", "trace"]
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,10 @@ def trace(
         [(4, 2), (4, 2), (4, 2)]
     """
     found = Trace()
-    watcher = _Watcher(found)
+    tracer = _Tracer(found)
+    watcher = Watcher(tracer.add)
     try:
-        with following(), listen(watcher.hear), ops.watch(watcher):
+        with following(), listen(tracer.hear), ops.watch(watcher):
             watcher.last = time.perf_counter()
             found.result = function(*args, **kwargs)
     except catch as error:
@@ -128,13 +129,23 @@ def trace(
     return found
 
 
-class _Watcher:
-    def __init__(self, found: Trace) -> None:
-        self.found = found
-        self.last = 0.0
+class Watcher:
+    """Makes a `Call` of every operation that is performed, and hands it on.
+
+    Args:
+        sink: is given the call, the array that came of it, and when it ended, by
+            `time.perf_counter`. What it takes is not counted.
+
+    Attributes:
+        last: when watching the operation before ended.
+    """
+
+    def __init__(self, sink: Callable[[Call, Array, float], None]) -> None:
+        self.sink = sink
+        self.last = time.perf_counter()
 
     def __call__(self, op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Any) -> None:
-        seconds = time.perf_counter() - self.last
+        now = time.perf_counter()
         y = np.asarray(y)
         shared = op.kind in ("view", "update") and any(
             isinstance(a, np.ndarray) and np.may_share_memory(a, y) for a in args[:1]
@@ -148,10 +159,18 @@ class _Watcher:
             0 if shared else y.nbytes,
             SCOPE.entries,
             phase_of(SCOPE.entries, SCOPE.back),
-            seconds,
+            now - self.last,
         )
-        self.found.calls.append(call)
+        self.sink(call, y, now)
         self.last = time.perf_counter()
+
+
+class _Tracer:
+    def __init__(self, found: Trace) -> None:
+        self.found = found
+
+    def add(self, call: Call, _y: Array, _now: float) -> None:
+        self.found.calls.append(call)
 
     def hear(self, what: str, *things: Any) -> None:
         if what == "begun":

@@ -13,7 +13,7 @@ from chainrule.autograd.following import following
 from chainrule.autograd.tape import mark_changed, wrap
 from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array
-from chainrule.ops.core import listen
+from chainrule.ops.core import LISTENERS, listen, tell
 from chainrule.plan.compare import compare, equal
 from chainrule.plan.costs import Part, kept, table
 from chainrule.plan.many import Given, Table, Taken
@@ -172,6 +172,11 @@ class Plan:
         """What is carried out together."""
         return self._run.parts
 
+    @property
+    def bytes(self) -> int:
+        """The memory for what is made on the way."""
+        return self._run.bytes
+
     def profile(self, arrays: Sequence[Array], runs: int) -> Profile:
         """Say where the time goes, and leave everything as it was."""
         put_back = kept(self.program)
@@ -206,7 +211,11 @@ class Plan:
 
     def __call__(self, arrays: Sequence[Array]) -> Any:
         """Take the step."""
+        if LISTENERS:
+            tell("replaying", self, 1)
         found = self._run(*arrays)
+        if LISTENERS:
+            tell("replayed", self)
         mark_changed(*self._surroundings.moved)
         self._gradients.leave(found[self._results :])
         template = self._template
@@ -217,7 +226,11 @@ class Plan:
     def many(self, steps: int, inputs: Sequence[Given], tables: Sequence[Table]) -> Many:
         """Take many steps in one call, if there are many (`has_many`)."""
         try:
+            if LISTENERS:
+                tell("replaying", self, steps)
             taken: Taken = self._run.many(steps, inputs, tables, stacked=self._results)  # type: ignore[attr-defined]
+            if LISTENERS:
+                tell("replayed", self)
         finally:
             mark_changed(*self._surroundings.moved)
         self._gradients.leave(taken.outputs[self._results :])
@@ -295,7 +308,12 @@ class Signature:
             if not self._differing:
                 self._waiting.remove(first)
                 self._agree(first, recording)
-                self.plans = [*self.plans[1 - _KEPT :], Plan(recording, self._maker)]
+                if LISTENERS:
+                    tell("compiling")
+                plan = Plan(recording, self._maker)
+                self.plans = [*self.plans[1 - _KEPT :], plan]
+                if LISTENERS:
+                    tell("compiled", plan)
                 return
         self._waiting = [*self._waiting[1 - _KEPT :], recording]
 
