@@ -103,9 +103,10 @@ class Check:
         return "kink" if low - room <= self.derived <= high + room else "differs"
 
     @property
-    def apart(self) -> float:
-        """How far the slope derived is from the one measured."""
-        return abs(self.derived - self.measured.central)
+    def distance(self) -> str:
+        """How far the slope derived is from the one measured, in words of one digit."""
+        apart = abs(self.derived - self.measured.central)
+        return f"{apart:.0e}".replace("e-0", "e-").replace("-", "−") if apart else "0"
 
 
 def summary(checks: Sequence[Check]) -> str:

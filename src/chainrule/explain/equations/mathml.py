@@ -27,19 +27,23 @@ from chainrule.picture import Markup, element
 
 __all__ = ["mathml"]
 
-def mathml(*sides: Part) -> Markup:
+def mathml(*sides: Part, begin: bool = False) -> Markup:
     """Return the sides of an equation, with = between them, as one `math` element.
+
+    Args:
+        sides: terms or numbers.
+        begin: whether it begins with = too, for the sides that follow elsewhere.
 
     Examples:
         >>> from chainrule import ops
         >>> from chainrule.explain.equations.term import Term, leaf
         >>> print(mathml(leaf("y"), Term(ops.square, (leaf("x", "1"),))))  # doctest: +ELLIPSIS
-        <math display="block"><mi>y</mi><mo>=</mo><msup><msub><mi>x</mi><mn>1</mn></msub><mn>2</...
+        <math displaystyle="true"><mi>y</mi><mo>=</mo><msup><msub><mi>x</mi><mn>1</mn></msub>...
     """
     row: list[Markup] = []
     for side in sides:
         row += [element("mo", "="), *_parts(layout(side))]
-    return element("math", *row[1:], display="block")
+    return element("math", *row[not begin :], displaystyle="true")
 
 
 def _parts(node: Layout) -> list[Markup]:
@@ -64,6 +68,8 @@ def _written(node: Layout) -> Markup:  # noqa: PLR0911 - one return for each kin
             return element("mrow", *map(_written, parts))
         case Fraction(over, under):
             return element("mfrac", _written(over), _written(under))
+        case Raised(Name() as base, exponent):
+            return _name(base, _written(exponent))
         case Raised(base, exponent):
             return element("msup", _written(base), _written(exponent))
         case Lowered(base, below):
@@ -74,10 +80,13 @@ def _written(node: Layout) -> Markup:  # noqa: PLR0911 - one return for each kin
             return element("mrow", element("mo", left), *_parts(inner), element("mo", right))
 
 
-def _name(name: Name) -> Markup:
+def _name(name: Name, above: Markup | None = None) -> Markup:
+    """A name, with what stands above the line right over its index."""
     made = element("mi", letter(name.letters))
-    if name.index:
-        made = element("msub", made, element("mn" if name.index.isdigit() else "mi", name.index))
+    below = element("mn" if name.index.isdigit() else "mi", name.index) if name.index else None
+    if below or above:
+        tag = "msubsup" if below and above else "msub" if below else "msup"
+        made = element(tag, made, below, above)
     if not name.mark:
         return made
     return element("mrow", element("mi", name.mark, mathvariant="normal"), made)

@@ -155,7 +155,17 @@ _WORDS = {
 _RELATIONS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "eq": "=", "ne": "≠"}
 _PRODUCTS = ("matrix_product", "matmul")
 _SILENT = ("cast", "clone")
-_ALONG = ("sum", "mean", "sum_to", "amax", "amin", "prod", "logsumexp", "var", "std")
+_QUIET = frozenset("dtype shared window size num_classes keepdim start_dim end_dim".split())
+_USUAL: dict[str, set[Any]] = {
+    "stride": {1},
+    "padding": {0},
+    "dilation": {1},
+    "groups": {1},
+    "reduction": {"mean"},
+    "eps": {1e-5},
+}
+_PLAIN = ("kernel_size", "shape", "dims", "normalized_shape")
+_ALONG = frozenset("sum mean sum_to amax amin peak prod logsumexp var std softmax log_softmax".split())
 
 
 def letter(name: str) -> str:
@@ -257,6 +267,8 @@ class _Setter:
 
     def set_mul(self, part: Term) -> Set:
         factors = list(_flat(part, ("mul",)))
+        if isinstance(factors[0], Term) and factors[0] == factors[-1] and len(factors) == 2:
+            return self.power(factors[0], Number(2.0))
         pointwise = sum(bool(_shape(f)) for f in factors) > 1
         level = _TIMES if pointwise else _BESIDE
         row: list[Layout] = [self.held(factors[0], _BESIDE)]
@@ -366,15 +378,11 @@ class _Setter:
         options = {k: v for k, v in part.attrs if _told(k, v)} if attrs else {}
         if name in _ALONG:
             dims = options.pop("dim", None)
-            options.pop("keepdim", None)
-            options.pop("shape", None)
-            if dims is not None:
+            if dims is not None and "softmax" not in name:
                 dims = dims if isinstance(dims, (tuple, list)) else (dims,)
                 word = Lowered(word, ",".join(map(str, dims)))
-        if name in ("softmax", "log_softmax"):
-            options.pop("dim", None)
         given = [self.held(a, 0) for a in part.args if a is not None]
-        told = [Row((Word(k), Sign("=", tight=True), _value(v))) for k, v in options.items()]
+        told = [_setting(k, v) for k, v in options.items()]
         return Row((word, Enclosed(Row(_listed([*given, *told])))))
 
 
@@ -412,8 +420,18 @@ def _place(place: Any) -> Layout:
 
 
 def _told(name: str, value: Any) -> bool:
-    """Whether a setting is one to tell."""
-    return value is not None and value is not False and name not in ("dtype", "shared")
+    """Whether a setting is one to tell: not what the shape of the line says, nor what is usual."""
+    if name in _QUIET or value is None or value is False:
+        return False
+    each = set(value) if isinstance(value, (tuple, list)) else {value}
+    return each != _USUAL.get(name)
+
+
+def _setting(name: str, value: Any) -> Layout:
+    """A setting by its name; the one that a function cannot do without goes without it."""
+    if name in _PLAIN:
+        return _value(value)
+    return Row((Word(name), Sign("=", tight=True), _value(value)))
 
 
 def _value(value: Any) -> Layout:

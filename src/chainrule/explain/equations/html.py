@@ -1,0 +1,114 @@
+"""A derivation as a page to read and keep, and as a fragment for notebooks (floor 4).
+
+Formulas are MathML, so there is no script, no font and no address in it. Every name from outside
+passes through `picture.element`, which escapes it. The look is in `equations.css`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from itertools import groupby
+
+from chainrule.explain.equations.checks import Check, summary
+from chainrule.explain.equations.lines import Equations, Line, Section
+from chainrule.explain.equations.mathml import mathml
+from chainrule.explain.equations.text import written
+from chainrule.picture import Markup, document, element, join
+
+__all__ = ["fragment", "page"]
+
+_SHORT = 46  # characters of a line that fits beside another
+_PAGE = "body { margin: 0 auto; padding: 40px 32px; max-width: 1160px; background: var(--paper); "
+_PAGE += "color: var(--ink); } h1 { margin: 0 0 20px; font: 650 28px/1.2 system-ui, sans-serif; }\n"
+
+
+def page(equations: Equations, title: str = "Equations") -> str:
+    """Return a derivation as a page that needs nothing else.
+
+    Args:
+        equations: the derivation.
+        title: of the page.
+    """
+    return document(title, _PAGE + _style(), element("h1", title), _body(equations))
+
+
+def fragment(equations: Equations) -> str:
+    """Return a derivation as HTML to be put into a page, in whose ink it is set."""
+    return join([element("style", Markup(_style())), _body(equations)])
+
+
+def _style() -> str:
+    folder = files("chainrule.explain.equations")
+    return folder.joinpath("equations.css").read_text(encoding="utf-8")
+
+
+def _body(equations: Equations) -> Markup:
+    ways = [list(sections) for _, sections in groupby(equations.sections, lambda s: s.way)]
+    short = all(_length(line) <= _SHORT for line in equations.lines)
+    return element(
+        "div",
+        element("div", *(element("p", said) for said in equations.head), class_="head"),
+        element("div", *map(_way, ways), class_="ways two" if short else "ways"),
+        _checks(equations.checks) if equations.checks else None,
+        class_="derivation",
+    )
+
+
+def _length(line: Line) -> int:
+    """About how much room a line takes, in characters."""
+    sides = (line.left, line.right, *line.steps)
+    return sum(len(written(side)) + 3 for side in sides) + len(line.note)
+
+
+def _way(sections: Sequence[Section]) -> Markup:
+    blocks = (part for section in sections for part in _section(section))
+    return element("section", element("h2", sections[0].way.capitalize()), *blocks)
+
+
+def _section(section: Section) -> Iterable[Markup]:
+    if section.title:
+        yield element("h3", section.title)
+    yield element("div", *map(_line, section.lines), class_="lines")
+
+
+def _line(line: Line) -> Markup:
+    sides = (line.right, *line.steps)
+    shape = str(line.shape) if line.shape else ""
+    said = " = ".join(map(written, (line.left, *sides)))
+    return element(
+        "div",
+        element("div", mathml(line.left), class_="left"),
+        element("div", *(mathml(side, begin=True) for side in sides), class_="sides"),
+        element("div", "  ".join(filter(None, (line.note, shape))), class_="beside"),
+        class_="line",
+        title=said,
+    )
+
+
+# --- the checks -----------------------------------------------------------------------------------
+
+
+def _checks(checks: Sequence[Check]) -> Markup:
+    names = ("slope", "by the equations", "by backward()", "by a difference", "apart", "")
+    head = element("tr", *(element("th", name) for name in names))
+    table = element("table", element("thead", head), element("tbody", *map(_row, checks)))
+    wrong = any(check.verdict == "differs" for check in checks)
+    return element(
+        "section",
+        element("h2", "Checked", style="margin-top: 34px"),
+        element("div", table, class_="scroll"),
+        element("p", summary(checks), class_="differs" if wrong else None),
+    )
+
+
+def _row(check: Check) -> Markup:
+    said = {"agrees": "", "kink": "a kink", "infinite": "infinite", "differs": "DIFFERS"}
+    numbers = (check.derived, check.automatic, check.measured.central)
+    cells = [*(f"{n:.8g}".replace("-", "−") for n in numbers), check.distance, said[check.verdict]]
+    return element(
+        "tr",
+        element("td", mathml(check.what)),
+        *(element("td", cell) for cell in cells),
+        class_="differs" if check.verdict == "differs" else None,
+    )
