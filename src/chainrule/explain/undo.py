@@ -8,8 +8,10 @@ and gradients. What a person's own Python code changes beside that is not seen.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,7 @@ def _announced(
     """Say beforehand which arrays `op` changes."""
     forward = op.forward
 
+    @wraps(forward)
     def announcing(*args: Any, **attrs: Any) -> Any:
         for i in places:
             if i < len(args):
@@ -76,6 +79,7 @@ class _Kept:
     def __init__(self) -> None:
         self.arrays: dict[int, tuple[Array, Array]] = {}
         self.back: dict[int, Callable[[], None]] = {}
+        self.leaves: dict[int, tuple[weakref.ref[Any], Any, Any]] = {}
 
     def about_to_change(self, a: Any) -> None:
         if isinstance(a, np.ndarray):
@@ -86,7 +90,7 @@ class _Kept:
     def hear(self, what: str, *things: Any) -> None:
         if what == "tensors":
             for leaf in things[0]:
-                if getattr(leaf, "node", 0) is None:
+                if getattr(leaf, "needs_grad", False) and leaf.node is None:
                     self._gradient(leaf)
         elif what in ("gradient", "forgotten"):
             self._gradient(things[0])
@@ -96,17 +100,11 @@ class _Kept:
             self._optimizer(things[0])
 
     def _gradient(self, leaf: Any) -> None:
-        if id(leaf) in self.back:
-            return
-        grad = leaf.grad
-        used = None if grad is None else grad.used
-
-        def back() -> None:
-            leaf.grad = grad
-            if grad is not None:
-                grad.used = used
-
-        self.back[id(leaf)] = back
+        # Leaves that are made inside and go again are not kept.
+        known = self.leaves.get(id(leaf))
+        if known is None or known[0]() is not leaf:
+            grad = leaf.grad
+            self.leaves[id(leaf)] = weakref.ref(leaf), grad, None if grad is None else grad.used
 
     def _attributes(self, who: Any) -> None:
         if id(who) in self.back:
@@ -143,6 +141,12 @@ class _Kept:
     def put_back(self) -> None:
         for array, copy in self.arrays.values():
             array[...] = copy
+        for found, grad, used in self.leaves.values():
+            leaf = found()
+            if leaf is not None:
+                leaf.grad = grad
+            if grad is not None:
+                grad.used = used
         for back in reversed(self.back.values()):
             back()
 

@@ -26,8 +26,8 @@ from chainrule.plan.program import Instruction, Operand, Place, Program, Value
 
 __all__ = ["Part", "kept", "laps", "limits", "of_instruction", "table"]
 
-# Bytes that lie in the nearest cache, in the next, and in memory.
-SIZES = (2**15, 2**19, 2**24)
+# Bytes that lie in the nearest cache, in the next, in the last, and in memory.
+SIZES = (2**15, 2**19, 2**23, 2**27)
 SHORTEST = 1e-12  # seconds for a byte that nothing beats
 
 

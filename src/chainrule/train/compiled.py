@@ -14,6 +14,7 @@ from chainrule.errors import CaptureError, OptionError
 from chainrule.nn.module import Module
 from chainrule.ops import Array
 from chainrule.ops.core import SETTINGS
+from chainrule.plan.costs import Part
 from chainrule.plan.many import Table
 from chainrule.plan.program import Program
 from chainrule.train.capture import Leaves
@@ -122,6 +123,7 @@ class Compiled:
         self.refusal: CaptureError | None = None
         self._strict = strict
         self._keep = keep_gradients
+        self._maker = maker
         self._settings = -1
         self._was_eager = False
         self._leaves = Leaves()
@@ -320,6 +322,31 @@ class Compiled:
             plan = known.plan() if known else None
         return (plan.program, arrays) if plan else None
 
+    def anew(self, function: Callable[..., Any] | None = None) -> Compiled:
+        """Return this step, or another, compiled in the same way; nothing is recorded of it yet.
+
+        Examples:
+            >>> import chainrule as cr
+            >>> step = compile(lambda x: x.exp().sum(), executor="numpy")
+            >>> twice = step.anew(lambda x: x + x)
+            >>> twice(cr.ones(2))
+            tensor([2., 2.])
+        """
+        function = self.function if function is None else function
+        return Compiled(function, self._strict, self._keep, self._maker)
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """What is carried out together, in the plan for the latest arguments; nothing so far."""
+        plan = self._kinds.latest()
+        return plan.parts if plan else ()
+
+    @property
+    def bytes(self) -> int:
+        """The memory for what is made on the way, in the plan for the latest arguments."""
+        plan = self._kinds.latest()
+        return plan.bytes if plan else 0
+
     @property
     def program(self) -> Program | None:
         """What was recorded for the latest arguments that there is a plan for, or `None` so far."""
@@ -338,9 +365,7 @@ class Compiled:
             >>> step.outside
             ['exp', 'sum']
         """
-        plan = self._kinds.latest()
-        parts = plan.parts if plan else ()
-        return [i.op.name for part in parts if not part.native for i in part.instructions]
+        return [i.op.name for part in self.parts if not part.native for i in part.instructions]
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)

@@ -19,6 +19,10 @@ class Executor(Protocol):
     """What carries a program out."""
 
     @property
+    def bytes(self) -> int:
+        """Size of the memory for what is made on the way."""
+
+    @property
     def parts(self) -> Sequence[Part]:
         """What is carried out together."""
 

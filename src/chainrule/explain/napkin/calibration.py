@@ -7,11 +7,12 @@ with their work and the least time that they took.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,10 +22,22 @@ from chainrule.autograd.generator import default_generator
 from chainrule.explain.trace import Call, trace
 from chainrule.nn import functional as F
 
-__all__ = ["calibrated", "phase_in", "work_of"]
+__all__ = [
+    "calibrated",
+    "drawn",
+    "linear_layers",
+    "own_random_numbers",
+    "phase_in",
+    "work_of",
+]
 
-RUNS = 5  # steps of each, of which the least time of every call counts
-KEPT = 8  # calls of an operation in a phase
+# Floating-point operations, bytes, numbers given, bytes of the whole step, seconds.
+Timed: TypeAlias = tuple[float, ...]
+
+# Steps of each network, of which the least time of every call counts: as many as fit into so many
+# seconds, but not less than the first nor more than the second number.
+SPENT, FEWEST, MOST = 0.05, 4, 30
+KEPT = 16  # calls of an operation in a phase
 
 
 def work_of(call: Call) -> tuple[float, float]:
@@ -41,21 +54,23 @@ def phase_in(calls: Sequence[Call]) -> Callable[[Call], str]:
     return lambda call: call.phase if trains else "inference"
 
 
-def calibrated() -> dict[str, list[tuple[float, float, float]]]:
+def calibrated() -> dict[str, list[Timed]]:
     """Time the calls of small networks; that takes about two seconds.
 
     Returns:
-        By operation and phase, as "exp forward", calls: (flops, bytes, seconds).
+        By operation and phase, as "exp forward", calls: floating-point operations, bytes, numbers
+        given, bytes of the whole step, seconds.
     """
-    found: dict[str, list[tuple[float, float, float]]] = {}
-    with _own_random_numbers():
+    found: dict[str, list[Timed]] = {}
+    with own_random_numbers():
         for step in _shown([*networks()]):
             _add(found, step)
     return {key: _chosen(each) for key, each in found.items()}
 
 
 @contextmanager
-def _own_random_numbers() -> Iterator[None]:
+def own_random_numbers() -> Iterator[None]:
+    """Let weights be drawn inside as if from a seed, and leave the default generator as it was."""
     state = default_generator.get_state()
     default_generator.set_state(ops.new_state(0))
     try:
@@ -71,19 +86,22 @@ def _shown(steps: Sequence[Any]) -> Iterator[Any]:
     yield from track(steps, "measuring this machine", transient=True)
 
 
-def _add(found: dict[str, list[tuple[float, float, float]]], step: Callable[[], Any]) -> None:
+def _add(found: dict[str, list[Timed]], step: Callable[[], Any]) -> None:
     """Take a step some times, and add its calls, each with the least that it took."""
     step()
-    plain = min(_clocked(step) for _ in range(RUNS))
-    traces = [trace(step) for _ in range(RUNS)]
+    plain = _clocked(step)
+    runs = int(np.clip(SPENT / 2 / plain, FEWEST, MOST))
+    plain = min(_clocked(step) for _ in range(runs))
+    traces = [trace(step) for _ in range(runs)]
     calls = traces[0].calls
     least = np.min([[call.seconds for call in each.calls] for each in traces], axis=0)
     # Watching takes time too: what a call takes longer by it.
     watched = max(0.0, float(least.sum()) - plain) / len(calls)
-    phase = phase_in(calls)
+    phase, step_moved = phase_in(calls), sum(work_of(call)[1] for call in calls)
     for call, seconds in zip(calls, least):
         spent = max(float(seconds) - watched, 0.2 * float(seconds))
-        found.setdefault(f"{call.op.name} {phase(call)}", []).append((*work_of(call), spent))
+        load = (*work_of(call), float(math.prod(call.out)), step_moved)
+        found.setdefault(f"{call.op.name} {phase(call)}", []).append((*load, spent))
 
 
 def _clocked(step: Callable[[], Any]) -> float:
@@ -92,12 +110,12 @@ def _clocked(step: Callable[[], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def _chosen(samples: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+def _chosen(samples: list[Timed]) -> list[Timed]:
     """Of the calls that are alike the one in the middle, some sizes in all."""
-    by_work: dict[tuple[float, float], list[float]] = {}
-    for flops, moved, seconds in samples:
-        by_work.setdefault((flops, moved), []).append(seconds)
-    alike = [(*work, float(np.median(each))) for work, each in sorted(by_work.items())]
+    by_load: dict[tuple[float, ...], list[float]] = {}
+    for *load, seconds in samples:
+        by_load.setdefault(tuple(load), []).append(seconds)
+    alike = [(*load, float(np.median(each))) for load, each in sorted(by_load.items())]
     picked = np.unique(np.linspace(0, len(alike) - 1, KEPT).round().astype(int))
     return [alike[i] for i in picked]
 
@@ -107,25 +125,26 @@ def _chosen(samples: list[tuple[float, float, float]]) -> list[tuple[float, floa
 
 def networks() -> Iterator[Callable[[], Any]]:
     """Yield steps of training and inference, tiny ones first."""
-    for rows, sizes in ((4, (4, 4, 4)), (96, (600, 256, 200, 12)), (6000, (300, 12, 12))):
-        yield training(nn.Sequential(*_linear(sizes)), (rows, sizes[0]), optim.Adam)
+    for rows, sizes in ((4, (4, 4, 4)), (96, (600, 256, 200, 12)), (16000, (500, 12, 12))):
+        yield training(nn.Sequential(*linear_layers(sizes)), (rows, sizes[0]), optim.Adam)
     for side, images, channels in ((8, 1, 2), (24, 24, 24)):
         yield training(_convolutions(channels), (images, 3, side, side), optim.SGD)
-    for length, rows, width in ((2, 1, 4), (48, 12, 96)):
-        yield letters(_Transformer(width), (rows, length), optim.AdamW)
-        yield letters(_Recurrent(nn.LSTM, width), (rows, length), optim.Adam)
-        yield letters(_Recurrent(nn.GRU, width), (rows, length), optim.SGD)
+    for length, batch, width in ((2, 1, 4), (48, 12, 96)):
+        yield letters(_Transformer(width), (batch, length), optim.AdamW)
+    for length, batch, width in ((2, 1, 4), (24, 16, 64), (24, 80, 120)):
+        yield letters(_Recurrent(nn.LSTM, width), (batch, length), optim.Adam)
+        yield letters(_Recurrent(nn.GRU, width), (batch, length), optim.SGD)
     for count in (4, 2**14, 2**18):
         yield functions(count)
-    for rows, sizes in ((1, (4, 4)), (1, (600, 200, 12)), (4000, (600, 200, 12))):
-        yield inference(nn.Sequential(*_linear(sizes)), (rows, sizes[0]))
+    for rows, layers in ((1, (4, 4)), (1, (600, 200, 12)), (4000, (600, 200, 12))):
+        yield inference(nn.Sequential(*linear_layers(layers)), (rows, layers[0]))
     for side, images, channels in ((8, 1, 2), (24, 1, 24), (24, 100, 24)):
         yield inference(_convolutions(channels), (images, 3, side, side))
 
 
 def training(model: Any, shape: tuple[int, ...], kind: Any) -> Callable[[], Any]:
     """Return a step of a network that tells classes apart."""
-    x = from_numpy(_drawn(shape))
+    x = from_numpy(drawn(shape))
     labels = from_numpy(np.zeros(shape[0], np.int64))
     optimizer = kind(model.parameters(), lr=1e-3)
 
@@ -153,7 +172,7 @@ def letters(model: Any, shape: tuple[int, ...], kind: Any) -> Callable[[], Any]:
 def inference(model: Any, shape: tuple[int, ...]) -> Callable[[], Any]:
     """Return a call of a network without a tape."""
     model.eval()
-    x = from_numpy(_drawn(shape))
+    x = from_numpy(drawn(shape))
 
     def step() -> None:
         with no_grad():
@@ -164,8 +183,8 @@ def inference(model: Any, shape: tuple[int, ...]) -> Callable[[], Any]:
 
 def functions(count: int) -> Callable[[], Any]:
     """Return a step that takes so many numbers through the usual functions, and back."""
-    x = from_numpy(_drawn((count,))).requires_grad_()
-    target = from_numpy((_drawn((count,)) > 0).astype(np.float32))
+    x = from_numpy(drawn((count,))).requires_grad_()
+    target = from_numpy((drawn((count,)) > 0).astype(np.float32))
 
     def step() -> None:
         x.grad = None
@@ -182,11 +201,13 @@ def functions(count: int) -> Callable[[], Any]:
 _LETTERS = 60
 
 
-def _drawn(shape: tuple[int, ...]) -> Any:
+def drawn(shape: tuple[int, ...]) -> Any:
+    """Return some numbers of the standard normal distribution, float32."""
     return np.random.default_rng(0).standard_normal(shape, np.float32)
 
 
-def _linear(sizes: Sequence[int]) -> list[Any]:
+def linear_layers(sizes: Sequence[int]) -> list[Any]:
+    """Return linear layers of these sizes with a bend between each two."""
     layers: list[Any] = []
     for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chainrule.explain.napkin.calibration import phase_in, work_of
-from chainrule.explain.napkin.machine import Machine, Terms
+from chainrule.explain.napkin.machine import Load, Machine, Terms
 from chainrule.explain.trace import Trace
 from chainrule.ops import Shape
 
@@ -64,9 +65,11 @@ def works_of(trace: Trace, machine: Machine) -> Sequence[Work]:
         machine: that it is to run on.
     """
     phase = phase_in(trace.calls)
+    loads = [work_of(call) for call in trace.calls]
+    step = sum(moved for _, moved in loads)
     found = []
-    for call in trace.calls:
-        flops, moved = work_of(call)
-        terms = machine.terms(call.op.name, phase(call), flops, moved)
+    for call, (flops, moved) in zip(trace.calls, loads):
+        load = Load(flops, moved, math.prod(call.out), step)
+        terms = machine.terms(call.op.name, phase(call), load)
         found.append(Work(call.path, call.phase, call.op.name, call.out, flops, moved, terms))
     return found
