@@ -23,20 +23,18 @@ from chainrule.data import Examples
 from chainrule.errors import ChainruleError, OptionError, chosen
 from chainrule.files import replace_bytes
 from chainrule.io import save_model
-from chainrule.ops import Array
 from chainrule.optim.names import OPTIMIZERS
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
 from chainrule.train.engine import ENGINES, explicit_step
 from chainrule.train.loop import (
     SCHEDULES,
-    accuracy,
     fit,
-    mean_absolute_error,
     predict,
 )
 from chainrule.train.models import build_model, chosen_model
 from chainrule.train.narrate import conclude, explain_smoothing, introduce, show_network
 from chainrule.train.outcome import Outcome, Settings
+from chainrule.train.parts import figures_of, split
 from chainrule.train.progress import Progress
 from chainrule.train.report import write
 from chainrule.train.reporting import report_of
@@ -92,23 +90,6 @@ def _plain(settings: Settings) -> None:
         )
 
 
-def _split(examples: Examples, settings: Settings) -> tuple[Examples, Examples | None, Examples]:
-    """Training, validation (or none) and test examples."""
-    if examples.test is not None:
-        rest, test = examples, examples.test
-    elif settings.test > 0:
-        rest, test = examples.split(settings.test, settings.seed)
-    else:
-        raise OptionError(
-            f"{examples.name} brings no test set, so --test must be above 0: "
-            "the share of the examples to measure on"
-        )
-    if settings.validation == 0:
-        return rest, None, test
-    training, validation = rest.split(settings.validation, settings.seed + 1)
-    return training, validation, test
-
-
 def run_job(
     examples: Examples,
     settings: Settings,
@@ -135,7 +116,7 @@ def run_job(
         DataError: examples that cannot be trained on.
     """
     _checked(settings)
-    training, validation, test = _split(examples, settings)
+    training, validation, test = split(examples, settings)
     settings = dataclasses.replace(
         settings,
         epochs=_epochs(settings, len(training)),
@@ -185,6 +166,7 @@ def run_job(
                 generator=generator,
                 threads=settings.threads,
                 history=history,
+                doctor=settings.doctor,
                 progress=False,
             )
         except KeyboardInterrupt:
@@ -204,12 +186,13 @@ def run_job(
             examples,
             test,
             outputs,
-            _test_figures(outputs, test),
+            figures_of(outputs, test),
             layers,
             seconds,
             settings,
             interrupted,
             folder,
+            history.findings,
         )
         save_model(folder, model, _description(outcome, info))
     write(report_of(outcome, command), folder / "report.html")
@@ -250,17 +233,6 @@ def _kept(history: History) -> str:
     if history.best_epoch is None:
         return "keeping the weights as they are"
     return f"keeping the best weights so far, those of epoch {history.best_epoch}"
-
-
-def _test_figures(outputs: Array, test: Examples) -> dict[str, float]:
-    if test.classes is not None:
-        return {"accuracy": accuracy(outputs, test.y)}
-    guesses = outputs.reshape(-1)
-    residual = float(np.sum((test.y - guesses) ** 2))
-    total = float(np.sum((test.y - test.y.mean()) ** 2))
-    figures = {"mae": mean_absolute_error(guesses, test.y)}
-    # Where all targets are the same there is no spread that could be explained.
-    return {**figures, "r2": 1 - residual / total} if total else figures
 
 
 def _description(outcome: Outcome, info: dict[str, Any]) -> dict[str, Any]:
