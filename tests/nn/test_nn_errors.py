@@ -66,14 +66,15 @@ WHEN_CALLED = [
         nn.Conv2d(3, 8, 3),
         [images(2, 12)],
         ShapeError,
-        "Conv2d: expected images (N, 3, H, W), got shape (2, 12)",
+        "Conv2d: expected images (N, 3, H, W), got shape (2, 12); for "
+        "flattened images put x.view(-1, 3, 2, 2)",
     ),
     (
         nested(nn.Conv2d(1, 8, 5)),
         [images(2, 1, 4, 9)],
         ShapeError,
-        "body.0 (Conv2d): a window of (5, 5) (reach (5, 5)) does not fit images of 4x9 with "
-        "padding (0, 0); use a smaller one or more padding",
+        "body.0 (Conv2d): a window of (5, 5) does not fit images of 4x9 with padding (0, 0); "
+        "use a smaller one, more padding, or fewer layers that make images smaller",
     ),
     (
         nested(nn.MaxPool2d(2, padding=2)),
@@ -101,7 +102,7 @@ WHEN_CALLED = [
         [images(2, 4, 5, 5)],
         ShapeError,
         "body.0 (BatchNorm2d): expected 4 dimensions with 3 channels second, got shape "
-        "(2, 4, 5, 5)",
+        "(2, 4, 5, 5); set num_features=4",
     ),
     (
         nested(nn.BatchNorm1d(3)),
@@ -164,19 +165,22 @@ WHEN_CALLED = [
         nn.CrossEntropyLoss(),
         [images(3, 4), LABELS],
         DataError,
-        "CrossEntropyLoss: label 4 at index 1 is outside the 4 classes 0 to 3",
+        "CrossEntropyLoss: label 4 at index 1 is outside the 4 classes 0 to 3; if there are more "
+        "classes, give the last layer an output for each",
     ),
     (
         nn.CrossEntropyLoss(),
         [images(2, 4, 3), tensor([[0, 1, 2], [3, -1, 0]])],
         DataError,
-        "CrossEntropyLoss: label -1 at index (1, 1) is outside the 4 classes 0 to 3",
+        "CrossEntropyLoss: label -1 at index (1, 1) is outside the 4 classes 0 to 3; to leave such "
+        "rows out set ignore_index=-1",
     ),
     (
         nn.NLLLoss(ignore_index=2),
         [images(3, 4), LABELS],
         DataError,
-        "NLLLoss: label 4 at index 1 is outside the 4 classes 0 to 3",
+        "NLLLoss: label 4 at index 1 is outside the 4 classes 0 to 3; if there are more "
+        "classes, give the last layer an output for each",
     ),
     (
         nn.MultiMarginLoss(),
@@ -196,21 +200,21 @@ WHEN_CALLED = [
         [images(3, 4), tensor([[0], [1], [2]])],
         ShapeError,
         "CrossEntropyLoss: labels of shape (3, 1) do not go with scores of shape (3, 4): one label "
-        "a row is expected, shape (3,)",
+        "a row is expected, shape (3,); put .squeeze(-1) behind the labels",
     ),
     (
         nn.MultiMarginLoss(),
         [images(3, 4), tensor([[0], [1], [2]])],
         ShapeError,
         "MultiMarginLoss: labels of shape (3, 1) do not go with scores of shape (3, 4): one label "
-        "a row is expected, shape (3,)",
+        "a row is expected, shape (3,); put .squeeze(-1) behind the labels",
     ),
     (
         nn.MSELoss(),
         [images(3, 1), images(3)],
         ShapeError,
         "MSELoss: the prediction has shape (3, 1) and the target (3,); they must be equal, because "
-        "broadcasting would compare wrong pairs; reshape one, for example target.view(3, 1)",
+        "broadcasting would compare wrong pairs; put prediction.squeeze(1), or target.unsqueeze(1)",
     ),
     (
         nn.MSELoss(reduction="avg"),

@@ -34,7 +34,7 @@ class Training:
     Args:
         executor: of the compiled step.
         layers: make what is in the middle of the network.
-        forget: the gradients before each step.
+        forget: the gradients before each step, rather than make them less after it.
         options: of `compile`.
     """
 
@@ -56,6 +56,9 @@ class Training:
         loss = F.cross_entropy(outputs, y)
         loss.backward()
         self.optimizer.step()
+        if not self.forget:
+            for p in self.model.parameters():
+                p.grad.mul_(0.5)
         return {"loss": loss, "outputs": [outputs.detach()], "name": "step"}
 
     def one_by_one(self, rows=ROWS):

@@ -95,7 +95,11 @@ class MultiheadAttention(Module):
     ) -> None:
         positive(embed_dim=embed_dim, num_heads=num_heads)
         if embed_dim % num_heads:
-            raise OptionError(f"num_heads={num_heads} must divide embed_dim={embed_dim}")
+            fewer = max(n for n in range(1, num_heads) if embed_dim % n == 0)
+            raise OptionError(
+                f"num_heads={num_heads} must divide embed_dim={embed_dim}; use num_heads={fewer}, "
+                f"or embed_dim={embed_dim + -embed_dim % num_heads}"
+            )
         self.embed_dim = embed_dim
         self.num_heads = num_heads
         self.head_dim = embed_dim // num_heads

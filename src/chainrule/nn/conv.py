@@ -91,14 +91,21 @@ class _ConvNd(Module):
 
     def _misfit(self, shape: tuple[int, ...]) -> str:
         said = f"expected images {layout(self.rank, self.in_channels)}, got shape {shape}"
-        if len(shape) == self.rank + 1 and self.in_channels == 1:
-            return f"{said}; for images without channels put x.unsqueeze(1)"
-        if len(shape) != self.rank + 2:
-            return said
-        if shape[-1] == self.in_channels:
-            last = (0, self.rank + 1, *range(1, self.rank + 1))
-            return f"{said}; if the channels come last, put x.permute{last}"
-        return f"{said}; set in_channels={shape[1]}"
+        advice = self._advice(shape)
+        return f"{said}; {advice}" if advice else said
+
+    def _advice(self, shape: tuple[int, ...]) -> str:
+        """What to do with images of a shape that does not fit."""
+        channels, rank, ndim = self.in_channels, self.rank, len(shape)
+        side = math.isqrt(shape[-1] // channels) if ndim == rank == 2 else 0
+        if side > 1 and channels * side**2 == shape[-1]:
+            return f"for flattened images put x.view(-1, {channels}, {side}, {side})"
+        if channels == 1 and ndim in (rank, rank + 1):
+            return f"for images without channels put x.unsqueeze({ndim - rank})"
+        if ndim in (rank + 1, rank + 2) and shape[-1] == channels:
+            places = (*range(ndim - rank - 1), ndim - 1, *range(ndim - rank - 1, ndim - 1))
+            return f"if the channels come last, put x.permute{places}"
+        return f"set in_channels={shape[1]}" if ndim == rank + 2 else ""
 
     def extra_repr(self) -> str:
         """Return the sizes."""

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import ops
 from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy
+from chainrule.autograd.tape import Node
 from chainrule.errors import OptionError, ShapeError
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module
@@ -75,23 +77,33 @@ class Linear(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map x (..., in_features) to (..., out_features)."""
         if not x.ndim or x.shape[-1] != self.in_features:
-            raise ShapeError(self._misfit(tuple(x.shape)))
+            raise ShapeError(self._misfit(x))
         floating(x)
         return F.linear(x, self.weight, self.bias)
 
-    def _misfit(self, shape: tuple[int, ...]) -> str:
-        features = math.prod(shape[1:])
-        sizes = " x ".join(str(n) for n in shape[1:])
-        if len(shape) > 2:
-            return (
-                f"expected {self.in_features} input features, got shape {shape}; flattened it has "
-                f"{features} = {sizes}: put Flatten before it"
-                + ("" if features == self.in_features else f" and set in_features={features}")
-            )
-        n = self.in_features
+    def _misfit(self, x: Tensor) -> str:
+        n, shape = self.in_features, tuple(x.shape)
         if not shape:
             return f"expected {n} input features, got a single number; give it shape ({n},)"
-        return f"expected {n} input features, got {shape[-1]}; set in_features={shape[-1]}"
+        if len(shape) > 2:
+            return f"expected {n} input features, got shape {shape}; {self._of_images(shape)}"
+        said = f"expected {n} input features, got {_counted(x)}"
+        if len(shape) == 1 and n == 1:
+            return f"{said}; for rows of one feature put x.unsqueeze(1), of shape {(*shape, 1)}"
+        if len(shape) == 2 and shape[0] == n:
+            return f"{said}; if the features come first put x.T, or else set in_features={shape[1]}"
+        return f"{said}; set in_features={shape[-1]}"
+
+    def _of_images(self, shape: tuple[int, ...]) -> str:
+        """What to do with inputs of more than two dimensions."""
+        n, features = self.in_features, math.prod(shape[1:])
+        if len(shape) == 3 and shape[1] == n:
+            return f"if the features come second put x.transpose(1, 2), of shape (..., {n})"
+        flat = f"flattened it has {features} = {_product(shape[1:])}: put Flatten before it"
+        if features == n:
+            return flat
+        also = f"set in_features={shape[-1]}; or, " if len(shape) == 3 else ""
+        return f"{also}{flat} and set in_features={features}"
 
     def extra_repr(self) -> str:
         """Return the sizes."""
@@ -99,6 +111,20 @@ class Linear(Module):
             f"in_features={self.in_features}, out_features={self.out_features}, "
             f"bias={self.bias is not None}"
         )
+
+
+def _counted(x: Tensor) -> str:
+    """The number of features, and what it is the product of where x has just been flattened."""
+    node, features = x.node, x.shape[-1]
+    if type(node) is Node and node.op is ops.reshape and node.xs is not None:
+        before = node.xs[0].shape
+        if len(before) > 2 and math.prod(before[1:]) == features:
+            return f"{features} = {_product(before[1:])}"
+    return str(features)
+
+
+def _product(sizes: Sequence[int]) -> str:
+    return " x ".join(map(str, sizes))
 
 
 class Flatten(Module):

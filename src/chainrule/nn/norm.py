@@ -125,11 +125,7 @@ class _BatchNorm(_Running):
     def forward(self, x: Tensor) -> Any:
         """Normalise x (N, C) or (N, C, ...)."""
         if x.ndim not in self.dimensions or x.shape[1] != self.num_features:
-            wanted = " or ".join(str(d) for d in self.dimensions)
-            raise ShapeError(
-                f"expected {wanted} dimensions with {self.num_features} channels second, got "
-                f"shape {tuple(x.shape)}"
-            )
+            raise ShapeError(self._misfit(tuple(x.shape)))
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
         moving = self.training or not self.track_running_stats
@@ -151,6 +147,21 @@ class _BatchNorm(_Running):
         if self.num_batches_tracked is None or self.running_var is None:
             return 0.0
         return 1 / self.num_batches_tracked.to(self.running_var.dtype)
+
+    def _misfit(self, shape: tuple[int, ...]) -> str:
+        said = (
+            f"expected {' or '.join(map(str, self.dimensions))} dimensions with "
+            f"{self.num_features} channels second, got shape {shape}"
+        )
+        if len(shape) not in self.dimensions:
+            fitting = next(
+                (c for c in _BatchNorm.__subclasses__() if len(shape) in c.dimensions), None
+            )
+            return f"{said}; use {fitting.__name__}" if fitting else said
+        if len(shape) > 2 and shape[-1] == self.num_features:
+            last = (0, len(shape) - 1, *range(1, len(shape) - 1))
+            return f"{said}; if the channels come last, put x.permute{last}"
+        return f"{said}; set num_features={shape[1]}"
 
 
 class BatchNorm1d(_BatchNorm):

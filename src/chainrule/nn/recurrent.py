@@ -17,6 +17,7 @@ from chainrule.nn import functional as F
 from chainrule.nn.module import Module, Parameter
 from chainrule.nn.utils.rnn import PackedSequence
 from chainrule.nn.weights import even, placed, positive, spread_evenly
+from chainrule.ops.core import Shape
 from chainrule.ops.recurrent import reversed_rows
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNBase", "RNNCell", "RNNCellBase"]
@@ -146,18 +147,27 @@ class RNNBase(Module):
                 f"expected a sequence (L, {self.input_size}) or a batch of them with 3 dimensions, "
                 f"got shape {tuple(x.shape)}"
             )
+        if x.shape[-1] != self.input_size:
+            raise ShapeError(self._misfit(tuple(x.shape)))
         single = x.ndim == 2
         x = x.unsqueeze(1) if single else x.transpose(0, 1) if self.batch_first else x
         steps, count = x.shape[:2]
         if not steps:
             raise ShapeError("a recurrent layer needs sequences of at least one step, got none")
-        states = self._begin(hx, count, x.dtype, single)
+        states = self._begin(hx, count, x.dtype, single, steps)
         rows = x.reshape(steps * count, x.shape[2])
         y, states = self._through(rows, (count,) * steps, states)
         y = y.reshape(steps, count, y.shape[1])
         if single:
             return y.squeeze(1), self._given(tuple(s.squeeze(1) for s in states))
         return (y.transpose(0, 1) if self.batch_first else y), self._given(states)
+
+    def _misfit(self, shape: tuple[int, ...]) -> str:
+        said = f"expected {self.input_size} numbers at each step, got {shape[-1]} in shape {shape}"
+        turned = (len(shape) - 2, len(shape) - 1)
+        if shape[-2] == self.input_size:
+            return f"{said}; if these are the steps, put x.transpose{turned}"
+        return f"{said}; set input_size={shape[-1]}"
 
     def _packed(self, x: PackedSequence, hx: Any) -> Any:
         sizes = tuple(x.batch_sizes.tolist())
@@ -173,7 +183,9 @@ class RNNBase(Module):
         """The state as a person has it: a pair only if there are two."""
         return states if len(states) > 1 else states[0]
 
-    def _begin(self, hx: Any, count: int, dtype: Any, single: bool) -> tuple[Tensor, ...]:
+    def _begin(
+        self, hx: Any, count: int, dtype: Any, single: bool, steps: int | None = None
+    ) -> tuple[Tensor, ...]:
         """The state before the first step, its shapes checked."""
         depth = self.num_layers * (1 + self.bidirectional)
         sizes = [self._out_size, *([self.hidden_size] if self.mode == "LSTM" else [])]
@@ -187,8 +199,16 @@ class RNNBase(Module):
             raise ShapeError(
                 f"the state before the first step must have shape "
                 f"{' and '.join(map(str, wanted))}, got {' and '.join(map(str, found))}"
+                + self._other_order(wanted[0], found[0], steps)
             )
         return tuple(s.unsqueeze(1) for s in states) if single else states
+
+    def _other_order(self, wanted: Shape, found: Shape, steps: int | None) -> str:
+        """Whether the state would fit if steps and examples were the other way round."""
+        if len(wanted) < 3 or steps is None or found != (wanted[0], steps, wanted[2]):
+            return ""
+        order = "without" if self.batch_first else "with"
+        return f"; if there are {steps} examples, make the layer {order} batch_first=True"
 
     def _through(self, rows: Any, sizes: tuple[int, ...], states: Any) -> Any:
         """All layers and directions, on the rows of all steps."""

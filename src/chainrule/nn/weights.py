@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from chainrule import init
-from chainrule.autograd import Generator, from_numpy
+from chainrule.autograd import Generator, Tensor, from_numpy
 from chainrule.autograd.generator import state_of
 from chainrule.backend.dtypes import get_default_dtype
 from chainrule.errors import DataError, OptionError
@@ -19,10 +19,22 @@ M = TypeVar("M", bound=Module)
 
 
 def positive(**sizes: int) -> None:
-    """Refuse a size below 1, by its name."""
+    """Refuse a size that is no whole number from 1 on, by its name."""
     for name, n in sizes.items():
+        if not isinstance(n, (int, np.integer)):
+            raise OptionError(f"{name} must be a whole number, got {_instead(n)}")
         if n < 1:
             raise OptionError(f"{name} must be at least 1, got {n}")
+
+
+def _instead(n: Any) -> str:
+    """What came in place of a size, and what may have been meant."""
+    if isinstance(n, Tensor):
+        return (
+            f"a tensor of shape {tuple(n.shape)}; a layer is made with sizes, and then called with "
+            "data: layer(x)"
+        )
+    return f"{n!r:.60}" + ("; divide with // to get one" if isinstance(n, float) else "")
 
 
 def floating(x: Any) -> None:

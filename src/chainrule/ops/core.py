@@ -465,8 +465,18 @@ def broadcast_shape(*shapes: Shape, **_attrs: Any) -> Shape:
         where = _first_clash(shapes)
         raise ShapeError(
             f"shapes {shown} do not broadcast: {where}; "
-            "sizes must be equal, or one of them 1, counted from the right"
+            "sizes must be equal, or one of them 1, counted from the right" + _as_column(shapes)
         ) from None
+
+
+def _as_column(shapes: Sequence[Shape]) -> str:
+    """Whether the shorter of two goes with the other once it has a last dimension of 1."""
+    if len(shapes) != 2 or len(shapes[0]) == len(shapes[1]):
+        return ""
+    short, long = sorted(shapes, key=len)
+    if tuple(long[len(long) - len(short) - 1 : -1]) != tuple(short):
+        return ""
+    return f"; .unsqueeze(-1) makes {tuple(short)} a column, {(*short, 1)}"
 
 
 def _first_clash(shapes: Sequence[Shape]) -> str:

@@ -35,11 +35,29 @@ from chainrule.ops.shape import (
 
 def _product_shape(a: Shape, b: Shape) -> Shape:
     if len(a) < 2 or len(b) < 2 or a[-1] != b[-2]:
-        raise ShapeError(
-            f"matmul of {a} and {b}: the last size of the first ({a[-1] if a else 'none'}) must "
-            f"equal the last but one of the second ({b[-2] if len(b) > 1 else 'none'})"
-        )
+        raise _no_product(a, b)
     return (*broadcast_shape(a[:-2], b[:-2]), a[-2], b[-1])
+
+
+def _no_product(a: Shape, b: Shape) -> ShapeError:
+    """What is wrong with a product, of vectors too, whose inner sizes differ."""
+    if not a or not b:
+        return ShapeError(f"matmul of {a} and {b}: a number has no rows; multiply by it with *")
+    of_second = "last but one" if len(b) > 1 else "only one"
+    return ShapeError(
+        f"matmul of {a} and {b}: the last size of the first ({a[-1]}) must equal the {of_second} "
+        f"of the second ({b[-2] if len(b) > 1 else b[0]}){_turned(a, b)}"
+    )
+
+
+def _turned(a: Shape, b: Shape) -> str:
+    """Which of two matrices to turn so that they have a product, if that is all there is to do."""
+    if len(b) > 1 and a[-1] == b[-1]:
+        return f"; turn the second with {'.T' if len(b) == 2 else '.mT'}"
+    inner = b[-2] if len(b) > 1 else b[0]
+    if len(a) > 1 and a[-2] == inner:
+        return f"; turn the first with {'.T' if len(a) == 2 else '.mT'}"
+    return ""
 
 
 def _product_cost(a: Shape, b: Shape) -> Cost:
@@ -66,6 +84,10 @@ def matrix_product(a: Array, b: Array) -> Array:
     return threads.matmul(a, b)
 
 
+def _meet(a: Shape, b: Shape) -> bool:
+    return bool(a and b) and a[-1] == b[max(len(b) - 2, 0)]
+
+
 @composite
 def matmul(a: Value, b: Value) -> Value:
     """The product of vectors, matrices, or stacks of matrices, by the rules of `numpy.matmul`.
@@ -76,6 +98,8 @@ def matmul(a: Value, b: Value) -> Value:
     """
     if len(a.shape) == 1 and len(b.shape) == 1 and a.shape == b.shape:
         return sum(mul(a, b))
+    if (len(a.shape) == 1 or len(b.shape) == 1) and not _meet(a.shape, b.shape):
+        raise _no_product(tuple(a.shape), tuple(b.shape))
     if len(a.shape) == 1:
         y = matmul(unsqueeze(a, 0), b)
         return reshape(y, shape=(*y.shape[:-2], y.shape[-1]))

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.errors import DataError, OptionError, ShapeError, did_you_mean
 from chainrule.ops.activation import log_sigmoid, log_softmax
-from chainrule.ops.core import Array, Value, Within, checked, composite, constant, peek
+from chainrule.ops.core import Array, Shape, Value, Within, checked, composite, constant, peek
 from chainrule.ops.elementwise import (
     abs,
     add,
@@ -60,8 +60,27 @@ def _same(prediction: Value, target: Value) -> None:
         p, t = tuple(prediction.shape), tuple(target.shape)
         raise ShapeError(
             f"the prediction has shape {p} and the target {t}; they must be equal, because "
-            f"broadcasting would compare wrong pairs; reshape one, for example target.view{p}"
+            f"broadcasting would compare wrong pairs; {_as_equals(p, t)}"
         )
+
+
+def _as_equals(p: Shape, t: Shape) -> str:
+    """What makes a prediction and a target, whose shapes differ, comparable."""
+    if len(p) == len(t) + 1 and 1 in p and math.prod(p) == math.prod(t):
+        d = next(d for d in range(len(p)) if p[d] == 1 and (*p[:d], *p[d + 1 :]) == t)
+        return f"put prediction.squeeze({d}), or target.unsqueeze({d})"
+    if len(t) == len(p) + 1 and 1 in t and math.prod(p) == math.prod(t):
+        d = next(d for d in range(len(t)) if t[d] == 1 and (*t[:d], *t[d + 1 :]) == p)
+        return f"put target.squeeze({d}), or prediction.unsqueeze({d})"
+    if math.prod(p) == math.prod(t):
+        return f"reshape one, for example target.view{p}"
+    try:
+        spread = np.broadcast_shapes(p, t) == p
+    except ValueError:
+        spread = False
+    if spread:
+        return f"if the target is one for all, put target.expand{p}"
+    return "give the last layer as many outputs as a target has numbers"
 
 
 # --- of numbers ---------------------------------------------------------------------------------
@@ -141,34 +160,76 @@ def smooth_l1_loss(x: Value, target: Value, reduction: str = "mean", beta: float
 # --- of classes ---------------------------------------------------------------------------------
 
 
-def _checked_labels(target: Value, classes: int, ignore_index: int | None = None) -> None:
+def _checked_labels(
+    target: Value, classes: int, ignore_index: int | None = None, has_ignored: bool = True
+) -> None:
     if np.dtype(target.dtype).kind not in "iu":
         raise DataError(
             f"class labels must be integers from 0 to {classes - 1}, got {target.dtype}; "
             "convert them with .long(), or pass probabilities of the same shape as the input"
         )
-    refuse = partial(_no_labels, classes=classes, ignore_index=ignore_index)
+    refuse = partial(
+        _no_labels, classes=classes, ignore_index=ignore_index, has_ignored=has_ignored
+    )
     checked(Within(0, classes - 1, refuse, besides=ignore_index), target)
 
 
-def _no_labels(labels: Array, classes: int, ignore_index: int | None) -> None:
+def _no_labels(labels: Array, classes: int, ignore_index: int | None, has_ignored: bool) -> None:
     wrong = (labels < 0) | (labels >= classes)
     if ignore_index is not None:
         wrong &= labels != ignore_index
     at = tuple(int(i) for i in np.argwhere(wrong)[0])
     where_ = at[0] if len(at) == 1 else at
+    counted = labels[labels != ignore_index]
+    advice = ""
+    if labels[at] >= classes:
+        from_one = counted.min() == 1 and counted.max() == classes
+        advice = (
+            "if they are counted from 1, use labels - 1"
+            if from_one
+            else ("if there are more classes, give the last layer an output for each")
+        )
+    elif has_ignored:
+        advice = f"to leave such rows out set ignore_index={labels[at]}"
     raise DataError(
         f"label {labels[at]} at index {where_} is outside the {classes} classes 0 to {classes - 1}"
+        + (f"; {advice}" if advice else "")
     )
 
 
-def _one_label_a_row(scores: Value, target: Value) -> None:
-    wanted = tuple(scores.shape[:-1])
-    if tuple(target.shape) != wanted:
-        raise ShapeError(
-            f"labels of shape {tuple(target.shape)} do not go with scores of shape "
-            f"{tuple(scores.shape)}: one label a row is expected, shape {wanted}"
+def _are_scores(x: Value, target: Value) -> None:
+    """Refuse integers where scores of classes are expected."""
+    if np.dtype(x.dtype).kind in "iub":
+        swapped = np.dtype(target.dtype).kind == "f" and len(target.shape) == len(x.shape) + 1
+        raise DataError(
+            f"scores of classes must be floating-point numbers, got {x.dtype}; "
+            + ("the scores come first, and then the labels" if swapped else "use .float()")
         )
+
+
+def _one_label_a_row(scores: Value, target: Value) -> None:
+    """Hold labels against scores whose classes are last."""
+    wanted, found = tuple(scores.shape[:-1]), tuple(target.shape)
+    if found == wanted:
+        return
+    given = (wanted[0], scores.shape[-1], *wanted[1:]) if wanted else tuple(scores.shape)
+    raise ShapeError(
+        f"labels of shape {found} do not go with scores of shape {given}: one label a row is "
+        f"expected, shape {wanted}{_as_labels(given, wanted, found)}"
+    )
+
+
+def _as_labels(scores: Shape, wanted: Shape, found: Shape) -> str:
+    """What makes labels of a shape go with scores."""
+    if found == scores and len(scores) > 1:
+        return "; for one-hot rows put .argmax(1), or .float() to take them as probabilities"
+    if found == (*wanted, 1):
+        return "; put .squeeze(-1) behind the labels"
+    if found == (*wanted[:1], 1, *wanted[1:]):
+        return "; put .squeeze(1) behind the labels"
+    if len(scores) > 2 and found == scores[:-1]:
+        return "; if the classes come last, put .movedim(-1, 1) behind the scores"
+    return ""
 
 
 def _classes_last(x: Value) -> Value:
@@ -243,6 +304,7 @@ def nll_loss(
         >>> nll_loss(np.log(np.array([[0.25, 0.75]])), np.array([1])).round(4)
         np.float64(0.2877)
     """
+    _are_scores(x, target)
     return _nll(_classes_last(x), target, weight, reduction, ignore_index)
 
 
@@ -278,6 +340,7 @@ def cross_entropy(
     """
     if not 0 <= label_smoothing <= 1:
         raise OptionError(f"label_smoothing must be between 0 and 1, got {label_smoothing}")
+    _are_scores(x, target)
     scores = log_softmax(_classes_last(x), dim=-1)
     if tuple(target.shape) == tuple(x.shape) and np.dtype(target.dtype).kind == "f":
         soft = _smoothed(_classes_last(target), label_smoothing)
@@ -342,7 +405,7 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise OptionError(f"p must be 1 or 2, got {p}")
     _one_label_a_row(x, target)
-    _checked_labels(target, x.shape[-1])
+    _checked_labels(target, x.shape[-1], has_ignored=False)
     at_label = take_along(x, unsqueeze(target, -1), dim=-1)
     short = relu(add(sub(x, at_label), margin))
     if p == 2:

@@ -32,6 +32,15 @@ from chainrule.ops.totals import add_up
 # --- views --------------------------------------------------------------------------------------
 
 
+def _with_the_rest(count: int, new: Shape) -> str:
+    """How the last size may be left to be computed, where that is all that is wrong."""
+    known = math.prod(new[:-1])
+    if not new or known < 1 or count % known:
+        return ""
+    rest = (*new[:-1], -1)
+    return f"; {rest} gives the last size what is left, {count // known}"
+
+
 def _reshaped(old: Shape, *, shape: Sequence[int]) -> Shape:
     new = tuple(int(n) for n in shape)
     count = math.prod(old)
@@ -41,7 +50,7 @@ def _reshaped(old: Shape, *, shape: Sequence[int]) -> Shape:
     if len(free) > 1 or any(n < -1 for n in new) or not fits:
         raise ShapeError(
             f"shape {old} has {count} elements and cannot become {new}"
-            + ("; only one size may be -1" if len(free) > 1 else "")
+            + ("; only one size may be -1" if len(free) > 1 else _with_the_rest(count, new))
         )
     return tuple(count // known if n == -1 else n for n in new)
 
@@ -241,6 +250,15 @@ def flatten(x: Value, start_dim: int = 0, end_dim: int = -1) -> Value:
 # --- joining and padding ------------------------------------------------------------------------
 
 
+def _other_dim(shapes: Sequence[Shape]) -> str:
+    """Along which dimension arrays of these shapes can be joined, if there is one."""
+    alike = len({len(s) for s in shapes}) == 1
+    for d in range(len(shapes[0]) if alike else 0):
+        if len({(*s[:d], *s[d + 1 :]) for s in shapes}) == 1:
+            return f"; along dim {d} they fit"
+    return ""
+
+
 def _joined(*shapes: Shape, dim: int = 0) -> Shape:
     if not shapes:
         raise ShapeError("cat needs at least one array")
@@ -250,6 +268,7 @@ def _joined(*shapes: Shape, dim: int = 0) -> Shape:
         raise ShapeError(
             f"cat along dim {dim} needs equal sizes elsewhere, got shapes "
             + ", ".join(str(s) for s in shapes)
+            + _other_dim(shapes)
         )
     total = builtins.sum(s[d] for s in shapes)
     return (*shapes[0][:d], total, *shapes[0][d + 1 :])
@@ -294,7 +313,10 @@ def stack(tensors: Sequence[Value], dim: int = 0) -> Value:
     shapes = {tuple(x.shape) for x in tensors}
     if len(shapes) != 1:
         shown = ", ".join(str(s) for s in sorted(shapes)) or "none"
-        raise ShapeError(f"stack needs arrays of one shape, got {shown}")
+        raise ShapeError(
+            f"stack needs arrays of one shape, got {shown}"
+            + ("; pad them to one, or join them with cat" if shapes else "")
+        )
     return concatenate(*(unsqueeze(x, dim) for x in tensors), dim=dim)
 
 

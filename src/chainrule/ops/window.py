@@ -113,10 +113,11 @@ def stepped(x: Shape, window: Window) -> Sizes:
         )
     steps = window.steps(x[2:])
     if min(steps) < 1:
+        reach = f" (reach {window.reach()})" if max(window.dilation) > 1 else ""
         raise ShapeError(
-            f"a window of {window.size} (reach {window.reach()}) does not fit images of "
-            f"{'x'.join(map(str, x[2:]))} with padding {window.padding}; use a smaller one or more "
-            "padding"
+            f"a window of {window.size}{reach} does not fit images of "
+            f"{'x'.join(map(str, x[2:]))} with padding {window.padding}; use a smaller one, more "
+            "padding, or fewer layers that make images smaller"
         )
     return steps
 

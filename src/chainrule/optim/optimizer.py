@@ -242,18 +242,23 @@ class Optimizer(Hooked):
         return moving
 
     def _not_cleared(self, p: Tensor) -> str:
-        place = next(
-            f"{group['param_names'][i]}" if group.get("param_names") else f"parameter {i} of group {k}"
+        return (
+            f"{type(self).__name__}: the gradient of {self._place(p)}, of shape {tuple(p.shape)}, "
+            "still holds that of an earlier step(), because backward() adds to what is there; call "
+            "optimizer.zero_grad() before backward(), or, to add up over steps on purpose, set "
+            "p.grad = p.grad.clone() after each"
+        )
+
+    def _place(self, p: Tensor) -> str:
+        """The name of a parameter, or where it stands."""
+        k, i = next(
+            (k, i)
             for k, group in enumerate(self.param_groups)
             for i, other in enumerate(group["params"])
             if other is p
         )
-        return (
-            f"{type(self).__name__}: the gradient of {place}, of shape {tuple(p.shape)}, still holds "
-            "that of an earlier step(), because backward() adds to what is there; call "
-            "optimizer.zero_grad() before backward(), or, to add up over steps on purpose, set "
-            "p.grad = p.grad.clone() after each"
-        )
+        names = self.param_groups[k].get("param_names")
+        return f"{names[i]}" if names else f"parameter {i} of group {k}"
 
     def _update(self, p: Tensor, group: ParamGroup) -> None:
         """Change one parameter by its gradient."""

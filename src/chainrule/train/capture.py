@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule import nn, optim
 from chainrule.autograd import Tensor
-from chainrule.autograd.tape import Traced, wrap
+from chainrule.autograd.tape import Traced, use, wrap
 from chainrule.ops import Array, assign
 from chainrule.ops.core import SETTINGS
 from chainrule.plan.record import Recorder
@@ -256,6 +256,7 @@ class Gradients:
         self.dropped: list[Traced] = []
         self.given: list[Traced] = []
         self.arrays: list[Array] = []
+        self._used: list[tuple[int, int] | None] = []  # by which optimisers, inside of the step
         found.drop_passing(recorder)
         for key, (leaf, before) in found.leaves.items():
             if key not in found.forgotten:
@@ -274,13 +275,16 @@ class Gradients:
         elif before is not None and not forgotten:
             if after is not before:  # added up: in the same memory from now on
                 assign(before, after)
+                rest = leaf.grad.rest
                 leaf.grad = wrap(before)
+                leaf.grad.rest = rest
         elif forgotten and not keep and recorder.is_changed(leaf.array):
             leaf.grad = None
             self.dropped.append(leaf)
         else:
             self.given.append(leaf)
             self.arrays.append(after)
+            self._used.append(leaf.grad.used)
 
     def fit(self) -> bool:
         """Whether the gradients are such that a replay would do what the step does."""
@@ -303,5 +307,7 @@ class Gradients:
         for leaf in self.dropped:
             leaf.grad = None
         if self.given:
-            for leaf, array in zip(self.given, arrays):
+            for leaf, array, used in zip(self.given, arrays, self._used):
                 leaf.grad = wrap(array)
+                if used is not None:
+                    use([leaf.grad], used[0])
