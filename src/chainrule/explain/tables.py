@@ -13,7 +13,8 @@ from chainrule.picture import Markup, element
 
 __all__ = ["Table"]
 
-_CELL = "padding: 1px 8px; white-space: pre; text-align: "
+_CELL = "padding: 1px 8px 1px {left}px; white-space: nowrap; text-align: {side}; {figures}"
+_NOTE = "margin: 2px 8px"
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,15 @@ class Table:
             "thead", element("tr", *(self._cell("th", *c) for c in enumerate(self.heads)))
         )
         body = (element("tr", *(self._cell("td", *c) for c in enumerate(row))) for row in self.rows)
-        notes = (element("p", note) for note in self.notes)
+        notes = (element("p", note, style=_NOTE) for note in self.notes)
         return element("div", element("table", head, element("tbody", *body)), *notes)
 
     def _cell(self, tag: str, column: int, text: str) -> Markup:
-        return element(tag, text, style=_CELL + ("left" if column in self.words else "right"))
+        words = column in self.words
+        inner = text.lstrip(" ")
+        style = _CELL.format(
+            left=8 * (1 + len(text) - len(inner)),
+            side="left" if words else "right",
+            figures="" if words else "font-variant-numeric: tabular-nums",
+        )
+        return element(tag, inner, style=style.strip("; "))
