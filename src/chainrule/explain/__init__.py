@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from chainrule.errors import did_you_mean
 
 if TYPE_CHECKING:
+    from chainrule.explain.doctor.examine import doctor
+    from chainrule.explain.doctor.finding import Diagnosis, Finding, Severity
     from chainrule.explain.doctor.origin import Origin, nan_origin
     from chainrule.explain.look.activations import Activations, activations
     from chainrule.explain.look.attribution import (
@@ -38,6 +40,8 @@ __all__ = [
     "Activations",
     "Between",
     "Confusion",
+    "Diagnosis",
+    "Finding",
     "Gradients",
     "IntegratedGradients",
     "Machine",
@@ -48,12 +52,14 @@ __all__ = [
     "Plane",
     "RateTest",
     "Saliency",
+    "Severity",
     "Summary",
     "Surface",
     "Weights",
     "activations",
     "between",
     "confusion",
+    "doctor",
     "embedding_plane",
     "gradients",
     "integrated_gradients",
@@ -74,6 +80,8 @@ _LATER = {
     "Activations": "look.activations",
     "Between": "look.surface",
     "Confusion": "look.confusion",
+    "Diagnosis": "doctor.finding",
+    "Finding": "doctor.finding",
     "Gradients": "look.gradients",
     "IntegratedGradients": "look.attribution",
     "Machine": "napkin",
@@ -84,12 +92,14 @@ _LATER = {
     "Plane": "look.plane",
     "RateTest": "rate",
     "Saliency": "look.attribution",
+    "Severity": "doctor.finding",
     "Summary": "summary",
     "Surface": "look.surface",
     "Weights": "look.parameters",
     "activations": "look.activations",
     "between": "look.surface",
     "confusion": "look.confusion",
+    "doctor": "doctor.examine",
     "embedding_plane": "look.plane",
     "gradients": "look.gradients",
     "integrated_gradients": "look.attribution",
