@@ -112,6 +112,12 @@ JOB_OPTIONS = _grouped(
     ),
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
     click.option("--threads", type=click.IntRange(1), help="The most processor threads to use."),
+    click.option(
+        "--doctor/--no-doctor",
+        default=True,
+        show_default=True,
+        help="Examine network and data, watch the training, and say what is not well.",
+    ),
     click.option("--target", help="The column of a CSV file that is to be predicted."),
     click.option(
         "--image-size", type=click.IntRange(1), help="Bring the images of a folder to this size."

@@ -21,6 +21,7 @@ from chainrule.optim import lr_scheduler
 from chainrule.optim.names import optimizer_of
 from chainrule.train.callbacks import Callback
 from chainrule.train.epoch import Epoch, sees_each_step, tell
+from chainrule.train.progress import Progress
 from chainrule.train.run import History, Metric, Run, Step, over_rows
 from chainrule.train.step import TapeStep
 
@@ -82,6 +83,7 @@ def fit(
     threads: int | None = None,
     history: History | None = None,
     compile: bool | str = "auto",
+    doctor: bool = False,
     progress: bool = True,
 ) -> History:
     """Train `model` on `data`.
@@ -112,6 +114,9 @@ def fit(
         compile: record the step and replay it, quicker. "auto" does so for networks and losses of
             this library, in jobs of more than some seconds; `True` for your own too, and from the
             first step, raising a `CaptureError` where a replay would not do what the step does.
+        doctor: examine network and data before the first epoch, watch the run, and say in the end
+            what was not well and what to do about it; see `chainrule.explain.doctor`. The
+            findings are in the history's `findings`, and with `progress` they are shown.
         progress: whether to show it.
 
     Returns:
@@ -142,6 +147,7 @@ def fit(
     if isinstance(schedule, str):
         schedule = chosen("schedule", schedule, SCHEDULES)(optimizer, epochs, len(loader))
     _are_parts(callbacks, schedule)
+    own_step = step is not None
     step = _step_of(step, max_grad_norm, compile, callbacks)
     run = Run(
         model,
@@ -153,12 +159,23 @@ def fit(
         history,
     )
     if progress:
-        from chainrule.train.progress import Progress
-
         callbacks = (*callbacks, Progress())
+    if doctor:
+        callbacks = _with_doctor(callbacks, loader, held_out, own_step)
     with _threads(threads):
         _loop(run, Epoch(run, loader, callbacks, schedule, step), held_out, callbacks)
     return run.history
+
+
+def _with_doctor(
+    callbacks: Sequence[Callback], loader: DataLoader, held_out: DataLoader | None, own_step: bool
+) -> list[Callback]:
+    """Let a doctor see what the others have done, and a person what the doctor says."""
+    from chainrule.train.health import Health
+
+    shown = [one for one in callbacks if isinstance(one, Progress)]
+    others = [one for one in callbacks if not isinstance(one, Progress)]
+    return [*others, Health(loader, held_out, own_step, others), *shown]
 
 
 def _at_least(**counts: int) -> None:
@@ -193,6 +210,7 @@ def _loop(
 ) -> None:
     try:
         tell(run, "on_fit_start", callbacks)
+        run.started = time.perf_counter()
         while run.epoch < run.epochs and not run.stopped:
             _epoch(run, steps, held_out, callbacks)
     except KeyboardInterrupt:

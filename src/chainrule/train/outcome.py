@@ -39,6 +39,7 @@ class Settings:
         patience: stop after so many epochs without progress; never if `None`.
         seed: of every random choice.
         threads: the most processor threads to use; as many as there are cores if `None`.
+        doctor: examine network and data, watch the run, and say what is not well.
     """
 
     model: str = "auto"
@@ -58,6 +59,7 @@ class Settings:
     patience: int | None = None
     seed: int = 0
     threads: int | None = None
+    doctor: bool = True
 
 
 @dataclass

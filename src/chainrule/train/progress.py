@@ -54,8 +54,15 @@ class Progress(Callback):
         self._task: Any = None
         self._drawn = 0.0
 
+    def _say(self, run: Run) -> None:
+        """Write what the person is to know."""
+        for notice in run.notices:
+            self.console.print(notice, soft_wrap=True, markup=False)
+        run.notices.clear()
+
     def on_fit_start(self, run: Run) -> None:
         """Show the bar."""
+        self._say(run)
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
         from rich.table import Column
@@ -98,9 +105,7 @@ class Progress(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         """Write the epoch's figures."""
-        if run.notice:
-            self._bar.console.print(run.notice, soft_wrap=True, markup=False)
-            run.notice = ""
+        self._say(run)
         every = -(-run.epochs // self.lines)
         if run.epoch % every and run.epoch not in (1, run.epochs) and not run.stopped:
             return
@@ -124,3 +129,4 @@ class Progress(Callback):
         """Take the bar away."""
         if self._bar is not None:
             self._bar.stop()
+        self._say(run)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from chainrule import nn, optim
 from chainrule.autograd import Tensor
 from chainrule.errors import ChainruleError
 from chainrule.nn.usual import Loss
 from chainrule.ops import Array
+
+if TYPE_CHECKING:
+    from chainrule.explain.doctor.finding import Finding
 
 __all__ = ["History", "Metric", "NotFiniteError", "Run", "Step", "over_rows"]
 
@@ -33,10 +36,12 @@ class History:
             learning_rate, seconds, examples_per_second.
         best_epoch: whose weights were kept, if `BestWeights` was there.
         stopped: why training ended before its last epoch; empty if it did not.
+        findings: what a doctor found before, during and after the run, if there was one.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
+        self.findings: list[Finding] = []
         self.best_epoch: int | None = None
         self.stopped = ""
 
@@ -80,7 +85,8 @@ class Run:
         started: when, by `time.perf_counter`.
         step_loss: of the last step.
         stopped: why the run is to end; empty if it is not.
-        notice: a line to be shown to the person, once.
+        losses: of the steps of the present epoch.
+        notices: what is to be shown to the person, once.
     """
 
     def __init__(
@@ -106,7 +112,8 @@ class Run:
         self.started = time.perf_counter()
         self.step_loss = math.nan
         self.stopped = ""
-        self.notice = ""
+        self.losses: list[float] = []
+        self.notices: list[str] = []
         self._sums: dict[str, float] = {}
         self._count = 0
 
@@ -121,6 +128,7 @@ class Run:
     def begin_epoch(self) -> None:
         """Start counting anew."""
         self.epoch += 1
+        self.losses = []
         self._sums = dict.fromkeys(("loss", *self.metrics), 0.0)
         self._count = 0
 
@@ -148,6 +156,7 @@ class Run:
         for loss in losses:
             self._sums["loss"] += loss * rows
             self.step_loss = loss
+        self.losses += losses
         self.step += len(losses)
         self.seen += rows * len(losses)
         self._count += rows * len(losses)
@@ -166,6 +175,7 @@ class Run:
         self.step += 1
         self.seen += n
         self.step_loss = loss
+        self.losses.append(loss)
         self._count += n
         self._sums["loss"] += loss * n
         for name, metric in self.metrics.items():

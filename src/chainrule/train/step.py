@@ -127,7 +127,7 @@ class TapeStep:
         if prediction.saved * (run.total_steps - run.step) > _WORTH:
             self._quick = self._compiled(run, strict=False)
             self._shapes = (x.shape, y.shape)
-            run.notice = "the training step is compiled from here on"
+            run.notices.append("the training step is compiled from here on")
         return result
 
     def _compiled(self, run: Run, strict: bool) -> Compiled:

@@ -1,0 +1,70 @@
+"""A training run in a doctor's hands: examined before it, watched, summed up (floor 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from chainrule.data import DataLoader
+from chainrule.errors import ChainruleError
+from chainrule.explain.doctor.case import Case
+from chainrule.explain.doctor.finding import Diagnosis, Finding
+from chainrule.explain.doctor.watch import Watch
+from chainrule.train.callbacks import BestWeights, Callback
+from chainrule.train.run import Run
+
+__all__ = ["Health"]
+
+
+class Health(Callback):
+    """Hands a run to a `Watch`, and lets the person know what it finds.
+
+    Args:
+        loader: the training data.
+        validation: what is measured on.
+        own_step: whether steps are a person's own.
+        others: the other callbacks, told before this one.
+    """
+
+    each_step: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        loader: DataLoader,
+        validation: DataLoader | None,
+        own_step: bool,
+        others: Sequence[Callback],
+    ) -> None:
+        self._data = loader, validation
+        self._options = {
+            "own_step": own_step,
+            "keeps_best": any(isinstance(one, BestWeights) for one in others),
+        }
+        self._watch: Watch | None = None
+        self._seen = 0
+
+    def on_fit_start(self, run: Run) -> None:
+        """Examine."""
+        loader, validation = self._data
+        run.model.train()  # as every epoch begins
+        try:
+            case = Case(run.model, loader, run.loss, run.optimizer, validation=validation)
+            self._watch = Watch(case, **self._options)
+            _tell(run, self._watch.begin())
+        except ChainruleError:  # what training itself will say, and better
+            self._watch = None
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Look at the epoch; after the last sum up."""
+        if self._watch is None:
+            return
+        _tell(run, self._watch.epoch(run.history.rows[-1], run.losses, run.seen - self._seen))
+        self._seen = run.seen
+        if run.stopped or run.epoch == run.epochs:
+            _tell(run, self._watch.end())
+
+
+def _tell(run: Run, findings: Sequence[Finding]) -> None:
+    run.history.findings += findings
+    if findings:
+        run.notices.append(Diagnosis(tuple(findings), {}).text())
