@@ -5,7 +5,8 @@ are performed on terms rather than arrays, and what comes out is simplified unti
 textbook. No rule of any layer is written here (floor 4).
 """
 
-from chainrule.explain.equations.lines import Equations, Line, Section
+from chainrule.explain.equations.equations import Equations
+from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.term import Term
 
 __all__ = ["Equations", "Line", "Section", "Term"]

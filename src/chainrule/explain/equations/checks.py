@@ -1,4 +1,4 @@
-"""Slopes of a derivation held against two that owe it nothing: autograd's and a measured one (floor 4).
+"""Slopes of a derivation, held against autograd's and against measured ones (floor 4).
 
 A check is one number that was found three ways: by the equations, by `backward()`, and by nudging
 the number itself and looking how far the result moves. It knows numbers only, and what the slope

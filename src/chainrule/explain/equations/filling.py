@@ -1,4 +1,4 @@
-"""Numbers in the place of names: what a term of single numbers is with values, and comes to (floor 4).
+"""Numbers in the place of names: what a term of single numbers comes to (floor 4).
 
 Both the derivation of a number and that of one weight of a network end in lines such as
 dL/da = ∂L/∂d · ∂d/∂a = -2 · 3 = -6. This makes the second and the last side of them from the first.

@@ -11,7 +11,7 @@ from importlib.resources import files
 from itertools import groupby
 
 from chainrule.explain.equations.checks import Check, summary
-from chainrule.explain.equations.lines import Equations, Line, Section
+from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.mathml import mathml
 from chainrule.explain.equations.text import written
 from chainrule.picture import Markup, document, element, join
@@ -23,19 +23,23 @@ _PAGE = "body { margin: 0 auto; padding: 40px 32px; max-width: 1160px; backgroun
 _PAGE += "color: var(--ink); } h1 { margin: 0 0 20px; font: 650 28px/1.2 system-ui, sans-serif; }\n"
 
 
-def page(equations: Equations, title: str = "Equations") -> str:
+def page(
+    head: Sequence[str], sections: Sequence[Section], checks: Sequence[Check], title: str
+) -> str:
     """Return a derivation as a page that needs nothing else.
 
     Args:
-        equations: the derivation.
+        head: sentences that hold for all of it.
+        sections: forward, then backward.
+        checks: of slopes, if there are any.
         title: of the page.
     """
-    return document(title, _PAGE + _style(), element("h1", title), _body(equations))
+    return document(title, _PAGE + _style(), element("h1", title), _body(head, sections, checks))
 
 
-def fragment(equations: Equations) -> str:
+def fragment(head: Sequence[str], sections: Sequence[Section], checks: Sequence[Check]) -> str:
     """Return a derivation as HTML to be put into a page, in whose ink it is set."""
-    return join([element("style", Markup(_style())), _body(equations)])
+    return join([element("style", Markup(_style())), _body(head, sections, checks)])
 
 
 def _style() -> str:
@@ -43,14 +47,15 @@ def _style() -> str:
     return folder.joinpath("equations.css").read_text(encoding="utf-8")
 
 
-def _body(equations: Equations) -> Markup:
-    ways = [list(sections) for _, sections in groupby(equations.sections, lambda s: s.way)]
-    short = all(_length(line) <= _SHORT for line in equations.lines)
+def _body(head: Sequence[str], sections: Sequence[Section], checks: Sequence[Check]) -> Markup:
+    ways = [list(group) for _, group in groupby(sections, lambda section: section.way)]
+    lines = [line for section in sections for line in section.lines]
+    short = all(_length(line) <= _SHORT for line in lines)
     return element(
         "div",
-        element("div", *(element("p", said) for said in equations.head), class_="head"),
+        element("div", *(element("p", said) for said in head), class_="head"),
         element("div", *map(_way, ways), class_="ways two" if short else "ways"),
-        _checks(equations.checks) if equations.checks else None,
+        _checks(checks) if checks else None,
         class_="derivation",
     )
 

@@ -1,12 +1,14 @@
 r"""Terms and derivations as LaTeX: Z_{1} = X W_{1}^{\top} + b_{1} (floor 4).
 
-It maps the layout of `notation` to macros that LaTeX with amsmath, MathJax and KaTeX all know, and a
-derivation to an aligned block a section. It knows neither operations nor what needs brackets.
+It maps the layout of `notation` to macros that LaTeX with amsmath, MathJax and KaTeX all know, and
+a derivation to an aligned block a section. It knows neither operations nor what needs brackets.
 """
 
 from __future__ import annotations
 
-from chainrule.explain.equations.lines import Equations, Line, Section
+from collections.abc import Sequence
+
+from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.notation import (
     Enclosed,
     Fraction,
@@ -57,7 +59,7 @@ def written(part: Part) -> str:
     return _written(layout(part))
 
 
-def _written(node: Layout) -> str:  # noqa: PLR0911 - one return for each kind of node
+def _written(node: Layout) -> str:
     match node:
         case Name():
             return _name(node)
@@ -121,11 +123,11 @@ def escaped(text: str) -> str:
 # --- a whole derivation ---------------------------------------------------------------------------
 
 
-def latex(equations: Equations) -> str:
+def latex(head: Sequence[str], sections: Sequence[Section]) -> str:
     """Return a derivation as LaTeX: for each section a title and an aligned block in $$."""
-    blocks = [escaped(said) for said in equations.head]
+    blocks = [escaped(said) for said in head]
     way = ""
-    for section in equations.sections:
+    for section in sections:
         said = ", ".join(filter(None, (section.way * (section.way != way), section.title)))
         way = section.way
         blocks.append("\n".join(filter(None, (escaped(said), f"$${aligned(section)}$$"))))

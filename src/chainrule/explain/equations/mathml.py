@@ -27,6 +27,7 @@ from chainrule.picture import Markup, element
 
 __all__ = ["mathml"]
 
+
 def mathml(*sides: Part, begin: bool = False) -> Markup:
     """Return the sides of an equation, with = between them, as one `math` element.
 
@@ -38,7 +39,7 @@ def mathml(*sides: Part, begin: bool = False) -> Markup:
         >>> from chainrule import ops
         >>> from chainrule.explain.equations.term import Term, leaf
         >>> print(mathml(leaf("y"), Term(ops.square, (leaf("x", "1"),))))  # doctest: +ELLIPSIS
-        <math displaystyle="true"><mi>y</mi><mo>=</mo><msup><msub><mi>x</mi><mn>1</mn></msub>...
+        <math displaystyle="true"><mi>y</mi><mo>=</mo><msubsup><mi>x</mi><mn>1</mn><mn>2</mn>...
     """
     row: list[Markup] = []
     for side in sides:
@@ -50,7 +51,7 @@ def _parts(node: Layout) -> list[Markup]:
     return [_written(part) for part in node.parts] if isinstance(node, Row) else [_written(node)]
 
 
-def _written(node: Layout) -> Markup:  # noqa: PLR0911 - one return for each kind of node
+def _written(node: Layout) -> Markup:
     match node:
         case Name():
             return _name(node)

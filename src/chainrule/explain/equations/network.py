@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Any, Literal
 
@@ -20,9 +21,11 @@ from chainrule.errors import OptionError
 from chainrule.explain.equations.algebra import constant
 from chainrule.explain.equations.blocks import blocks
 from chainrule.explain.equations.derive import Step, Way, backward, forward, helpers
-from chainrule.explain.equations.lines import Equations, Line, Section
+from chainrule.explain.equations.equations import Equations
+from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.naming import Names
 from chainrule.explain.equations.record import record
+from chainrule.explain.equations.shorten import shortened
 from chainrule.explain.equations.simplify import Simplifier
 from chainrule.explain.equations.symbols import Symbol
 from chainrule.explain.equations.term import Term, leaf
@@ -54,6 +57,7 @@ class Derivation:
         self.inputs = [as_tensor(t) for t in (x if isinstance(x, (tuple, list)) else (x,))]
         self.target = None if y is None else as_tensor(y)
         self.names, self.simplify = Names(), Simplifier()
+        self.abbreviations = 0
         if loss is None and y is not None:
             raise OptionError("equations got targets but no loss; pass loss=, such as mse_loss")
         with _untouched(model) as copied:
@@ -155,13 +159,25 @@ class Derivation:
         """The derivation, section by section."""
         there = [(self._title(step), [self._line(step)]) for step in self.steps]
         there[-1][1][:0] = self.helpers
-        back = [(self._title(step), lines) for step, lines in self.way.lines]
-        values: dict[str, Any] = self.names.values()
+        way = [(step, line) for step, lines in self.way.lines for line in lines]
+        short = shortened(way, partial(self._abbreviation, given=self._values()))
+        back = [(self._title(step), [line]) for step, line in short]
         sections = (*_sections("forward", there), *_sections("backward", back))
         sections, constants = _with_constants(sections)
-        if self.count is not None:
-            values["m"] = self.count.value
-        return Equations(sections, self.head(), {**values, **self.way.values, **constants})
+        return Equations(sections, self.head(), {**self._values(), **constants})
+
+    def _values(self) -> dict[str, Any]:
+        """The arrays that the names stand for."""
+        m = {} if self.count is None else {"m": self.count.value}
+        return {**self.names.values(), **m, **self.way.values}
+
+    def _abbreviation(self, term: Term, given: dict[str, Any]) -> Line:
+        """A name for a term that comes up again and again."""
+        self.abbreviations += 1
+        value = np.asarray(term.evaluate(given))
+        name = self.names.give(value, "U", str(self.abbreviations))
+        given[name.label] = value
+        return Line(name, term, value=value)
 
     def _line(self, step: Step) -> Line:
         """The line of a step; in that of a loss with m for what it is divided by."""

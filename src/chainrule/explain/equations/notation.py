@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from chainrule.explain.equations.term import Part, Term
@@ -33,10 +34,11 @@ __all__ = [
     "letter",
 ]
 
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-    "upsilon phi chi psi omega"
-).split()
+_GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η",
+    "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "rho": "ρ", "sigma": "σ",
+    "tau": "τ", "phi": "φ", "psi": "ψ", "omega": "ω",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ _WORDS = {
 _RELATIONS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "eq": "=", "ne": "≠"}
 _PRODUCTS = ("matrix_product", "matmul")
 _SILENT = ("cast", "clone")
-_QUIET = frozenset("dtype shared window size num_classes keepdim start_dim end_dim".split())
+_QUIET = {"dtype", "shared", "window", "size", "num_classes", "keepdim", "start_dim", "end_dim"}
 _USUAL: dict[str, set[Any]] = {
     "stride": {1},
     "padding": {0},
@@ -165,7 +167,7 @@ _USUAL: dict[str, set[Any]] = {
     "eps": {1e-5},
 }
 _PLAIN = ("kernel_size", "shape", "dims", "normalized_shape")
-_ALONG = frozenset("sum mean sum_to amax amin peak prod logsumexp var std softmax log_softmax".split())
+_ALONG = {"sum", "mean", "sum_to", "amax", "amin", "peak", "prod", "logsumexp", "var", "std"}
 
 
 def letter(name: str) -> str:
@@ -175,8 +177,7 @@ def letter(name: str) -> str:
         >>> letter("gamma"), letter("Z")
         ('γ', 'Z')
     """
-    found = "αβγδεζηθικλμνξπρστυφχψω"
-    return found[_GREEK.index(name)] if name in _GREEK else name
+    return _GREEK.get(name, name)
 
 
 def digits(value: float) -> tuple[str, int]:
@@ -272,7 +273,7 @@ class _Setter:
         pointwise = sum(bool(_shape(f)) for f in factors) > 1
         level = _TIMES if pointwise else _BESIDE
         row: list[Layout] = [self.held(factors[0], _BESIDE)]
-        for before, after in zip(factors, factors[1:]):
+        for before, after in pairwise(factors):
             row += [self.between(before, after, part), self.held(after, _BESIDE)]
         if isinstance(row[0], Enclosed) and not isinstance(factors[0], Term):
             # A negative number in front is clear by itself, unless something stands before it.
@@ -324,9 +325,10 @@ class _Setter:
         return self.power(base, self.held(exponent, _ATOM if self.inline else 0))
 
     def set_exp(self, part: Term) -> Set:
-        if self.inline or isinstance(part.args[0], Term) and part.args[0].op is not None:
+        inner = part.args[0]
+        if self.inline or (isinstance(inner, Term) and inner.op is not None):
             return self.called(part), _ATOM
-        return Raised(Name("e"), self.held(part.args[0], 0)), _POWER
+        return Raised(Name("e"), self.held(inner, 0)), _POWER
 
     def set_abs(self, part: Term) -> Set:
         return Enclosed(self.held(part.args[0], 0), "|", "|"), _ATOM
@@ -360,6 +362,33 @@ class _Setter:
         inner = Row(_listed([_place(p) for p in places]))
         return Row((self.held(part.args[0], _ATOM), Enclosed(inner, "[", "]"))), _ATOM
 
+    def set_slice(self, part: Term) -> Set:
+        return self.places(part.args[0], part.options["key"], ())
+
+    def set_index(self, part: Term) -> Set:
+        return self.places(part.args[0], part.options["key"], part.args[1:])
+
+    def set_unslice(self, part: Term) -> Set:
+        return self.put(part, ())
+
+    def set_unindex(self, part: Term) -> Set:
+        return self.put(part, part.args[1:])
+
+    def places(self, base: Part, key: Any, indices: Sequence[Part]) -> Set:
+        """Some of the numbers of an array, by their places."""
+        given = iter(indices)
+        inner = [
+            self.set(next(given))[0] if isinstance(k, str) else _place(k)
+            for k in (key if isinstance(key, tuple) else (key,))
+        ]
+        return Row((self.held(base, _ATOM), Enclosed(Row(_listed(inner)), "[", "]"))), _ATOM
+
+    def put(self, part: Term, indices: Sequence[Part]) -> Set:
+        """Zeros with an array at some places."""
+        key = part.options["key"]
+        at = self.places(Term(None, name="0"), key, indices)[0]
+        return Row((Word("at"), Enclosed(Row(_listed([at, self.held(part.args[0], 0)]))))), _ATOM
+
     def set_rest(self, part: Term) -> Set:
         count = part.options["count"]
         more = Word(f"from {count:,} more")
@@ -376,9 +405,11 @@ class _Setter:
         name = part.called.rstrip("'")
         word: Layout = Word(_WORDS.get(name, name) + "′" * (len(part.called) - len(name)))
         options = {k: v for k, v in part.attrs if _told(k, v)} if attrs else {}
-        if name in _ALONG:
+        if "softmax" in name:
+            options.pop("dim", None)
+        elif name in _ALONG:
             dims = options.pop("dim", None)
-            if dims is not None and "softmax" not in name:
+            if dims is not None:
                 dims = dims if isinstance(dims, (tuple, list)) else (dims,)
                 word = Lowered(word, ",".join(map(str, dims)))
         given = [self.held(a, 0) for a in part.args if a is not None]
@@ -401,7 +432,9 @@ def _needs_dot(part: Part) -> bool:
     """Whether a factor is not clear beside another: a slope, a number in words, a long name."""
     if not isinstance(part, Term):
         return False
-    return part.op is None and (part.by is not None or len(part.name) > 1) or part.called == "rest"
+    if part.op is None:
+        return part.by is not None or len(part.name) > 1
+    return part.called == "rest"
 
 
 def _listed(parts: Sequence[Layout]) -> tuple[Layout, ...]:
@@ -416,6 +449,8 @@ def _place(place: Any) -> Layout:
     if isinstance(place, slice):
         ends = ["" if end is None else str(end) for end in (place.start, place.stop)]
         return Word(":".join(ends))
+    if place is None or place is Ellipsis:
+        return Word("…" if place is Ellipsis else "new")
     return Number(float(place))
 
 
@@ -423,8 +458,9 @@ def _told(name: str, value: Any) -> bool:
     """Whether a setting is one to tell: not what the shape of the line says, nor what is usual."""
     if name in _QUIET or value is None or value is False:
         return False
-    each = set(value) if isinstance(value, (tuple, list)) else {value}
-    return each != _USUAL.get(name)
+    each = value if isinstance(value, (tuple, list)) else (value,)
+    usual = tuple(_USUAL.get(name, ()))
+    return any(v not in usual for v in each)
 
 
 def _setting(name: str, value: Any) -> Layout:

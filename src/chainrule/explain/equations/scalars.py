@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,10 +20,11 @@ import numpy as np
 from chainrule import ops
 from chainrule.errors import OptionError
 from chainrule.explain.equations.checks import Check, measure
+from chainrule.explain.equations.equations import Equations
 from chainrule.explain.equations.filling import computed, with_numbers
-from chainrule.explain.equations.lines import Equations, Line, Section
-from chainrule.explain.equations.symbols import Symbol, part_of
+from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.simplify import Simplifier
+from chainrule.explain.equations.symbols import Symbol, part_of
 from chainrule.explain.equations.term import Part, Term, leaf
 from chainrule.explain.equations.tidy import tidy
 from chainrule.ops import REGISTRY, Op
@@ -134,7 +136,7 @@ def _plain(graph: Sequence[Value], said: Mapping[Value, str]) -> set[Value]:
 
 
 def _leaf(name: str, count: int) -> Term:
-    """A name as letters and an index; of several that are called alike the later ones are numbered."""
+    """A name as letters and an index; of several that are called alike the later are numbered."""
     parts = re.fullmatch(r"(.*?[^\W\d_])_?(\d+)", name)
     letters, index = parts.groups() if parts else (name, "")
     again = str(count) if count > 1 else ""
@@ -183,7 +185,7 @@ def _local(y: Value, x: Value, parts: Parts) -> Term:
 
 def _symbol(x: Value, parts: Parts) -> Any:
     part = parts[x]
-    return Symbol(part, np.float64(x.data)) if isinstance(part, Term) else part
+    return Symbol(part, np.asarray(x.data)) if isinstance(part, Term) else part
 
 
 def _formula(op: Op, place: int, y: Any, operands: Sequence[Any]) -> Part:
@@ -220,13 +222,13 @@ def _users(graph: Sequence[Value]) -> dict[Value, list[Value]]:
 def _derivative(
     x: Value, result: Value, users: Mapping[Value, Sequence[Value]], parts: Parts
 ) -> Line:
-    """For a leaf the sum over all paths; otherwise, or if those are many or long, over the results
-    that x was used in.
-    """
+    """The sum over all paths to a leaf; to others, or if those are many or long, step by step."""
     left = _slope_name(parts[result], parts[x], "d")
     paths = None if x.op else _paths(x, result, users)
     if paths is not None:
-        sides = [_product(_slope_name(parts[y], parts[a], "∂") for y, a in _pairs(p)) for p in paths]
+        sides = [
+            _product(_slope_name(parts[y], parts[a], "∂") for y, a in _pairs(p)) for p in paths
+        ]
         note = f"{len(paths)} paths" if len(paths) > 1 else ""
         return Line(left, _sum(sides), note=note)
     return Line(left, _sum(_through(y, x, result, parts) for y in users[x]))
@@ -238,9 +240,7 @@ def _through(y: Value, x: Value, result: Value, parts: Parts) -> Term:
     return local if y is result else _product([_slope_name(parts[result], parts[y], "d"), local])
 
 
-def _paths(
-    x: Value, result: Value, users: Mapping[Value, Sequence[Value]]
-) -> list[Path] | None:
+def _paths(x: Value, result: Value, users: Mapping[Value, Sequence[Value]]) -> list[Path] | None:
     """All paths from the result down to x, or `None` if they are too many or too long to write."""
     found: list[Path] = []
     waiting: list[Path] = [(x,)]
@@ -258,7 +258,7 @@ def _paths(
 
 
 def _pairs(path: Path) -> Iterable[tuple[Value, Value]]:
-    return zip(path, path[1:])
+    return pairwise(path)
 
 
 def _product(factors: Iterable[Part]) -> Term:
@@ -316,9 +316,7 @@ def _automatic(graph: Sequence[Value]) -> dict[Value, float]:
             x.grad = grad
 
 
-def _nudged(
-    forward: Sequence[Line], values: Mapping[str, float], name: str, nudge: float
-) -> float:
+def _nudged(forward: Sequence[Line], values: Mapping[str, float], name: str, nudge: float) -> float:
     """What the result is if one number is moved and everything after it is computed again."""
     moved = {**values, name: values[name] + nudge}
     for line in forward:

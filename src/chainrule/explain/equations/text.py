@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Sequence
 
 from chainrule.explain.equations.checks import Check, summary
-from chainrule.explain.equations.lines import Equations, Line, Section
+from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.notation import (
     Enclosed,
     Fraction,
@@ -50,7 +50,7 @@ def written(part: Part) -> str:
     return _written(layout(part, inline=True))
 
 
-def _written(node: Layout) -> str:  # noqa: PLR0911 - one return for each kind of node
+def _written(node: Layout) -> str:
     match node:
         case Name(letters, index, mark):
             return mark + _lowered(letter(letters), index)
@@ -96,17 +96,17 @@ def _number(value: float) -> str:
 # --- a whole derivation ---------------------------------------------------------------------------
 
 
-def text(equations: Equations) -> str:
-    """Return a derivation as text: what holds for all of it, then section by section."""
-    blocks = ["\n".join(textwrap.fill(said, _WIDTH) for said in equations.head)]
+def text(head: Sequence[str], sections: Sequence[Section], checks: Sequence[Check] = ()) -> str:
+    """Return a derivation as text: what holds for all of it, section by section, and the checks."""
+    blocks = ["\n".join(textwrap.fill(said, _WIDTH) for said in head)]
     way = ""
-    for section in equations.sections:
+    for section in sections:
         heading = [section.way.capitalize()] if section.way != way else []
         title = [f"  {section.title}"] if section.title else []
         way = section.way
         blocks.append("\n".join([*heading, *title, *_section(section)]))
-    if equations.checks:
-        blocks.append(_table(equations.checks))
+    if checks:
+        blocks.append(_table(checks))
     return "\n\n".join(filter(None, blocks))
 
 
