@@ -84,7 +84,7 @@ def summary(
     rows = rows_of(rehearsal.model, seen, kept, seconds)
     found = Summary(rows, rehearsal.model, seen)
     if seen.error is not None:
-        seen.error.add_note(f"\n{found.table(whole=False)}")
+        seen.error.add_note(f"\n{found.table()}")
         raise seen.error
     return found
 
@@ -178,12 +178,13 @@ class Summary:
     def _repr_html_(self) -> str:
         return self.table().html()
 
-    def table(self, whole: bool = True) -> Table:
-        """The rows as texts.
+    def table(self, times: bool = True) -> Table:
+        """The rows as texts; of a run that failed, what is known of its way forward.
 
         Args:
-            whole: if not, only what is known of a run that failed on its way forward.
+            times: whether to predict them.
         """
+        whole = self._seen.error is None
         columns: dict[str, list[str]] = {
             "layer": [_name(row) for row in self.rows],
             "output": [_output(row.shape) for row in self.rows],
@@ -193,8 +194,9 @@ class Summary:
         if whole:
             columns["backward"] = [amount(row.backward) for row in self.rows]
             columns["kept"] = [size_text(row.kept) if row.kept else "0" for row in self.rows]
+        if whole and times:
             columns |= self._times()
-        notes = self._notes() if whole else []
+        notes = self._notes(times) if whole else []
         return Table(list(columns), list(zip(*columns.values())), frozenset({0, 1}), notes)
 
     def _times(self) -> dict[str, list[str]]:
@@ -203,15 +205,17 @@ class Summary:
             columns["measured"] = _shares([row.measured or 0.0 for row in self.rows])
         return columns
 
-    def _notes(self) -> list[str]:
+    def _notes(self, times: bool) -> list[str]:
         learned = "all learned" if self.learned == self.parameters else f"{self.learned:,} learned"
-        measured = "" if self.measured is None else f"; {seconds_text(self.measured)} measured"
-        return [
+        notes = [
             f"{self.parameters:,} parameters, {learned}, {size_text(self.size)}",
             f"{amount(self.forward)} multiply-adds forward, {amount(self.backward)} backward",
             f"{size_text(self.kept)} kept for the way back, besides parameters and the input",
-            f"{seconds_text(self.predicted)} predicted, forward and back{measured}",
         ]
+        if times:
+            measured = "" if self.measured is None else f"; {seconds_text(self.measured)} measured"
+            notes.append(f"{seconds_text(self.predicted)} predicted, forward and back{measured}")
+        return notes
 
 
 def _name(row: Row) -> str:

@@ -1,11 +1,13 @@
-"""Amounts, bytes and times in three digits with a unit, as a person says them (floor 4).
+"""Amounts, bytes, times and shapes as a person writes them (floor 4).
 
 Knows numbers alone.
 """
 
 from __future__ import annotations
 
-__all__ = ["amount", "seconds_text", "size_text"]
+from collections.abc import Sequence
+
+__all__ = ["amount", "seconds_text", "shape_text", "size_text"]
 
 _THOUSANDS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -45,6 +47,16 @@ def seconds_text(seconds: float) -> str:
             return f"{minutes} min {rest} s"
         return f"{minutes // 60} h {minutes % 60} min"
     return _scaled(seconds, _SECONDS, "s")
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return a shape as people write it.
+
+    Examples:
+        >>> shape_text((1, 8, 8)), shape_text(())
+        ('1 x 8 x 8', '1')
+    """
+    return " x ".join(str(n) for n in shape) or "1"
 
 
 def _scaled(number: float, units: tuple[tuple[float, str], ...], rest: str) -> str:

@@ -6,7 +6,6 @@ from chainrule.train.engine import explicit_step
 from chainrule.train.loop import evaluate, fit, predict
 from chainrule.train.progress import Progress
 from chainrule.train.run import History, Run
-from chainrule.train.summary import summarise, total_parameters
 
 __all__ = [
     "BestWeights",
@@ -22,6 +21,4 @@ __all__ = [
     "explicit_step",
     "fit",
     "predict",
-    "summarise",
-    "total_parameters",
 ]

@@ -7,7 +7,6 @@ is given to it; what goes wrong is one sentence, raised before anything is writt
 from __future__ import annotations
 
 import dataclasses
-import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,77 +16,25 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.autograd import Generator
 from chainrule.backend import threads
 from chainrule.data import Examples
-from chainrule.errors import ChainruleError, OptionError, chosen
+from chainrule.errors import ChainruleError, OptionError
 from chainrule.files import replace_bytes
 from chainrule.io import save_model
-from chainrule.optim.names import OPTIMIZERS
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
-from chainrule.train.engine import ENGINES, explicit_step
-from chainrule.train.loop import (
-    SCHEDULES,
-    fit,
-    predict,
-)
-from chainrule.train.models import build_model, chosen_model
-from chainrule.train.narrate import conclude, explain_smoothing, introduce, show_network
+from chainrule.train.loop import fit, predict
+from chainrule.train.narrate import conclude
 from chainrule.train.outcome import Outcome, Settings
-from chainrule.train.parts import figures_of, split
+from chainrule.train.parts import figures_of
+from chainrule.train.prepare import prepare, show
 from chainrule.train.progress import Progress
 from chainrule.train.report import write
 from chainrule.train.reporting import report_of
 from chainrule.train.run import History
-from chainrule.train.summary import summarise, total_parameters
-from chainrule.train.task import task_of
 
 __all__ = ["run_job"]
 
 FIGURES = "metrics.jsonl"
-
-
-def _epochs(settings: Settings, examples: int) -> int:
-    """Passes enough for some 700 steps, from 5 to 300."""
-    steps = -(-examples // settings.batch_size)
-    return settings.epochs or min(max(-(-700 // max(steps, 1)), 5), 300)
-
-
-def _checked(settings: Settings) -> None:
-    for name in ("validation", "test", "label_smoothing"):
-        share = getattr(settings, name)
-        if not 0 <= share < 1:
-            raise OptionError(
-                f"--{name.replace('_', '-')} is a share from 0 to below 1, got {share}"
-            )
-    for name in ("epochs", "batch_size", "patience", "threads"):
-        count = getattr(settings, name)
-        if count is not None and count < 1:
-            raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {count}")
-    if not settings.lr > 0 or not math.isfinite(settings.lr):
-        raise OptionError(f"--lr must be above 0, got {settings.lr}")
-    if not 0 <= settings.weight_decay < math.inf:
-        raise OptionError(f"--weight-decay must be at least 0, got {settings.weight_decay}")
-    if settings.seed < 0:
-        raise OptionError(f"--seed must be at least 0, got {settings.seed}")
-    if any(n < 1 for n in settings.hidden):
-        raise OptionError(f"--hidden sizes must be at least 1, got {settings.hidden}")
-    chosen("engine", settings.engine, ENGINES)
-    chosen("optimizer", settings.optimizer, OPTIMIZERS)
-    chosen("schedule", settings.schedule, SCHEDULES)
-    if settings.engine == "layers":
-        _plain(settings)
-
-
-def _plain(settings: Settings) -> None:
-    """Refuse what explicit backpropagation, which descends plainly, does not do."""
-    asked = f"--optimizer {settings.optimizer}" if settings.optimizer != "sgd" else ""
-    asked = asked or ("--weight-decay" if settings.weight_decay else "")
-    if asked:
-        raise OptionError(
-            f"--engine layers descends plainly, weight -= lr * gradient, and knows no {asked}; "
-            "leave it out, or use --engine tensor"
-        )
 
 
 def run_job(
@@ -115,32 +62,11 @@ def run_job(
         OptionError: a setting outside its range, or a folder with something in it.
         DataError: examples that cannot be trained on.
     """
-    _checked(settings)
-    training, validation, test = split(examples, settings)
-    settings = dataclasses.replace(
-        settings,
-        epochs=_epochs(settings, len(training)),
-        model=chosen_model(settings.model, training.x),
-    )
-    task = task_of(training, settings.label_smoothing)
-    generator = Generator(settings.seed)
-    model = build_model(
-        settings.model,
-        training.x,
-        task.outputs,
-        hidden=settings.hidden,
-        activation=settings.activation,
-        dropout=settings.dropout,
-        generator=generator,
-    )
-    if task.last is not None:
-        model.append(task.last)
-    step = explicit_step(model, task.explicit_loss) if settings.engine == "layers" else None
-    layers = summarise(model, training.x[:1])
+    job = prepare(examples, settings)
+    settings, task, model = job.settings, job.task, job.model
+    training, validation, test = job.parts
     with _opened(folder, overwrite):
-        introduce(console, examples, training, validation, test)
-        show_network(console, layers, total_parameters(model))
-        explain_smoothing(console, settings.label_smoothing, examples)
+        show(job, console)
         callbacks: list[Callback] = [BestWeights(), JsonLines(folder / FIGURES)]
         if settings.patience is not None:
             callbacks.append(EarlyStopping(settings.patience))
@@ -162,8 +88,8 @@ def run_job(
                 validation=None if validation is None else (validation.x, validation.y),
                 metrics=task.metrics,
                 callbacks=callbacks,
-                step=step,
-                generator=generator,
+                step=job.step,
+                generator=job.generator,
                 threads=settings.threads,
                 history=history,
                 doctor=settings.doctor,
@@ -187,7 +113,7 @@ def run_job(
             test,
             outputs,
             figures_of(outputs, test),
-            layers,
+            job.summary,
             seconds,
             settings,
             interrupted,

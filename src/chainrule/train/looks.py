@@ -137,7 +137,7 @@ def _before_last(seen: Activations) -> Array:
 
 
 def _surface(outcome: Outcome) -> Iterator[Look]:
-    work = max(1, sum(row.flops for row in outcome.layers)) * _NODES**2
+    work = max(1, round(2 * outcome.summary.forward)) * _NODES**2
     rows = min(_ROWS, int(_WORK / work))
     if rows < min(_LEAST_ROWS, len(outcome.test)):
         return

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from chainrule.data import Examples
 from chainrule.errors import one_line
+from chainrule.explain.summary import Summary
+from chainrule.explain.words import shape_text
 from chainrule.train.outcome import Outcome
 from chainrule.train.progress import format_seconds
-from chainrule.train.summary import Layer, shape_text
 
 __all__ = ["conclude", "explain_smoothing", "introduce", "show_network"]
 
@@ -50,21 +51,10 @@ def _listed(names: Sequence[str], most: int = 10) -> str:
     return shown + (f", ... {len(names) - most} more" if len(names) > most else "")
 
 
-def show_network(console: Any, layers: Sequence[Layer], parameters: int) -> None:
+def show_network(console: Any, network: Summary) -> None:
     """Show the network layer by layer."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("layer")
-    table.add_column("output")
-    table.add_column("parameters", justify="right")
-    table.add_column("operations", justify="right")
-    for row in layers:
-        table.add_row(row.name, shape_text(row.shape), f"{row.parameters:,}", f"{row.flops:,}")
-    flops = sum(row.flops for row in layers)
-    table.add_row("[bold]in all[/bold]", "", f"[bold]{parameters:,}[/bold]", f"{flops:,}")
     console.print()
-    console.print(table)
+    console.print(Text(str(network.table(times=False))), soft_wrap=True)
     console.print()
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from chainrule import nn
 from chainrule.data import Examples
 from chainrule.explain.doctor.finding import Finding
+from chainrule.explain.summary import Summary
 from chainrule.ops import Array
 from chainrule.train.run import History
-from chainrule.train.summary import Layer
 
 __all__ = ["Outcome", "Settings"]
 
@@ -73,7 +73,7 @@ class Outcome:
         test: those never trained on.
         outputs: of the model for them.
         figures: of the test: name and value.
-        layers: the network's summary.
+        summary: of the network, for one example.
         seconds: of training.
         settings: with the epochs that were used.
         interrupted: whether a person stopped it.
@@ -87,7 +87,7 @@ class Outcome:
     test: Examples
     outputs: Array
     figures: dict[str, float]
-    layers: list[Layer]
+    summary: Summary
     seconds: float
     settings: Settings
     interrupted: bool = False

@@ -645,7 +645,7 @@ def _network(report: Report) -> Markup | None:
         "network",
         "The network",
         "The layers in the order the data passes through them: what leaves each, how many numbers "
-        "it learns, and how many multiplications it takes for one example.",
+        "it learns, and how many multiply-adds it takes for one example.",
         _scrolling(_table(head, rows)),
     )
 

@@ -15,13 +15,13 @@ from chainrule.backend import threads
 from chainrule.data import Examples
 from chainrule.explain.look.confusion import counted
 from chainrule.explain.look.mistakes import most_wrong
+from chainrule.explain.words import shape_text
 from chainrule.ops import Array, softmax
 from chainrule.train.looks import looks_of
 from chainrule.train.loop import predict
 from chainrule.train.outcome import Outcome
 from chainrule.train.progress import format_seconds
 from chainrule.train.report import Boundary, Report
-from chainrule.train.summary import shape_text
 
 __all__ = ["report_of"]
 
@@ -46,12 +46,12 @@ def report_of(outcome: Outcome, command: str) -> Report:
         "data": _data(examples, test),
         "network": [
             {
-                "layer": row.name,
-                "output shape": shape_text(row.shape),
+                "layer": row.path,
+                "output shape": shape_text(row.shape[1:]),
                 "parameters": f"{row.parameters:,}",
-                "operations": f"{row.flops:,}",
+                "multiply-adds": f"{row.forward:,.0f}",
             }
-            for row in outcome.layers
+            for row in outcome.summary.rows[1:]
         ],
         "history": [
             {k: v for k, v in row.items() if k != "examples_per_second"}
@@ -86,10 +86,9 @@ def _headline(outcome: Outcome) -> list[tuple[str, str]]:
     else:
         first = [("mean error", f"{figures['mae']:.4g}")]
         first += [("R2", f"{figures['r2']:.3f}")] if "r2" in figures else []
-    parameters = sum(row.parameters for row in outcome.layers)
     return [
         *first,
-        ("parameters", f"{parameters:,}"),
+        ("parameters", f"{outcome.summary.parameters:,}"),
         ("epochs", str(len(outcome.history))),
         ("training time", format_seconds(outcome.seconds)),
     ]
