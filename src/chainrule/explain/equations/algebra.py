@@ -9,11 +9,18 @@ of it again what a person writes.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from chainrule.explain.equations.term import Part, Term
 from chainrule.ops import REGISTRY, Shape
 from chainrule.ops.core import broadcast_shape
+
+# What is left of numbers that cancel.
+_NOTHING = 1e-15
+# Of these every number is 0 or 1, and its own square.
+_CHOICES = ("gt", "ge", "lt", "le", "eq", "ne", "one_hot", "relu'")
 
 __all__ = [
     "coefficient",
@@ -109,16 +116,30 @@ def _gathered(parts: Iterable[Part]) -> tuple[float, list[Term]]:
 def _cancelled(factors: Sequence[Term]) -> list[Term]:
     kept: list[Term] = []
     for f in factors:
-        opposite = _reciprocal(f)
-        at = next((i for i, k in enumerate(kept) if k == opposite), None)
-        if at is None:
-            kept.append(f)
+        opposite, whole = _reciprocal(f), _squared(f)
+        if opposite in kept:
+            kept.remove(opposite)
+        elif f.called in _CHOICES and f in kept:
+            continue
+        elif whole is not None and f in kept:
+            kept[kept.index(f)] = whole
         else:
-            kept.pop(at)
+            kept.append(f)
     return kept
 
 
-def _reciprocal(f: Term) -> Term | None:
+def _squared(f: Term) -> Term | None:
+    """The square of a root, or of one over a root."""
+    inner = f.args[0] if f.args else None
+    if not isinstance(inner, Term):
+        return None
+    if f.called == "sqrt":
+        return inner
+    under = _squared(inner) if f.called == "reciprocal" else None
+    return None if under is None else Term(REGISTRY["reciprocal"], (under,), shape=f.shape)
+
+
+def _reciprocal(f: Term) -> Any:
     if f.called == "reciprocal":
         inner = f.args[0]
         return inner if isinstance(inner, Term) else None
@@ -146,10 +167,11 @@ def total(parts: Iterable[Term | float], shape: Shape) -> Term:
     Equal parts are put together, and the number and the factors that all have in common come out of
     the brackets.
     """
-    found: dict[tuple[Term, ...], float] = {}
+    found: dict[Any, tuple[float, tuple[Term, ...]]] = {}
     for number, factors in _flat(parts):
-        found[factors] = found.get(factors, 0.0) + number
-    kept = [(n, list(f)) for f, n in found.items() if abs(n) > 1e-15]
+        same = frozenset(Counter(factors).items())
+        found[same] = (found.get(same, (0.0,))[0] + number, factors)
+    kept = [(n, list(f)) for n, f in found.values() if abs(n) > _NOTHING]
     if not kept:
         return constant(0.0, shape)
     if len(kept) == 1:
@@ -159,7 +181,8 @@ def total(parts: Iterable[Term | float], shape: Shape) -> Term:
     front = _front([n for n, _ in kept])
     rest = [product((n / front, *f), _shape(f)) for n, f in kept]
     inner = broadcast_shape(*(t.shape for t in rest))
-    bracket = Term("total", tuple(rest), shape=inner)
+    nested = common and any(f.called == "total" for t in rest for f in taken_apart(t)[1][:1])
+    bracket = total(rest, inner) if nested else Term("total", tuple(rest), shape=inner)
     return _spread(
         product((front, *common, bracket), broadcast_shape(inner, *map(shape_of, common))), shape
     )
@@ -168,9 +191,11 @@ def total(parts: Iterable[Term | float], shape: Shape) -> Term:
 def _flat(parts: Iterable[Term | float]) -> Iterable[tuple[float, tuple[Term, ...]]]:
     for part in parts:
         number, factors = taken_apart(part)
-        brackets = [f for f in factors if f.called == "total"]
-        if len(factors) == 1 and brackets:
-            for n, f in _flat(a for a in brackets[0].args if a is not None):
+        within: Sequence[Part] = ()
+        if len(factors) == 1 and factors[0].called in ("total", "broadcast_to"):
+            within = factors[0].args
+        if within:  # what is repeated is repeated by the sum as well
+            for n, f in _flat(a for a in within if a is not None):
                 yield n * number, f
         else:
             yield number, tuple(factors)

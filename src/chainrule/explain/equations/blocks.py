@@ -29,7 +29,7 @@ _VIEWS = (
 )
 _AFFINE = {"add", "sub", "mul", "div", "neg"}
 _POWERS = {"square", "pow", "sqrt", "rsqrt", "reciprocal", "exp", "log", "log1p", "abs"}
-_REDUCED = {"sum", "mean", "amax", "peak", "var"}
+_REDUCED = {"sum", "mean", "amax", "amin", "max", "min", "peak", "var"}
 _CHOSEN = {"where", "eq", "ne", "gt", "ge", "lt", "le", "logical_not", "cast"}
 _PLAIN = _AFFINE | _POWERS | _REDUCED | _CHOSEN | {"matmul", "matrix_product"}
 
@@ -164,15 +164,19 @@ def _with_one_result(units: Sequence[Unit], ends: Sequence[Array]) -> list[Unit]
         made = [call for call in unit.calls if id(call.y) in alive]
         if not made:
             continue
-        whole = bool(unit.called) and len(made) == 1
         calls = _leading(unit.calls, alive)
-        last = calls[-1] is made[-1]
-        if whole and last:
+        if _is_whole(unit, made) and calls[-1] is made[-1]:
             kept.append(Unit(unit.called, unit.given, unit.entries, calls))
         else:
             kept += [Unit("", {}, unit.entries, [call]) for call in reversed(calls)]
         alive |= {id(a) for call in calls for a in _arrays(call)}
     return kept[::-1]
+
+
+def _is_whole(unit: Unit, made: Sequence[Call]) -> bool:
+    """Whether a unit can be written as a composite of which only the first result is used."""
+    drawn = any(call.op.kind == "random" for call in unit.calls)
+    return bool(unit.called) and not drawn and [id(call.y) for call in made] == [unit.first]
 
 
 def _leading(calls: Sequence[Call], alive: set[int]) -> list[Call]:

@@ -22,7 +22,7 @@ from chainrule.explain.equations.lines import Line
 from chainrule.explain.equations.naming import Names
 from chainrule.explain.equations.record import Call, Unit, array_of
 from chainrule.explain.equations.simplify import Simplifier
-from chainrule.explain.equations.symbols import Symbol, part_of
+from chainrule.explain.equations.symbols import Symbol, made, part_of
 from chainrule.explain.equations.term import Part, Term, leaf
 from chainrule.explain.equations.tidy import tidy
 from chainrule.ops import COMPOSITES, REGISTRY, Array
@@ -70,18 +70,23 @@ def forward(
         names: of what is given; the names of what is made are added.
         ends: names for some values, by id.
         simplify: learns what each name means.
+
+    Returns:
+        The lines; none for what was drawn at random.
     """
     steps = []
     for block in parts:
+        if block.calls[-1].op.kind == "random":
+            names.give(block.out, "M", data=True)
+            continue
         symbols = {
             id(a): Symbol(names.leaves[id(a)], a) for a in block.reads if id(a) in names.leaves
         }
         shown = {key: symbol.term for key, symbol in symbols.items()}
         for unit in block.units:
             for call in unit.calls:
-                args = tuple(part_of(symbols.get(id(a), a)) for a in call.args)
-                term = Term(call.op, args, tuple(call.attrs.items()), call.y.shape)
-                symbols[id(call.y)] = Symbol(term, call.y)
+                args = [symbols.get(id(a), a) for a in call.args]
+                symbols[id(call.y)] = made(call.op, args, call.attrs, call.y)
             shown[id(unit.calls[-1].y)] = _shown(unit, shown)
         steps.append(_named(block, symbols, shown, names, ends, simplify))
     return steps

@@ -40,8 +40,6 @@ _BY_FILE = {
     "attention": "O",
     "recurrent": "H",
     "steps": "H",
-    "dropout": "D",
-    "random": "D",
 }
 _ACTIVATIONS = ("relu", "sigmoid", "tanh", "erf")
 _GREEK = {"weight": "gamma", "bias": "beta"}
@@ -126,7 +124,7 @@ class Names:
     def made(self, array: Array, units: Sequence[Unit], reads: Sequence[Term]) -> Term:
         """Name what units made of values that have the names `reads`."""
         weights = [t for t in reads if t.name == "W"]
-        base = _base(units)
+        base = "D" if any(t.name == "M" for t in reads) else _base(units)
         if weights and base in ("Z", "H", "N"):
             index = weights[-1].index
             if index[:1].isalpha() and len(index) == 1:

@@ -42,14 +42,16 @@ class Unit:
     Attributes:
         called: the composite's name; "" for an operation by itself.
         given: the arguments of the composite, by name.
-        calls: the operations that it consists of, in order.
         entries: the calls of modules that it was inside of.
+        calls: the operations that it consists of, in order.
+        first: the id of the composite's result, or of the first of several.
     """
 
     called: str
     given: dict[str, Any]
     entries: tuple[Entry, ...]
     calls: list[Call] = field(default_factory=list)
+    first: int = 0
 
     @property
     def path(self) -> str:
@@ -124,14 +126,14 @@ class _Watching:
         """See the calls of composites."""
         names = {inspect.unwrap(f).__code__: name for name, f in COMPOSITES.items()}
 
-        def seen(frame: Any, event: str, _arg: Any) -> None:
+        def seen(frame: Any, event: str, returned: Any) -> None:
             name = names.get(frame.f_code)
             if name is None:
                 return
             if event == "call":
                 self._begin(name, frame)
             elif event == "return" and self.open and self.open[-1] is frame:
-                self._end()
+                self._end(returned)
 
         before = sys.getprofile()
         sys.setprofile(seen)
@@ -148,7 +150,11 @@ class _Watching:
         self.unit = Unit(name, given, SCOPE.entries)
         self.found.units.append(self.unit)
 
-    def _end(self) -> None:
+    def _end(self, returned: Any) -> None:
+        while isinstance(returned, tuple) and returned:
+            returned = returned[0]
+        if self.unit is not None:
+            self.unit.first = id(array_of(returned))
         self.open.pop()
         self.unit = None
 

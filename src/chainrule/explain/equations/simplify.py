@@ -60,6 +60,11 @@ _OPPOSITE = {"gt": "le", "le": "gt", "lt": "ge", "ge": "lt", "eq": "ne", "ne": "
 class Simplifier:
     """Brings terms into the normal form of `algebra`.
 
+    Attributes:
+        guarded: whether a comparison was taken for the constant that it was.
+        names: by formula in normal form.
+        meanings: formulas, by name.
+
     Examples:
         >>> from chainrule import ops
         >>> from chainrule.explain.equations.symbols import Symbol
@@ -70,6 +75,7 @@ class Simplifier:
     """
 
     def __init__(self) -> None:
+        self.guarded = False
         self.names: dict[Term, Term] = {}
         self.meanings: dict[Term, Term] = {}
         self._seen: dict[Term, Term] = {}
@@ -166,7 +172,8 @@ def _term(part: Part) -> Term:
 
 
 @_rule("full")
-def _full(_s: Simplifier, term: Term) -> Term:
+def _full(s: Simplifier, term: Term) -> Term:
+    s.guarded |= bool(term.attrs)
     return scaled(one(term.shape), float(term.args[0]))  # type: ignore[arg-type]
 
 
@@ -300,18 +307,24 @@ def _reshape(s: Simplifier, term: Term) -> Term | None:
         return s.apply("reshape", x.args[0], shape=term.shape)
     if term.options["shape"] != term.shape:  # with the size that was left open
         return s.apply("reshape", x, shape=term.shape)
-    if x.called == "reciprocal":
-        return s.apply("reciprocal", s.apply("reshape", x.args[0], shape=term.shape))
-    if x.called == "sum" and not x.options.get("keepdim") and "dim" in x.options:
-        return _kept(s, x, term.shape)
+    if [n for n in x.shape if n != 1] == [n for n in term.shape if n != 1]:
+        return _moved_in(s, x, term.shape)
     return _rows_multiplied(s, x, term.shape)
 
 
-def _kept(s: Simplifier, x: Term, shape: Shape) -> Term | None:
-    """A sum that was given back the dimensions that it had lost, as one that keeps them."""
-    dims, inner = x.options["dim"], _first(x)
-    kept = tuple(1 if d in dims else n for d, n in enumerate(inner.shape))
-    return s.apply("sum", inner, dim=dims, keepdim=True) if kept == shape else None
+def _moved_in(s: Simplifier, x: Term, shape: Shape) -> Term | None:
+    """A reshape that adds or takes away dimensions of size 1, done before what x does."""
+    if x.called in ("sum", "mean"):
+        dims = normal_dims(x.options.get("dim"), len(_first(x).shape))
+        for keep in (True, False):
+            other = s.apply(x.called, _first(x), dim=dims, keepdim=keep)
+            if other.shape == shape:
+                return other
+    alone = x.called in ("product", "total", "reciprocal", "sqrt", "log", "square")
+    if not alone or any(isinstance(a, Term) and a.shape != x.shape for a in x.args):
+        return None
+    inner = [s.apply("reshape", a, shape=shape) if isinstance(a, Term) else a for a in x.args]
+    return s.made(x.op, inner, (), shape)
 
 
 def _rows_multiplied(s: Simplifier, x: Term, shape: Shape) -> Term | None:
@@ -375,6 +388,17 @@ def _sum(s: Simplifier, term: Term) -> Term | None:
     return _standard(term, dims, keep)
 
 
+@_rule("mean")
+def _mean(_s: Simplifier, term: Term) -> Term:
+    dims = normal_dims(term.options.get("dim"), len(_first(term).shape))
+    return _standard(term, dims, bool(term.options.get("keepdim")))
+
+
+@_rule("rsqrt")
+def _rsqrt(s: Simplifier, term: Term) -> Term:
+    return s.apply("reciprocal", s.apply("sqrt", term.args[0]))
+
+
 def _standard(term: Term, dims: tuple[int, ...], keep: bool) -> Term:
     """The sum with its dimensions counted from the left, and left out where they are all."""
     x = _first(term)
@@ -423,6 +447,8 @@ def _sum_of_sums(
     s: Simplifier, x: Term, dims: tuple[int, ...], keep: bool, shape: Shape
 ) -> Term | None:
     """The sum of a bracket, if that of every part is a number."""
+    if _is_centred(s, x, dims):
+        return constant(0.0, shape)
     sums = []
     for part in x.args:
         spread = s.apply("broadcast_to", part, shape=x.shape)
@@ -431,6 +457,17 @@ def _sum_of_sums(
             return None
         sums.append(added)
     return total(sums, shape)
+
+
+def _is_centred(s: Simplifier, x: Term, dims: tuple[int, ...]) -> bool:
+    """Whether x is something less its mean along `dims`."""
+    for part in x.args:
+        number, factors = taken_apart(part)
+        if number == -1 and len(factors) == 1 and factors[0].called == "mean":
+            rest = total([p for p in x.args if p is not part and p is not None], x.shape)
+            if factors[0] == s.apply("mean", rest, dim=dims, keepdim=True):
+                return True
+    return False
 
 
 # --- softmax and labels -------------------------------------------------------------------------
@@ -475,16 +512,12 @@ def _exponentials(f: Term) -> tuple[Term, int] | None:
 
 
 def _unshifted(v: Term, dim: int) -> Term:
-    """v without the largest of it, which softmax does not depend on."""
-    if v.called != "total":
+    """v without what is added to all along a dimension, which softmax does not depend on."""
+    if v.called != "total" or v.shape[dim] == 1:
         return v
-    kept = []
-    for part in v.args:
-        number, factors = taken_apart(part)
-        shifts = len(factors) == 1 and factors[0].called in ("peak", "amax") and number == -1
-        if not (shifts and v.shape[dim] > 1 and factors[0].shape[dim] == 1):
-            kept.append(part)
-    return total([p for p in kept if p is not None], v.shape)
+    back = dim - len(v.shape)
+    shifts = [p for p in v.args if len(shape_of(p)) < -back or shape_of(p)[back] == 1]
+    return total([p for p in v.args if p is not None and p not in shifts], v.shape)
 
 
 def _probabilities(s: Simplifier, made: Term) -> Term:
@@ -564,6 +597,9 @@ def _where(s: Simplifier, term: Term) -> Term | None:
     condition, a, b = term.args
     if not isinstance(condition, Term):
         return None
+    always, rest = taken_apart(condition)
+    if not rest:
+        return s.apply("broadcast_to", a if always else b, shape=term.shape)
     if condition.called == "eq" and condition.args[0] == b:  # as in where(y = -inf, 0, y)
         limit = taken_apart(condition.args[1])
         if not limit[1] and math.isinf(limit[0]):

@@ -1,5 +1,8 @@
 """`Symbol`: a value that is a term and an array at once, which the table's rules can be run on.
 
+A comparison that guards against rare cases, as x = 0 before a division, and came out the same
+everywhere is taken for the constant that it was.
+
 Handed to an operation, symbols give a symbol: its term says what was done, its array what came out.
 So a derivative rule, run on symbols as on arrays or tensors, gives the formula of a gradient
 together with its numbers, and a rule that looks at numbers, such as labels, finds them (floor 4).
@@ -17,7 +20,9 @@ from chainrule.explain.equations.term import Part, Term, leaf
 from chainrule.ops import Array, Op, Shape, perform
 from chainrule.ops.core import READERS
 
-__all__ = ["Symbol", "part_of"]
+__all__ = ["Symbol", "made", "part_of"]
+
+_RARE = 20.0  # beyond it e^x is hardly told from e^x + 1, and operations take another way
 
 
 class Symbol:
@@ -79,11 +84,32 @@ def part_of(a: Any) -> Part:
     return leaf("C", str(crc32(array.tobytes())), shape=array.shape, value=array)
 
 
+def made(op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Array) -> Symbol:
+    """The symbol for what an operation made of its arguments.
+
+    Args:
+        op: the operation.
+        args: symbols, arrays and numbers.
+        attrs: its static attributes.
+        y: what came out.
+    """
+    parts = tuple(map(part_of, args))
+    if _guards(op, parts) and y.size and (y == y.flat[0]).all():
+        return Symbol(Term("full", (float(y.flat[0]),), (("guard", True),), y.shape), y)
+    return Symbol(Term(op, parts, tuple(attrs.items()), y.shape), y)
+
+
 def _read(op: Op, args: Sequence[Any], attrs: Mapping[str, Any]) -> Symbol:
     arrays = [a.array if isinstance(a, Symbol) else a for a in args]
-    y = np.asarray(perform(op, arrays, attrs))
-    term = Term(op, tuple(map(part_of, args)), tuple(attrs.items()), y.shape)
-    return Symbol(term, y)
+    return made(op, args, attrs, np.asarray(perform(op, arrays, attrs)))
+
+
+def _guards(op: Op, parts: Sequence[Part]) -> bool:
+    """Whether a comparison is with a number that only rare cases meet: exactly 0, or 20 and more."""
+    if op.name not in ("eq", "ne", "gt", "ge", "lt", "le") or isinstance(parts[1], Term):
+        return False
+    bound = abs(parts[1] or 0.0)
+    return bound >= _RARE or (bound == 0 and op.name in ("eq", "ne"))
 
 
 READERS[Symbol] = _read

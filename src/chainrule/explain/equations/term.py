@@ -130,6 +130,8 @@ class Term:
                 raise DataError(f"no array was given for {self.label}, of shape {self.shape}")
             return found
         args = [a.evaluate(values) if isinstance(a, Term) else a for a in self.args]
+        if self.called in ("add", "sub", "neg", "mul"):
+            args = [_counted(a) for a in args]
         if isinstance(self.op, Op):
             return self.op(*args, **self.options)
         if self.op.endswith("'"):
@@ -141,7 +143,15 @@ def _composed(name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Any
     """A composite of arrays, which fill the parameters that no option is for."""
     function = COMPOSITES[name]
     free = [p for p in inspect.signature(function).parameters if p not in options]
-    return function(**dict(zip(free, args)), **options)
+    found = function(**dict(zip(free, args)), **options)
+    while isinstance(found, tuple):  # of several results a term stands for the first
+        found = found[0]
+    return found
+
+
+def _counted(a: Any) -> Any:
+    """Truth values as 0 and 1, which can be subtracted."""
+    return a.astype(np.int8) if isinstance(a, np.ndarray) and a.dtype == bool else a
 
 
 def _slope(name: str, x: Any) -> Any:

@@ -7,6 +7,7 @@ a root goes below the line, and of a sum the positive parts come first.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,11 +54,36 @@ def _product(term: Term) -> Term:
         return _constant(number, term.shape)
     above = [tidy(f) for f in factors if f.called != "reciprocal"]
     below = [_part(f.args[0]) for f in factors if f.called == "reciprocal"]
+    number, above = _averaged(number, above)
     up, down = _fraction(abs(number))
-    whole = _joined(([] if up == 1 and above else [up]) + above)
-    under = _joined([*down, *below]) if below or down else None
+    whole = _joined(([] if up == 1 and above else [up]) + _powers(above))
+    under = _joined([*down, *_powers(below)]) if below or down else None
     made = whole if under is None else _op("div", whole, under)
     return made if number > 0 else _op("neg", made)
+
+
+def _averaged(number: float, factors: Sequence[Term]) -> tuple[float, list[Term]]:
+    """The factors with a mean in place of a sum, if the number divides by how many it adds."""
+    for i, f in enumerate(factors):
+        inner = f.args[0] if f.called == "sum" else None
+        count = math.prod(inner.shape) / math.prod(f.shape) if isinstance(inner, Term) else 0
+        if count > 1 and math.isclose(abs(number) * count, 1, rel_tol=1e-9):
+            mean = Term(REGISTRY["mean"], f.args, f.attrs, f.shape)
+            return math.copysign(1.0, number), [*factors[:i], mean, *factors[i + 1 :]]
+    return number, list(factors)
+
+
+def _powers(factors: Sequence[Any]) -> list[Any]:
+    """Factors with equal ones put together as powers."""
+    found: list[Any] = []
+    for f, times in Counter(factors).items():
+        if times == 1:
+            found.append(f)
+        elif times == 2:
+            found.append(_op("square", f))
+        else:
+            found.append(_op("pow", f, float(times)))
+    return found
 
 
 def _joined(parts: Sequence[Any]) -> Any:
