@@ -1,8 +1,9 @@
 """Planted faults: sick networks and data, what the doctor is to find, and what mends them.
 
-A row is a generator. It yields what the doctor is given, the fault planted; then it is sent the names
-as they are after the advice was followed, its code carried out where it is code. What the advice says
-in words the row does itself, and what a smaller table needs a new network for. Then it yields again.
+A row is a generator. It yields what the doctor is given, the fault planted; then it is sent the
+names as they are after the advice was followed, its code carried out where it is code. What the
+advice says in words the row does itself, and what a smaller table needs a new network for. Then it
+yields again.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def followed(advice: str, names: Names) -> Names:
     """The names after the code in the advice, if it has any, was carried out."""
     code = advice.partition(": ")[2]
     known = {**NAMES, **names}
-    exec(code, known)  # noqa: S102  # advice of this library, which says that it can be followed
+    exec(code, known)  # advice of this library, which says that it can be followed
     parts = (*names, "data", "loss", "optimizer", "validation")
     return {name: known[name] for name in parts if name in known}
 
