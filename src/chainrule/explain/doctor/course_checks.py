@@ -81,8 +81,8 @@ def too_high(course: Course) -> Finding | None:
         Severity.HARMFUL,
         "",
         f"the loss went from {told(course.first)} up to {told(course.losses.max())} and ended at "
-        f"{told(course.stretches[-1])}; from the same start a range test goes down to a rate of "
-        f"{test.edge:.2g} and up beyond it, and this was {course.rate:.2g}",
+        f"{told(course.stretches[-1])}; in a range test from the same start it falls up to a rate "
+        f"of {test.edge:.2g} and rises beyond, and this was {course.rate:.2g}",
         f"use lr={test.rate:.1g}",
         {"rate": course.rate, "edge": test.edge, "better": test.rate},
     )
@@ -114,7 +114,11 @@ def too_low(course: Course) -> Finding | None:
     )
 
 
-@check("updates too large", "steps that change a weight by more than half of what it is")
+@check(
+    "updates too large",
+    "steps that change a weight by more than half of what it is",
+    unless=("updates of the wrong size", "learning rate too high"),
+)
 def updates(course: Course) -> Finding | None:
     if course.own_step:
         return None
@@ -157,7 +161,14 @@ def exploded(course: Course) -> Finding | None:
 @check(
     "plateau",
     "a loss that stands still, not far below where it began",
-    unless=("learning rate too high", "learning rate too low", "units died", "loss explodes"),
+    unless=(
+        "cannot learn one batch",
+        "inputs unscaled",
+        "learning rate too high",
+        "learning rate too low",
+        "loss explodes",
+        "units died",
+    ),
 )
 def plateau(course: Course) -> Finding | None:
     half = course.stretches[len(course.stretches) // 2 :]
@@ -208,7 +219,11 @@ def overfitting(course: Course) -> Finding | None:
 # --- units --------------------------------------------------------------------------------------
 
 
-@check("units died", "ReLUs more of whose units give 0 for every row than at the start")
+@check(
+    "units died",
+    "ReLUs more of whose units give 0 for every row than at the start",
+    unless=("learning rate too high",),
+)
 def died(course: Course) -> Finding | None:
     grown = [
         a
@@ -255,9 +270,9 @@ MEANWHILE: tuple[Check, ...] = (died, updates)
 
 # Asked when the run is over; in this order, see `Check.unless`.
 AT_THE_END: tuple[Check, ...] = (
-    *MEANWHILE,
     too_high,
     too_low,
+    *MEANWHILE,
     exploded,
     plateau,
     overfitting,

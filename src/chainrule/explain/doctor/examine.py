@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from chainrule import nn, ops, optim
@@ -80,12 +80,19 @@ def doctor(
     return examined(case, CHECKS)
 
 
-def examined(case: Any, checks: tuple[Check, ...]) -> Diagnosis:
-    """Make the checks one after another, but for those whose cause is found already."""
+def examined(case: Any, checks: Sequence[Check], before: Iterable[Finding] = ()) -> Diagnosis:
+    """Make the checks one after another, but for those whose cause is found already.
+
+    Args:
+        case: what they look at.
+        checks: in order.
+        before: what was found earlier.
+    """
     found: list[Finding] = []
+    known = {finding.check for finding in before}
     for each in checks:
-        known = {finding.check for finding in found}
         finding = None if known & set(each.unless) else each.look(case)
         if finding is not None:
             found.append(finding)
+            known.add(finding.check)
     return Diagnosis(tuple(found), {each.name: each.looks_for for each in checks})

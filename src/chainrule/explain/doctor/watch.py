@@ -39,7 +39,7 @@ class Watch:
         >>> x = np.ones((8, 2), np.float32)
         >>> watch = Watch(Case(nn.Linear(2, 1), (x, x[:, :1]), optimizer="adam"))
         >>> [finding.check for finding in watch.begin()]
-        ['targets all alike', 'inputs constant']
+        ['inputs constant', 'targets all alike']
     """
 
     def __init__(self, case: Case, *, own_step: bool = False, keeps_best: bool = False) -> None:
@@ -75,14 +75,14 @@ class Watch:
         if self._seen < _EXAMPLES:
             return []
         self._seen = 0
-        return self._new(examined(self._course, MEANWHILE))
+        return self._new(examined(self._course, MEANWHILE, self.findings))
 
     @ops.quiet
     def end(self) -> list[Finding]:
         """Sum up after the last epoch; returns what is found anew."""
         if self._course is None or not self._course.rows:
             return []
-        return self._new(examined(self._course, AT_THE_END))
+        return self._new(examined(self._course, AT_THE_END, self.findings))
 
     def _new(self, diagnosis: Diagnosis) -> list[Finding]:
         known = {finding.check for finding in self.findings}
