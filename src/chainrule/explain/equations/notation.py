@@ -154,6 +154,7 @@ _WORDS = {
     "linear": "linear",
     "matmul": "product",
 }
+_EXACT = 10**9  # whole numbers below it are written in full
 _RELATIONS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "eq": "=", "ne": "≠"}
 _PRODUCTS = ("matrix_product", "matmul")
 _SILENT = ("cast", "clone")
@@ -181,15 +182,17 @@ def letter(name: str) -> str:
 
 
 def digits(value: float) -> tuple[str, int]:
-    """A number as a person writes it: up to six digits, and the power of ten that is left.
+    """A number as a person writes it: up to five digits, and the power of ten that is left.
 
     Examples:
-        >>> digits(0.6840001), digits(-1.5e-7), digits(2.0)
-        (('0.684', 0), ('-1.5', -7), ('2', 0))
+        >>> digits(0.684000001), digits(-1.5e-7), digits(100352.0)
+        (('0.684', 0), ('-1.5', -7), ('100352', 0))
     """
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "-∞"}.get(value, "NaN"), 0
-    text, _, power = f"{value:.6g}".partition("e")
+    if value == int(value) and abs(value) < _EXACT:
+        return str(int(value)), 0
+    text, _, power = f"{value:.5g}".partition("e")
     return text, int(power or 0)
 
 
@@ -207,7 +210,7 @@ def layout(part: Part, *, inline: bool = False) -> Layout:
         >>> layout(Term(ops.neg, (Term(ops.add, (a, b)),)))  # doctest: +ELLIPSIS
         Row(parts=(Sign(text='−', tight=True), Enclosed(inner=Row(parts=(Name(letters='a', ...
     """
-    return _Setter(inline).set(part)[0]
+    return _led(_Setter(inline).set(part)[0])
 
 
 Set: TypeAlias = tuple[Layout, int]
@@ -239,7 +242,9 @@ class _Setter:
     def held(self, part: Part, level: int) -> Layout:
         """A part in a place that asks for `level`, in brackets if it is looser."""
         made, own = self.set(part)
-        return made if own >= level else Enclosed(made)
+        if own < level:
+            return Enclosed(_led(made))
+        return made if level else _led(made)
 
     def name(self, part: Term) -> Set:
         own = Name(part.name, part.index, part.mark)
@@ -257,6 +262,7 @@ class _Setter:
         """A part of a sum; another sum needs no brackets, what begins with a minus may."""
         inner = isinstance(part, Term) and part.called in ("add", "sub")
         made = self.held(part, _SUM if first or inner else _TIMES)
+        made = _led(made) if first else made
         return made.parts if inner and isinstance(made, Row) else (made,)
 
     def set_sub(self, part: Term) -> Set:
@@ -275,18 +281,14 @@ class _Setter:
         row: list[Layout] = [self.held(factors[0], _BESIDE)]
         for before, after in pairwise(factors):
             row += [self.between(before, after, part), self.held(after, _BESIDE)]
-        if isinstance(row[0], Enclosed) and not isinstance(factors[0], Term):
-            # A negative number in front is clear by itself, unless something stands before it.
-            row[0], level = row[0].inner, _SUM
         return Row(tuple(row)), level
 
     def between(self, before: Part, after: Part, whole: Term) -> Layout:
         """The sign of a product: ⊙ element by element, a dot before a number, otherwise nothing."""
         if _shape(before) and _shape(after):
             return Sign("⊙")
-        if not whole.shape and any(_needs_dot(f) for f in (before, after)):
-            return Sign("·")
-        return Sign("·") if not isinstance(after, Term) else Gap()
+        dotted = not whole.shape and any(map(_needs_dot, (before, after)))
+        return Sign("·") if dotted or not _has_names(after) or not _has_names(whole) else Gap()
 
     def matrices(self, part: Term) -> Set:
         row: list[Layout] = []
@@ -389,6 +391,10 @@ class _Setter:
         at = self.places(Term(None, name="0"), key, indices)[0]
         return Row((Word("at"), Enclosed(Row(_listed([at, self.held(part.args[0], 0)]))))), _ATOM
 
+    def set_dot(self, part: Term) -> Set:
+        a, b = part.args
+        return Row((self.held(a, _BESIDE), Sign("·"), self.held(b, _BESIDE))), _TIMES
+
     def set_rest(self, part: Term) -> Set:
         count = part.options["count"]
         more = Word(f"from {count:,} more")
@@ -426,6 +432,20 @@ def _flat(part: Part, called: Sequence[str]) -> list[Part]:
 
 def _shape(part: Part) -> tuple[int, ...]:
     return part.shape if isinstance(part, Term) else ()
+
+
+def _led(made: Layout) -> Layout:
+    """A layout that nothing stands before, where a negative number is clear by itself."""
+    match made:
+        case Enclosed(Number(), "("):
+            return made.inner
+        case Row((first, *others)):
+            return Row((_led(first), *others))
+    return made
+
+
+def _has_names(part: Part) -> bool:
+    return isinstance(part, Term) and any(t.op is None for t in part.walk())
 
 
 def _needs_dot(part: Part) -> bool:

@@ -125,7 +125,19 @@ def _line(line: Line, wide: int) -> list[str]:
         said = f" = {written(side)}"
         if i and len(rows[-1] + said) > _WIDTH:
             rows.append(" " * (4 + wide))
-        rows[-1] += said
+        rows[-1:] = _broken(rows[-1] + said, " " * (7 + wide))
+    return rows
+
+
+def _broken(row: str, indent: str) -> list[str]:
+    """A row that is too long for a line, broken before plus signs."""
+    first, *others = row.split(" + ")
+    rows = [first]
+    for part in others:
+        if len(rows[-1]) + len(part) + 3 > _WIDTH:
+            rows.append(f"{indent}+ {part}")
+        else:
+            rows[-1] += f" + {part}"
     return rows
 
 
