@@ -13,6 +13,7 @@ import sys
 
 import pytest
 
+from chainrule.errors import DataError
 from cli import material
 
 Image = pytest.importorskip("PIL.Image")
@@ -339,3 +340,15 @@ def test_as_a_process_of_its_own(field, line, wanted):
     )
     is_refusal(ended.returncode, ended.stderr, wanted)
     assert not (field / "runs").exists()
+
+
+def test_what_is_noted_with_an_error_is_shown_above_it(chainrule, monkeypatch):
+    def failing(*_, **__):
+        error = DataError("no good")
+        error.add_note("\nlayer   output\n0\x1b[31m  fails here")
+        raise error
+
+    monkeypatch.setattr("chainrule.cli.train.load", failing)
+    ended = chainrule("train moons")
+    assert ended.code == 2
+    assert ended.err == "\nlayer   output\n0?[31m  fails here\nerror: no good\n"

@@ -10,6 +10,7 @@ import pytest
 import chainrule as library
 from chainrule.autograd import no_grad
 from chainrule.data import load
+from chainrule.explain import Machine
 from chainrule.io import load_model
 from chainrule.optim.names import OPTIMIZERS
 from chainrule.train import evaluate
@@ -279,6 +280,56 @@ def test_an_empty_folder_is_taken(chainrule, tmp_path):
     (tmp_path / "out").mkdir()
     assert chainrule(f"train moons {QUICK} --out out").code == 0
     is_whole_run(tmp_path / "out", 1, "accuracy")
+
+
+# --- without training ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("moons --epochs 3", "3 epochs of 12 steps, "),
+        ("moons --epochs 3 --engine layers", "3 epochs of 12 steps, "),
+        ("moons --epochs 30000 --threads 1", "30,000 epochs of 12 compiled steps, "),
+        ("prices.csv --epochs 2 --validation 0 --batch-size 10", "2 epochs of 4 steps, "),
+    ],
+    ids=["tape", "layers", "compiled", "numbers"],
+)
+def test_a_dry_run(chainrule, tmp_path, monkeypatch, line, told):
+    here = Machine(overhead=5e-6, flops=1e11, bandwidth=1e10)
+    monkeypatch.setattr(Machine, "here", lambda: here)
+    material.prices(tmp_path / "prices.csv", rows=50)
+    before = sorted(tmp_path.iterdir())
+    ended = chainrule(f"train {line} --model mlp --hidden 8 --dry-run")
+    assert (ended.code, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    number = r"[\d.]+ (ns|us|ms|s|min( \d+ s)?|h( \d+ min)?)"
+    assert re.match(
+        rf"this will take about {number} on this machine, and [\d.]+ KiB: {told}{number} each, "
+        "bound by ",
+        lines[-2],
+    )
+    assert lines[-1] == "nothing was trained, and nothing written"
+    assert any(line.startswith("Sequential") for line in lines)
+    assert "to train on" in ended.out
+    assert "epoch 1" not in ended.out
+    kept = {tmp_path / "no-cache"}  # machine code
+    assert sorted(set(tmp_path.iterdir()) - kept) == before
+
+
+def test_a_dry_run_refuses_what_a_run_would(chainrule, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("")
+    for line, words in [
+        ("moons --out out", "--out out is not empty"),
+        ("moons --test 0", "so --test must be above 0"),
+        ("moons --lr 1 --optimizer none", "there is no optimizer 'none'"),
+        ("nowhere", "nowhere"),
+    ]:
+        ended = chainrule(f"train {line} --dry-run")
+        assert ended.code == 2
+        assert words in ended.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
 # --- again --------------------------------------------------------------------------------------

@@ -88,12 +88,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         _fail(error.format_message())
     except ChainruleError as error:
+        for note in getattr(error, "__notes__", ()):  # as far as it came
+            print("\n".join(map(_shown, note.splitlines())), file=sys.stderr)  # noqa: T201
         _fail(str(error))
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except MemoryError as error:
         _fail(f"there is not enough memory for this ({error}); choose smaller sizes")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _shown(line: str) -> str:
+    """A line of a table, its columns kept, with nothing in it that a terminal obeys."""
+    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 def _fail(sentence: str) -> None:

@@ -126,4 +126,9 @@ JOB_OPTIONS = _grouped(
     click.option("--data-dir", help="The folder where data sets such as mnist are kept."),
     click.option("--out", help="The folder to write to.  [default: runs/DATA-1, -2, ...]"),
     click.option("--overwrite", is_flag=True, help="Replace what is in the folder."),
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Say how long it will take and how much memory, and stop there.",
+    ),
 )

@@ -12,7 +12,7 @@ from rich.console import Console
 from chainrule.data import Examples, load
 from chainrule.errors import chosen
 from chainrule.train.engine import ENGINES
-from chainrule.train.job import run_job
+from chainrule.train.job import foresee_job, run_job
 from chainrule.train.outcome import Settings
 
 __all__ = ["train_command"]
@@ -38,6 +38,10 @@ def train_command(data: str, options: Mapping[str, Any], command: str) -> int:
     usual = chosen("engine", options["engine"], ENGINES)._asdict()
     settings = Settings(**{n: usual.get(n) if options[n] is None else options[n] for n in names})
     folder = Path(options["out"]) if options["out"] else _next_folder(examples)
+    console, overwrite = Console(highlight=False, emoji=False), options["overwrite"]
+    if options["dry_run"]:
+        foresee_job(examples, settings, folder, console=console, overwrite=overwrite)
+        return 0
     outcome = run_job(
         examples,
         settings,
@@ -49,9 +53,9 @@ def train_command(data: str, options: Mapping[str, Any], command: str) -> int:
             "image_size": options["image_size"],
             "grey": options["grey"],
         },
-        console=Console(highlight=False, emoji=False),
+        console=console,
         command=command,
-        overwrite=options["overwrite"],
+        overwrite=overwrite,
     )
     return 130 if outcome.interrupted else 0
 

@@ -40,12 +40,16 @@ def seconds_text(seconds: float) -> str:
     Examples:
         >>> seconds_text(3.2e-6), seconds_text(0.25), seconds_text(41.3), seconds_text(7260)
         ('3.2 us', '250 ms', '41.3 s', '2 h 1 min')
+        >>> seconds_text(2.71e-10), seconds_text(0)
+        ('0.271 ns', '0 s')
     """
     if seconds >= 59.95:
         minutes, rest = divmod(round(seconds), 60)
         if minutes < 60:
             return f"{minutes} min {rest} s"
         return f"{minutes // 60} h {minutes % 60} min"
+    if 0 < seconds < 1e-9:
+        return f"{1e9 * seconds:.3g} ns"
     return _scaled(seconds, _SECONDS, "s")
 
 

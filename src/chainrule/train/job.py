@@ -22,6 +22,7 @@ from chainrule.errors import ChainruleError, OptionError
 from chainrule.files import replace_bytes
 from chainrule.io import save_model
 from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
+from chainrule.train.foresee import Foresight, foresee
 from chainrule.train.loop import fit, predict
 from chainrule.train.narrate import conclude
 from chainrule.train.outcome import Outcome, Settings
@@ -32,7 +33,7 @@ from chainrule.train.report import write
 from chainrule.train.reporting import report_of
 from chainrule.train.run import History
 
-__all__ = ["run_job"]
+__all__ = ["foresee_job", "run_job"]
 
 FIGURES = "metrics.jsonl"
 
@@ -126,13 +127,41 @@ def run_job(
     return outcome
 
 
-@contextmanager
-def _opened(folder: Path, overwrite: bool) -> Iterator[None]:
-    """Make the folder; what fails inside leaves everything as it was before."""
+def foresee_job(
+    examples: Examples, settings: Settings, folder: Path, *, console: Any, overwrite: bool = False
+) -> Foresight:
+    """Say what `run_job` would work on and what it would take, and write nothing.
+
+    Args:
+        examples: as `run_job` takes them, and so are all others.
+        settings: likewise.
+        folder: likewise.
+        console: likewise.
+        overwrite: likewise.
+
+    Raises:
+        OptionError: what `run_job` would refuse.
+        DataError: likewise.
+    """
+    job = prepare(examples, settings)
+    _usable(folder, overwrite)
+    show(job, console)
+    foreseen = foresee(job)
+    foreseen.tell(console)
+    return foreseen
+
+
+def _usable(folder: Path, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"--out {folder} is a file; give a folder")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise OptionError(f"--out {folder} is not empty; choose another, or pass --overwrite")
+
+
+@contextmanager
+def _opened(folder: Path, overwrite: bool) -> Iterator[None]:
+    """Make the folder; what fails inside leaves everything as it was before."""
+    _usable(folder, overwrite)
     new = [place for place in (folder, *folder.parents) if not place.exists()]
     figures = folder / FIGURES
     before = figures.read_bytes() if figures.exists() else None

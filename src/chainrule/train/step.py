@@ -16,6 +16,7 @@ import numpy as np
 from chainrule import nn, ops
 from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
+from chainrule.explain.undo import undone
 from chainrule.ops import Array, Op
 from chainrule.ops.core import Finite, checked
 from chainrule.plan.many import Table
@@ -73,6 +74,22 @@ class TapeStep:
         if self._quick is None or self._shapes not in (None, (x.shape, y.shape)):
             return _numbers(self._step(run, x, y))
         return _numbers(self._quick(x, y))
+
+    def foreseen(self, run: Run, x: Tensor, y: Tensor) -> Callable[[Tensor, Tensor], Any]:
+        """The step as most of a run will take it, compiled where it will be; nothing is changed.
+
+        Args:
+            run: before its first step.
+            x: a batch of it,
+            y: and its targets.
+        """
+        if self._mode == "auto" and _is_ours(run):
+            prediction = _Prediction()
+            with undone(), ops.watch(prediction):
+                self._step(run, x, y)
+            if prediction.saved * (run.total_steps - _EAGER_STEPS) > _WORTH:
+                return self._compiled(run, strict=False)
+        return self._compiled(run, strict=True) if self._mode is True else partial(self._step, run)
 
     def is_ready(self, run: Run, feed: Feed, first: int) -> bool:
         """Whether the step is replayed as machine code, so that many may be taken at once."""

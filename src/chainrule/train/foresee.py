@@ -1,0 +1,98 @@
+"""What a training job will take, told before it is begun (floor 4).
+
+The step that the job would take is predicted on the first batch; so is what the network does with
+the examples that choose the best weights and those that it is tested on.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+from rich.text import Text
+
+from chainrule.backend import threads
+from chainrule.data import DataLoader, Examples
+from chainrule.data.pairs import loader_of
+from chainrule.explain.napkin import Napkin, napkin
+from chainrule.explain.words import seconds_text, size_text
+from chainrule.optim.names import optimizer_of
+from chainrule.train.prepare import Job
+from chainrule.train.run import Run
+from chainrule.train.step import TapeStep
+
+__all__ = ["Foresight", "foresee"]
+
+_AT_ONCE = 1000  # examples that are measured on together
+
+
+class Foresight(NamedTuple):
+    """What a job will take.
+
+    Attributes:
+        training: of its steps.
+        seconds: of all, with measuring.
+        memory: bytes held in a step, and those of the data.
+    """
+
+    training: Napkin
+    seconds: float
+    memory: int
+
+    def tell(self, console: Any) -> None:
+        """Say it, and what each layer has to do with it."""
+        steps, job = self.training, self.training.job
+        console.print(Text(f"predicted for {steps.machine}\n\n{steps.by_layer()}"), soft_wrap=True)
+        console.print()
+        console.print(
+            f"[bold]this will take about {_about(self.seconds)}[/bold] on this machine, and "
+            f"{size_text(self.memory)}: {job.epochs:,} epochs of {job.steps:,} "
+            f"{'compiled ' * job.compiled}steps, {seconds_text(steps.seconds)} each, bound by "
+            f"{steps.bound}",
+            soft_wrap=True,
+        )
+        console.print("nothing was trained, and nothing written")
+
+
+def _about(seconds: float) -> str:
+    """A time in two digits."""
+    return seconds_text(float(f"{seconds:.2g}"))
+
+
+def foresee(job: Job) -> Foresight:
+    """Predict what a job will take; what is in it stays as it is.
+
+    Args:
+        job: prepared.
+    """
+    settings, (training, validation, test) = job.settings, job.parts
+    loader = _loader(training, settings.batch_size)
+    epochs = settings.epochs or 1
+    optimizer = optimizer_of(
+        settings.optimizer,
+        job.model.parameters(),
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+    )
+    run = Run(job.model, optimizer, job.task.loss, {}, epochs, epochs * len(loader))
+    x, y = next(iter(loader))
+    with threads.policy(settings.threads):
+        tape = TapeStep(None, "auto", keep_gradients=False)
+        step = partial(job.step, run) if job.step else tape.foreseen(run, x, y)
+        steps = napkin(step, x, y, epochs=epochs, steps=len(loader))
+        seconds = steps.total + _measuring(job, test)
+        if validation is not None:
+            seconds += epochs * _measuring(job, validation)
+    data = sum(part.x.nbytes + part.y.nbytes for part in job.parts if part is not None)
+    return Foresight(steps, seconds, steps.memory.total + data)
+
+
+def _loader(examples: Examples, batch_size: int) -> DataLoader:
+    return loader_of((examples.x, examples.y), batch_size)
+
+
+def _measuring(job: Job, examples: Examples) -> float:
+    """Seconds of going through examples once, without gradients."""
+    loader = _loader(examples, _AT_ONCE)
+    x, _ = next(iter(loader))
+    return napkin(job.model, x, steps=len(loader)).epoch
