@@ -543,7 +543,7 @@ def forward_without_return(torch):
         def forward(self, x):
             self.layer(x)
 
-    Net()(torch.zeros(8, 4)).mean()
+    torch.nn.MSELoss()(Net()(torch.zeros(8, 4)), torch.zeros(8, 1))
 
 
 @wrong(TRAINING, "forward misspelt")
@@ -563,5 +563,5 @@ def unequal_data(torch):
 @wrong(TRAINING, "a DataLoader of two arrays")
 def loader_of_two(torch):
     x, y = torch.zeros(100, 4), torch.zeros(100)
-    for batch_x, batch_y in torch.utils.data.DataLoader((x, y), batch_size=10):
+    for batch_x, _batch_y in torch.utils.data.DataLoader((x, y), batch_size=10):
         batch_x @ torch.zeros(4)

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 __all__ = [
+    "CallError",
     "CaptureError",
     "ChainruleError",
     "DataError",
@@ -55,6 +56,10 @@ class DataError(ChainruleError, ValueError, RuntimeError):
 
 class OptionError(ChainruleError, ValueError):
     """An option or argument outside what is allowed."""
+
+
+class CallError(ChainruleError, TypeError):
+    """A module that is called with something it does not take, or with too much of it."""
 
 
 class GradientError(ChainruleError, RuntimeError):

@@ -278,6 +278,8 @@ class Traced:
         rest: of a gradient that was added to such a one: what that had in `used`.
         node: the operation that made it; `None` for a leaf.
         needs_grad: whether it is, or depends on, a leaf whose gradient is wanted.
+        lost: what the history of one that does not has ended at: an operation without derivative,
+            "no_grad()" or "detach()".
         base: the tensor that this one is a view of: itself no view.
         way: the operations, with their attributes, from the base to this one.
         seen: the node of the base when they were last performed.
@@ -294,6 +296,7 @@ class Traced:
     rest: tuple[int, int] | None = None
     node: Node | None = None
     needs_grad = False
+    lost = ""
     base: Traced | None = None
     way: tuple[tuple[Op, Mapping[str, Any]], ...] = ()
     seen: Node | None = None
@@ -343,6 +346,7 @@ def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
     arrays: list[Value] = []
     parents: list[Node | Traced | None] = []
     wanted, bit = 0, 1  # a bit for each argument whose gradient may be asked for
+    lost = ""
     for a in args:
         parent: Node | Traced | None = None
         if isinstance(a, Traced):
@@ -351,6 +355,8 @@ def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
             if a.needs_grad:
                 parent = a.node or a
                 wanted += bit
+            elif a.lost:
+                lost = a.lost
             a = a.array
         arrays.append(a)
         parents.append(parent)
@@ -374,6 +380,10 @@ def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
         out = wrap(y, Node(op, attrs, parents, arrays, y, op.reads[bit + wanted]))
     else:
         out = wrap(y)
+        if wanted:
+            out.lost = op.name if _mode.enabled else "no_grad()"
+        elif lost:
+            out.lost = lost
     # A view that was taken of a tensor with history, but without its own, is on its own.
     if kind == "view" and out.needs_grad == bool(wanted) and _in_one_memory(y, args[0].array):
         out.view_of(args[0], op, attrs)

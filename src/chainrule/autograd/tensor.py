@@ -590,6 +590,8 @@ class Tensor(InPlace):
             tell("tensors", (self,))
         self.shared = True
         out: Tensor = wrap(self.array)
+        if self.needs_grad:
+            out.lost = "detach()"
         return out
 
     def detach_(self) -> Tensor:
@@ -712,14 +714,25 @@ def _unwrapped(data: Any) -> Any:
     return data.array
 
 
+def _lost_at(what: str) -> str:
+    """Why a tensor needs no gradient, and what to do."""
+    if what == "no_grad()":
+        return "it was computed inside no_grad(); compute it outside of the block"
+    if what == "detach()":
+        return "detach() has cut off how it was computed; call backward() on what it was taken from"
+    if what:
+        return f"{what} has no derivative; compute the loss by operations that have one"
+    return (
+        "none of the tensors it was computed from has requires_grad=True, as the parameters of a "
+        "module have, or it is itself a gradient and was taken without create_graph=True; a tensor "
+        "made anew, as by tensor(loss), does not know how the numbers in it were computed"
+    )
+
+
 def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
     """Return where a walk back from `root` starts: `gradient`, checked, or 1 for one element."""
     if not root.needs_grad:
-        raise GradientError(
-            "nothing here needs a gradient: none of the tensors it was computed from has "
-            "requires_grad=True, or it was computed inside no_grad(), or it is itself a gradient "
-            "and was taken without create_graph=True"
-        )
+        raise GradientError(f"nothing here needs a gradient: {_lost_at(root.lost)}")
     if gradient is None:
         if root.array.size != 1:
             raise GradientError(

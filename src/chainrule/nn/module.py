@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.autograd import Tensor, as_tensor, zeros
 from chainrule.errors import ChainruleError, OptionError, did_you_mean
 from chainrule.nn.hooks import KINDS, Handle, Hook, called
+from chainrule.nn.misuse import misuse
 from chainrule.nn.state import Keys, loaded, saved
 from chainrule.ops.core import LISTENERS, SETTINGS, tell
 from chainrule.ops.scope import enter
@@ -88,6 +89,24 @@ class Parts(MutableMapping[str, Any]):
         return len(list(self._module._own(self._kind)))
 
 
+class Parameters(Iterator[Parameter]):
+    """The parameters of a module, one after the other, once.
+
+    Attributes:
+        module: whose they are.
+        begun: whether somebody has asked for one already.
+    """
+
+    def __init__(self, module: Module, recurse: bool) -> None:
+        self.module = module
+        self.begun = False
+        self._named = module.named_parameters(recurse=recurse)
+
+    def __next__(self) -> Parameter:
+        self.begun = True
+        return next(self._named)[1]
+
+
 class Module:
     """The base of layers and networks: set parameters and modules as attributes, write `forward`.
 
@@ -112,7 +131,11 @@ class Module:
         Raises:
             NotImplementedError: this one has not.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no forward(self, x); write one")
+        own = [name for kind in type(self).__mro__[:-2] for name in vars(kind)]
+        raise NotImplementedError(
+            f"{type(self).__name__} has no forward(self, x); write one"
+            + did_you_mean("forward", own)
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         entry = enter("module", self) if LISTENERS else None
@@ -127,6 +150,12 @@ class Module:
         except ChainruleError as error:
             self._locate(error)
             raise
+        except (TypeError, AttributeError) as error:
+            sentence = misuse(self, args, kwargs)
+            if sentence is None:
+                raise
+            self._locate(sentence)
+            raise sentence from error
         finally:
             if entry is not None:
                 entry.leave()
@@ -269,7 +298,7 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield every parameter once."""
-        return (p for _, p in self.named_parameters(recurse=recurse))
+        return Parameters(self, recurse)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Yield every buffer once."""

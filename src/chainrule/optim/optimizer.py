@@ -11,6 +11,8 @@ import difflib
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from inspect import GEN_CLOSED, getgeneratorstate
+from types import GeneratorType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +21,8 @@ from chainrule import ops
 from chainrule.autograd import Tensor, enable_grad, from_numpy, no_grad, zeros, zeros_like
 from chainrule.autograd.tape import use
 from chainrule.errors import GradientError, OptionError
+from chainrule.nn.module import Parameters
+from chainrule.nn.overlooked import overlooked
 from chainrule.ops import Array
 from chainrule.ops.core import LISTENERS, SETTINGS, tell
 from chainrule.ops.update import check_gradient
@@ -337,15 +341,35 @@ class Optimizer(Hooked):
 def _groups(params: Any) -> list[Any]:
     """Return `params` as a list of groups."""
     if isinstance(params, (Tensor, Mapping, str)) or not isinstance(params, Iterable):
-        advice = "model.parameters()" if hasattr(params, "parameters") else "a list"
         raise OptionError(
             f"params must be a list of tensors or of groups, got {_described(params)}; "
-            f"use {advice if not isinstance(params, Tensor) else '[tensor]'}"
+            f"use {_instead_of(params)}"
         )
+    is_spent = params.begun if isinstance(params, Parameters) else _is_closed(params)
     listed = _in_order(params)
     if not listed:
-        raise OptionError("params is empty; there is nothing to optimise")
+        raise OptionError(f"params is empty; {_why_empty(params, is_spent)}")
     return listed if isinstance(listed[0], Mapping) else [{"params": listed}]
+
+
+def _instead_of(params: Any) -> str:
+    """What may have been meant by something that is no list of parameters."""
+    if hasattr(params, "parameters"):
+        return "model.parameters()"
+    if callable(params):
+        return "it with brackets behind it: model.parameters()"
+    return "[tensor]" if isinstance(params, Tensor) else "a list"
+
+
+def _is_closed(params: Any) -> bool:
+    return isinstance(params, GeneratorType) and getgeneratorstate(params) == GEN_CLOSED
+
+
+def _why_empty(params: Any, is_spent: bool) -> str:
+    if is_spent:
+        return "it has been gone through before, which can be done once; call parameters() anew"
+    found = overlooked(params.module) if isinstance(params, Parameters) else ""
+    return found or "there is nothing to optimise"
 
 
 def _in_order(params: Any) -> list[Any]:
