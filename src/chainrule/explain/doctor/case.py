@@ -7,6 +7,7 @@ own, so that the same case gives the same numbers.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +22,9 @@ from chainrule.autograd.tape import wrap
 from chainrule.data import DataLoader, IterableDataset
 from chainrule.data.batches import Batches
 from chainrule.data.pairs import first_targets, loader_of
-from chainrule.errors import OptionError, kind_of
+from chainrule.errors import ChainruleError, OptionError, kind_of
 from chainrule.explain.doctor.visit import Visit
+from chainrule.nn.lazy import UninitializedParameter
 from chainrule.nn.usual import Loss, are_classes, loss_of
 from chainrule.ops import Array
 from chainrule.optim.names import optimizer_of
@@ -35,8 +37,8 @@ __all__ = ["Case", "Experiment"]
 _ROWS, _FETCHED = 2048, 256
 
 # Rows that go through the network: enough to tell a dead unit from one that is seldom needed. Of a
-# large network fewer, so that they take no more than about this many operations.
-_THROUGH, _FEWEST, _WORK = 256, 16, 2e9
+# large network fewer, so that all ways through it take no more than about this many operations.
+_THROUGH, _FEWEST, _WORK = 256, 8, 1e10
 
 
 class Experiment:
@@ -150,9 +152,16 @@ class Case:
 
     def experiment(self) -> Experiment:
         """Copies to be trained."""
-        made = copy.deepcopy((self.model, self.loss, self.optimizer))
-        made[0].zero_grad()
-        return Experiment(*made)
+        made = Experiment(*copy.deepcopy((self.model, self.loss, self.optimizer)))
+        made.model.zero_grad()
+        if any(isinstance(p, UninitializedParameter) for p in made.model.parameters()):
+            with self.aside(), contextlib.suppress(ChainruleError):  # a visit will meet it again
+                made.model(self.rows(2)[0])
+        return made
+
+    def affordable(self, times: int, most: int) -> int:
+        """How many rows may go forward and back so many times."""
+        return int(np.clip(_WORK / max(3 * times * self.work, 1), _FEWEST, most))
 
     @cached_property
     def asked(self) -> Loss:
@@ -167,8 +176,7 @@ class Case:
     @cached_property
     def visit(self) -> Visit:
         """What one way forward and back of some rows showed."""
-        count = int(np.clip(_WORK / max(self.work, 1), _FEWEST, _THROUGH))
-        return self._through(count)
+        return self._through(self.affordable(1, _THROUGH))
 
     def _through(self, count: int) -> Visit:
         made = self.experiment()

@@ -196,8 +196,8 @@ def wrong_mode(case: Case) -> Finding | None:
     if not idle:
         return None
     where, module = idle[0]
-    frozen = all(not p.requires_grad for p in module.parameters()) and any(module.parameters())
-    if frozen:  # a batch norm that is to stay as it is
+    learns = [p.requires_grad for p in module.parameters()]
+    if learns and not any(learns):  # a batch norm that is to stay as it is
         return None
     does = "drops nothing" if isinstance(module, _Dropout) else "uses the running mean and variance"
     more = f", and {len(idle) - 1} more" if len(idle) > 1 else ""

@@ -171,13 +171,13 @@ def _in_program(program: Program, inputs: Sequence[Array]) -> Origin | None:
             xs = [found[a] if isinstance(a, Value) else a for a in i.args]
             found[i.out] = np.asarray(i.op.forward(*xs, **i.attrs))
             search.see(i.op, xs, found[i.out], i.place)
+        return search.origin_of([*(found[v] for v in program.outputs), *search.updated])
     except ChainruleError:
         if search.latest is None:
             raise
         return search.latest.origin
     finally:
         put_back()
-    return search.origin_of([*(found[v] for v in program.outputs), *search.updated])
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class _Source:
     Attributes:
         number: how many sources were known before.
         origin: in words.
-        meant: it is infinity that somebody gave, as masks do, and that may do no harm.
+        meant: it is negative infinity that somebody gave, as masks do, and that may do no harm.
     """
 
     number: int
@@ -258,7 +258,7 @@ class _Search:
         if any(owner(a) is x for x in self._inputs):
             place_of_it = next(i for i, x in enumerate(self._inputs) if owner(a) is x)
             name = f"argument {place_of_it} of the step"
-        source = self._made(op, a, place, given=name, meant=not np.isnan(a).any())
+        source = self._made(op, a, place, given=name, meant=not (np.isnan(a) | (a == np.inf)).any())
         self._bad[id(owner(a))] = a, source
         return source
 

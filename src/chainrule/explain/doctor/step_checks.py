@@ -35,8 +35,9 @@ _STEPS_TO_MEASURE = 5
 # Rows to be learned by heart. No more than a row has numbers and one: through so many points in
 # general position even a plane goes, so whoever fails with them has a fault and not too few units.
 _BY_HEART, _TRIES, _RATES = 8, 200, (0.01, 0.001)
-# Learned is what costs less than half of what it cost, and operations are spent up to this.
-_LEARNED, _WORK = 0.5, 1e10
+# Learned is what costs less than half of what it cost. Where a network is so large that it gets few
+# steps, for this many operations, it need only move; with still fewer it is not tried.
+_LEARNED, _MOVED, _WORK, _FEWEST_TRIES = 0.5, 0.9, 1e10, 20
 
 
 def _ratios(case: Case) -> list[tuple[str, float]]:
@@ -137,7 +138,7 @@ def _updates(case: Case, made: Experiment) -> list[tuple[str, float]]:
     """By how much of itself each of the first steps moves a weight, on average."""
     weights = {n: p for n, p in made.model.named_parameters() if p.ndim > 1 and p.numel() > 1}
     before = {n: p.array.astype(np.float64) for n, p in weights.items()}
-    x, y = case.rows(case.loader.batch_size or _BY_HEART)
+    x, y = case.rows(case.affordable(_STEPS_TO_MEASURE + 1, case.loader.batch_size or _BY_HEART))
     try:
         with case.aside():
             for _ in islice(made.steps(x, y, made.optimizer), _STEPS_TO_MEASURE + 1):
@@ -175,31 +176,34 @@ def by_heart(case: Case) -> Finding | None:
     if case.visit.error is not None or not any(p.requires_grad for p in case.model.parameters()):
         return None
     count = _count(case)
-    rows = _rows_by_heart(case, count)
-    steps = int(np.clip(_WORK / max(3 * case.work * count, 1), 20, _TRIES))
+    steps = int(min(_WORK / max(3 * case.work * count, 1), _TRIES))
+    if steps < _FEWEST_TRIES:
+        return None
+    rows, enough = _rows_by_heart(case, count), _LEARNED if steps == _TRIES else _MOVED
     tries = []
     for rate in _RATES:
-        first, least = _learned(case, rows, steps, rate)
-        if not least > _LEARNED * first:
+        first, least = _learned(case, rows, steps, rate, enough)
+        if not least > enough * first:
             return None
         tries.append(least)
-    least = min(tries)
     return Finding(
         "cannot learn one batch",
         Severity.BROKEN,
         "",
-        f"{count} rows, {steps} steps: the loss went from {told(first)} to {told(least)} and not "
-        "further, where learning by heart brings it to 0",
+        f"{count} rows, {steps} steps: the loss went from {told(first)} to {told(min(tries))} and "
+        "not further, where learning by heart brings it to 0",
         "follow the numbers from x to the loss, for something in forward() or in the loss loses "
         "what the layers compute, as detach() does, or a ReLU at the end",
-        {"first": first, "least": least, "steps": steps, "rows": count},
+        {"first": first, "least": min(tries), "steps": steps, "rows": count},
     )
 
 
 def _count(case: Case) -> int:
+    """How many rows: few, and of a large network only two, for the sake of more steps."""
     numbers = case.numbers
     size = numbers[0].size if numbers is not None else _BY_HEART
-    return max(2, min(_BY_HEART, size + 1, len(case.y)))
+    most = max(2, min(_BY_HEART, size + 1, len(case.y)))
+    return most if 3 * case.work * most * _TRIES <= _WORK else 2
 
 
 def _rows_by_heart(case: Case, count: int) -> tuple[Any, Any]:
@@ -224,7 +228,9 @@ def _by_turns(y: Array, count: int) -> Array:
     return np.argsort(turn, kind="stable")[:count]
 
 
-def _learned(case: Case, rows: tuple[Any, Any], steps: int, rate: float) -> tuple[float, float]:
+def _learned(
+    case: Case, rows: tuple[Any, Any], steps: int, rate: float, enough: float
+) -> tuple[float, float]:
     """The first loss, and the least of so many steps; what is enough ends them."""
     made = case.experiment()
     for module in made.model.modules():
@@ -236,7 +242,7 @@ def _learned(case: Case, rows: tuple[Any, Any], steps: int, rate: float) -> tupl
         for loss in islice(made.steps(*rows, optimizer), steps):
             first = loss if np.isnan(first) else first
             least = float(np.fmin(loss, least))
-            if least <= _LEARNED * first:
+            if least <= enough * first:
                 break
     return first, least
 

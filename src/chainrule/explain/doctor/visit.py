@@ -92,7 +92,7 @@ class Visit:
         self.without: list[str] = []
         self.outputs: Tensor | None = None
         self.loss = float("nan")
-        self._weights = {id(owner(p.array)): n for n, p in model.named_parameters() if p.ndim > 1}
+        self._weights: dict[int, str] = {}
         self._used: list[str] = []
         self._maps: set[int] = set()  # what a convolution gave: its channels are dimension 1
         self._kept: list[Array] = []
@@ -105,6 +105,7 @@ class Visit:
         self._kept.clear()
 
     def _run(self, model: nn.Module, loss: Callable[..., Any], x: Any, y: Any) -> None:
+        self._weights = {id(owner(p.array)): n for n, p in model.named_parameters() if p.ndim > 1}
         outputs = model(x)
         self._looking = False
         if isinstance(outputs, Tensor):
