@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from itertools import pairwise
+from itertools import chain, count, pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,29 +68,29 @@ def of_scalar(result: Value, names: Mapping[str, Any] | None = None) -> Equation
     values = {t.label: x.data for x, t in parts.items() if isinstance(t, Term) and not x.op}
     forward = with_numbers([_forward(x, parts) for x in graph if x.op], values)
     slopes = with_numbers(_slopes(graph, parts), values)
-    chain = with_numbers(_chain(graph, parts), values)
+    back = with_numbers(_chain(graph, parts), values)
     sections = (
         Section("", "forward", tuple(forward)),
         Section("The slopes of each operation", "backward", tuple(slopes)),
-        Section("The chain rule", "backward", tuple(chain)),
+        Section("The chain rule", "backward", tuple(back)),
     )
     arrays = {label: np.float64(value) for label, value in values.items()}
-    return Equations(sections, _head(chain), arrays, _checks(graph, parts, forward, values))
+    return Equations(sections, _head(back), arrays, _checks(graph, parts, forward, values))
 
 
 def _small(result: Value) -> list[Value]:
     """The graph of a number that is not too large to be read."""
     graph = result.graph()
-    count = sum(1 for x in graph if x.op)
-    if not count:
+    operations = sum(1 for x in graph if x.op)
+    if not operations:
         raise OptionError(
             f"equations are those of a number that was computed, got {result!r}, which was not; "
             "give the result of an operation"
         )
-    if count > _MOST:
+    if operations > _MOST:
         raise OptionError(
             f"equations of a number are written out for at most {_MOST} operations, got one that "
-            f"took {count:,}; give a number on the way to it, or draw it with chainrule.draw"
+            f"took {operations:,}; give a number on the way to it, or draw it with chainrule.draw"
         )
     return graph
 
@@ -104,6 +104,7 @@ def _named(graph: Sequence[Value], names: Mapping[str, Any]) -> Parts:
     said = {x: _word(given.get(x, "")) or _word(x.label) for x in graph}
     plain = _plain(graph, said)
     counts: Counter[str] = Counter()
+    taken: set[str] = set()
     parts: Parts = {}
     for x in graph:
         if x in plain:
@@ -114,10 +115,9 @@ def _named(graph: Sequence[Value], names: Mapping[str, Any]) -> Parts:
             name = "L"
         if not name:
             kind = "v" if x.op else "x"
-            counts[f" {kind}"] += 1  # no name begins with a space
-            name = f"{kind}{counts[f' {kind}']}"
-        counts[name] += 1
-        parts[x] = _leaf(name, counts[name])
+            counts[kind] += 1
+            name = f"{kind}{counts[kind]}"
+        parts[x] = _leaf(name, taken)
     return parts
 
 
@@ -135,12 +135,14 @@ def _plain(graph: Sequence[Value], said: Mapping[Value, str]) -> set[Value]:
     return unnamed.intersection(exponents)
 
 
-def _leaf(name: str, count: int) -> Term:
+def _leaf(name: str, taken: set[str]) -> Term:
     """A name as letters and an index; of several that are called alike the later are numbered."""
     parts = re.fullmatch(r"(.*?[^\W\d_])_?(\d+)", name)
     letters, index = parts.groups() if parts else (name, "")
-    again = str(count) if count > 1 else ""
-    return leaf(letters, ",".join(filter(None, (index, again))))
+    further = (f"{index},{n}" if index else str(n) for n in count(2))
+    index = next(i for i in chain([index], further) if letters + i not in taken)
+    taken.add(letters + index)
+    return leaf(letters, index)
 
 
 def _slope_name(y: Part, x: Part, mark: str) -> Term:
@@ -277,8 +279,8 @@ def _joined(op: Op, parts: Iterable[Part]) -> Term:
 # --- in words, and checked ------------------------------------------------------------------------
 
 
-def _head(chain: Sequence[Line]) -> tuple[str, ...]:
-    y = chain[0].left.name + chain[0].left.index
+def _head(back: Sequence[Line]) -> tuple[str, ...]:
+    y = back[0].left.name + back[0].left.index
     return (
         f"∂y/∂x is the slope of one operation by what it was done on, all else held still; "
         f"d{y}/dx is the slope of {y} by x through everything in between: over each path from {y} "
