@@ -311,7 +311,7 @@ def test_in_notebooks():
             return {"<b>": x * 2}
 
     page = summary(nn.Sequential(Odd()), cr.ones(1, 2))._repr_html_()
-    assert "<table>" in page
+    assert "<table" in page
     assert "&lt;b&gt; (1, 2)" in page
     assert "<b>" not in page
 

@@ -136,7 +136,7 @@ class profile:  # noqa: N801  # PyTorch's name
         return self._cutter.alive.current
 
     def rows(self, by: str = "op") -> list[Spent]:
-        """What was spent, the most first.
+        """What was spent, the most first: `name`, `calls`, `seconds`, `made`, and seconds by phase.
 
         Args:
             by: "op", "module" (what it does itself, outside of the modules in it) or "line".

@@ -117,7 +117,10 @@ class Summary:
     """What `summary` returns: `print` shows it as a table, and so do notebooks.
 
     Attributes:
-        rows: in the order in which the modules begin, each below the one that calls it.
+        rows: in the order in which the modules begin, each below the one that calls it. A row has
+            `path`, `depth`, `shape`, `parameters` (and `shared`, those counted above), `forward`
+            and `backward` in multiply-adds, `kept` in bytes, `measured` in seconds, and `calls`,
+            the operations; one that is `own` has what a `forward` does besides calling modules.
         parameters: numbers in the model, each counted once.
         learned: those of them that want a gradient.
         size: bytes of all of them.

@@ -13,8 +13,8 @@ from chainrule.picture import Markup, element
 
 __all__ = ["Table"]
 
-_CELL = "padding: 1px 8px 1px {left}px; white-space: nowrap; text-align: {side}; {figures}"
-_NOTE = "margin: 2px 8px"
+_CELL = "padding: 1px 7px 1px {left}px; white-space: nowrap; text-align: {side}; {figures}"
+_NOTE = "margin: 2px 7px"
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,14 @@ class Table:
         )
         body = (element("tr", *(self._cell("td", *c) for c in enumerate(row))) for row in self.rows)
         notes = (element("p", note, style=_NOTE) for note in self.notes)
-        return element("div", element("table", head, element("tbody", *body)), *notes)
+        table = element("table", head, element("tbody", *body), style="border-collapse: collapse")
+        return element("div", table, *notes, style="font-size: 0.85em")
 
     def _cell(self, tag: str, column: int, text: str) -> Markup:
         words = column in self.words
         inner = text.lstrip(" ")
         style = _CELL.format(
-            left=8 * (1 + len(text) - len(inner)),
+            left=7 * (1 + len(text) - len(inner)),
             side="left" if words else "right",
             figures="" if words else "font-variant-numeric: tabular-nums",
         )

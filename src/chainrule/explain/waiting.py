@@ -22,7 +22,7 @@ def waiting(items: Iterable[T], what: str) -> Iterator[T]:
         >>> list(waiting([1, 2], "counting"))
         [1, 2]
     """
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() or "ipykernel" in sys.modules:  # whose output says that it is one
         yield from items
         return
     from rich.progress import track
