@@ -17,9 +17,10 @@ import numpy as np
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.data import DataLoader, TensorDataset
+from chainrule.explain import Diagnosis, doctor
 from chainrule.nn import functional as F
 
-__all__ = ["FAULTS", "NAMES", "followed", "source"]
+__all__ = ["FAULTS", "NAMES", "examined", "followed", "mended", "source"]
 
 Names = dict[str, Any]
 Plant = Callable[[], Generator[Names, Names, None]]
@@ -47,6 +48,24 @@ def followed(advice: str, names: Names) -> Names:
     exec(code, known)  # advice of this library, which says that it can be followed
     parts = (*names, "data", "loss", "optimizer", "validation")
     return {name: known[name] for name in parts if name in known}
+
+
+def examined(names: Names) -> Diagnosis:
+    """What the doctor finds in such a case."""
+    options = ("loss", "optimizer", "validation", "step")
+    data = names["data"] if "data" in names else (names["x"], names["y"])
+    given = {name: names[name] for name in options if name in names}
+    return doctor(names["model"], data, **given)
+
+
+def mended(planting: Generator[Names, Names, None], names: Names, found: Diagnosis) -> Names:
+    """The case after the advice on the worst finding was followed."""
+    advice = found[0].advice
+    names = followed(advice, names) if ": " in advice else names
+    try:
+        return planting.send(names)
+    except StopIteration:  # the code in the advice was all there was to do
+        return names
 
 
 def source(plant: Plant) -> str:
