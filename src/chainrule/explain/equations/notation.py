@@ -336,7 +336,10 @@ class _Setter:
         return Enclosed(self.held(part.args[0], 0), "|", "|"), _ATOM
 
     def set_sqrt(self, part: Term) -> Set:
-        return Root(self.held(part.args[0], _ATOM if self.inline else 0)), _POWER
+        if not self.inline:
+            return Root(self.held(part.args[0], 0)), _POWER
+        inner = self.held(part.args[0], _ATOM)
+        return Root(Enclosed(inner) if isinstance(inner, Row) else inner), _POWER
 
     def set_rsqrt(self, part: Term) -> Set:
         return self.set_div(Term("div", (1.0, Term("sqrt", part.args)), shape=part.shape))
