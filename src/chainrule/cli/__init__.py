@@ -1,4 +1,4 @@
-"""The command line: `chainrule train`, `predict` and `learn` (floor 5)."""
+"""The command line: `chainrule train`, `predict`, `explain` and `learn` (floor 5)."""
 
 from chainrule.cli.main import main
 

@@ -59,6 +59,22 @@ def predict(run: str, inputs: tuple[str, ...], top: int, resize: bool, invert: b
 
 
 @cli.command()
+@click.argument("run")
+@click.option("--data", help="The data of the run, by name or path, if they are elsewhere by now.")
+@click.option("--data-dir", help="The folder where data sets such as mnist are kept.")
+@click.option("--page", is_flag=True, help="Open the page in the browser.")
+def explain(run: str, data: str | None, data_dir: str | None, page: bool) -> None:
+    """Say what is in the model of the folder RUN, and write a page with pictures into it.
+
+    Its layers and what they cost, its equations, what it confuses and gets most wrong, and what its
+    answers hang on. The page is RUN/explain.html.
+    """
+    from chainrule.cli.explain import explain_command
+
+    explain_command(run, data=data, data_dir=data_dir, open_it=page)
+
+
+@cli.command()
 @click.argument("lesson", required=False)
 @click.option("--page", is_flag=True, help="Write it to a page with its pictures, and open that.")
 @click.option("--notebook", is_flag=True, help="Write it to a notebook, to change and run again.")

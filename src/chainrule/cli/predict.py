@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -15,6 +13,7 @@ from chainrule.errors import ChainruleError, DataError, OptionError, one_line
 from chainrule.io import load_model
 from chainrule.ops import Array, softmax
 from chainrule.train import predict
+from chainrule.train.described import Input, classes_of, input_of
 
 __all__ = ["predict_command"]
 
@@ -38,7 +37,7 @@ def predict_command(
         OptionError: an option that does not apply to an input.
     """
     model, info = load_model(run)
-    takes = _input_of(info, run)
+    takes = input_of(info, run)
     read: list[tuple[str, Array]] = []
     for name in inputs:
         read.extend(_examples(name, takes, resize=resize, invert=invert))
@@ -48,47 +47,12 @@ def predict_command(
     except ChainruleError as error:
         raise DataError(f"{run} does not take inputs of shape {x.shape[1:]}: {error}") from None
     console = Console(highlight=False, emoji=False)
-    for (name, _), line in zip(read, _lines(outputs, _classes_of(info, outputs, run), top)):
+    for (name, _), line in zip(read, _lines(outputs, classes_of(info, outputs, run), top)):
         console.print(f"{one_line(name)}  {line}", soft_wrap=True, markup=False)
 
 
-class _Input(NamedTuple):
-    """What the model takes: the shape of one example, the value of full intensity, the columns."""
-
-    shape: tuple[int, ...]
-    levels: float
-    columns: list[str] | None
-
-
-def _input_of(info: dict[str, Any], run: str) -> _Input:
-    shape, columns = info.get("shape"), info.get("columns") or None
-    levels = info.get("levels") or 255
-    if (
-        not isinstance(shape, list)
-        or len(shape) not in (1, 3)
-        or not all(type(n) is int and n > 0 for n in shape)
-        or not (columns is None or _is_texts(columns))
-        or type(levels) not in (int, float)
-        or not 0 < levels < math.inf
-    ):
-        raise DataError(f"{run} does not say what inputs its model takes; train it anew")
-    return _Input(tuple(shape), float(levels), columns)
-
-
-def _classes_of(info: dict[str, Any], outputs: Array, run: str) -> list[str]:
-    """The names of the classes; none where the model predicts a number."""
-    classes: Any = info.get("classes") or []
-    if not _is_texts(classes) or outputs.shape[1:] != (len(classes) or 1,):
-        raise DataError(f"{run} does not say what the outputs of its model mean; train it anew")
-    return list(classes)
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(v, str) for v in value)
-
-
 def _examples(
-    name: str, takes: _Input, *, resize: bool, invert: bool
+    name: str, takes: Input, *, resize: bool, invert: bool
 ) -> Iterator[tuple[str, Array]]:
     """Yield each input in a file, with its name."""
     path = Path(name)

@@ -42,7 +42,7 @@ from chainrule.picture import (
     to_pixels,
 )
 
-__all__ = ["Boundary", "Look", "Mistake", "Report", "render", "write"]
+__all__ = ["Boundary", "Look", "Mistake", "Passage", "Report", "render", "write"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -83,6 +83,23 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Passage:
+    """A section of words, made by others.
+
+    Attributes:
+        name: its address on the page.
+        title: what it says.
+        reading: how to read it, in a sentence or two.
+        content: elements, escaped already.
+    """
+
+    name: str
+    title: str
+    reading: str
+    content: Markup
+
+
+@dataclass(frozen=True)
 class Boundary:
     """What a classifier of points in the plane says on a grid, and the points.
 
@@ -110,6 +127,8 @@ class Report:
 
     Attributes:
         title: `"chainrule train digits"`.
+        kind: what the page is, in small letters above its title.
+        passages: what comes before everything else.
         headline: the few numbers that matter, the most important first, as name and value.
         data: facts on the data: rows, classes, shape, source, licence.
         network: a row a layer: layer, output shape, parameters, multiply-adds.
@@ -132,6 +151,8 @@ class Report:
     """
 
     title: str
+    kind: str = "Training report"
+    passages: Sequence[Passage] = ()
     headline: Sequence[tuple[str, str]] = ()
     data: Sequence[tuple[str, str]] = ()
     network: Sequence[Mapping[str, str]] = ()
@@ -170,6 +191,7 @@ def render(report: Report) -> str:
         (True, True, False)
     """
     sections = (
+        *(_section(p.name, p.title, p.reading, p.content) for p in report.passages),
         _findings(report),
         _curves(report),
         _boundary(report),
@@ -212,7 +234,7 @@ def _band(report: Report) -> Markup:
         "header",
         element(
             "div",
-            element("p", "Training report", class_="kind"),
+            element("p", report.kind, class_="kind"),
             element("h1", report.title),
             element("dl", *numbers, class_="headline") if report.headline else None,
         ),

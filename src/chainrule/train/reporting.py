@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -21,9 +22,10 @@ from chainrule.train.looks import looks_of
 from chainrule.train.loop import predict
 from chainrule.train.outcome import Outcome
 from chainrule.train.progress import format_seconds
-from chainrule.train.report import Boundary, Report
+from chainrule.train.report import Boundary, Passage, Report
+from chainrule.train.revisit import Visit
 
-__all__ = ["report_of"]
+__all__ = ["report_again", "report_of"]
 
 _MISTAKES = 42
 _SAMPLES = 20
@@ -53,10 +55,7 @@ def report_of(outcome: Outcome, command: str) -> Report:
             }
             for row in outcome.summary.rows[1:]
         ],
-        "history": [
-            {k: v for k, v in row.items() if k != "examples_per_second"}
-            for row in outcome.history.rows
-        ],
+        "history": _history(outcome),
         "best_epoch": outcome.history.best_epoch,
         "findings": outcome.findings,
         "mistakes": most_wrong(test, outcome.outputs, _MISTAKES),
@@ -79,19 +78,53 @@ def report_of(outcome: Outcome, command: str) -> Report:
     )
 
 
-def _headline(outcome: Outcome) -> list[tuple[str, str]]:
-    figures = outcome.figures
-    if "accuracy" in figures:
-        first = [("test accuracy", f"{100 * figures['accuracy']:.1f} %")]
-    else:
-        first = [("mean error", f"{figures['mae']:.4g}")]
-        first += [("R2", f"{figures['r2']:.3f}")] if "r2" in figures else []
+def report_again(seen: Visit, passages: Sequence[Passage]) -> Report:
+    """Return what `explain.html` shows of a run that has ended.
+
+    Args:
+        seen: the run; without its data only what is known without them is shown.
+        passages: what comes first; it says what the network is.
+    """
+    about: dict[str, Any] = {
+        "title": f"chainrule explain {seen.name}",
+        "kind": "What is in a trained network",
+        "passages": passages,
+        "network": (),
+    }
+    if seen.outcome is not None:
+        return dataclasses.replace(report_of(seen.outcome, ""), **about)
+    return Report(
+        **about,
+        headline=_headline(seen),
+        history=_history(seen),
+        best_epoch=seen.history.best_epoch,
+        settings=_settings(seen),
+        environment=_environment(),
+    )
+
+
+def _headline(of: Outcome | Visit) -> list[tuple[str, str]]:
     return [
-        *first,
-        ("parameters", f"{outcome.summary.parameters:,}"),
-        ("epochs", str(len(outcome.history))),
-        ("training time", format_seconds(outcome.seconds)),
+        *_test_figures(of.figures),
+        ("parameters", f"{of.summary.parameters:,}"),
+        ("epochs", str(len(of.history))),
+        ("training time", format_seconds(of.seconds)),
     ]
+
+
+def _test_figures(figures: Mapping[str, float]) -> list[tuple[str, str]]:
+    found = []
+    if "accuracy" in figures:
+        found.append(("test accuracy", f"{100 * figures['accuracy']:.1f} %"))
+    if "mae" in figures:
+        found.append(("mean error", f"{figures['mae']:.4g}"))
+    if "r2" in figures:
+        found.append(("R2", f"{figures['r2']:.3f}"))
+    return found
+
+
+def _history(of: Outcome | Visit) -> list[dict[str, float]]:
+    return [{k: v for k, v in row.items() if k != "examples_per_second"} for row in of.history.rows]
 
 
 def _data(examples: Examples, test: Examples) -> list[tuple[str, str]]:
@@ -110,8 +143,8 @@ def _data(examples: Examples, test: Examples) -> list[tuple[str, str]]:
     return facts
 
 
-def _settings(outcome: Outcome) -> list[tuple[str, str]]:
-    chosen = vars(outcome.settings)
+def _settings(of: Outcome | Visit) -> list[tuple[str, str]]:
+    chosen = vars(of.settings)
     return [(name.replace("_", " "), _setting(value)) for name, value in chosen.items()]
 
 

@@ -1,0 +1,73 @@
+"""What the description of a run says of its model, believed only where it can be (floor 4).
+
+The description, `model.json`, comes from outside like any file.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from chainrule.errors import DataError
+from chainrule.ops import Array
+
+__all__ = ["Input", "classes_of", "input_of"]
+
+
+class Input(NamedTuple):
+    """What a model takes.
+
+    Attributes:
+        shape: of one example.
+        levels: of images the number that means full intensity.
+        columns: the names of a table's columns, if they have any.
+    """
+
+    shape: tuple[int, ...]
+    levels: float
+    columns: list[str] | None
+
+
+def input_of(info: dict[str, Any], run: str) -> Input:
+    """Return what the model takes.
+
+    Args:
+        info: the description.
+        run: the folder, for the sentence.
+
+    Raises:
+        DataError: it does not say, or says what cannot be.
+    """
+    shape, columns = info.get("shape"), info.get("columns") or None
+    levels = info.get("levels") or 255
+    if (
+        not isinstance(shape, list)
+        or len(shape) not in (1, 3)
+        or not all(type(n) is int and n > 0 for n in shape)
+        or not (columns is None or _is_texts(columns))
+        or type(levels) not in (int, float)
+        or not 0 < levels < math.inf
+    ):
+        raise DataError(f"{run} does not say what inputs its model takes; train it anew")
+    return Input(tuple(shape), float(levels), columns)
+
+
+def classes_of(info: dict[str, Any], outputs: Array, run: str) -> list[str]:
+    """Return the names of the classes; none where the model predicts a number.
+
+    Args:
+        info: the description.
+        outputs: some that the model gives, `(N, K)`.
+        run: the folder, for the sentence.
+
+    Raises:
+        DataError: there is not one name for each output.
+    """
+    classes: Any = info.get("classes") or []
+    if not _is_texts(classes) or outputs.shape[1:] != (len(classes) or 1,):
+        raise DataError(f"{run} does not say what the outputs of its model mean; train it anew")
+    return list(classes)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)
