@@ -17,15 +17,17 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule import ops
-from chainrule.errors import CaptureError
+from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array, Op
-from chainrule.ops.core import listen, same_shape
+from chainrule.ops.core import Finite, Within, listen, same_shape
 from chainrule.ops.scope import SCOPE, phase_of
 from chainrule.plan.changes import changed, root
 from chainrule.plan.program import Instruction, Operand, Origin, Place, Program, Value
@@ -64,6 +66,24 @@ def _looked_at(x: Array, check: Callable[[Array], None]) -> Array:
     """x, which was made in the run, as it is, unless `check` raises because it dislikes it."""
     check(x)
     return np.array(x)
+
+
+def _located(check: Callable[[Array], None]) -> Callable[[Array], None]:
+    """`check`, whose sentence begins with the path of the module that is being called."""
+    path = SCOPE.entries[-1].path if SCOPE.entries else ""
+    if not path:
+        return check
+    if isinstance(check, (Finite, Within)):
+        return replace(check, refuse=partial(_refused_in, path, check.refuse))
+    return partial(_refused_in, path, check)
+
+
+def _refused_in(path: str, refuse: Callable[[Any], None], x: Any) -> None:
+    try:
+        refuse(x)
+    except ChainruleError as error:
+        error.where = path
+        raise
 
 
 # Not in the table of operations: a person never calls it.
@@ -230,7 +250,8 @@ class Recorder:
         if whole is not value or whole.origin == "made" or whole in self._changed:
             out = self._new("v", array, "made")
             self._values[id(array)] = out  # who reads it from now on reads what was checked
-            self._append(Instruction(CHECK, (value,), {"check": check}, out, user_place()))
+            attrs = {"check": _located(check)}
+            self._append(Instruction(CHECK, (value,), attrs, out, user_place()))
         else:
             self._checks.append((check, value))
 
