@@ -21,7 +21,7 @@ from chainrule.autograd import Tensor, grad
 from chainrule.explain.equations.term import Part, Term
 from chainrule.ops import Array, Op, Shape
 
-__all__ = ["Elements", "at"]
+__all__ = ["Elements", "Index", "at", "spread"]
 
 Index: TypeAlias = tuple[int, ...]
 Places: TypeAlias = tuple[int | slice, ...]
@@ -78,7 +78,7 @@ class Elements:
         return float(np.asarray(term.evaluate(self.values))[index])
 
     def _pointwise(self, term: Term, index: Index) -> tuple[Part, Part]:
-        pairs = [self.of(a, _spread(index, _shape(a))) for a in term.args]
+        pairs = [self.of(a, spread(index, _shape(a))) for a in term.args]
         names, numbers = (tuple(each) for each in zip(*pairs))
         return replace(term, args=names, shape=()), replace(term, args=numbers, shape=())
 
@@ -96,7 +96,7 @@ class Elements:
         if second is None:
             made = self._of_one(term, arrays[0], first, touched[0], index)
         else:
-            made = self._of_two(term, arrays[0], first, touched)
+            made = self._of_two(term, arrays[0], first, touched, index)
         for i, slope in enumerate(others, start=2):
             if slope is not None:
                 extra = self.of(term.args[i], tuple(map(int, np.argwhere(slope)[0])))
@@ -116,19 +116,22 @@ class Elements:
         if not np.allclose(weights, weights[0]):
             return at(term, index), self._products(arg, slope, array, touched)
         added = self._products(arg, None, array, touched)
-        name = Term(term.op, (self.part(arg, _box(touched, array.shape)),))
+        box = _exact_box(touched, array.shape)
+        summed = box is not None and term.called in ("sum", "sum_to", "mean")
+        name = Term(term.op, (self.part(arg, box),)) if summed and box else at(term, index)
         if weights[0] == 1:
             return name, added
         return name, Term(ops.div, (added, round(1 / float(weights[0]), 9)))
 
     def _of_two(
-        self, term: Term, array: Array, slope: Array, touched: Sequence[Array]
+        self, term: Term, array: Array, slope: Array, touched: Sequence[Array], index: Index
     ) -> tuple[Part, Part]:
         """A sum of products of elements of two arrays."""
-        sides = [
-            self.part(arg, _box(places, _shape(arg))) for arg, places in zip(term.args, touched)
-        ]
-        name = Term(ops.mul if len(touched[0]) == 1 else "dot", tuple(sides))
+        boxes = [_exact_box(places, _shape(arg)) for arg, places in zip(term.args, touched)]
+        name = at(term, index)
+        if all(boxes):
+            sides = (self.part(arg, box or ()) for arg, box in zip(term.args, boxes))
+            name = Term(ops.mul if len(touched[0]) == 1 else "dot", tuple(sides))
         return name, self._products(term.args[0], slope, array, touched[0])
 
     def _products(self, arg: Part, slope: Array | None, array: Array, touched: Array) -> Part:
@@ -180,7 +183,7 @@ class Elements:
                 inner[d % n] = place
             return self.part(part.args[0], tuple(inner))
         if _is_pointwise(part):
-            args = [self.part(a, _spread(places, _shape(a))) for a in part.args]
+            args = [self.part(a, spread(places, _shape(a))) for a in part.args]
             shape = at(part, places).shape
             return replace(part, args=tuple(args), shape=shape)
         return at(part, places)
@@ -215,7 +218,7 @@ def _sum(a: Part, b: Part) -> Part:
     return Term(ops.add, (a, b))
 
 
-def _spread(places: Any, shape: Shape) -> Any:
+def spread(places: Any, shape: Shape) -> Any:
     """The places in an array of another shape that is broadcast to one that has them."""
     tail = places[len(places) - len(shape) :]
     return tuple(0 if n == 1 else place for n, place in zip(shape, tail))
@@ -233,7 +236,7 @@ def _moved(term: Term, index: Index) -> Index | None:
         flat = np.ravel_multi_index(index, term.shape) if index else 0
         return tuple(int(i) for i in np.unravel_index(flat, shape)) if shape else ()
     if term.called == "broadcast_to":
-        moved: Index = _spread(index, shape)
+        moved: Index = spread(index, shape)
         return moved
     return None
 
@@ -245,6 +248,15 @@ def _box(touched: Array, shape: Shape) -> Places:
         whole = low == 0 and high == n - 1
         box.append(low if low == high else slice(None) if whole else slice(low, high + 1))
     return tuple(box)
+
+
+def _exact_box(touched: Array, shape: Shape) -> Places | None:
+    """The part of an array that the places are, if they are all of it."""
+    if not len(touched):
+        return None
+    box = _box(touched, shape)
+    size = math.prod(len(range(n)[p]) for n, p in zip(shape, box) if isinstance(p, slice))
+    return box if size == len(touched) else None
 
 
 # --- what an element depends on -------------------------------------------------------------------

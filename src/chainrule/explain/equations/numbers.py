@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.autograd import Tensor, as_tensor, grad
 from chainrule.errors import OptionError, did_you_mean
 from chainrule.explain.equations.checks import STEP, Check, Measured, measure
-from chainrule.explain.equations.elements import Elements, Index, at
+from chainrule.explain.equations.elements import Elements, Index, at, spread
 from chainrule.explain.equations.equations import Equations
 from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.network import Derivation
@@ -258,7 +258,11 @@ class _Followed:
             ]
             if lines:
                 sections.append(Section(section.title, section.way, tuple(lines)))
-        checks = tuple(self._check(line) for line in self.back if line.left.label in self.needed)
+        checks = tuple(
+            self._check(line)
+            for line in self.back
+            if line.left.mark and line.left.label in self.needed
+        )
         return Equations(tuple(sections), self._head(), self.whole.values, checks)
 
     def _is_shown(self, line: Line, way: str) -> bool:
@@ -282,14 +286,14 @@ class _Followed:
         What is only named for the way back, as probabilities are, is looked at where its reader is.
         """
         apart = {k for k, slope in self.slopes.items() if not slope.any()}
-        for line in self.back:
-            here = self.places.get(line.left.label[1:])
+        for line in reversed(self.back):
+            here = self.places.get(_without_mark(line))
             if line.left.label not in self.needed or here is None:
                 continue
             for t in line.right.leaves():
                 loose = t.label not in self.places or t.label in apart
-                if loose and t.shape == line.shape and t.label in self.values and not t.mark:
-                    self.places[t.label] = here
+                if loose and t.label in self.values and not t.mark and _fits(t.shape, line.shape):
+                    self.places[t.label] = spread(here, t.shape)
 
     def _line(self, line: Line, elements: Elements, index: Index) -> Line:
         name, number = elements.of(line.right, index)
@@ -301,7 +305,7 @@ class _Followed:
         )
 
     def _check(self, line: Line) -> Check:
-        label = line.left.label[1:]
+        label = _without_mark(line)
         place = self.places.get(label) or _largest(np.abs(self.values[label]))
         name = at(line.left, place)
         derived = float(np.asarray(self.values[line.left.label])[place])
@@ -356,6 +360,17 @@ class _Followed:
             f"Followed are example {self.number} and the weight {called}[{place}]: of each value "
             "between it and the result one element, computed in float64.",
         )
+
+
+def _without_mark(line: Line) -> str:
+    """What a gradient is that of; of another name the name itself."""
+    return f"{line.left.name}{line.left.index}"
+
+
+def _fits(shape: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether an array is broadcast to another, if they meet."""
+    tail = other[len(other) - len(shape) :]
+    return len(shape) <= len(other) and all(n in (1, m) for n, m in zip(shape, tail))
 
 
 def _float64(value: Any) -> Any:
