@@ -113,9 +113,9 @@ def worked_out(part) -> float:
     if part.called == "rest":
         return worked_out(part.args[0])
     args = [worked_out(a) for a in part.args]
-    if part.called.endswith("'"):
-        return float(Term(part.op, (leaf("x"),)).evaluate({"x": np.float64(args[0])}))
-    return float(part.op(*args, **part.options))
+    names = [leaf(f"x{i}") for i in range(len(args))]
+    given = {name.label: np.float64(a) for name, a in zip(names, args)}
+    return float(Term(part.op, tuple(names), part.attrs).evaluate(given))
 
 
 # --- every number, every check -------------------------------------------------------------------

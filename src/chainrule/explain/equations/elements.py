@@ -90,6 +90,11 @@ class Elements:
         ]
         slopes = _slopes(term, arrays, index)
         first, second, *others = [*slopes, None, None][: max(2, len(slopes))]
+        if _is_of_one_element(term, slopes, index):
+            names, numbers = (
+                replace(term, args=(a,), shape=()) for a in self.of(term.args[0], index)
+            )
+            return names, numbers
         if first is None or not _is_sum(term, arrays, slopes, index):
             return self._whole(term, slopes, index), self.number(term, index)
         touched = _touched(term, arrays, index)
@@ -208,6 +213,18 @@ def _is_pointwise(term: Term) -> bool:
     if isinstance(term.op, Op):
         return term.op.kind == "elementwise"
     return term.called.endswith("'")
+
+
+def _is_of_one_element(term: Term, slopes: Sequence[Array | None], index: Index) -> bool:
+    """Whether a function that is not in the table, such as GELU, works element by element here."""
+    slope = slopes[0]
+    return (
+        isinstance(term.op, str)
+        and len(slopes) == 1
+        and slope is not None
+        and slope.shape == term.shape
+        and np.argwhere(slope).tolist() == [list(index)]
+    )
 
 
 def _shape(part: Part) -> Shape:
