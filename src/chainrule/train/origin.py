@@ -16,6 +16,12 @@ from chainrule.train.run import NotFiniteError, Run
 
 __all__ = ["origin_named"]
 
+# A gradient was not finite although its loss was, and the weights that it was taken at are gone.
+_LOOK_BACK = (
+    "use a lower learning rate, or find the gradient that is not finite by training inside of "
+    "`with autograd.detect_anomaly():`"
+)
+
 
 @contextmanager
 def origin_named(
@@ -36,6 +42,8 @@ def origin_named(
         spoiled = _spoiled("x", x, rows) or _spoiled("y", y, rows)
         if spoiled:
             raise error.because(spoiled, "take what is not finite out of the data") from None
+        if _spoiled_weight(run):
+            raise error.because(_spoiled_weight(run), _LOOK_BACK) from None
         origin = _origin(run, x, y)
         if origin is None:
             raise
@@ -44,12 +52,27 @@ def origin_named(
 
 def _spoiled(name: str, batch: Any, rows: Array | None) -> str:
     """Where a batch is not finite, in words; if it is not."""
-    array = np.asarray(batch.array) if isinstance(batch, Tensor) else np.zeros(0)
-    if array.dtype.kind != "f" or np.isfinite(array).all():
+    index = _first_bad(batch.array) if isinstance(batch, Tensor) else None
+    if index is None:
         return ""
-    index = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
     example = "" if rows is None else f", example {rows[index[0]]} of the data"
-    return f"{name} is {array[index]} at index {index} of the batch{example}"
+    return f"{name} is {batch.array[index]} at index {index} of the batch{example}"
+
+
+def _spoiled_weight(run: Run) -> str:
+    """Which weight is not finite since a step before, in words; if one is."""
+    for name, p in run.model.named_parameters():
+        index = _first_bad(p.array)
+        if index is not None:
+            return f"{name} is {p.array[index]} at index {index}, since the step before"
+    return ""
+
+
+def _first_bad(array: Array) -> tuple[int, ...] | None:
+    """The index of the first number that is not finite."""
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return None
+    return tuple(np.argwhere(~np.isfinite(array))[0].tolist())
 
 
 def _origin(run: Run, x: Tensor, y: Tensor) -> Origin | None:
