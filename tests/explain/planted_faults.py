@@ -9,6 +9,7 @@ yields again.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -69,9 +70,10 @@ def mended(planting: Generator[Names, Names, None], names: Names, found: Diagnos
 
 
 def source(plant: Plant) -> str:
-    """The planting of the fault as a person reads it: the body up to the first yield."""
+    """The planting of the fault as a person reads it: the body to the first yield."""
     body = inspect.getsource(plant).partition(":\n")[2]
-    return inspect.cleandoc(body.partition("    yield")[0].partition("    names = yield")[0])
+    planted, _, rest = re.sub(r"(names = )?yield", "case =", body).partition("case =")
+    return inspect.cleandoc(f"{planted}case ={rest.partition('case =')[0]}")
 
 
 # --- healthy parts ------------------------------------------------------------------------------

@@ -50,16 +50,17 @@ def _not_finite(name: str, array: Array) -> Finding:
     bad = ~np.isfinite(array.reshape(len(array), -1))
     rows, first = int(bad.any(axis=1).sum()), np.argwhere(bad)[0]
     column = f", column {first[1]}" if array.ndim == 2 else ""
-    around = ", ".join(f"{d}" for d in range(1, array.ndim))
-    axes = f".all(axis=({around},))" if around else ""
+    others = 1 if array.ndim == 2 else tuple(range(1, array.ndim))
+    axes = f".all(axis={others})" if others else ""
+    count = int(bad.sum())
+    numbers = "one number is" if count == 1 else f"{count} numbers in {rows} rows are"
     return Finding(
         "NaN in the data",
         Severity.BROKEN,
         f"{name}, row {first[0]}{column}",
-        f"{int(bad.sum())} numbers in {rows} of {len(array)} rows are NaN or infinite, and one is "
-        "enough to make every weight NaN",
+        f"{numbers} NaN or infinite, of {len(array)} rows; one is enough to make every weight NaN",
         f"leave these rows out: keep = np.isfinite({name}){axes}; x, y = x[keep], y[keep]",
-        {"rows": rows, "numbers": int(bad.sum()), "row": int(first[0])},
+        {"rows": rows, "numbers": count, "row": int(first[0])},
     )
 
 
@@ -135,17 +136,15 @@ def inputs_unscaled(case: Case) -> Finding | None:
     low, high = array.min(axis=others), array.max(axis=others)
     word = "channel" if dim == 1 and array.ndim > 2 else "column"
 
-    def runs(c: int) -> str:
-        return f"{word} {c} runs from {told(float(low[c]))} to {told(float(high[c]))}"
+    def span(c: int) -> str:
+        return f"from {told(float(low[c]))} to {told(float(high[c]))}"
 
-    beside = size[least] < size[worst] / 10
-    also = f", {runs(least).replace(' runs', '')}" if beside else ""
-    layer = "layers start with weights for numbers of about 1"
+    beside = f", {word} {least} {span(least)}" if size[least] < size[worst] / 10 else ""
     return Finding(
         "inputs unscaled",
         Severity.HARMFUL,
         f"{word} {worst}",
-        f"{runs(worst)}{also}; {layer}",
+        f"it runs {span(worst)}{beside}; layers start with weights for numbers of about 1",
         f"put nn.Normalize in front: model = nn.Sequential({_scaling(array, dim)}, model)",
         {"largest": float(size[worst]), "smallest": float(size[least]), "column": worst},
     )

@@ -67,10 +67,12 @@ def doctor(
         >>> x = rng.normal(size=(200, 3)).astype("float32") * np.float32([1, 1, 1000])
         >>> y = (x[:, 0] > x[:, 1]).astype(int)
         >>> model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 2))
-        >>> print(doctor(model, (x, y)))  # doctest: +ELLIPSIS
-        1. inputs unscaled, column 2: column 2 runs from -2,... to 2,..., column ... from ...
-           -> put nn.Normalize in front: model = nn.Sequential(nn.Normalize(...), model)
-        >>> model = nn.Sequential(nn.Normalize(x.mean(0), x.std(0)), model)
+        >>> print(doctor(model, (x, y)))
+        1. inputs unscaled, column 2: it runs from -2,967 to 2,000, column 1 from -3.9 to 2.55;
+           layers start with weights for numbers of about 1
+           -> put nn.Normalize in front:
+              model = nn.Sequential(nn.Normalize(x.mean(0), x.std(0) + 1e-6), model)
+        >>> model = nn.Sequential(nn.Normalize(x.mean(0), x.std(0) + 1e-6), model)
         >>> print(doctor(model, (x, y)))  # doctest: +ELLIPSIS
         nothing found in ... checks
     """

@@ -6,6 +6,7 @@ diagnosis is the findings, worst first, and the checks that were made. This file
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -17,6 +18,7 @@ __all__ = ["Diagnosis", "Finding", "Severity"]
 
 # How many findings are shown: who has mended these sees whether the rest was a consequence.
 _SHOWN = 5
+_WIDTH = 84
 
 
 class Severity(IntEnum):
@@ -36,17 +38,18 @@ class Finding:
         severity: how bad it is.
         where: the module's path, the column or the split; or "".
         evidence: what was measured, in one sentence.
-        advice: one edit that mends it.
+        advice: one edit that mends it, in words, or in words and code: "words: code".
         figures: what was measured, by name.
 
     Examples:
         >>> dead = Finding(
         ...     "dead ReLUs", Severity.HARMFUL, "1 (ReLU)", "30 of 32 units are 0 for every row",
-        ...     "lower the learning rate to 0.001", {"share": 0.94},
+        ...     "set another rate: optimizer.param_groups[0]['lr'] = 0.001", {"share": 0.94},
         ... )
         >>> print(dead)
         dead ReLUs, 1 (ReLU): 30 of 32 units are 0 for every row
-           -> lower the learning rate to 0.001
+           -> set another rate:
+              optimizer.param_groups[0]['lr'] = 0.001
     """
 
     check: str
@@ -62,7 +65,22 @@ class Finding:
         return f"{self.check}, {self.where}" if self.where else self.check
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.evidence}\n   -> {self.advice}"
+        words, colon, code = self.advice.partition(": ")
+        lines = [_wrapped(f"{self.title}: {self.evidence}", "", "   ")]
+        lines.append(_wrapped(words + colon.rstrip(), "   -> ", "      "))
+        return "\n".join([*lines, *(f"      {line}" for line in code.split("; ") if line)])
+
+
+def _wrapped(text: str, first: str, then: str) -> str:
+    """Lines that fit a terminal; words, which may be code, are left whole."""
+    return textwrap.fill(
+        text,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -120,7 +138,7 @@ class Diagnosis:
         elif verbose:
             lines.append(f"{count} made:")
         if verbose:
-            lines += [f"  {name}: {sentence}" for name, sentence in self.checks.items()]
+            lines += [_wrapped(f"{n}: {told}", "  ", "    ") for n, told in self.checks.items()]
         return "\n".join(lines)
 
     def __str__(self) -> str:

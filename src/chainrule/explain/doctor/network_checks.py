@@ -244,7 +244,7 @@ def no_gradient(case: Case) -> Finding | None:
         "no gradient arrives",
         Severity.HARMFUL,
         names[0],
-        f"{_counted(names)} no gradient: the loss does not depend on it",
+        f"the loss does not depend on {_counted(names)}",
         "use it in forward(), without detach() or no_grad() behind it, or take it out of the model",
         {"names": names},
     )
@@ -261,7 +261,7 @@ def not_in_optimizer(case: Case) -> Finding | None:
         "not in the optimiser",
         Severity.HARMFUL,
         missing[0],
-        f"{_counted(missing)} a gradient but no place in the optimiser, and stays as it is",
+        f"the optimiser does not know, and will never change, {_counted(missing)}",
         "give the optimiser all: "
         f"optimizer = optim.{type(case.optimizer).__name__}(model.parameters(), lr={_rate(case)})",
         {"names": missing},
@@ -296,7 +296,7 @@ def frozen(case: Case) -> Finding | None:
         "frozen in the optimiser",
         Severity.HINT,
         names[0],
-        f"{_counted(names)} requires_grad=False, and the optimiser will leave it as it is",
+        f"the optimiser was given, and will never change, {_counted(names)}: requires_grad=False",
         "keep it out of the optimiser, or let it learn: "
         f"model.get_parameter({names[0]!r}).requires_grad_(True)",
         {"names": names},
@@ -313,9 +313,8 @@ def _rate(case: Case) -> float:
 
 
 def _counted(names: list[str]) -> str:
-    if len(names) == 1:
-        return f"{names[0]} has"
-    return f"{names[0]} and {len(names) - 1} more, each has"
+    more = len(names) - 1
+    return f"{names[0]} and {more} more parameter{'s' * (more > 1)}" if more else names[0]
 
 
 @check("batch norm of one row", "batches of a single row in a network that normalises by the batch")

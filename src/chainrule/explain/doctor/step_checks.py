@@ -108,6 +108,7 @@ def exploding(case: Case) -> Finding | None:
         "softmax before the loss",
         "nothing to learn",
         "another model's optimiser",
+        "not in the optimiser",
         "dead ReLUs",
     ),
 )
