@@ -327,6 +327,19 @@ def test_integrated_gradients_of_images_tell_that_they_add_up():
     assert np.abs(seen.values[examples.x == 0]).max() == 0  # black adds nothing to black
 
 
+def test_answers_that_are_wrong_are_marked():
+    examples = digits().take(range(8))
+    seen = explain.saliency(convolutional(), examples)
+    wrong = seen.targets != examples.y
+    assert wrong.any()
+    told = seen.picture.description
+    assert told.count("(marked)") == told.count(", was ") == wrong.sum()
+    first = int(np.flatnonzero(wrong)[0])
+    assert f"{seen.targets[first]}, was {examples.y[first]} (marked)" in told
+    asked = explain.saliency(convolutional(), examples, examples.y).picture.description
+    assert asked.count("(marked)") == 0
+
+
 def test_attributions_of_a_table_are_bars_by_column():
     rows = moons(20, seed=0)
     one = explain.saliency(smooth(2, dtype=np.float32), rows.x[:1])

@@ -60,8 +60,7 @@ def explain_command(run: str, *, data: str | None, data_dir: str | None, open_it
         for title, lines in _judged(seen.outcome):
             _tell(console, title, *lines)
     page = seen.folder / _PAGE
-    with console.status("drawing the page"):
-        write(report_again(seen, passages), page)
+    write(report_again(seen, passages), page)
     _say(console, f"\nwith pictures: {one_line(str(page))}")
     if open_it:
         webbrowser.open(Path(page).resolve().as_uri())

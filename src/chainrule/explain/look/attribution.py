@@ -15,6 +15,7 @@ from chainrule.explain.look.rows import SIDE, Rows, inputs_of, pixels_of
 from chainrule.explain.look.seen import Seen, short
 from chainrule.explain.look.still import fed, outputs_of, still
 from chainrule.explain.waiting import waiting
+from chainrule.nn.usual import are_classes
 from chainrule.ops import Array
 from chainrule.picture import Svg, bar_chart, diverging, shrink, tile_chart
 
@@ -56,6 +57,7 @@ class Attribution(Seen):
         return tile_chart(
             _alternating(images, colours),
             [text for i in range(count) for text in (self._taken(i), words[i])],
+            [mark for i in range(count) for mark in (self._is_wrong(i), False)],
             title=title,
             together=2,
             side=84,
@@ -66,7 +68,17 @@ class Attribution(Seen):
         """What the explained output of an input is called."""
         if self.outputs.shape[1] == 1:
             return short(float(self.outputs[i, 0]))
-        return self.rows.class_name(int(self.targets[i]))
+        name = self.rows.class_name(int(self.targets[i]))
+        if self.rows.y is None or not self._is_wrong(i):
+            return name
+        return f"{name}, was {self.rows.class_name(int(self.rows.y[i]))}"
+
+    def _is_wrong(self, i: int) -> bool:
+        """Whether the network's answer is explained, and is not the right class."""
+        y, k = self.rows.y, self.outputs.shape[1]
+        if y is None or k == 1 or not are_classes(y):
+            return False
+        return bool(self.targets[i] == self.outputs[i].argmax() and self.targets[i] != y[i])
 
     def _bars(self, what: str, title: str) -> Svg:
         ordered = sorted(self.by_column.items(), key=lambda item: -abs(item[1]))

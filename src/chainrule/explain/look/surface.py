@@ -223,7 +223,7 @@ def _direction(weights: Array, rng: np.random.Generator) -> Array:
     rest = tuple(range(1, weights.ndim))
     length = np.sqrt(np.sum(way**2, axis=rest, keepdims=True))
     wanted = np.sqrt(np.sum(weights.astype(np.float64) ** 2, axis=rest, keepdims=True))
-    return np.asarray(way / length * wanted)
+    return np.asarray(way / length * wanted, dtype=weights.dtype)
 
 
 def _loss(model: nn.Module, rows: Rows, loss: Callable[[Any, Any], Any] | str | None) -> float:
