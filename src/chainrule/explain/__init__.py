@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from chainrule.explain.doctor.examine import doctor
     from chainrule.explain.doctor.finding import Diagnosis, Finding, Severity
     from chainrule.explain.doctor.origin import Origin, nan_origin
+    from chainrule.explain.equations.entry import equations
+    from chainrule.explain.equations.equations import Equations
     from chainrule.explain.look.activations import Activations, activations
     from chainrule.explain.look.attribution import (
         IntegratedGradients,
@@ -41,6 +43,7 @@ __all__ = [
     "Between",
     "Confusion",
     "Diagnosis",
+    "Equations",
     "Finding",
     "Gradients",
     "IntegratedGradients",
@@ -61,6 +64,7 @@ __all__ = [
     "confusion",
     "doctor",
     "embedding_plane",
+    "equations",
     "gradients",
     "integrated_gradients",
     "loss_surface",
@@ -81,6 +85,7 @@ _LATER = {
     "Between": "look.surface",
     "Confusion": "look.confusion",
     "Diagnosis": "doctor.finding",
+    "Equations": "equations.equations",
     "Finding": "doctor.finding",
     "Gradients": "look.gradients",
     "IntegratedGradients": "look.attribution",
@@ -101,6 +106,7 @@ _LATER = {
     "confusion": "look.confusion",
     "doctor": "doctor.examine",
     "embedding_plane": "look.plane",
+    "equations": "equations.entry",
     "gradients": "look.gradients",
     "integrated_gradients": "look.attribution",
     "loss_surface": "look.surface",
