@@ -29,8 +29,8 @@ def equations(
     r"""Return the derivation of a network: what it computes, and every gradient, with shapes.
 
     One run is recorded, its values get names (X, W1, Z1, A1, ..., L), and the derivative rules of
-    the operations in it are performed on symbols. What the chain rule makes of them, dL/dx = the sum
-    of dL/dy dy/dx over all y that x was used in, is simplified until it reads like a textbook.
+    the operations in it are performed on symbols. What the chain rule makes of them, dL/dx = the
+    sum of dL/dy dy/dx over all y that x was used in, is simplified until it reads like a textbook.
 
     Args:
         model: a module, or a function of tensors; or a `Value`, whose own derivation is returned,
