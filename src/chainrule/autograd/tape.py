@@ -30,6 +30,7 @@ from chainrule.backend.dtypes import get_default_dtype, promoted
 from chainrule.errors import GradientError, ShapeError
 from chainrule.ops import Array, Ghost, Op, add, cast, clone, perform, run, where
 from chainrule.ops.core import LISTENERS, READERS, Reads, tell
+from chainrule.ops.scope import Entry
 
 __all__ = ["Node", "Traced", "backpropagate", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
@@ -192,11 +193,15 @@ class Node:
         hooks: called with the gradient when it is complete.
         keeper: a reference to the tensor that asked to keep its gradient.
         released: whether a walk back has been here and let what was saved go.
+        entries: the calls of modules that it was made in, where the tape is followed.
     """
 
     __slots__ = (
-        "__weakref__", "attrs", "hooks", "keeper", "made", "op", "parents", "released", "xs", "y",
+        "__weakref__", "attrs", "entries", "hooks", "keeper", "made", "op", "parents", "released",
+        "xs", "y",
     )  # fmt: skip
+
+    entries: tuple[Entry, ...]
 
     def __init__(
         self,
@@ -243,7 +248,8 @@ class Node:
         if _changes.last > self.made and self._is_stale():
             raise GradientError(
                 f"a value that the gradient of {self.op.name} needs was changed in place after it "
-                "was used; change a copy (x = x + 1 rather than x += 1), or do it after backward()"
+                "was used; change a copy (x = x + 1 rather than x += 1), or do it, as an optimizer "
+                "does in step(), after backward()"
             )
         return self.xs
 

@@ -44,15 +44,18 @@ def _numbers(module: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str
     parameters = inspect.signature(module.forward).parameters.values()
     wanted = [p.name for p in parameters if p.default is p.empty and p.kind < p.KEYWORD_ONLY]
     also = [f"{p.name}=" for p in parameters if p.default is not p.empty]
-    given = [_described(a, briefly=True) for a in args] + [f"{name}=" for name in kwargs]
+    given = [_in_short(a) for a in args] + [f"{name}=" for name in kwargs]
     return f"its forward takes ({', '.join(wanted + also)}), got ({', '.join(given)})"
 
 
-def _described(given: Any, briefly: bool = False) -> str:
-    """A value that may be no tensor, and what to do about it."""
+def _in_short(given: Any) -> str:
     name = type(given).__name__
-    if briefly:
-        return f"{name} {tuple(given.shape)}" if isinstance(given, Tensor) else name
+    return f"{name} {tuple(given.shape)}" if isinstance(given, Tensor) else name
+
+
+def _described(given: Any) -> str:
+    """A value that is no tensor, and what to do about it."""
+    name = type(given).__name__
     if given is None:
         return "None; does the forward() before it end with return?"
     if isinstance(given, tuple) and given and isinstance(given[0], Tensor):
@@ -62,6 +65,5 @@ def _described(given: Any, briefly: bool = False) -> str:
         )
     if isinstance(given, np.ndarray):
         return "a NumPy array; use from_numpy(x)"
-    if isinstance(given, (list, tuple, int, float)):
-        return f"a {name}; use tensor(x)"
-    return f"a {name}"
+    named = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return f"{named}; use tensor(x)" if isinstance(given, (list, tuple, int, float)) else named
