@@ -231,9 +231,10 @@ def _without(factors: Sequence[Term], common: Sequence[Term]) -> list[Term]:
 
 
 def _front(numbers: Sequence[float]) -> float:
-    """The number that is taken out of a bracket: the largest, positive if any of them is."""
-    largest = max(abs(n) for n in numbers)
-    return -largest if all(n < 0 for n in numbers) else largest
+    """The number that is taken out of a bracket: what all share, or the largest if below 1."""
+    sizes = [abs(n) for n in numbers]
+    shared = max(sizes) if max(sizes) < 1 or math.isclose(max(sizes), min(sizes)) else 1.0
+    return -shared if all(n < 0 for n in numbers) else shared
 
 
 def one_over_root(x: float) -> int:

@@ -7,7 +7,7 @@ places have names of their own. A transpose or another arrangement of the same n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +82,7 @@ def blocks(units: Sequence[Unit], ends: Sequence[Array], returned: Sequence[int]
     single = _with_one_result(units, ends)
     readers = _readers(single)
     stops = {id(e) for e in ends} | set(returned)
-    heavy = _heavy(single)
+    heavy = _heavy(single, readers)
     heads: list[set[int]] = [set() for _ in single]
     takers: list[set[str]] = [set() for _ in single]
     for i in reversed(range(len(single))):
@@ -126,7 +126,7 @@ def _joins(
     )
 
 
-def _heavy(units: Sequence[Unit]) -> list[bool]:
+def _heavy(units: Sequence[Unit], readers: Mapping[int, set[int]]) -> list[bool]:
     """Whether each unit is a product of matrices, or such a product with something added to it."""
     heavy: dict[int, bool] = {}
     found = []
@@ -135,7 +135,8 @@ def _heavy(units: Sequence[Unit]) -> list[bool]:
         passes = name_of(unit) in _AFFINE or _is_view(unit)
         inputs = [id(a) for call in unit.calls for a in _arrays(call)]
         found.append(product or (passes and any(heavy.get(a, False) for a in inputs)))
-        heavy[id(unit.calls[-1].y)] = found[-1]
+        out = id(unit.calls[-1].y)
+        heavy[out] = found[-1] and len(readers.get(out, ())) == 1
     return found
 
 

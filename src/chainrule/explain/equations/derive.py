@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.explain.equations.algebra import coefficient, scaled, taken_apart
+from chainrule.explain.equations.algebra import coefficient, scaled, taken_apart, total
 from chainrule.explain.equations.blocks import Block
 from chainrule.explain.equations.lines import Line
 from chainrule.explain.equations.naming import Names
@@ -79,6 +79,8 @@ def forward(
         if block.calls[-1].op.kind == "random":
             names.give(block.out, "M", data=True)
             continue
+        if not any(id(a) in names.leaves for a in block.reads):
+            continue  # a constant
         symbols = {
             id(a): Symbol(names.leaves[id(a)], a) for a in block.reads if id(a) in names.leaves
         }
@@ -140,7 +142,7 @@ def helpers(lines: Sequence[Line], names: Names, simplify: Simplifier) -> list[L
     These are the probabilities that softmax makes of scores, and labels as rows with a single 1.
     """
     found: dict[Term, Line] = {}
-    for part in (t for line in lines for t in line.right.walk()):
+    for part in (t for line in lines for t in line.right.distinct()):
         plain = all(isinstance(a, Term) and a.op is None for a in part.args)
         if part.called not in ("softmax", "one_hot") or not plain or part in found:
             continue
@@ -240,9 +242,9 @@ class _Walk:
         (key, apart), (_, joint) = next(iter(named.items())), next(iter(put_in.items()))
         if key in self.names.wanted:
             return False
-        long, short = _size(joint.term), _size(apart.term)
+        long, short = tidy(joint.term).size, tidy(apart.term).size
         direct = name in taken_apart(apart.term)[1]
-        once = direct and sum(t == name for t in apart.term.walk()) == 1
+        once = direct and _times(name, apart.term) == 1
         return long <= short or (once and long <= _LENGTH)
 
     def back(self, step: Step, g: Symbol) -> dict[int, Symbol]:
@@ -296,12 +298,31 @@ class _Walk:
 
 
 def _divided(term: Term, count: Term) -> Term:
-    """A term over m."""
+    """A term over m; what came from no gradient that has an m in it is divided here and now."""
+    m = count.evaluate({})
+    outer, factors = taken_apart(term)
+    parts = factors[0].args if len(factors) == 1 and factors[0].called == "total" else (term,)
+    kept = [p for p in parts if isinstance(p, Term) and _has_gradient(p)]
+    plain = [p for p in parts if p is not None and p not in kept]
+    if not kept:
+        return tidy(scaled(term, 1 / m))
+    if not plain:
+        return _over(term, count)
+    over = _over(scaled(total(kept, term.shape), outer), count)
+    rest = tidy(total([scaled(p, outer / m) for p in plain if isinstance(p, Term)], term.shape))
+    return Term(REGISTRY["add"], (over, rest), shape=term.shape)
+
+
+def _has_gradient(term: Term) -> bool:
+    return any(t.mark == "d" for t in term.leaves())
+
+
+def _over(term: Term, count: Term) -> Term:
     number = coefficient(term)
     if number == 1 / count.evaluate({}):
         return tidy(scaled(term, 1 / number))
     if number < 0:
-        inner = _divided(scaled(term, -1.0), count)
+        inner = _over(scaled(term, -1.0), count)
         return Term(REGISTRY["neg"], (inner,), shape=term.shape)
     return Term(REGISTRY["div"], (tidy(term), count), shape=term.shape)
 
@@ -328,5 +349,6 @@ def _depends(term: Term) -> bool:
     return bool(taken_apart(term)[1])
 
 
-def _size(term: Term) -> int:
-    return sum(1 for _ in tidy(term).walk())
+def _times(name: Term, term: Term) -> int:
+    """How often a name is read."""
+    return sum(a == name for t in term.distinct() for a in t.args)

@@ -41,7 +41,7 @@ _BY_FILE = {
     "recurrent": "H",
     "steps": "H",
 }
-_ACTIVATIONS = ("relu", "sigmoid", "tanh", "erf")
+_ACTIVATIONS = ("relu", "sigmoid", "tanh", "erf", "clip", "clamp")
 _GREEK = {"weight": "gamma", "bias": "beta"}
 
 
@@ -52,12 +52,16 @@ class Names:
         leaves: a name for each array that has one, by id.
         arrays: those arrays, which so live as long as their ids are looked at.
         wanted: the ids of the arrays whose gradients are looked for, in order.
+        paths: the names of parameters and variables, by what they are called in the program.
+        reserved: names that are kept for what they will be given to.
     """
 
     def __init__(self) -> None:
         self.leaves: dict[int, Term] = {}
         self.wanted: list[int] = []
+        self.paths: dict[str, Term] = {}
         self.arrays: dict[int, Array] = {}
+        self.reserved: set[str] = set()
         self._taken: set[str] = {"m"}
 
     def give(self, array: Array, name: str, index: str = "", *, data: bool = False) -> Term:
@@ -69,11 +73,8 @@ class Names:
             index: what stands below the line.
             data: whether it holds what was given, so that its own numbers may be looked at.
         """
-        suffixes = iter(("", *"abcdefghijklmnopqrstuvwxyz"))
-        index = next(
-            (index + s for s in suffixes if name + index + s not in self._taken),
-            f"{index}.{len(self._taken)}",
-        )
+        further = "abcdefghijklmnopqrstuvwxyz" if index else map(str, range(2, 1000))
+        index = next(index + s for s in ("", *further) if name + index + s not in self._taken)
         found = leaf(name, index, shape=np.shape(array), value=array if data else None)
         self._taken.add(found.label)
         self.leaves[id(array)] = found
@@ -100,6 +101,9 @@ class Names:
             for path, owned in mine.items():
                 number = str(count.index(path) + 1) if len(count) > 1 and path in count else ""
                 self._layer(owned, lettered[path] or number, norm)
+        for path, p in module.named_parameters():
+            if id(p.array) in self.leaves:
+                self.paths[path] = self.leaves[id(p.array)]
 
     def _layer(self, parameters: Mapping[str, Any], index: str, norm: bool) -> None:
         for own, p in parameters.items():
@@ -115,22 +119,25 @@ class Names:
                 self.module(thing, used)
             for name, t in _tensors(word, thing):
                 if id(t.array) in used and id(t.array) not in self.leaves:
-                    self.give(t.array, *_split(name), data=not t.requires_grad)
+                    given = self.give(t.array, *_split(name), data=not t.requires_grad)
                     if t.requires_grad:
                         self.wanted.append(id(t.array))
+                        self.paths[name] = given
 
     # --- what is made ---------------------------------------------------------------------------
 
     def made(self, array: Array, units: Sequence[Unit], reads: Sequence[Term]) -> Term:
         """Name what units made of values that have the names `reads`."""
-        weights = [t for t in reads if t.name == "W"]
+        weights = [t for t in reads if t.name in ("W", "w")]
         base = "D" if any(t.name == "M" for t in reads) else _base(units)
-        if weights and base in ("Z", "H", "N"):
+        if weights and base == "Z":
             index = weights[-1].index
             if index[:1].isalpha() and len(index) == 1:
                 return self.give(array, index.upper())
             return self.give(array, "Z", index)
         numbers = [t.index for t in reads if t.name in "XZANPHFE" and t.index[:1].isdigit()]
+        if base in self.reserved:
+            return self.give(array, base, "1")
         if base == "Z":  # a product without weights: of scores with values, or what gives scores
             base = "O" if any(t.name == "A" for t in reads) else "S"
         return self.give(array, base, numbers[0] if numbers else "")
@@ -144,14 +151,13 @@ def _base(units: Sequence[Unit]) -> str:
         file = inspect.unwrap(COMPOSITES[called]).__module__.rpartition(".")[2]
     else:
         file = op.__module__.rpartition(".")[2]
-    if any(call.op.kind == "contract" for u in units for call in u.calls) and file not in (
-        "attention",
-        "norm",
-    ):
-        return "Z"
-    if not called and op.name in _ACTIVATIONS:
+    if (called or op.name) in _ACTIVATIONS:
         return "A"
-    return _BY_FILE.get(file, "E" if op.name == "index" else "H")
+    if file in _BY_FILE:
+        return _BY_FILE[file]
+    if any(call.op.kind == "contract" for u in units for call in u.calls):
+        return "Z"
+    return "E" if op.name == "index" else "H"
 
 
 def _is_norm(module: Module, path: str) -> bool:
@@ -165,11 +171,9 @@ def _letter(attribute: str) -> str:
     """The letter in the name of an attribute such as "wq", "q_proj" or "query"."""
     words = {"query": "q", "key": "k", "value": "v", "output": "o", "out": "o"}
     found = re.fullmatch(
-        r"(?:w_?)?([a-z])(?:_?proj)?|(query|key|value|output|out)(?:_?proj)?", attribute
+        r"(?:w_?)?([qkvo])(?:_?proj)?|(query|key|value|output|out)(?:_?proj)?", attribute
     )
-    if found is None or attribute == "w":
-        return ""
-    return found[1] or words[found[2]]
+    return (found[1] or words[found[2]]) if found else ""
 
 
 def _parameter(own: str, norm: bool) -> tuple[str, str]:
@@ -180,7 +184,8 @@ def _parameter(own: str, norm: bool) -> tuple[str, str]:
         return ("W", "") if own == "weight" else ("b", "")
     found = re.fullmatch(r"(?:(\w*?)_)?(weight|bias)(?:_(\w+))?", own)
     if found:
-        return "W" if found[2] == "weight" else "b", found[3] or found[1] or ""
+        part = (found[3] or found[1] or "").removesuffix("_l0").removesuffix("_proj")
+        return "W" if found[2] == "weight" else "b", part
     return _split(own)
 
 

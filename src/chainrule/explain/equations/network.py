@@ -87,12 +87,13 @@ class Derivation:
         self.names.wanted = [key for key in in_order if key in wanted]
 
     def _forward(self) -> None:
-        output, result = self.run.result
+        output, result = map(self.run.now, self.run.result)
         ends = {id(result): "L"} if result is not output or not result.shape else {}
         cut = blocks(self.run.units, [output, result], list(self.run.returned))
         made = {id(block.out) for block in cut}
         if id(output) not in ends and id(output) in made and self._guesses():
             ends[id(output)] = "Ŷ"
+        self.names.reserved |= set(ends.values())
         if not any(id(block.out) == id(result) for block in cut):
             raise OptionError(
                 "the model gives back what it was given, or nothing that an operation made; "
@@ -148,7 +149,7 @@ class Derivation:
         sizes += [n for t in self.inputs for n in t.shape]
         sizes += [self.run.result[0].size] if self.target is None else [self.target.numel()]
         sizes += [step.block.out.size for step in self.steps[::-1]]
-        for n in sizes:
+        for n in (1, *sizes):
             if any(abs(abs(front * n) - plain) < 1e-6 for plain in (1, 2)):
                 return int(n)
         return 1
@@ -163,8 +164,8 @@ class Derivation:
         short = shortened(way, partial(self._abbreviation, given=self._values()))
         back = [(self._title(step), [line]) for step, line in short]
         sections = (*_sections("forward", there), *_sections("backward", back))
-        sections, constants = _with_constants(sections)
-        return Equations(sections, self.head(), {**self._values(), **constants})
+        sections, renamed = _renumbered(sections)
+        return Equations(sections, self.head(), {**self._values(), **renamed})
 
     def _values(self) -> dict[str, Any]:
         """The arrays that the names stand for."""
@@ -175,7 +176,7 @@ class Derivation:
         """A name for a term that comes up again and again."""
         self.abbreviations += 1
         value = np.asarray(term.evaluate(given))
-        name = self.names.give(value, "U", str(self.abbreviations))
+        name = self.names.give(value, "U", str(self.abbreviations), data=True)
         given[name.label] = value
         return Line(name, term, value=value)
 
@@ -190,18 +191,32 @@ class Derivation:
 
     def head(self) -> tuple[str, ...]:
         """What holds for all lines."""
+        said = [*self._said_of_gradients()]
+        drawn = [t.label for t in self.names.leaves.values() if t.name == "M"]
+        if drawn:
+            said.append(f"{', '.join(drawn)}: what was drawn at random.")
+        if self.simplify.guarded:
+            said.append(
+                "Left out: guards such as x = 0 before a division, which came out the same "
+                "everywhere in this run."
+            )
+        return tuple(said)
+
+    def _said_of_gradients(self) -> Iterator[str]:
         last = self.steps[-1].name.label
         if self.steps[-1].block.out.shape:
-            return (f"d{last} is given; dW, for whatever W, is the gradient that it leads to.",)
-        if self.count is None:
-            return (f"dZ, for whatever Z, is ∂{last}/∂Z.",)
-        m = int(self.count.evaluate({}))
-        given = ", ".join(f"d{self.names.leaves[key].label}" for key in self.names.wanted)
-        return (
-            f"m = {m:,}, what the loss is a mean over.",
-            f"dZ, for a value Z in between, is m ∂{last}/∂Z, so that it has no 1/m in it; "
-            f"the gradients of what was given ({given}) are ∂{last}/∂W, with their 1/m.",
-        )
+            yield f"d{last} is given, and d before a name stands for the gradient that it leads to."
+        elif self.count is None:
+            yield f"d before a name stands for ∂{last} by it."
+        else:
+            m = int(self.count.evaluate({}))
+            examples = "examples" if m in (self.inputs[0].shape or (0,)) else "numbers in the mean"
+            given = ", ".join(f"d{self.names.leaves[key].label}" for key in self.names.wanted)
+            yield f"m = {m:,} {examples}."
+            yield (
+                f"d before a name in between stands for m ∂{last} by it, so that no 1/m is "
+                f"carried along; {given} are ∂{last} by what was given, and have their 1/m."
+            )
 
 
 def _counted(term: Term, count: Term) -> Term:
@@ -274,21 +289,24 @@ def _sections(
     ]
 
 
-def _with_constants(
+def _renumbered(
     sections: Sequence[Section],
-) -> tuple[tuple[Section, ...], dict[str, Array]]:
-    """The sections with constants numbered as they come."""
+) -> tuple[tuple[Section, ...], dict[str, Any]]:
+    """The sections with constants, and what got a name for being repeated, numbered in order."""
     found: dict[Term, Term] = {}
-    for section in sections:
-        for line in section.lines:
-            for t in line.right.leaves():
-                if t.name == "C" and t.value is not None and t not in found and len(t.index) > 3:
-                    found[t] = leaf("C", str(len(found) + 1), shape=t.shape, value=t.value)
+    values: dict[str, Any] = {}
+    for line in (line for section in sections for line in section.lines):
+        for t in (*line.right.leaves(), line.left):
+            if t.name in ("C", "U") and t.value is not None and t not in found:
+                number = 1 + sum(other.name == t.name for other in found)
+                found[t] = replace(t, index=str(number))
+                values[found[t].label] = t.value
     changed = tuple(
-        replace(
-            section,
-            lines=tuple(replace(line, right=line.right.replaced(found)) for line in section.lines),
-        )
+        replace(section, lines=tuple(_exchanged(line, found) for line in section.lines))
         for section in sections
     )
-    return changed, {t.label: t.value for t in found.values() if t.value is not None}
+    return changed, values
+
+
+def _exchanged(line: Line, found: dict[Term, Term]) -> Line:
+    return replace(line, left=line.left.replaced(found), right=line.right.replaced(found))

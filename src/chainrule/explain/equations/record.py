@@ -67,11 +67,18 @@ class Recording:
         units: in order.
         result: what the function returned.
         returned: the arrays that calls of modules returned, by id.
+        later: for an array that an operation gave back as its result, that array and the one that
+            stands for the result, by the id of the first.
     """
 
     units: list[Unit] = field(default_factory=list)
     result: Any = None
     returned: dict[int, Array] = field(default_factory=dict)
+    later: dict[int, tuple[Array, Array]] = field(default_factory=dict)
+
+    def now(self, thing: Any) -> Any:
+        """What stands for an array, or whatever else it is, at this point of the run."""
+        return self.later[id(thing)][1] if id(thing) in self.later else thing
 
 
 def array_of(thing: Any) -> Any:
@@ -108,8 +115,13 @@ class _Watching:
         self.unit: Unit | None = None
 
     def note(self, op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Any) -> None:
-        if op.kind == "update" or any(y is a for a in args):
+        same = any(y is a for a in args)
+        if op.kind == "update" or (same and op.kind == "view"):
             return
+        args = [self.found.now(a) for a in args]
+        if same:  # another value in the same memory, which has to be told from the first
+            self.found.later[id(y)] = (y, y.view())
+            y = self.found.now(y)
         unit = self.unit
         if unit is None:
             unit = Unit("", {}, SCOPE.entries)
@@ -118,7 +130,7 @@ class _Watching:
 
     def hear(self, what: str, *things: Any) -> None:
         if what == "left" and isinstance(array_of(things[1]), np.ndarray):
-            y = array_of(things[1])
+            y = self.found.now(array_of(things[1]))
             self.found.returned[id(y)] = y
 
     @contextmanager
@@ -146,6 +158,7 @@ class _Watching:
         given = dict(frame.f_locals)
         if self.open or not _plain(given):
             return
+        given = {word: self.found.now(array_of(thing)) for word, thing in given.items()}
         self.open.append(frame)
         self.unit = Unit(name, given, SCOPE.entries)
         self.found.units.append(self.unit)
@@ -154,7 +167,7 @@ class _Watching:
         while isinstance(returned, tuple) and returned:
             returned = returned[0]
         if self.unit is not None:
-            self.unit.first = id(array_of(returned))
+            self.unit.first = id(self.found.now(array_of(returned)))
         self.open.pop()
         self.unit = None
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from chainrule.explain.equations.lines import Line
-from chainrule.explain.equations.term import Part, Term
+from chainrule.explain.equations.term import Term
 
 __all__ = ["shortened"]
 
@@ -47,7 +47,7 @@ def shortened(
     found = list(lines)
     while (term := _repeated([line.right for _, line in found])) is not None:
         new = named(term)
-        first = next(i for i, (_, line) in enumerate(found) if term in line.right.walk())
+        first = next(i for i, (_, line) in enumerate(found) if term in line.right.distinct())
         found[first:] = [
             (found[first][0], new),
             *(
@@ -60,16 +60,7 @@ def shortened(
 
 def _repeated(terms: Sequence[Term]) -> Term | None:
     """What is repeated in long lines, and makes most of them."""
-    sizes: dict[Term, int] = {}
-    times: Counter[Term] = Counter()
-    for term in terms:
-        if _size(term) >= _LONG:
-            for part in term.walk():
-                times[part] += part is not term
-                sizes.setdefault(part, _size(part))
-    worth = {t: (n - 1) * sizes[t] for t, n in times.items() if n > 1 and sizes[t] >= _WORTH}
+    readers = {t: None for term in terms if term.size >= _LONG for t in term.distinct()}
+    times = Counter(a for t in readers for a in t.args if isinstance(a, Term))
+    worth = {t: (n - 1) * t.size for t, n in times.items() if n > 1 and t.size >= _WORTH}
     return max(worth, key=worth.__getitem__, default=None)
-
-
-def _size(part: Part) -> int:
-    return sum(1 for _ in part.walk()) if isinstance(part, Term) else 0

@@ -54,6 +54,7 @@ _LINEAR = {
     "unindex": 1,
     "unslice": 1,
 }
+_MIRRORED = {"gt": "lt", "lt": "gt", "ge": "le", "le": "ge", "eq": "eq", "ne": "ne"}
 _OPPOSITE = {"gt": "le", "le": "gt", "lt": "ge", "ge": "lt", "eq": "ne", "ne": "eq"}
 
 
@@ -183,7 +184,7 @@ def _mul(s: Simplifier, term: Term) -> Term:
 
 
 def _multiplied(s: Simplifier, parts: Sequence[Part], shape: Shape) -> Term:
-    return _picked_out(s, _probabilities(s, product(parts, shape)))
+    return _picked_out(s, _logistic(s, _probabilities(s, product(parts, shape))))
 
 
 @_rule("div")
@@ -205,7 +206,7 @@ def _add(s: Simplifier, term: Term) -> Term:
 
 
 def _added(s: Simplifier, parts: Sequence[Term | float], shape: Shape) -> Term:
-    return _log_probabilities(s, _chosen_between(s, total(parts, shape)))
+    return _log_probabilities(s, _one_sided(s, _chosen_between(s, total(parts, shape))))
 
 
 @_rule("sub")
@@ -293,6 +294,15 @@ def _permute(s: Simplifier, term: Term) -> Term | None:
 def _swapped(shape: Shape) -> tuple[int, ...]:
     n = len(shape)
     return (*range(n - 2), n - 1, n - 2)
+
+
+@_rule("transpose")
+def _transpose(s: Simplifier, term: Term) -> Term:
+    n, order = len(term.shape), list(range(len(term.shape)))
+    a, b = (int(term.options.get(f"dim{i}", i)) % max(n, 1) for i in (0, 1))
+    if n:
+        order[a], order[b] = b, a
+    return s.apply("permute", term.args[0], dims=tuple(order))
 
 
 @_rule("reshape")
@@ -383,8 +393,11 @@ def _sum(s: Simplifier, term: Term) -> Term | None:
         return _pulled(s, x.shape, dims, keep, outer, inner)
     if x.called == "total":
         return _sum_of_sums(s, x, dims, keep, term.shape)
-    if x.called == "sum" and not term.shape:
-        return s.apply("sum", x.args[0])
+    if x.called == "sum" and not keep and not x.options.get("keepdim"):
+        inner = _first(x)
+        gone = normal_dims(x.options.get("dim"), len(inner.shape))
+        left = [d for d in range(len(inner.shape)) if d not in gone]
+        return s.apply("sum", inner, dim=tuple(sorted((*gone, *(left[d] for d in dims)))))
     return _standard(term, dims, keep)
 
 
@@ -488,7 +501,7 @@ def _exp(s: Simplifier, term: Term) -> Term | None:
     parts = x.args if x.called == "total" else ()
     for part in parts:
         number, factors = taken_apart(part)
-        lse = _unkept(factors[0]) if number == -1 and len(factors) == 1 else None
+        lse = s.meaning(_unkept(factors[0])) if number == -1 and len(factors) == 1 else None
         if lse is not None and lse.called == "logsumexp":
             rest = total([p for p in parts if p is not part and p is not None], x.shape)
             dims = normal_dims(lse.options.get("dim"), len(x.shape))
@@ -535,6 +548,40 @@ def _probabilities(s: Simplifier, made: Term) -> Term:
         return product(
             (number, *(p if f is above else f for f in factors if f is not below)), made.shape
         )
+    return made
+
+
+def _logistic(s: Simplifier, made: Term) -> Term:
+    """A product in which e^v over e^v + 1 is sigmoid."""
+    number, factors = taken_apart(made)
+    for e in factors:
+        ends = s.made("reciprocal", (total((e, 1.0), e.shape),), (), e.shape)
+        if e.called == "exp" and ends in factors:
+            sigmoid = s.apply("sigmoid", e.args[0])
+            rest = [f for f in factors if f is not e and f != ends]
+            return product((number, sigmoid, *rest), made.shape)
+    return made
+
+
+def _one_sided(s: Simplifier, made: Term) -> Term:
+    """A sum in which [v >= 0] - sign(v) sigmoid(-|v|), which never overflows, is sigmoid(v)."""
+    number, factors = taken_apart(made)
+    bracket = factors[-1] if factors and factors[-1].called == "total" else None
+    parts = [p for p in bracket.args if p is not None] if bracket is not None else []
+    for part in parts:
+        c, inner = taken_apart(part)
+        signs = [f for f in inner if f.called == "sign"]
+        if len(signs) != 1 or abs(c) != 1:
+            continue
+        v = _first(signs[0])
+        below = s.apply("sigmoid", scaled(s.apply("abs", v), -1.0))
+        sides = [s.apply(name, v, 0.0) for name in (("ge", "gt") if c < 0 else ("le", "lt"))]
+        side = next((p for p in parts if p in sides), None)
+        if side is None or below not in inner or len(inner) != 2:
+            continue
+        rest = [p for p in parts if p is not part and p is not side]
+        whole = s.apply("sigmoid", v if c < 0 else scaled(v, -1.0))
+        return product((number, *factors[:-1], total((whole, *rest), made.shape)), made.shape)
     return made
 
 
@@ -589,7 +636,18 @@ def _picked_out(s: Simplifier, made: Term) -> Term:
 @_rule("logical_not")
 def _logical_not(s: Simplifier, term: Term) -> Term | None:
     x = _first(term)
+    number, factors = taken_apart(x)
+    if not factors:
+        return constant(float(not number), term.shape)
     return s.apply(_OPPOSITE[x.called], *x.args) if x.called in _OPPOSITE else None
+
+
+@_rule(*_MIRRORED)
+def _compared(s: Simplifier, term: Term) -> Term | None:
+    (number, factors), b = taken_apart(term.args[0]), term.args[1]
+    if factors or not isinstance(b, Term) or not taken_apart(b)[1]:
+        return None
+    return s.made(REGISTRY[_MIRRORED[term.called]], (b, number), (), term.shape)
 
 
 @_rule("where")

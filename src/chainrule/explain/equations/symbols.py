@@ -1,11 +1,10 @@
 """`Symbol`: a value that is a term and an array at once, which the table's rules can be run on.
 
-A comparison that guards against rare cases, as x = 0 before a division, and came out the same
-everywhere is taken for the constant that it was.
-
 Handed to an operation, symbols give a symbol: its term says what was done, its array what came out.
 So a derivative rule, run on symbols as on arrays or tensors, gives the formula of a gradient
-together with its numbers, and a rule that looks at numbers, such as labels, finds them (floor 4).
+together with its numbers, and a rule that looks at numbers, such as labels, finds them. A comparison that guards
+against rare cases, as x = 0 before a division, and came out the same everywhere is taken for the
+constant that it was (floor 4).
 """
 
 from __future__ import annotations
@@ -106,9 +105,10 @@ def _read(op: Op, args: Sequence[Any], attrs: Mapping[str, Any]) -> Symbol:
 
 def _guards(op: Op, parts: Sequence[Part]) -> bool:
     """Whether a comparison is with a number that only rare cases meet: exactly 0, or 20 and more."""
-    if op.name not in ("eq", "ne", "gt", "ge", "lt", "le") or isinstance(parts[1], Term):
+    numbers = [p for p in parts if p is not None and not isinstance(p, Term)]
+    if op.name not in ("eq", "ne", "gt", "ge", "lt", "le") or len(numbers) != 1:
         return False
-    bound = abs(parts[1] or 0.0)
+    bound = abs(numbers[0])
     return bound >= _RARE or (bound == 0 and op.name in ("eq", "ne"))
 
 

@@ -13,6 +13,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -81,12 +82,16 @@ class Term:
         return dict(self.attrs)
 
     @cached_property
-    def key(self) -> tuple[Any, ...]:
-        """What two equal terms have in common."""
-        if self.op is None:
-            return (self.label, self.shape)
-        args = tuple(a.key if isinstance(a, Term) else a for a in self.args)
-        return (self.called, args, repr(self.attrs), self.shape)
+    def key(self) -> bytes:
+        """What two equal terms have in common, in a few bytes however large they are."""
+        parts = [a.key if isinstance(a, Term) else repr(a).encode() for a in self.args]
+        own = (self.called, self.label, repr(self.attrs), repr(self.shape))
+        return blake2b(b"|".join([*(o.encode() for o in own), *parts]), digest_size=16).digest()
+
+    @cached_property
+    def size(self) -> int:
+        """Of how many operations, names and numbers it is made."""
+        return 1 + sum(a.size if isinstance(a, Term) else 1 for a in self.args)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Term) and self.key == other.key
@@ -101,18 +106,32 @@ class Term:
             if isinstance(a, Term):
                 yield from a.walk()
 
+    def distinct(self) -> list[Term]:
+        """This term and all inside it, each once, from outside in, left to right."""
+        found: dict[bytes, Term] = {}
+        waiting: list[Term] = [self]
+        while waiting:
+            term = waiting.pop()
+            if term.key not in found:
+                found[term.key] = term
+                waiting += [a for a in reversed(term.args) if isinstance(a, Term)]
+        return list(found.values())
+
     def leaves(self) -> list[Term]:
         """The names in it, each once, left to right."""
-        return list({t.label: t for t in self.walk() if t.op is None}.values())
+        return list({t.label: t for t in self.distinct() if t.op is None}.values())
 
     def replaced(self, found: Mapping[Term, Term]) -> Term:
         """The same with other terms in place of those found."""
-        if self in found:
-            return found[self]
-        if not self.args:
-            return self
-        args = tuple(a.replaced(found) if isinstance(a, Term) else a for a in self.args)
-        return replace(self, args=args)
+        made = dict(found)
+
+        def again(term: Term) -> Term:
+            if term not in made:
+                args = tuple(again(a) if isinstance(a, Term) else a for a in term.args)
+                made[term] = replace(term, args=args) if args != term.args else term
+            return made[term]
+
+        return again(self)
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """Compute what it stands for.
@@ -124,12 +143,22 @@ class Term:
         Raises:
             DataError: there is no array for a name.
         """
+        known: dict[bytes, Any] = {}
+
+        def computed(term: Term) -> Any:
+            if term.key not in known:
+                args = [computed(a) if isinstance(a, Term) else a for a in term.args]
+                known[term.key] = term._computed(args, values)
+            return known[term.key]
+
+        return computed(self)
+
+    def _computed(self, args: list[Any], values: Mapping[str, Any]) -> Any:
         if self.op is None:
             found = values.get(self.label, self.value)
             if found is None:
                 raise DataError(f"no array was given for {self.label}, of shape {self.shape}")
             return found
-        args = [a.evaluate(values) if isinstance(a, Term) else a for a in self.args]
         if self.called in ("add", "sub", "neg", "mul"):
             args = [_counted(a) for a in args]
         if isinstance(self.op, Op):

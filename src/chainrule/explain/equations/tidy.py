@@ -28,38 +28,78 @@ def tidy(term: Term) -> Term:
         >>> tidy(product((0.5, leaf("X", shape=(2,))), (2,))).called
         'div'
     """
-    if term.op is None:
-        return term
-    if term.called == "product":
-        return _product(term)
-    if term.called == "total":
-        return _total(term)
-    if term.called == "reciprocal":
-        return _op("div", 1.0, _part(term.args[0]))
-    return Term(term.op, tuple(map(_part, term.args)), term.attrs, term.shape)
+    return _Tidying()(term)
 
 
-def _part(a: Part) -> Part:
-    return tidy(a) if isinstance(a, Term) else a
+class _Tidying:
+    """The rules of one tidying, which goes through a part that is repeated only once."""
+
+    def __init__(self) -> None:
+        self.done: dict[Term, Term] = {}
+
+    def __call__(self, term: Term) -> Term:
+        if term not in self.done:
+            self.done[term] = self.made(term)
+        return self.done[term]
+
+    def part(self, a: Part) -> Part:
+        return self(a) if isinstance(a, Term) else a
+
+    def made(self, term: Term) -> Term:
+        if term.op is None:
+            return term
+        if term.called == "product":
+            return self.product(term)
+        if term.called == "total":
+            return self.total(term)
+        if term.called == "reciprocal":
+            return _op("div", 1.0, self.part(term.args[0]))
+        args = tuple(map(self.part, term.args))
+        if term.called == "reshape" and _flattens(term):
+            return Term("flatten", args, (("start_dim", 1),), term.shape)
+        return Term(term.op, args, term.attrs, term.shape)
+
+    def product(self, term: Term) -> Term:
+        number, factors = taken_apart(term)
+        if not factors:
+            return _constant(number, term.shape)
+        above = [self(f) for f in factors if f.called != "reciprocal"]
+        below = [self.part(f.args[0]) for f in factors if f.called == "reciprocal"]
+        number, above = _averaged(number, above)
+        up, down = _fraction(abs(number))
+        whole = _joined(([] if up == 1 and above else [up]) + _powers(above))
+        under = _joined([*down, *_powers(below)]) if below or down else None
+        made = whole if under is None else _op("div", whole, under)
+        return made if number > 0 else _op("neg", made)
+
+    def total(self, term: Term) -> Term:
+        parts = [a for a in term.args if a is not None]
+        ordered = sorted(parts, key=lambda a: coefficient(a) < 0)
+        made: Any = self.part_of_sum(ordered[0])
+        for part in ordered[1:]:
+            if coefficient(part) < 0:
+                made = _op("sub", made, self.part_of_sum(_turned(part)))
+            else:
+                made = _op("add", made, self.part_of_sum(part))
+        found: Term = made
+        return found
+
+    def part_of_sum(self, part: Part) -> Part:
+        """A part of a sum; a constant as a number, which has any shape."""
+        number, factors = taken_apart(part)
+        return self.part(part) if factors else number
+
+
+def _flattens(term: Term) -> bool:
+    """Whether a reshape makes a row of each example."""
+    x = term.args[0]
+    old = x.shape if isinstance(x, Term) else ()
+    return len(old) > 2 and len(term.shape) == 2 and old[0] == term.shape[0]
 
 
 def _op(name: str, *args: Part) -> Term:
     shapes = [a.shape for a in args if isinstance(a, Term)]
     return Term(REGISTRY[name], args, shape=broadcast_shape(*shapes))
-
-
-def _product(term: Term) -> Term:
-    number, factors = taken_apart(term)
-    if not factors:
-        return _constant(number, term.shape)
-    above = [tidy(f) for f in factors if f.called != "reciprocal"]
-    below = [_part(f.args[0]) for f in factors if f.called == "reciprocal"]
-    number, above = _averaged(number, above)
-    up, down = _fraction(abs(number))
-    whole = _joined(([] if up == 1 and above else [up]) + _powers(above))
-    under = _joined([*down, *_powers(below)]) if below or down else None
-    made = whole if under is None else _op("div", whole, under)
-    return made if number > 0 else _op("neg", made)
 
 
 def _averaged(number: float, factors: Sequence[Term]) -> tuple[float, list[Term]]:
@@ -107,25 +147,6 @@ def _fraction(number: float) -> tuple[float, list[Part]]:
     if inverse > 1 and math.isclose(inverse, round(inverse), rel_tol=1e-9):
         return 1.0, [float(round(inverse))]
     return number, []
-
-
-def _total(term: Term) -> Term:
-    parts = [a for a in term.args if a is not None]
-    ordered = sorted(parts, key=lambda a: coefficient(a) < 0)
-    made: Any = _part_of_sum(ordered[0])
-    for part in ordered[1:]:
-        if coefficient(part) < 0:
-            made = _op("sub", made, _part_of_sum(_turned(part)))
-        else:
-            made = _op("add", made, _part_of_sum(part))
-    found: Term = made
-    return found
-
-
-def _part_of_sum(part: Part) -> Part:
-    """A part of a sum; a constant as a number, which has any shape."""
-    number, factors = taken_apart(part)
-    return _part(part) if factors else number
 
 
 def _turned(part: Part) -> Part:
