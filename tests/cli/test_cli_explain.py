@@ -68,6 +68,8 @@ def test_images(chainrule, run):
     assert "trained on digits" in ended.out
     assert "2,410 parameters, from images of 1 x 8 x 8 to 10 classes (0, 1, 2," in ended.out
     assert re.search(r"^  \d \(Linear\) .*\(64, 32\) +2,080 ", ended.out, re.MULTILINE)
+    assert re.search(r"^ +dW₂ = dZ₂ᵀ A₁ / m +\(10, 32\)$", ended.out, re.MULTILINE)
+    assert "<math" in (folder / "explain.html").read_text(encoding="utf-8")
     assert re.search(r"^a step .+, an epoch .+, all .+; bound by ", ended.out, re.MULTILINE)
     model, info = load_model(folder)
     settings = Settings(seed=info["settings"]["seed"])
@@ -79,7 +81,7 @@ def test_images(chainrule, run):
     assert re.search(r"^row \d+: said \d, was \d, \d+ % sure$", ended.out, re.MULTILINE)
     assert ended.out.splitlines()[-1] == f"with pictures: {folder / 'explain.html'}"
     shown = sections(folder)
-    assert shown[:2] == ["summary", "prediction"]
+    assert shown[:3] == ["summary", "equations", "prediction"]
     for name in ("curves", "confusion", "mistakes", "layers", "looks-at", "plane", "data"):
         assert name in shown
 
@@ -135,7 +137,7 @@ def test_without_its_data_the_rest_is_told(chainrule, run):
     assert "'gone.csv' is neither a file" in told[0]
     assert "test accuracy" in ended.out
     assert "taken for" not in ended.out
-    assert sections(folder) == ["summary", "prediction", "curves", "repeat"]
+    assert sections(folder) == ["summary", "equations", "prediction", "curves", "repeat"]
 
 
 def test_the_data_may_be_elsewhere_by_now(chainrule, run, tmp_path):

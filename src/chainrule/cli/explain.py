@@ -122,6 +122,13 @@ def _parts(seen: Visit) -> Iterator[_Part]:
             _summary,
         ),
         (
+            "equations",
+            "What it computes",
+            "The network as formulas, forward and backward, made by running the derivative rules "
+            "of its operations on symbols.",
+            _equations,
+        ),
+        (
             "prediction",
             "What training it takes",
             "Reckoned from what a step has to do and from what this machine was measured to do: "
@@ -169,6 +176,11 @@ def _batch(seen: Visit) -> _Batch:
 
 def _summary(batch: _Batch) -> tuple[str, str]:
     found = explain.summary(batch.seen.model, batch.x)
+    return str(found), found._repr_html_()
+
+
+def _equations(batch: _Batch) -> tuple[str, str]:
+    found = explain.equations(batch.seen.model, batch.x, batch.y, batch.loss)
     return str(found), found._repr_html_()
 
 
