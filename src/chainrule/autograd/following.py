@@ -10,27 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from chainrule.autograd import tape
 from chainrule.autograd.tape import Node, Traced
-from chainrule.ops.core import READERS, Op, listen
-from chainrule.ops.scope import SCOPE, Entry, again
+from chainrule.ops.core import READERS, Op
+from chainrule.ops.scope import SCOPE, Entry
 
 __all__ = ["following", "made_in"]
-
-_made_in: WeakKeyDictionary[Node, tuple[Entry, ...]] = WeakKeyDictionary()
 
 
 def made_in(node: Node) -> tuple[Entry, ...]:
     """The calls of modules in which a node was made while its tape was followed."""
-    return _made_in.get(node, ())
-
-
-def _remember(what: str, *things: Any) -> None:
-    """Hear of nodes that no operation made, as those of a person's own functions."""
-    if what == "node":
-        _made_in[things[0]] = SCOPE.entries
+    return getattr(node, "entries", ())
 
 
 @contextmanager
@@ -55,15 +46,19 @@ def following() -> Iterator[None]:
 
     class Following(walk):  # type: ignore[misc, valid-type]  # whichever walk was usual before
         def through(self, node: Node, g: Any, wanted: set[int] | None) -> None:
-            with again(made_in(node)):
+            before = SCOPE.entries, SCOPE.back
+            SCOPE.entries, SCOPE.back = made_in(node), True
+            try:
                 super().through(node, g, wanted)
+            finally:
+                SCOPE.entries, SCOPE.back = before
 
     def remembering(kind: type) -> Any:
         def read(op: Op, args: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
             y = readers[kind](op, args, attrs)
             node = getattr(y, "node", None)
-            if node is not None and node not in _made_in:
-                _made_in[node] = SCOPE.entries
+            if node is not None and not hasattr(node, "entries"):
+                node.entries = SCOPE.entries
             return y
 
         return read
@@ -72,8 +67,7 @@ def following() -> Iterator[None]:
         READERS[kind] = remembering(kind)
     tape.walks.kind = Following
     try:
-        with listen(_remember):
-            yield
+        yield
     finally:
         READERS.update(readers)
         tape.walks.kind = walk

@@ -19,7 +19,8 @@ import numpy as np
 from chainrule import ops
 from chainrule.autograd.tape import Node, Traced, is_grad_enabled, mark_changed, no_grad, wrap
 from chainrule.errors import GradientError, ShapeError
-from chainrule.ops.core import LISTENERS, Op, Reads, run, same_shape, tell
+from chainrule.ops.core import LISTENERS, Op, Reads, run, same_shape
+from chainrule.ops.scope import SCOPE
 
 __all__ = ["Function", "FunctionCtx", "call", "once_differentiable"]
 
@@ -87,7 +88,7 @@ def call(
     op = Op(name, lambda *_xs: None, kind="gather", shape=same_shape)
     node = Call(op, {"inputs": facts}, parents, list(saved), whole, _NOTHING_READ)
     if LISTENERS:
-        tell("node", node)
+        node.entries = SCOPE.entries
     joined = wrap(whole, node)
     if single:
         node.backward = backward

@@ -30,10 +30,10 @@ __all__ = ["Alive", "Cutter", "Piece"]
 
 Kind: TypeAlias = Literal["op", "python", "compile", "replay"]
 
-# What is told where a piece of Python ends, and where one that is whole does.
-_BETWEEN = ("tensors", "begun", "left")
+# What is told where a piece that is whole begins and ends, and besides where one of Python ends.
 _BEGIN = ("compiling", "replaying")
 _END: dict[str, Kind] = {"compiled": "compile", "replayed": "replay"}
+_HEARD = {*_BEGIN, *_END, "tensors", "begun", "left"}
 
 
 @dataclass
@@ -143,9 +143,9 @@ class Cutter:
         self._go_on(now)
 
     def _hear(self, what: str, *things: Any) -> None:
-        now = time.perf_counter()
-        if threading.get_ident() != self._thread:
+        if what not in _HEARD or threading.get_ident() != self._thread:
             return
+        now = time.perf_counter()
         if what in _BEGIN:
             self._python(SCOPE.entries, now)
             self._inside = things[1] if what == "replaying" else 1
@@ -153,10 +153,8 @@ class Cutter:
             self._cut(_END[what], now, SCOPE.entries, "forward", user_place())
             self.pieces[-1].plan, self.pieces[-1].steps = things[0], self._inside
             self._inside = 0
-        elif what in _BETWEEN and not self._inside:
+        elif not self._inside:
             self._python(things[0].outer if what == "begun" else SCOPE.entries, now)
-        else:
-            return
         self._go_on(now)
 
     def _python(self, entries: tuple[Entry, ...], now: float) -> None:

@@ -67,9 +67,11 @@ class profile:  # noqa: N801  # PyTorch's name
     Every operation is seen with its module and the line of yours that it comes from, on the way
     forward, back and in optimisers. What lies between operations is Python: yours, and that of
     modules. On the way back and in optimisers it is counted with the operation that follows. A
-    compiled step that is replayed is one block; its own `profile(...)` looks inside. So is what it
-    takes to compile it. Only the
-    thread that opens the block is watched, and the time that watching takes is left out.
+    compiled step that is replayed is one block, and so is what it takes to compile it; the step's
+    own `profile(...)` looks inside.
+
+    Only the thread that opens the block is watched. The time that watching takes is left out; still,
+    an operation takes a microsecond or two more than unwatched.
 
     Memory is that of results of operations, from when they are made until nobody holds them; what
     an operation needs inside of itself is not seen, and neither are parameters, which are there

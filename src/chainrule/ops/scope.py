@@ -9,14 +9,12 @@ Where nobody listens nothing is entered.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from chainrule.ops.core import tell
 
-__all__ = ["SCOPE", "Entry", "Phase", "again", "enter", "phase_of"]
+__all__ = ["SCOPE", "Entry", "Phase", "enter", "phase_of"]
 
 Phase: TypeAlias = Literal["forward", "backward", "update"]
 
@@ -86,17 +84,6 @@ def enter(what: str, who: Any) -> Entry:
     SCOPE.entries = (*SCOPE.entries, entry)
     tell("begun", entry)
     return entry
-
-
-@contextmanager
-def again(entries: tuple[Entry, ...]) -> Iterator[None]:
-    """On the way back, be inside calls that have ended."""
-    before = SCOPE.entries, SCOPE.back
-    SCOPE.entries, SCOPE.back = entries, True
-    try:
-        yield
-    finally:
-        SCOPE.entries, SCOPE.back = before
 
 
 def phase_of(entries: tuple[Entry, ...], back: bool) -> Phase:
