@@ -317,3 +317,28 @@ def test_takes_data_sets_that_fetch_each_row():
     rows = Rows()
     assert doctor(mlp(), rows).names == ["inputs unscaled"]
     assert len(rows.fetched) == 256
+
+
+def test_takes_inputs_of_several_parts():
+    class Two(Dataset):
+        def __init__(self):
+            self.x, self.y = table()
+
+        def __len__(self):
+            return len(self.y)
+
+        def __getitem__(self, i):
+            return {"left": self.x[i, :2], "right": self.x[i, 2:]}, int(self.y[i])
+
+    class Joined(nn.Module):
+        def __init__(self):
+            self.both = mlp()
+
+        def forward(self, x):
+            return self.both(cr.cat([x["left"], x["right"]], 1))
+
+    assert silent(Joined(), Two(), optimizer="adam")
+    sure = Joined()
+    with cr.no_grad():
+        sure.both[4].weight.mul_(100)
+    assert doctor(sure, Two()).names == ["loss far from guessing"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -147,8 +147,7 @@ class Case:
 
     def rows(self, count: int) -> tuple[Any, Any]:
         """The first rows of the sample, x as the model takes it."""
-        x = self.x[:count] if isinstance(self.x, Tensor) else self.x
-        return x, wrap(self.y[:count])
+        return _first(self.x, count), wrap(self.y[:count])
 
     def experiment(self) -> Experiment:
         """Copies to be trained."""
@@ -182,6 +181,15 @@ class Case:
         made = self.experiment()
         with self.aside():
             return Visit(made.model, made.loss, *self.rows(count))
+
+
+def _first(x: Any, count: int) -> Any:
+    """The first rows of a batch, of several tensors the first of each."""
+    if isinstance(x, Mapping):
+        return {name: _first(part, count) for name, part in x.items()}
+    if isinstance(x, (list, tuple)) and all(isinstance(part, Tensor) for part in x):
+        return type(x)(part[:count] for part in x)
+    return x[:count]
 
 
 def _of_rows(data: Any, batch_size: int) -> DataLoader:
