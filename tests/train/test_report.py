@@ -210,6 +210,9 @@ def test_findings_say_what_was_seen_and_what_to_do():
     assert "<p>4.1 where ln(10) = 2.3</p>" in text
     assert "<b>Do: </b>scale the data" in text
     assert 'id="findings"' not in checked(full(findings=[]))
+    hint = Finding("classes of unlike size", Severity.HINT, "", "9 of 10 are cats", "weigh them")
+    text = checked(full(findings=[hint, one]))
+    assert text.index("loss too high") < text.index("classes of unlike size")
 
 
 def test_no_mistakes():

@@ -268,12 +268,13 @@ _HOW_BAD = {
 def _findings(report: Report) -> Markup | None:
     if not report.findings:
         return None
+    worst_first = sorted(report.findings, key=lambda one: -one.severity)
     return _section(
         "findings",
         "What is not well",
         "Found in the data, the network and the run, the worst first: what was measured, and one "
         "thing to do about it. What comes later in the list may come of what is before it.",
-        element("ol", *(_finding(one) for one in report.findings), class_="findings"),
+        element("ol", *map(_finding, worst_first), class_="findings"),
     )
 
 
