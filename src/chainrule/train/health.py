@@ -15,6 +15,9 @@ from chainrule.train.run import Run
 
 __all__ = ["Health"]
 
+# Findings that are shown at a time; the history has them all.
+_SHOWN = 3
+
 
 class Health(Callback):
     """Hands a run to a `Watch`, and lets the person know what it finds.
@@ -50,7 +53,7 @@ class Health(Callback):
         try:
             case = Case(run.model, loader, run.loss, run.optimizer, validation=validation)
             self._watch = Watch(case, **self._options)
-            _tell(run, self._watch.begin())
+            _tell(run, "before the first step", self._watch.begin())
         except ChainruleError:  # what training itself will say, and better
             self._watch = None
 
@@ -58,13 +61,15 @@ class Health(Callback):
         """Look at the epoch; after the last sum up."""
         if self._watch is None:
             return
-        _tell(run, self._watch.epoch(run.history.rows[-1], run.losses, run.seen - self._seen))
+        found = self._watch.epoch(run.history.rows[-1], run.losses, run.seen - self._seen)
+        _tell(run, f"in epoch {run.epoch}", found)
         self._seen = run.seen
         if run.stopped or run.epoch == run.epochs:
-            _tell(run, self._watch.end())
+            _tell(run, "after the last step", self._watch.end())
 
 
-def _tell(run: Run, findings: Sequence[Finding]) -> None:
+def _tell(run: Run, when: str, findings: Sequence[Finding]) -> None:
     run.history.findings += findings
     if findings:
-        run.notices.append(Diagnosis(tuple(findings), {}).text())
+        diagnosis = Diagnosis(tuple(findings), {})
+        run.notices.append(f"not well {when}:\n{diagnosis.text(most=_SHOWN)}")

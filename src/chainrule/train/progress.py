@@ -104,8 +104,11 @@ class Progress(Callback):
         self._bar.refresh()
 
     def on_epoch_end(self, run: Run) -> None:
-        """Write the epoch's figures."""
+        """Write the epoch's figures, and what else there is to say."""
+        self._line(run)
         self._say(run)
+
+    def _line(self, run: Run) -> None:
         every = -(-run.epochs // self.lines)
         if run.epoch % every and run.epoch not in (1, run.epochs) and not run.stopped:
             return
