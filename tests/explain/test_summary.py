@@ -394,6 +394,14 @@ def test_arguments_are_not_changed_in_place():
     assert x.tolist() == [[-1.0, 2.0]]
 
 
+def test_a_compiled_model_is_the_model_that_it_was_made_of():
+    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    x = cr.ones(4, 3)
+    assert [r.path for r in summary(cr.compile(net), x).rows] == [
+        *("Sequential", "0 (Linear)", "1 (ReLU)")
+    ]
+
+
 def test_it_works_inside_of_no_grad_and_of_a_step():
     net = nn.Linear(3, 2)
     with cr.no_grad():

@@ -70,8 +70,8 @@ class profile:  # noqa: N801  # PyTorch's name
     compiled step that is replayed is one block, and so is what it takes to compile it; the step's
     own `profile(...)` looks inside.
 
-    Only the thread that opens the block is watched. The time that watching takes is left out; still,
-    an operation takes a microsecond or two more than unwatched.
+    Only the thread that opens the block is watched. The time that watching takes is left out, but
+    an operation still takes a microsecond or two more than unwatched.
 
     Memory is that of results of operations, from when they are made until nobody holds them; what
     an operation needs inside of itself is not seen, and neither are parameters, which are there

@@ -41,7 +41,7 @@ class Rehearsal:
     """A model and its arguments, copied, to be run as often as wanted.
 
     Args:
-        model: is left as it is, and so is all that it is made of.
+        model: is left as it is, and so is all that it is made of; a compiled one too.
         args: of the model; arrays and tensors, and whatever else it takes.
         loss: takes what the model returns, gives one number; the way back is that of the sum of all
             results without one.
@@ -56,8 +56,11 @@ class Rehearsal:
     """
 
     def __init__(
-        self, model: Module, args: Sequence[Any], loss: Callable[[Any], Tensor] | None = None
+        self, model: Any, args: Sequence[Any], loss: Callable[[Any], Tensor] | None = None
     ) -> None:
+        model = (
+            model if isinstance(model, Module) else getattr(model, "function", model)
+        )  # compiled
         if not isinstance(model, Module):
             raise OptionError(f"a module is taken apart layer by layer, got {kind_of(model)}")
         self.model: Module = copy.deepcopy(model)
