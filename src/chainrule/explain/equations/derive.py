@@ -106,7 +106,9 @@ def _named(
     reads = [names.leaves[id(a)] for a in block.reads if id(a) in names.leaves]
     right = tidy(simplify(shown[id(out)]))
     name = (
-        names.give(out, ends[id(out)]) if id(out) in ends else names.made(out, block.units, reads)
+        names.give(out, ends[id(out)])
+        if id(out) in ends
+        else names.made(out, block.units, reads, right)
     )
     simplify.learn(symbols[id(out)].term, name)
     simplify.learn(shown[id(out)], name)

@@ -42,6 +42,7 @@ _BY_FILE = {
     "steps": "H",
 }
 _ACTIVATIONS = ("relu", "sigmoid", "tanh", "erf", "clip", "clamp")
+_BUFFERS = {"running_mean": ("mu", ""), "running_var": ("v", "")}
 _GREEK = {"weight": "gamma", "bias": "beta"}
 
 
@@ -105,6 +106,11 @@ class Names:
             if id(p.array) in self.leaves:
                 self.paths[path] = self.leaves[id(p.array)]
 
+        for path, buffer in module.named_buffers():
+            if id(buffer.array) in used and id(buffer.array) not in self.leaves:
+                own = path.rpartition(".")[2]
+                self.give(buffer.array, *_BUFFERS.get(own, (own, "")), data=True)
+
     def _layer(self, parameters: Mapping[str, Any], index: str, norm: bool) -> None:
         for own, p in parameters.items():
             name, part = _parameter(own, norm)
@@ -126,10 +132,19 @@ class Names:
 
     # --- what is made ---------------------------------------------------------------------------
 
-    def made(self, array: Array, units: Sequence[Unit], reads: Sequence[Term]) -> Term:
-        """Name what units made of values that have the names `reads`."""
+    def made(
+        self, array: Array, units: Sequence[Unit], reads: Sequence[Term], formula: Term
+    ) -> Term:
+        """Name what units made.
+
+        Args:
+            array: what they made.
+            units: the last of them made it.
+            reads: the names of what they were given.
+            formula: what they made of that.
+        """
         weights = [t for t in reads if t.name in ("W", "w")]
-        base = "D" if any(t.name == "M" for t in reads) else _base(units)
+        base = "D" if any(t.name == "M" for t in reads) else _base(units, formula)
         if weights and base == "Z":
             index = weights[-1].index
             if index[:1].isalpha() and len(index) == 1:
@@ -140,19 +155,20 @@ class Names:
             return self.give(array, base, "1")
         if base == "Z":  # a product without weights: of scores with values, or what gives scores
             base = "O" if any(t.name == "A" for t in reads) else "S"
-        return self.give(array, base, numbers[0] if numbers else "")
+        number = numbers[0] if numbers else ""
+        return self.give(array, base, "" if base + number in self._taken else number)
 
 
-def _base(units: Sequence[Unit]) -> str:
+def _base(units: Sequence[Unit], formula: Term) -> str:
     unit = units[-1]
+    if formula.called in ("softmax", *_ACTIVATIONS):
+        return "A"
     called = unit.called
     op = unit.calls[-1].op
     if called in COMPOSITES:
         file = inspect.unwrap(COMPOSITES[called]).__module__.rpartition(".")[2]
     else:
         file = op.__module__.rpartition(".")[2]
-    if (called or op.name) in _ACTIVATIONS:
-        return "A"
     if file in _BY_FILE:
         return _BY_FILE[file]
     if any(call.op.kind == "contract" for u in units for call in u.calls):

@@ -1,14 +1,12 @@
 """From a network and its data to its derivation: one run, its names, its lines (floor 4).
 
-The model runs once, on a copy where it is a module; nothing of it is changed.
+The model runs once, and whatever that changes is put back.
 """
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -29,9 +27,9 @@ from chainrule.explain.equations.shorten import shortened
 from chainrule.explain.equations.simplify import Simplifier
 from chainrule.explain.equations.symbols import Symbol
 from chainrule.explain.equations.term import Term, leaf
+from chainrule.explain.undo import undone
 from chainrule.nn import Module
 from chainrule.ops import Array
-from chainrule.random import fork_rng
 
 __all__ = ["Derivation", "of_network"]
 
@@ -60,11 +58,11 @@ class Derivation:
         self.abbreviations = 0
         if loss is None and y is not None:
             raise OptionError("equations got targets but no loss; pass loss=, such as mse_loss")
-        with _untouched(model) as copied:
-            self.run = record(_whole(copied, loss, self.target), *self.inputs)
-            self._name(copied, loss)
+        with undone():
+            self.run = record(_whole(model, loss, self.target), *self.inputs)
+            self._name(model, loss)
             self._forward()
-        self._backward()
+            self._backward()
 
     # --- names ----------------------------------------------------------------------------------
 
@@ -253,13 +251,6 @@ def _whole(
         return output.array, result.array
 
     return run
-
-
-@contextmanager
-def _untouched(model: Any) -> Iterator[Any]:
-    """A copy of a module, and its random numbers as they were afterwards."""
-    with fork_rng():
-        yield copy.deepcopy(model) if isinstance(model, Module) else model
 
 
 def _words(model: Any, count: int) -> list[str]:

@@ -1,8 +1,8 @@
 """Long lines of a derivation made shorter: what comes up again and again gets a name (floor 4).
 
 A person who differentiates a normalisation writes U for Z less its mean, and goes on with U. Here a
-term that stands several times in long lines is given such a name, the longest first, on a line of its
-own before the first that reads it.
+term that stands several times in long lines is given such a name, the longest first, on a line of
+its own before the first that reads it.
 """
 
 from __future__ import annotations

@@ -104,6 +104,8 @@ class Simplifier:
         number, bare = 1.0, list(args)
         for i in range(min(_LINEAR.get(called, 0), len(bare))):
             c, factors = taken_apart(bare[i])
+            if not c:
+                return constant(0.0, shape)
             if factors and c != 1:
                 number *= c
                 bare[i] = product(factors, shape_of(bare[i]))
@@ -184,7 +186,28 @@ def _mul(s: Simplifier, term: Term) -> Term:
 
 
 def _multiplied(s: Simplifier, parts: Sequence[Part], shape: Shape) -> Term:
-    return _picked_out(s, _logistic(s, _probabilities(s, product(parts, shape))))
+    made = product(parts, shape)
+    for rule in (_probabilities, _logistic, _multiplied_out, _picked_out):
+        made = rule(s, s.named(made))
+    return made
+
+
+def _multiplied_out(s: Simplifier, made: Term) -> Term:
+    """A bracket times something that a part of it is divided by, without the bracket."""
+    number, factors = taken_apart(made)
+    bracket = next((f for f in factors if f.called == "total"), None)
+    if bracket is None:
+        return made
+    below = [b for part in bracket.args for b in taken_apart(part)[1] if b.called == "reciprocal"]
+    inner = [f for f in factors if any(f == b.args[0] for b in below)]
+    if not inner:
+        return made
+    rest = [f for f in factors if f is not bracket and f not in inner]
+    parts = [
+        product((part, *inner), broadcast_shape(shape_of(part), *map(shape_of, inner)))
+        for part in bracket.args
+    ]
+    return product((number, *rest, _added(s, parts, bracket.shape)), made.shape)
 
 
 @_rule("div")
@@ -264,6 +287,26 @@ def _linear(s: Simplifier, term: Term) -> Term:
     return total([moved, *(a for a in b if a is not None)], term.shape)
 
 
+@_rule("matrix_product", "matmul")
+def _product_with_ones(s: Simplifier, term: Term) -> Term | None:
+    """A product with an array of one number, which is a sum."""
+    a, b = map(_term, term.args)
+    for constant_side, other, dim in ((a, b, -2), (b, a, -1)):
+        number, factors = taken_apart(constant_side)
+        if not factors and len(other.shape) == len(term.shape) == 2:
+            added = s.apply("sum", other, dim=(dim,), keepdim=True)
+            return scaled(s.apply("broadcast_to", added, shape=term.shape), number)
+    return None
+
+
+@_rule("sqrt", "log")
+def _of_a_number(_s: Simplifier, term: Term) -> Term | None:
+    number, factors = taken_apart(_first(term))
+    if factors or not isinstance(term.op, Op):
+        return None
+    return constant(float(term.op.forward(np.float64(number))), term.shape)
+
+
 # --- shapes -------------------------------------------------------------------------------------
 
 
@@ -331,9 +374,10 @@ def _moved_in(s: Simplifier, x: Term, shape: Shape) -> Term | None:
             if other.shape == shape:
                 return other
     alone = x.called in ("product", "total", "reciprocal", "sqrt", "log", "square")
-    if not alone or any(isinstance(a, Term) and a.shape != x.shape for a in x.args):
+    whole = [a for a in x.args if taken_apart(a)[1]]
+    if not alone or any(shape_of(a) != x.shape for a in whole):
         return None
-    inner = [s.apply("reshape", a, shape=shape) if isinstance(a, Term) else a for a in x.args]
+    inner = [s.apply("reshape", a, shape=shape) if a in whole else a for a in x.args]
     return s.made(x.op, inner, (), shape)
 
 
@@ -394,10 +438,10 @@ def _sum(s: Simplifier, term: Term) -> Term | None:
     if x.called == "total":
         return _sum_of_sums(s, x, dims, keep, term.shape)
     if x.called == "sum" and not keep and not x.options.get("keepdim"):
-        inner = _first(x)
-        gone = normal_dims(x.options.get("dim"), len(inner.shape))
-        left = [d for d in range(len(inner.shape)) if d not in gone]
-        return s.apply("sum", inner, dim=tuple(sorted((*gone, *(left[d] for d in dims)))))
+        whole = _first(x)
+        gone = normal_dims(x.options.get("dim"), len(whole.shape))
+        left = [d for d in range(len(whole.shape)) if d not in gone]
+        return s.apply("sum", whole, dim=tuple(sorted((*gone, *(left[d] for d in dims)))))
     return _standard(term, dims, keep)
 
 

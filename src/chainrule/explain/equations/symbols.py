@@ -2,9 +2,9 @@
 
 Handed to an operation, symbols give a symbol: its term says what was done, its array what came out.
 So a derivative rule, run on symbols as on arrays or tensors, gives the formula of a gradient
-together with its numbers, and a rule that looks at numbers, such as labels, finds them. A comparison that guards
-against rare cases, as x = 0 before a division, and came out the same everywhere is taken for the
-constant that it was (floor 4).
+together with its numbers, and a rule that looks at numbers, such as labels, finds them. A
+comparison that guards against rare cases, as x = 0 before a division, and came out the same
+everywhere is taken for the constant that it was (floor 4).
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _read(op: Op, args: Sequence[Any], attrs: Mapping[str, Any]) -> Symbol:
 
 
 def _guards(op: Op, parts: Sequence[Part]) -> bool:
-    """Whether a comparison is with a number that only rare cases meet: exactly 0, or 20 and more."""
+    """Whether a comparison is with a number that few meet: exactly 0, or 20 and more."""
     numbers = [p for p in parts if p is not None and not isinstance(p, Term)]
     if op.name not in ("eq", "ne", "gt", "ge", "lt", "le") or len(numbers) != 1:
         return False
