@@ -196,6 +196,15 @@ def test_a_layer_that_is_called_again_is_told_again():
     assert list(seen.outputs) == ["layer (Linear)", "layer (Linear) #2", "Twice"]
 
 
+def test_activations_are_those_before_a_layer_that_changes_them_in_place():
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True), nn.Linear(4, 2))
+    seen = explain.activations(net, table(9).astype("f4"))
+    assert list(seen.outputs) == ["0 (Linear)", "1 (ReLU)", "2 (Linear)"]
+    first, second, _ = seen.outputs.values()
+    assert first.min() < 0
+    np.testing.assert_array_equal(second, np.maximum(first, 0))
+
+
 def test_activations_of_layers_with_several_results_are_the_first():
     seen = explain.activations(nn.LSTM(3, 5), np.zeros((4, 2, 3), "f4"))
     assert [y.shape for y in seen.outputs.values()] == [(4, 2, 5)]
@@ -347,6 +356,13 @@ def test_attributions_of_a_table_are_bars_by_column():
     assert one.by_column["x1"] == pytest.approx(float(one.values[0, 1]))
     many = explain.saliency(smooth(2, dtype=np.float32), rows.x)
     assert many.by_column["x1"] == pytest.approx(float(np.abs(many.values[:, 1]).mean()))
+
+
+def test_numbers_of_sequences_are_named_by_their_place():
+    cr.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(6, 2))
+    seen = explain.saliency(net, np.ones((2, 3, 2), "f4"))
+    assert list(seen.by_column)[:3] == ["x[0, 0]", "x[0, 1]", "x[1, 0]"]
 
 
 def test_what_has_no_slope_or_no_such_output_is_refused():
@@ -531,6 +547,10 @@ def test_surfaces_that_cannot_be_are_refused():
         explain.loss_surface(net, data, span=0)
     with pytest.raises(OptionError, match="no weights"):
         explain.loss_surface(nn.Identity(), (np.eye(2), np.arange(2)))
+    lost = smooth()
+    lost[0].weight.array[...] = np.nan
+    with pytest.raises(DataError, match="the loss of the weights themselves is nan"):
+        explain.loss_surface(lost, data, points=3)
     with pytest.raises(OptionError, match="not of one build"):
         explain.between(net, smooth(3, 4), data)
     with pytest.raises(OptionError, match="at least 2"):

@@ -10,6 +10,7 @@ from rich.console import Console
 import chainrule as cr
 from chainrule import nn
 from chainrule.data import Examples, digits, moons
+from chainrule.errors import DataError
 from chainrule.train import looks
 from chainrule.train.job import run_job
 from chainrule.train.looks import looks_of
@@ -67,6 +68,24 @@ def test_the_looks_are_the_same_again(outcome):
 def test_a_large_network_has_no_surface(outcome, monkeypatch):
     monkeypatch.setattr(looks, "_WORK", 1e6)
     assert "surface" not in [look.name for look in looks_of(outcome("digits"))]
+
+
+def test_a_network_of_large_layers_is_shown_few_rows(outcome, monkeypatch):
+    of = outcome("digits")
+    monkeypatch.setattr(looks, "_MEMORY", 10 * of.summary.kept)
+    (layers,) = (look for look in looks_of(of) if look.name == "layers")
+    assert "What each layer gives for 10 inputs" in str(layers.pictures[0])
+
+
+def test_a_look_that_fails_is_left_out(outcome, monkeypatch):
+    def fails(*_):
+        raise DataError("the loss is no number")
+        yield
+
+    monkeypatch.setattr(looks, "_surface", fails)
+    monkeypatch.setattr(looks, "_gradients", fails)
+    shown = [look.name for look in looks_of(outcome("digits"))]
+    assert shown == ["layers", "looks-at", "plane"]
 
 
 def test_right_examples_come_first_and_the_surest_mistakes_after_them(outcome):

@@ -7,11 +7,13 @@ networks so large that it would take more than a second or so no surface.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
-from chainrule import explain
+from chainrule import explain, ops
 from chainrule.data import Examples
+from chainrule.errors import ChainruleError
 from chainrule.explain import Activations
 from chainrule.explain.look.mistakes import most_wrong
 from chainrule.ops import Array
@@ -22,27 +24,40 @@ from chainrule.train.task import task_of
 __all__ = ["looks_of"]
 
 _ROWS = 400  # of the test set, taken evenly
+_MEMORY = 64 << 20  # bytes that they may take on their way
+_LEAST_AT_ONCE = 4
 _EXAMPLES = 6  # whose pictures are looked into: right ones and, as many, wrong ones
 _NODES = 15  # along each side of the surface
 _WORK = 1.2e10  # floating-point operations for the surface
 _LEAST_ROWS = 40  # with fewer, its loss would say little
 
 
+@ops.quiet
 def looks_of(outcome: Outcome) -> list[Look]:
-    """Return the sections, those left out that make no sense of this network or these data.
+    """Return the sections; those that make no sense of this network or these data are left out.
 
     Args:
         outcome: of the job.
     """
-    rows = _some(outcome.test, _ROWS)
+    rows = _some(outcome.test, _affordable(outcome))
     seen = explain.activations(outcome.model, rows)
-    return [
-        _layers(seen),
-        _gradients(outcome, rows),
-        *_attributions(outcome, rows),
-        *_plane(seen, rows),
-        *_surface(outcome),
-    ]
+    chapters = (
+        lambda: _layers(seen),
+        lambda: _gradients(outcome, rows),
+        lambda: _attributions(outcome, rows),
+        lambda: _plane(seen, rows),
+        lambda: _surface(outcome),
+    )
+    found = []
+    for chapter in chapters:
+        with suppress(ChainruleError):  # as where a loss is too large to be a number
+            found += list(chapter())
+    return found
+
+
+def _affordable(outcome: Outcome) -> int:
+    """How many rows may go through the network at once."""
+    return max(_LEAST_AT_ONCE, min(_ROWS, _MEMORY // max(1, outcome.summary.kept)))
 
 
 def _some(examples: Examples, most: int) -> Examples:
@@ -50,8 +65,8 @@ def _some(examples: Examples, most: int) -> Examples:
     return examples.take(taken)
 
 
-def _layers(seen: Activations) -> Look:
-    return Look(
+def _layers(seen: Activations) -> Iterator[Look]:
+    yield Look(
         "layers",
         "What each layer gives",
         "How the numbers that leave each layer are spread, over rows of the test set; the upright "
@@ -60,9 +75,9 @@ def _layers(seen: Activations) -> Look:
     )
 
 
-def _gradients(outcome: Outcome, rows: Examples) -> Look:
+def _gradients(outcome: Outcome, rows: Examples) -> Iterator[Look]:
     loss = task_of(rows, outcome.settings.label_smoothing).loss
-    return Look(
+    yield Look(
         "gradients",
         "How strongly it is still pulled",
         "The gradient of the loss by each parameter, at the weights that were kept. Where its ratio"

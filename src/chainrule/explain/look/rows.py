@@ -52,8 +52,12 @@ class Rows:
         return self.classes[k] if k < len(self.classes) else str(k)
 
     def column_names(self) -> list[str]:
-        """Return what each number of a row is called."""
-        return list(self.columns) or [f"x{i}" for i in range(int(np.prod(self.x.shape[1:])))]
+        """Return what each number of a row is called: x3, or where it stands, x[0, 3]."""
+        if self.columns:
+            return list(self.columns)
+        if self.x.ndim == 2:
+            return [f"x{i}" for i in range(self.x.shape[1])]
+        return [f"x{list(at)}" for at in np.ndindex(*self.x.shape[1:])]
 
     def told(self, row: int, most: int = 6) -> str:
         """Return the first numbers of a row of a table, in words."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.autograd import from_numpy, no_grad
-from chainrule.errors import OptionError
+from chainrule.errors import DataError, OptionError
 from chainrule.explain.look.rows import Rows, rows_of
 from chainrule.explain.look.seen import Seen, short
 from chainrule.explain.look.still import fed, still
@@ -42,7 +42,7 @@ class Surface(Seen):
 
     def _drawn(self) -> Svg:
         low, high = float(self.steps[0]), float(self.steps[-1])
-        lowest, highest = np.nanmin(self.losses), np.nanmax(self.losses)
+        known = self.losses[np.isfinite(self.losses)]
         drawn = contour_chart(
             self.losses,
             (low, high, low, high),
@@ -52,7 +52,7 @@ class Surface(Seen):
             y_label="second random direction",
             width=480,
         )
-        told = f"from {short(float(lowest))} to {short(float(highest))}"
+        told = f"from {short(float(known.min()))} to {short(float(known.max()))}"
         return replace(drawn, description=f"{told}; at the weights {short(self.centre)}")
 
 
@@ -114,6 +114,7 @@ def loss_surface(
 
     Raises:
         OptionError: `span` or `points` are out of range, or the model has no weights.
+        DataError: the loss of the weights themselves is no finite number.
 
     Li, Xu, Taylor, Studer, Goldstein (2018), "Visualizing the loss landscape of neural nets",
     section 4.
@@ -140,6 +141,11 @@ def loss_surface(
             for b in waiting(steps, "measuring the loss around")
         ]
     losses = np.array(measured)
+    if not np.isfinite(losses[points // 2, points // 2]):
+        raise DataError(
+            f"the loss of the weights themselves is {losses[points // 2, points // 2]}, so there "
+            "is no surface around it; nan_origin(model, x) tells where that comes from"
+        )
     return Surface(losses, steps, float(losses[points // 2, points // 2]), len(rows.x))
 
 
