@@ -6,7 +6,7 @@ networks so large that it would take more than a second or so no surface.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import numpy as np
@@ -41,7 +41,7 @@ def looks_of(outcome: Outcome) -> list[Look]:
     """
     rows = _some(outcome.test, _affordable(outcome))
     seen = explain.activations(outcome.model, rows)
-    chapters = (
+    chapters: tuple[Callable[[], Iterator[Look]], ...] = (
         lambda: _layers(seen),
         lambda: _gradients(outcome, rows),
         lambda: _attributions(outcome, rows),
