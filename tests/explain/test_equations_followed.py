@@ -18,7 +18,7 @@ from chainrule.explain.equations.numbers import with_numbers
 from chainrule.explain.equations.term import Term, leaf
 from chainrule.nn import functional as F
 from chainrule.ops import REGISTRY
-from chainrule.random import get_rng_state
+from chainrule.random import get_rng_state, set_rng_state
 
 
 def normal(*shape, seed=0, grad=False):
@@ -86,6 +86,59 @@ def activations():
     return model, normal(8, 5), normal(8, 1, seed=1).abs(), nn.L1Loss()
 
 
+class Recurrent(nn.Module):
+    """The last of the states of an LSTM."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.out = nn.LSTM(3, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.out(self.rnn(x)[0][:, -1])
+
+
+class Residual(nn.Module):
+    """One layer that is used twice, beside which its inputs go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.out = nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        h = x + F.tanh(self.a(x))
+        return self.out(h + F.tanh(self.a(h)))
+
+
+def recurrent():
+    return Recurrent(), normal(5, 6, 3), labels(5, 2), F.cross_entropy
+
+
+def residual():
+    return Residual(), normal(6, 4), labels(6, 3), F.cross_entropy
+
+
+def transformer():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    model = nn.Sequential(layer, nn.Flatten(), nn.Linear(32, 2))
+    return model, normal(3, 4, 8), labels(3, 2), F.cross_entropy
+
+
+def dropped():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+    return model, normal(6, 4), labels(6, 2), F.cross_entropy
+
+
+def strided():
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, 3, stride=2, padding=1, groups=2),
+        nn.SiLU(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16, 3),
+    )
+    return model, normal(4, 2, 8, 8), labels(4, 3), F.cross_entropy
+
+
 NETWORKS = [
     regression,
     layers,
@@ -95,6 +148,11 @@ NETWORKS = [
     embedding,
     normalised,
     activations,
+    recurrent,
+    residual,
+    transformer,
+    dropped,
+    strided,
 ]
 
 
@@ -146,7 +204,9 @@ def test_what_a_line_says_in_numbers_comes_to_what_it_says(network):
 @each_network
 def test_every_line_is_one_element_of_its_value(network):
     model, *rest = network()
+    drawn = get_rng_state()
     whole = Derivation(numbers._doubled(model), *rest).equations()
+    set_rng_state(drawn)
     for line in with_numbers(model, *rest).lines:
         if line.left.called == "at":
             place = line.left.options["places"]

@@ -255,19 +255,19 @@ class _Setter:
     # --- sums and products ----------------------------------------------------------------------
 
     def set_add(self, part: Term) -> Set:
-        a, b = part.args
-        return Row((*self.in_sum(a, first=True), Sign("+"), *self.in_sum(b))), _SUM
+        return Row(self.in_sum(part, first=True)), _SUM
+
+    set_sub = set_add
 
     def in_sum(self, part: Part, first: bool = False) -> tuple[Layout, ...]:
-        """A part of a sum; another sum needs no brackets, what begins with a minus may."""
-        inner = isinstance(part, Term) and part.called in ("add", "sub")
-        made = self.held(part, _SUM if first or inner else _TIMES)
-        made = _led(made) if first else made
-        return made.parts if inner and isinstance(made, Row) else (made,)
-
-    def set_sub(self, part: Term) -> Set:
-        a, b = part.args
-        return Row((*self.in_sum(a, first=True), Sign("−"), self.held(b, _TIMES))), _SUM
+        """A part of a sum: another sum goes without brackets, what begins with a minus may not."""
+        if isinstance(part, Term) and part.called in ("add", "sub"):
+            a, b = part.args
+            added = part.called == "add"
+            after = self.in_sum(b) if added else (self.held(b, _TIMES),)
+            return (*self.in_sum(a, first), Sign("+" if added else "−"), *after)
+        made = self.held(part, _SUM if first else _TIMES)
+        return (_led(made) if first else made,)
 
     def set_neg(self, part: Term) -> Set:
         return Row((Sign("−", tight=True), self.held(part.args[0], _TIMES))), _SUM

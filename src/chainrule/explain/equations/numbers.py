@@ -261,7 +261,7 @@ class _Followed:
         checks = tuple(
             self._check(line)
             for line in self.back
-            if line.left.mark and line.left.label in self.needed
+            if line.left.mark and line.left.label in self.needed and line.left.label in followed
         )
         return Equations(tuple(sections), self._head(), self.whole.values, checks)
 
@@ -306,7 +306,7 @@ class _Followed:
 
     def _check(self, line: Line) -> Check:
         label = _without_mark(line)
-        place = self.places.get(label) or _largest(np.abs(self.values[label]))
+        place = self.places[label]
         name = at(line.left, place)
         derived = float(np.asarray(self.values[line.left.label])[place])
         if label == self.weight.label and isinstance(self.model, Module):
@@ -379,10 +379,9 @@ def _float64(value: Any) -> Any:
 
 
 def _otherwise(array: Array, axis: int) -> Array:
-    """Other numbers of the same kind: moved a little, or where they count something, the next."""
-    if array.dtype.kind == "f":
-        return array + 0.01 * (1 + np.abs(array))
-    return np.roll(array, 1, axis)
+    """Other numbers of the same kind: those of the example before, if they can be a bit more."""
+    other = np.roll(array, 1, axis) if array.ndim else array
+    return other + 0.01 * (1 + np.abs(array)) if array.dtype.kind == "f" else other
 
 
 def _largest(array: Array) -> Index:

@@ -130,15 +130,20 @@ def _line(line: Line, wide: int) -> list[str]:
 
 
 def _broken(row: str, indent: str) -> list[str]:
-    """A row that is too long for a line, broken before plus signs."""
-    first, *others = row.split(" + ")
-    rows = [first]
-    for part in others:
-        if len(rows[-1]) + len(part) + 3 > _WIDTH:
-            rows.append(f"{indent}+ {part}")
-        else:
-            rows[-1] += f" + {part}"
-    return rows
+    """A row that is too long for a line, broken before signs and between arguments."""
+    rows, depth, last = [""], 0, 0
+    for i, character in enumerate(row):
+        depth += {"[": 1, "]": -1}.get(character, 0)
+        if character != " " or depth or not (row[i + 1 : i + 2] in "+−" or row[i - 1] == ","):
+            continue
+        rows, last = _filled(rows, row[last:i], indent), i
+    return _filled(rows, row[last:], indent)
+
+
+def _filled(rows: list[str], piece: str, indent: str) -> list[str]:
+    if rows[-1] and len(rows[-1]) + len(piece) > _WIDTH:
+        return [*rows, indent + piece.lstrip()]
+    return [*rows[:-1], rows[-1] + piece]
 
 
 def _ended(line: Line, rows: Sequence[str], column: int) -> list[str]:
