@@ -123,6 +123,17 @@ def test_mnist_brings_its_own_test(chainrule, tmp_path):
     assert ended.out.splitlines()[-2] == "test accuracy 100.0 %"
 
 
+@pytest.mark.parametrize("options", ["", "--no-doctor"])
+def test_a_doctor_stands_by_unless_told_not_to(chainrule, tmp_path, options):
+    """Of a learning rate that is far too high something is said, on the screen and in the report."""
+    line = "train moons --lr 5 --epochs 10 --model mlp --hidden 8 --out out"
+    ended = chainrule(f"{line} {options}")
+    assert (ended.code, ended.err) == (0, "")
+    assert ("learning rate too high" in ended.out) is (not options)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert ("learning rate too high" in page) is (not options)
+
+
 def test_the_report_says_how_to_repeat_it(chainrule, tmp_path):
     chainrule(f"train moons {QUICK} --out 'my run' --seed 4")
     line = (

@@ -116,7 +116,7 @@ def too_low(course: Course) -> Finding | None:
 
 @check(
     "updates too large",
-    "steps that change a weight by more than half of what it is",
+    "steps that change a weight by more than all that it is",
     unless=("updates of the wrong size", "learning rate too high"),
 )
 def updates(course: Course) -> Finding | None:

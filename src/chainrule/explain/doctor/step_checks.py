@@ -27,9 +27,10 @@ _RATIO, _FEWEST_LAYERS = 1e4, 3
 
 _START = "for p in model.parameters(): nn.init.kaiming_normal_(p) if p.ndim > 1 else p.data.zero_()"
 
-# An update of a thousandth of the weight is usual; a hundredfold either way still learns, and the
-# first steps of Adam on small weights are as large as that.
-_USUAL, _TOO_LARGE, _TOO_SMALL = 1e-3, 0.5, 1e-7
+# An update of a thousandth of the weight is usual; far from it either way still learns, and the
+# first steps of Adam on small weights, at a rate that is bold, are as large as half of them. One
+# that is larger than the weight itself leaves nothing of it.
+_USUAL, _TOO_LARGE, _TOO_SMALL = 1e-3, 1.0, 1e-7
 _STEPS_TO_MEASURE = 5
 
 # Rows to be learned by heart. No more than a row has numbers and one: through so many points in
