@@ -175,6 +175,22 @@ def test_silent_about_a_step_that_is_right():
     assert silent(model, table(), optimizer=optimizer, step=step)
 
 
+def test_a_large_class_is_not_taken_for_an_order():
+    x, _ = table(1000)
+    y = (np.random.default_rng(0).random(1000) > 0.99).astype(np.int64)
+    assert doctor(mlp(), DataLoader(TensorDataset(x, y), 32)).names == ["classes out of balance"]
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.Sigmoid])
+def test_silent_about_who_has_learned(activation):
+    points = data.spiral(400, seed=0)
+    model = mlp(2, 3, activation)
+    model.append(nn.Dropout(0.0))
+    cr.fit(model, (points.x, points.y), epochs=150, lr=0.02, progress=False)
+    assert not model.training
+    assert silent(model, (points.x, points.y))
+
+
 def test_silent_about_weighted_draws():
     x, _ = table(1000)
     y = (x[:, 0] > 2.05).astype(np.int64)

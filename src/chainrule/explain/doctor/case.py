@@ -19,7 +19,7 @@ import numpy as np
 from chainrule import nn, optim
 from chainrule.autograd import Tensor, enable_grad
 from chainrule.autograd.tape import wrap
-from chainrule.data import DataLoader, IterableDataset
+from chainrule.data import DataLoader, IterableDataset, SequentialSampler
 from chainrule.data.batches import Batches
 from chainrule.data.pairs import first_targets, loader_of
 from chainrule.errors import ChainruleError, OptionError, kind_of
@@ -81,6 +81,7 @@ class Case:
 
     Attributes:
         loader: the training data.
+        in_order: whether it is the person's who wants rows in the order in which they stand.
         x: of some of the rows, (n, ...), as the data have them.
         y: their targets, (n, ...).
         of_classes: whether the targets are numbers of classes.
@@ -101,6 +102,7 @@ class Case:
             raise OptionError(f"a doctor examines a module, got {kind_of(model)}")
         self.model, self.step = model, step
         self.loader = _of_rows(data, batch_size)
+        self.in_order = data is self.loader and type(data.sampler) is SequentialSampler
         self.loss = loss_of(loss, first_targets(self.loader))
         if isinstance(optimizer, str):
             optimizer = optimizer_of(optimizer, model.parameters())

@@ -24,6 +24,10 @@ _LARGE, _SMALL = 20.0, 1e-3
 _DECIDED, _OTHERS = 0.01, 0.1
 _FEWEST_ROWS, _FEWEST_COLUMNS = 50, 3
 
+# By this share of batches of a single class the rows are sorted, unless one class is so large that
+# it would fill nearly as many in any order.
+_ALIKE = 0.5
+
 # By this share of the rows the largest class hides that the others are not learned.
 _LARGEST_CLASS = 0.9
 
@@ -263,6 +267,30 @@ def targets_alike(case: Case) -> Finding | None:
     )
 
 
+@check("rows in the order of their class", "batches of one class, as rows were never shuffled")
+def in_order(case: Case) -> Finding | None:
+    size = case.loader.batch_size
+    if not (case.of_classes and case.in_order and size and case.everything is not None):
+        return None
+    y = case.everything[1]
+    if y.ndim != 1 or size == 1 or len(np.unique(y)) < 2:
+        return None
+    batches = [y[i : i + size] for i in range(0, len(y), size)]
+    alike = sum(bool((batch == batch[0]).all()) for batch in batches)
+    shares = np.unique(y, return_counts=True)[1] / len(y)
+    by_chance = float((shares**size).sum())
+    if len(batches) == 1 or alike < max(_ALIKE, 2 * by_chance) * len(batches):
+        return None
+    return Finding(
+        "rows in the order of their class",
+        Severity.HARMFUL,
+        "batches",
+        f"{alike} of {len(batches)} batches hold a single class, so each step unlearns the last",
+        f"shuffle: data = DataLoader(dataset, {size}, shuffle=True)",
+        {"alike": alike, "batches": len(batches)},
+    )
+
+
 @check("classes out of balance", "a class so large that always naming it looks like success")
 def imbalance(case: Case) -> Finding | None:
     if not case.of_classes or case.y.ndim != 1 or _draws_evenly(case):
@@ -333,6 +361,7 @@ CHECKS: list[Check] = [
     leak,
     shared_rows,
     targets_alike,
+    in_order,
     imbalance,
     targets_unscaled,
 ]

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from chainrule import nn
-from chainrule.autograd import Tensor
 from chainrule.explain.doctor.case import Case
 from chainrule.explain.doctor.check import Check, check, told
 from chainrule.explain.doctor.finding import Finding, Severity
@@ -29,6 +28,22 @@ _DEAD, _FEWEST_UNITS = 0.8, 8
 
 # By this share of saturated numbers most of a layer has no slope.
 _SATURATED = 0.5
+
+
+def _guess(case: Case) -> float:
+    """What it costs to say the same of every row: all classes alike, or the mean of the targets."""
+    if case.visit.outputs is None:
+        return math.nan
+    rows, y = case.visit.outputs.array, case.y[: len(case.visit.outputs)]
+    if case.of_classes:
+        return value(case, np.zeros(rows.shape), y)
+    mean = np.broadcast_to(y.mean(axis=0, keepdims=True), y.shape)
+    return value(case, mean.reshape(rows.shape), y) if mean.size == rows.size else math.nan
+
+
+def _has_learned(case: Case) -> bool:
+    """Whether the network is no beginner: its loss is less than half of what guessing costs."""
+    return case.visit.loss < _guess(case) / 2
 
 
 # --- what it returns ----------------------------------------------------------------------------
@@ -84,8 +99,7 @@ def loss_at_start(case: Case) -> Finding | None:
     outputs = case.visit.outputs
     if outputs is None or not math.isfinite(case.visit.loss):
         return None
-    y = case.y[: len(outputs)]
-    guess, rows = _guess(case, outputs, y), outputs.array
+    y, rows, guess = case.y[: len(outputs)], outputs.array, _guess(case)
     spread = told(float(rows.std()))
     if not (guess > 0 and case.visit.loss > _SURE * guess):
         return None
@@ -102,15 +116,6 @@ def loss_at_start(case: Case) -> Finding | None:
         f"model.get_parameter({last!r}).mul_({_shrinking(case.visit.loss / guess):g})",
         {"loss": case.visit.loss, "guess": guess},
     )
-
-
-def _guess(case: Case, outputs: Tensor, y: Array) -> float:
-    """What it costs to say the same of every row: all classes alike, or the mean of the targets."""
-    rows = outputs.array
-    if case.of_classes:
-        return value(case, np.zeros(rows.shape), y)
-    mean = np.broadcast_to(y.mean(axis=0, keepdims=True), y.shape)
-    return value(case, mean.reshape(rows.shape), y) if mean.size == rows.size else math.nan
 
 
 def _last_weight(case: Case) -> str:
@@ -173,7 +178,7 @@ def saturated(case: Case) -> Finding | None:
     if not seen:
         return None
     worst = max(seen, key=lambda a: a.saturated)
-    if worst.saturated < _SATURATED:
+    if worst.saturated < _SATURATED or _has_learned(case):  # who knows the answer may be sure of it
         return None
     before = _bias_before(case.model, worst.path)
     return Finding(
@@ -202,6 +207,8 @@ def wrong_mode(case: Case) -> Finding | None:
     does = "drops nothing" if isinstance(module, _Dropout) else "uses the running mean and variance"
     more = f", and {len(idle) - 1} more" if len(idle) > 1 else ""
     known = case.step is not None or case.optimizer is not None
+    if not known and _has_learned(case):  # it is in use
+        return None
     return Finding(
         "wrong mode",
         Severity.HARMFUL if known else Severity.HINT,
