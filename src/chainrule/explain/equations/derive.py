@@ -127,11 +127,14 @@ def _shown(unit: Unit, shown: Mapping[int, Term]) -> Term:
     attrs: list[tuple[str, Any]] = []
     for name, parameter in parameters.items():
         given = array_of(unit.given.get(name))
-        if isinstance(given, np.ndarray) or (given is None and parameter.default is None):
-            parts.append(None if given is None else shown.get(id(given)) or part_of(given))
-        elif (
-            given is not parameter.default and given != parameter.default
-        ) or parameter.default is parameter.empty:
+        usual = given is parameter.default or (
+            not isinstance(given, np.ndarray) and given == parameter.default
+        )
+        if isinstance(given, np.ndarray):
+            parts.append(shown.get(id(given)) or part_of(given))
+        elif usual:
+            parts.append(None)
+        else:
             attrs.append((name, given))
     while parts and parts[-1] is None:
         parts.pop()

@@ -115,7 +115,7 @@ class _Watching:
         self.unit: Unit | None = None
 
     def note(self, op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Any) -> None:
-        same = any(y is a for a in args)
+        same = isinstance(y, np.ndarray) and any(y is a for a in args)
         if op.kind == "update" or (same and op.kind == "view"):
             return
         args = [self.found.now(a) for a in args]

@@ -533,7 +533,7 @@ def _is_centred(s: Simplifier, x: Term, dims: tuple[int, ...]) -> bool:
 @_rule("softmax", "log_softmax")
 def _softmax(_s: Simplifier, term: Term) -> Term:
     x = _first(term)
-    dim = int(term.options.get("dim", -1)) % len(x.shape)
+    dim = int(term.options.get("dim", -1)) % max(len(x.shape), 1)
     return Term(term.op, (x,), (("dim", dim),), term.shape)
 
 
@@ -649,8 +649,8 @@ def _log_probabilities(s: Simplifier, made: Term) -> Term:
 @_rule("add_along")
 def _add_along(s: Simplifier, term: Term) -> Term | None:
     x, index = term.args
-    shape, dim = term.shape, term.options["dim"] % len(term.shape)
-    if not isinstance(index, Term) or dim != len(shape) - 1 or index.shape[dim] != 1:
+    shape, dim = term.shape, term.options["dim"] % max(len(term.shape), 1)
+    if not isinstance(index, Term) or not 0 <= dim == len(shape) - 1 or index.shape[dim] != 1:
         return None
     if index.shape[:dim] != shape[:dim]:
         return None
@@ -707,11 +707,22 @@ def _where(s: Simplifier, term: Term) -> Term | None:
         if not limit[1] and math.isinf(limit[0]):
             return b if isinstance(b, Term) else None
     (above, first), (below, second) = taken_apart(a), taken_apart(b)
+    if not (_is_finite(a) and _is_finite(b)):  # 0 times infinity is not 0
+        return None
     if not second and not below:
         return product((condition, a), term.shape)
     if not first and not above:
         return product((s.apply("logical_not", condition), b), term.shape)
     return None
+
+
+def _is_finite(part: Part) -> bool:
+    """Whether no number or given array in a term is infinite."""
+    if not isinstance(part, Term):
+        return math.isfinite(part or 0.0)
+    given = [t.value for t in part.leaves() if t.value is not None and t.value.dtype.kind == "f"]
+    numbers = [a for t in part.distinct() for a in t.args if isinstance(a, float)]
+    return all(map(math.isfinite, numbers)) and all(np.isfinite(v).all() for v in given)
 
 
 def _chosen_between(s: Simplifier, made: Term) -> Term:

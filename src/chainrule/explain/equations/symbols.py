@@ -76,11 +76,16 @@ def part_of(a: Any) -> Part:
     if a is None or isinstance(a, (bool, int, float)):
         return None if a is None else float(a)
     array = np.asarray(a)
-    if array.size and (array == array.flat[0]).all():
+    if array.size and array.dtype.kind in "fcb" and (array == array.flat[0]).all():
         filled = float(array.flat[0])
         return Term("full", (filled,), shape=array.shape) if array.ndim else filled
-    # Two constants of the same numbers are the same.
-    return leaf("C", str(crc32(array.tobytes())), shape=array.shape, value=array)
+    return _constant(array)
+
+
+def _constant(array: Array) -> Term:
+    """A name for an array; two of the same numbers are the same."""
+    number = crc32(array.tobytes(), crc32(str(array.dtype).encode()))
+    return leaf("C", str(number), shape=array.shape, value=array)
 
 
 def made(op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Array) -> Symbol:
@@ -93,6 +98,9 @@ def made(op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Array) -> Sym
         y: what came out.
     """
     parts = tuple(map(part_of, args))
+    settled = isinstance(parts[0], Term) and parts[0].called == "full"
+    if y.dtype.kind in "iu" and op.kind == "elementwise" and not settled:
+        return Symbol(_constant(y), y)  # places that were computed, of which no gradient is wanted
     if _guards(op, parts) and y.size and (y == y.flat[0]).all():
         return Symbol(Term("full", (float(y.flat[0]),), (("guard", True),), y.shape), y)
     return Symbol(Term(op, parts, tuple(attrs.items()), y.shape), y)

@@ -169,10 +169,11 @@ class Term:
 
 
 def _composed(name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """A composite of arrays, which fill the parameters that no option is for."""
+    """A composite of arrays, in the order of the parameters that no option is for."""
     function = COMPOSITES[name]
     free = [p for p in inspect.signature(function).parameters if p not in options]
-    found = function(**dict(zip(free, args)), **options)
+    given = {p: a for p, a in zip(free, args) if a is not None}
+    found = function(**given, **options)
     while isinstance(found, tuple):  # of several results a term stands for the first
         found = found[0]
     return found
@@ -180,7 +181,7 @@ def _composed(name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Any
 
 def _counted(a: Any) -> Any:
     """Truth values as 0 and 1, which can be subtracted."""
-    return a.astype(np.int8) if isinstance(a, np.ndarray) and a.dtype == bool else a
+    return np.asarray(a, np.int8) if np.asarray(a).dtype == bool else a
 
 
 def _slope(name: str, x: Any) -> Any:
