@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,11 @@ from chainrule.errors import OptionError, did_you_mean
 from chainrule.explain.equations.checks import STEP, Check, Measured, measure
 from chainrule.explain.equations.elements import Elements, Index, at, spread
 from chainrule.explain.equations.equations import Equations
-from chainrule.explain.equations.lines import Line, Section
+from chainrule.explain.equations.lines import Line
 from chainrule.explain.equations.network import Derivation
+from chainrule.explain.equations.rerun import Rerun
 from chainrule.explain.equations.term import Term
+from chainrule.explain.waiting import waiting
 from chainrule.nn import Module
 from chainrule.ops import Array
 from chainrule.random import fork_rng
@@ -57,51 +59,6 @@ def _exact(t: Any) -> Tensor:
     return Tensor(array.astype(np.float64) if array.dtype.kind == "f" else array.copy())
 
 
-@dataclass
-class _Run:
-    """The lines of the way forward, to be computed again with other numbers.
-
-    Attributes:
-        lines: forward.
-        values: what was given, by label, float64.
-        result: the label of what the gradients are of; if it is not one number, of its sum.
-    """
-
-    lines: Sequence[Line]
-    values: Mapping[str, Any]
-    result: str
-
-    def forward(self, changed: Mapping[str, Any]) -> dict[str, Any]:
-        """All values, if some are not what they would be."""
-        found = {**self.values, **changed}
-        for line in self.lines:
-            if line.left.label not in changed:
-                found[line.left.label] = line.right.evaluate(found)
-        return found
-
-    def total(self, changed: Mapping[str, Any]) -> float:
-        """The result, if some values are not what they would be."""
-        return float(np.sum(self.forward(changed)[self.result]))
-
-    def slopes(self) -> dict[str, Array]:
-        """The gradients that autograd finds of all values, by label."""
-        tensors = {label: _leaf(value) for label, value in self.values.items()}
-        found = self.forward(tensors)
-        wanted = {
-            label: t for label, t in found.items() if isinstance(t, Tensor) and t.requires_grad
-        }
-        gradients = grad(found[self.result].sum(), [*wanted.values()], allow_unused=True)
-        return {
-            label: np.zeros(t.shape) if g is None else g.array
-            for (label, t), g in zip(wanted.items(), gradients)
-        }
-
-
-def _leaf(value: Any) -> Any:
-    array = np.asarray(value)
-    return Tensor(array, requires_grad=True) if array.dtype.kind == "f" else value
-
-
 class _Followed:
     """What is found out on the way of one weight."""
 
@@ -122,7 +79,7 @@ class _Followed:
         )
         made = {line.left.label for line in (*self.there, *self.back)}
         given = {k: v for k, v in self.whole.values.items() if k not in made}
-        self.run = _Run(self.there, {k: _float64(v) for k, v in given.items()}, self._result())
+        self.run = Rerun(self.there, {k: _float64(v) for k, v in given.items()}, self._result())
         self.values = self.run.forward({})
         self._check_repeats()
         for line in self.back:
@@ -249,35 +206,31 @@ class _Followed:
         self._place_helpers()
         followed = {**self.places, **{f"d{k}": v for k, v in self.places.items()}}
         elements = Elements(self.values, followed)
-        sections = []
-        for section in self.whole.sections:
-            lines = [
-                self._line(line, elements, followed[line.left.label])
-                for line in section.lines
-                if line.left.label in followed and self._is_shown(line, section.way)
-            ]
-            if lines:
-                sections.append(Section(section.title, section.way, tuple(lines)))
-        checks = tuple(
-            self._check(line)
-            for line in self.back
-            if line.left.mark and line.left.label in self.needed and line.left.label in followed
+        shown = [line for line in self.back if line.left.label in self.needed & followed.keys()]
+        shown += [line for line in self.there if line.left.label in followed]
+        lines = {
+            line.left.label: self._line(line, elements, followed[line.left.label])
+            for line in waiting(shown, "following one weight")
+        }
+        sections = (
+            replace(s, lines=tuple(lines[k] for line in s.lines if (k := line.left.label) in lines))
+            for s in self.whole.sections
         )
-        return Equations(tuple(sections), self._head(), self.whole.values, checks)
-
-    def _is_shown(self, line: Line, way: str) -> bool:
-        return way == "forward" or line.left.label in self.needed
+        gradients = [line for line in self.back if line.left.mark and line.left.label in lines]
+        checks = tuple(map(self._check, waiting(gradients, "nudging each number")))
+        kept = tuple(section for section in sections if section.lines)
+        return Equations(kept, self._head(), self.whole.values, checks)
 
     def _needed(self) -> set[str]:
         """The gradients that lead to that of the weight."""
         lines = {line.left.label: line for line in self.back}
         needed: set[str] = set()
-        waiting = [f"d{self.weight.label}"]
-        while waiting:
-            label = waiting.pop()
+        ahead = [f"d{self.weight.label}"]
+        while ahead:
+            label = ahead.pop()
             if label in lines and label not in needed:
                 needed.add(label)
-                waiting += [t.label for t in lines[label].right.leaves()]
+                ahead += [t.label for t in lines[label].right.leaves()]
         return needed
 
     def _place_helpers(self) -> None:
