@@ -237,6 +237,25 @@ def test_nothing_is_changed(fails):
     assert state_of(model, optimizer, loader) == before
 
 
+def test_nothing_is_changed_by_a_step_that_is_replayed():
+    x, y = table()
+    model = mlp()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    @cr.compile(executor="numpy")
+    def step(x, y):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    for _ in range(4):
+        step(cr.tensor(x[:64]), cr.tensor(y[:64]))
+    assert step.program is not None
+    before = [p.array.tobytes() for p in model.parameters()]
+    assert silent(model, (x, y), optimizer=optimizer, step=step)
+    assert [p.array.tobytes() for p in model.parameters()] == before
+
+
 def test_the_same_is_found_again():
     x, y = table()
     model = nn.Sequential(nn.Dropout(0.5), mlp())

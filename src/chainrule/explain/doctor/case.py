@@ -100,7 +100,9 @@ class Case:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise OptionError(f"a doctor examines a module, got {kind_of(model)}")
-        self.model, self.step = model, step
+        self.model = model
+        # A step that is compiled would be replayed, beside the operations that can be taken back.
+        self.step = getattr(step, "function", step) if hasattr(step, "recorded") else step
         self.loader = _of_rows(data, batch_size)
         self.in_order = data is self.loader and type(data.sampler) is SequentialSampler
         self.loss = loss_of(loss, first_targets(self.loader))
