@@ -178,13 +178,14 @@ KNOWN = {
     r"\,",
     r"\_",
     r"\\",
-    r"\varnothing",
+    r"\text",
+    r"\quad",
 }
 
 
 def test_latex_is_well_formed(equations):
     tex = equations._repr_latex_()
-    assert tex.count("$$") == 2 * len(equations.sections)
+    assert tex.count("$$") == 2 * (len(equations.sections) + bool(equations.checks))
     for block in re.findall(r"\$\$(.*?)\$\$", tex, re.DOTALL):
         assert set(re.findall(r"\\(?:[A-Za-z]+|.)", block)) <= KNOWN
         depth = 0
@@ -195,7 +196,7 @@ def test_latex_is_well_formed(equations):
         assert block.count(r"\left") == block.count(r"\right")
         body = block.split("\n", 1)[1].rsplit("\n", 1)[0]
         for row in body.split("\\\\\n"):
-            assert re.sub(r"\\&", "", row).count("&") in (1, 3)
+            assert re.sub(r"\\&", "", row).count("&") in (1, 3, 4)
 
 
 def test_latex_says_what_text_says():
@@ -295,6 +296,20 @@ def test_what_is_saved_is_what_is_shown(equations, tmp_path):
 
 
 def test_checks_are_in_a_table():
-    page = scalar()._repr_html_()
-    assert page.count("<tr") == 1 + len(scalar().checks)
-    assert "by backward()" in page
+    derivation = scalar()
+    page, tex = derivation._repr_html_(), derivation._repr_latex_()
+    assert page.count("<tr") == 1 + len(derivation.checks)
+    rows = tex.split(r"\begin{array}")[1].split(r"\end{array}")[0].splitlines()[1:]
+    assert len(rows) == 1 + len(derivation.checks)
+    for said in (page, tex, str(derivation)):
+        assert "by backward()" in said
+        assert "slopes agree" in said
+
+
+def test_notes_are_in_every_form():
+    inner = Value(2.0, "x") * 3
+    inner.label = "three & more"
+    derivation = of_scalar(inner + 1)
+    assert "three & more" in str(derivation)
+    assert "three &amp; more" in derivation._repr_html_()
+    assert r"\text{three \& more}" in derivation._repr_latex_()

@@ -103,6 +103,12 @@ class Check:
         return "kink" if low - room <= self.derived <= high + room else "differs"
 
     @property
+    def said(self) -> str:
+        """The verdict in a table: nothing where all is well, in capitals where it is not."""
+        words = {"agrees": "", "kink": "a kink", "infinite": "infinite", "differs": "DIFFERS"}
+        return words[self.verdict]
+
+    @property
     def distance(self) -> str:
         """How far the slope derived is from the one measured, in words of one digit."""
         apart = abs(self.derived - self.measured.central)

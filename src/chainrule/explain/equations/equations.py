@@ -67,7 +67,7 @@ class Equations:
         return fragment(self.head, self.sections, self.checks)
 
     def _repr_latex_(self) -> str:
-        return latex(self.head, self.sections)
+        return latex(self.head, self.sections, self.checks)
 
     def save(self, path: str | os.PathLike[str], *, title: str = "Equations") -> None:
         """Write the derivation to a file, beside it first and then renamed.

@@ -108,9 +108,8 @@ def _checks(checks: Sequence[Check]) -> Markup:
 
 
 def _row(check: Check) -> Markup:
-    said = {"agrees": "", "kink": "a kink", "infinite": "infinite", "differs": "DIFFERS"}
     numbers = (check.derived, check.automatic, check.measured.central)
-    cells = [*(f"{n:.8g}".replace("-", "−") for n in numbers), check.distance, said[check.verdict]]
+    cells = [*(f"{n:.8g}".replace("-", "−") for n in numbers), check.distance, check.said]
     return element(
         "tr",
         element("td", mathml(check.what)),

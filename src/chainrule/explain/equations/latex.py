@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chainrule.explain.equations.checks import Check, summary
 from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.notation import (
     Enclosed,
@@ -27,6 +28,7 @@ from chainrule.explain.equations.notation import (
     letter,
 )
 from chainrule.explain.equations.term import Part
+from chainrule.explain.equations.text import written as plain
 
 __all__ = ["aligned", "latex", "written"]
 
@@ -43,8 +45,10 @@ _ESCAPED = {
     "^": r"\textasciicircum ",
     "~": r"\textasciitilde ",
     **{c: "\\" + c for c in "#$%&_{}"},
+    "∂": r"$\partial$",
+    "±": r"$\pm$",
 }
-_LONG = 70  # characters of LaTeX in a side, after which the next begins a line
+_LONG = 70  # characters of sides that go into one row
 
 
 def written(part: Part) -> str:
@@ -123,14 +127,17 @@ def escaped(text: str) -> str:
 # --- a whole derivation ---------------------------------------------------------------------------
 
 
-def latex(head: Sequence[str], sections: Sequence[Section]) -> str:
-    """Return a derivation as LaTeX: for each section a title and an aligned block in $$."""
+def latex(head: Sequence[str], sections: Sequence[Section], checks: Sequence[Check] = ()) -> str:
+    """Return a derivation as LaTeX: for each section a title and a block in $$; a table of checks."""
     blocks = [escaped(said) for said in head]
     way = ""
     for section in sections:
-        said = ", ".join(filter(None, (section.way * (section.way != way), section.title)))
+        begins = section.way.capitalize() if section.way != way else ""
+        said = ": ".join(filter(None, (begins, section.title)))
         way = section.way
         blocks.append("\n".join(filter(None, (escaped(said), f"$${aligned(section)}$$"))))
+    if checks:
+        blocks += [f"$${_table(checks)}$$", escaped(summary(checks))]
     return "\n\n".join(blocks)
 
 
@@ -141,12 +148,28 @@ def aligned(section: Section) -> str:
 
 
 def _rows(line: Line) -> list[str]:
-    rows = [f"{written(line.left)} &= {written(line.right)}"]
+    rows, length = [f"{written(line.left)} &= {written(line.right)}"], len(plain(line.right))
     for side in line.steps:
-        if len(rows[-1]) > _LONG:
-            rows.append("&= " + written(side))
+        length += len(plain(side))
+        if length > _LONG:
+            rows.append(f"&= {written(side)}")
+            length = len(plain(side))
         else:
-            rows[-1] += " = " + written(side)
+            rows[-1] += f" = {written(side)}"
+    note = rf"\text{{{escaped(line.note)}}} \quad " if line.note else ""
     shape = str(line.shape) if line.shape else ""
-    rows[-1] += f" && {shape}"
+    rows[-1] += f" && {note}{shape}"
     return rows
+
+
+def _table(checks: Sequence[Check]) -> str:
+    names = ("slope", "by the equations", "by backward()", "by a difference", "")
+    head = " & ".join(rf"\text{{{name}}}" for name in names)
+    body = " \\\\\n".join(map(_checked, checks))
+    return f"\\begin{{array}}{{lrrrl}}\n{head} \\\\\n{body}\n\\end{{array}}"
+
+
+def _checked(check: Check) -> str:
+    numbers = (check.derived, check.automatic, check.measured.central)
+    cells = [written(check.what), *map(_number, numbers), rf"\text{{{check.said}}}"]
+    return " & ".join(cells)

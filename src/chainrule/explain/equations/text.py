@@ -174,5 +174,4 @@ def _row(row: Sequence[str], widths: Sequence[int]) -> str:
 def _checked(check: Check) -> tuple[str, ...]:
     numbers = (check.derived, check.automatic, check.measured.central)
     told = (f"{number:.8g}".replace("-", "−") for number in numbers)
-    said = {"agrees": "", "kink": "a kink", "infinite": "infinite", "differs": "DIFFERS"}
-    return written(check.what), *told, check.distance, said[check.verdict]
+    return written(check.what), *told, check.distance, check.said
