@@ -128,7 +128,7 @@ def escaped(text: str) -> str:
 
 
 def latex(head: Sequence[str], sections: Sequence[Section], checks: Sequence[Check] = ()) -> str:
-    """Return a derivation as LaTeX: for each section a title and a block in $$; a table of checks."""
+    """Return a derivation as LaTeX: a title and a block in $$ for each section; and the checks."""
     blocks = [escaped(said) for said in head]
     way = ""
     for section in sections:
