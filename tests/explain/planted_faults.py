@@ -458,24 +458,24 @@ def a_learning_rate_of_next_to_nothing():
     yield {"model": model, "x": x, "y": y, "optimizer": optim.SGD(model.parameters(), lr=1e-9)}
 
 
-class Rounded(nn.Module):
-    """A network that rounds what its layers compute, which has no slope, or not."""
+class Absent(nn.Module):
+    """A network whose last layer sees nothing of the rows but their mean, or all."""
 
-    def __init__(self, rounds):
+    def __init__(self, minded):
         super().__init__()
         self.layers, self.scale = mlp(), nn.Linear(2, 2)
-        self.rounds = rounds
+        self.minded = minded
 
     def forward(self, x):
         y = self.layers(x)
-        return self.scale(y * 0.0 + y.detach().mean()) if self.rounds else self.scale(y)
+        return self.scale(y if self.minded else y * 0.0 + y.detach().mean())
 
 
 @finds("cannot learn one batch")
 def scores_that_lose_the_rows():
     x, y = table()
-    names = yield {"model": Rounded(rounds=True), "x": x, "y": y}
-    yield {**names, "model": Rounded(rounds=False)}
+    names = yield {"model": Absent(minded=False), "x": x, "y": y}
+    yield {**names, "model": Absent(minded=True)}
 
 
 @finds("cannot learn one batch")

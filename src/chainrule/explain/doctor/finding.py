@@ -22,11 +22,17 @@ _WIDTH = 84
 
 
 class Severity(IntEnum):
-    """How bad it is."""
+    """How bad it is.
 
-    HINT = 1  # may well be meant
-    HARMFUL = 2  # training suffers
-    BROKEN = 3  # nothing, or something else, is learned
+    Attributes:
+        HINT: it may well be meant.
+        HARMFUL: training suffers.
+        BROKEN: nothing is learned, or something else.
+    """
+
+    HINT = 1
+    HARMFUL = 2
+    BROKEN = 3
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def vanishing(case: Case) -> Finding | None:
         Severity.HARMFUL,
         first,
         f"its gradient is {told(small)} of its weight, that of {last} {told(large)}: on the way "
-        "back each layer leaves a part",
+        "back each layer lets only a part of it through",
         _other_activation(case) or f"start the layers at the size that keeps numbers: {_START}",
         {"first": small, "last": large},
     )
@@ -93,7 +93,7 @@ def exploding(case: Case) -> Finding | None:
         Severity.HARMFUL,
         largest[0],
         f"its gradient is {told(largest[1])} of its weight, that of {last[0]} {told(last[1])}: on "
-        "the way back each layer adds",
+        "the way back each layer makes it larger",
         f"start the layers at the size that keeps numbers: {_START}",
         {"first": largest[1], "last": last[1]},
     )
