@@ -21,11 +21,11 @@ from chainrule.ops.core import SETTINGS, listen
 from chainrule.ops.update import CHANGED
 from chainrule.plan.record import owner
 
-__all__ = ["undone"]
+__all__ = ["Undone", "undone"]
 
 
 @contextmanager
-def undone() -> Iterator[None]:
+def undone() -> Iterator[Undone]:
     """Whatever is done inside with operations, modules and optimisers is put back afterwards.
 
     Examples:
@@ -41,15 +41,109 @@ def undone() -> Iterator[None]:
         >>> changed, bool((layer.weight == before).all()), layer.weight.grad, len(optimizer.state)
         (True, True, None, 0)
     """
-    kept = _Kept()
-    with ExitStack() as stack:
-        stack.callback(kept.put_back)
-        stack.enter_context(listen(kept.hear))
+    kept = Undone()
+    try:
+        kept.watch()
+        yield kept
+    finally:
+        kept.rest()
+        kept.put_back()
+
+
+class Undone:
+    """What was there before, in the order in which it was first met."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[int, tuple[Array, Array]] = {}
+        self._back: dict[int, Callable[[], None]] = {}
+        self._leaves: dict[int, tuple[weakref.ref[Any], Any, Any]] = {}
+        self._watching = ExitStack()
+
+    def watch(self) -> None:
+        """See from now on what is about to change."""
+        self._watching.enter_context(listen(self._hear))
         for op in REGISTRY.values():
             places = CHANGED.get(op.name, (0,) if op.kind == "random" else ())
             if places:
-                stack.enter_context(_announced(op, places, kept.about_to_change))
-        yield
+                self._watching.enter_context(_announced(op, places, self._about_to_change))
+
+    def rest(self) -> None:
+        """Watch no more, which takes time; what has been seen so far is put back all the same."""
+        self._watching.close()
+
+    def put_back(self) -> None:
+        """Make everything as it was."""
+        for array, copy in self._arrays.values():
+            array[...] = copy
+        for found, grad, used in self._leaves.values():
+            leaf = found()
+            if leaf is not None:
+                leaf.grad = grad
+            if grad is not None:
+                grad.used = used
+        for back in reversed(self._back.values()):
+            back()
+
+    # --- what is met ----------------------------------------------------------------------------
+
+    def _about_to_change(self, a: Any) -> None:
+        if isinstance(a, np.ndarray):
+            whole = owner(a)
+            if id(whole) not in self._arrays and whole.flags.writeable:
+                self._arrays[id(whole)] = whole, whole.copy()
+
+    def _hear(self, what: str, *things: Any) -> None:
+        if what == "tensors":
+            for leaf in things[0]:
+                if getattr(leaf, "needs_grad", False) and leaf.node is None:
+                    self._gradient(leaf)
+        elif what in ("gradient", "forgotten"):
+            self._gradient(things[0])
+        elif what == "module":
+            self._attributes(things[0])
+        elif what == "optimizer":
+            self._optimizer(things[0])
+
+    def _gradient(self, leaf: Any) -> None:
+        # Leaves that are made inside and go again are not kept.
+        known = self._leaves.get(id(leaf))
+        if known is None or known[0]() is not leaf:
+            grad = leaf.grad
+            self._leaves[id(leaf)] = weakref.ref(leaf), grad, None if grad is None else grad.used
+
+    def _attributes(self, who: Any) -> None:
+        if id(who) in self._back:
+            return
+        before = dict(vars(who))
+
+        def back() -> None:
+            now = vars(who)
+            if now.keys() != before.keys() or any(now[k] is not before[k] for k in before):
+                now.clear()
+                now.update(before)
+                SETTINGS.changes += 1
+
+        self._back[id(who)] = back
+
+    def _optimizer(self, who: Any) -> None:
+        if id(who) in self._back:
+            return
+        self._attributes(who)
+        attributes, state = self._back[id(who)], who.state
+        remembered = {p: dict(named) for p, named in state.items()}
+        for group in who.param_groups:
+            for p in group["params"]:
+                self._gradient(p)
+            for name in who.numbers.keys() & group.keys():
+                self._about_to_change(group.array(name))
+
+        def back() -> None:
+            attributes()
+            if not _same(state, remembered):
+                state.clear()
+                state.update(remembered)
+
+        self._back[id(who)] = back
 
 
 @contextmanager
@@ -71,84 +165,6 @@ def _announced(
         yield
     finally:
         op.forward = forward
-
-
-class _Kept:
-    """What was there before, in the order in which it was first met."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[int, tuple[Array, Array]] = {}
-        self.back: dict[int, Callable[[], None]] = {}
-        self.leaves: dict[int, tuple[weakref.ref[Any], Any, Any]] = {}
-
-    def about_to_change(self, a: Any) -> None:
-        if isinstance(a, np.ndarray):
-            whole = owner(a)
-            if id(whole) not in self.arrays and whole.flags.writeable:
-                self.arrays[id(whole)] = whole, whole.copy()
-
-    def hear(self, what: str, *things: Any) -> None:
-        if what == "tensors":
-            for leaf in things[0]:
-                if getattr(leaf, "needs_grad", False) and leaf.node is None:
-                    self._gradient(leaf)
-        elif what in ("gradient", "forgotten"):
-            self._gradient(things[0])
-        elif what == "module":
-            self._attributes(things[0])
-        elif what == "optimizer":
-            self._optimizer(things[0])
-
-    def _gradient(self, leaf: Any) -> None:
-        # Leaves that are made inside and go again are not kept.
-        known = self.leaves.get(id(leaf))
-        if known is None or known[0]() is not leaf:
-            grad = leaf.grad
-            self.leaves[id(leaf)] = weakref.ref(leaf), grad, None if grad is None else grad.used
-
-    def _attributes(self, who: Any) -> None:
-        if id(who) in self.back:
-            return
-        before = dict(vars(who))
-
-        def back() -> None:
-            now = vars(who)
-            if now.keys() != before.keys() or any(now[k] is not before[k] for k in before):
-                now.clear()
-                now.update(before)
-                SETTINGS.changes += 1
-
-        self.back[id(who)] = back
-
-    def _optimizer(self, who: Any) -> None:
-        if id(who) in self.back:
-            return
-        self._attributes(who)
-        attributes, state = self.back[id(who)], who.state
-        remembered = {p: dict(named) for p, named in state.items()}
-        for group in who.param_groups:
-            for p in group["params"]:
-                self._gradient(p)
-
-        def back() -> None:
-            attributes()
-            if not _same(state, remembered):
-                state.clear()
-                state.update(remembered)
-
-        self.back[id(who)] = back
-
-    def put_back(self) -> None:
-        for array, copy in self.arrays.values():
-            array[...] = copy
-        for found, grad, used in self.leaves.values():
-            leaf = found()
-            if leaf is not None:
-                leaf.grad = grad
-            if grad is not None:
-                grad.used = used
-        for back in reversed(self.back.values()):
-            back()
 
 
 def _same(now: Mapping[Any, Mapping[str, Any]], before: Mapping[Any, Mapping[str, Any]]) -> bool:

@@ -1,8 +1,8 @@
 """How long operations take here, found by watching small networks train (floor 4).
 
-Each network takes a few steps, once tiny, which shows what a call costs as such, and once or twice
-at a size at which it computes. What is kept is, for each operation and phase, a handful of calls
-with their work and the least time that they took.
+Each network takes a few steps: tiny ones, which show what a call costs as such, and larger ones
+that compute. What is kept is, for each operation and phase, a handful of calls with their work and
+the least time that they took.
 """
 
 from __future__ import annotations
@@ -10,34 +10,27 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from chainrule import nn, ops, optim
-from chainrule.autograd import from_numpy, no_grad
-from chainrule.autograd.generator import default_generator
-from chainrule.explain.trace import Call, trace
-from chainrule.nn import functional as F
+from chainrule import ops
+from chainrule.explain.napkin.networks import networks, own_random_numbers
+from chainrule.explain.napkin.pages import Counter, Pages, measured_pages
+from chainrule.explain.trace import Call, Trace, trace
 
-__all__ = [
-    "calibrated",
-    "drawn",
-    "linear_layers",
-    "own_random_numbers",
-    "phase_in",
-    "work_of",
-]
+__all__ = ["TINY", "calibrated", "is_first", "phase_in", "work_of"]
 
-# Floating-point operations, bytes, numbers given, bytes of the whole step, seconds.
+# Floating-point operations, bytes, numbers given, bytes and calls of the whole step, seconds.
 Timed: TypeAlias = tuple[float, ...]
 
 # Steps of each network, of which the least time of every call counts: as many as fit into so many
 # seconds, but not less than the first nor more than the second number.
-SPENT, FEWEST, MOST = 0.05, 4, 30
-KEPT = 16  # calls of an operation in a phase
+SPENT, FEWEST, MOST = 0.04, 3, 30
+SHORT = 2e-3  # seconds of a step that shows what each call costs as such
+LEAST = 0.2  # of the time of a call that is certainly its own
+TINY = 20_000  # bytes and operations of a call that computes next to nothing
+KEPT = 32  # calls of an operation in a phase
 
 
 def work_of(call: Call) -> tuple[float, float]:
@@ -54,54 +47,83 @@ def phase_in(calls: Sequence[Call]) -> Callable[[Call], str]:
     return lambda call: call.phase if trains else "inference"
 
 
-def calibrated() -> dict[str, list[Timed]]:
+def is_first(calls: Sequence[Call], i: int) -> bool:
+    """Whether a call is the first of its phase."""
+    return i == 0 or calls[i].phase != calls[i - 1].phase
+
+
+def calibrated() -> dict[str, Any]:
     """Time the calls of small networks; that takes about two seconds.
 
     Returns:
-        By operation and phase, as "exp forward", calls: floating-point operations, bytes, numbers
-        given, bytes of the whole step, seconds.
+        "pages": seconds of a new page, small and huge. "calls": by operation and phase, as "exp
+        forward", some calls: floating-point operations, bytes, numbers given, bytes and calls of
+        the whole step, and seconds without those for new pages; as "begin forward" what passes
+        before the first call of a phase.
     """
-    found: dict[str, list[Timed]] = {}
+    pages = measured_pages()
     with own_random_numbers():
-        for step in _shown([*networks()]):
-            _add(found, step)
-    return {key: _chosen(each) for key, each in found.items()}
-
-
-@contextmanager
-def own_random_numbers() -> Iterator[None]:
-    """Let weights be drawn inside as if from a seed, and leave the default generator as it was."""
-    state = default_generator.get_state()
-    default_generator.set_state(ops.new_state(0))
-    try:
-        yield
-    finally:
-        default_generator.set_state(state)
+        seen = [_seen(step, pages) for step in _shown([*networks()])]
+    # Calls of larger networks are too long to show what it costs to watch them.
+    usual = {
+        trains: float(np.median([s.watching for s in seen if s.is_short and s.trains is trains]))
+        for trains in (True, False)
+    }
+    found: dict[str, list[Timed]] = {}
+    for each in seen:
+        _add(found, each, each.watching if each.is_short else usual[each.trains])
+    return {"pages": [*pages], "calls": {key: _chosen(each) for key, each in found.items()}}
 
 
 def _shown(steps: Sequence[Any]) -> Iterator[Any]:
     """Go through steps, with a bar where a person waits."""
+    from rich.console import Console
     from rich.progress import track
 
-    yield from track(steps, "measuring this machine", transient=True)
+    console = Console(stderr=True)
+    yield from track(
+        steps,
+        "measuring this machine",
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
 
-def _add(found: dict[str, list[Timed]], step: Callable[[], Any]) -> None:
-    """Take a step some times, and add its calls, each with the least that it took."""
+# --- one network --------------------------------------------------------------------------------
+
+
+class _Seen(NamedTuple):
+    """What was seen of the steps of a network: its calls, their times, and that of a whole step."""
+
+    calls: Sequence[Call]
+    least: Any
+    plain: float
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a step is overhead for the most part."""
+        return self.plain < SHORT
+
+    @property
+    def watching(self) -> float:
+        """The seconds that it takes to watch a call."""
+        return max(0.0, float(self.least.sum()) - self.plain) / len(self.calls)
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is a way back."""
+        return any(call.phase != "forward" for call in self.calls)
+
+
+def _seen(step: Callable[[], Any], pages: Pages) -> _Seen:
+    """Take a step some times, unwatched and watched."""
     step()
-    plain = _clocked(step)
-    runs = int(np.clip(SPENT / 2 / plain, FEWEST, MOST))
+    runs = int(np.clip(SPENT / 2 / _clocked(step), FEWEST, MOST))
     plain = min(_clocked(step) for _ in range(runs))
-    traces = [trace(step) for _ in range(runs)]
-    calls = traces[0].calls
-    least = np.min([[call.seconds for call in each.calls] for each in traces], axis=0)
-    # Watching takes time too: what a call takes longer by it.
-    watched = max(0.0, float(least.sum()) - plain) / len(calls)
-    phase, step_moved = phase_in(calls), sum(work_of(call)[1] for call in calls)
-    for call, seconds in zip(calls, least):
-        spent = max(float(seconds) - watched, 0.2 * float(seconds))
-        load = (*work_of(call), float(math.prod(call.out)), step_moved)
-        found.setdefault(f"{call.op.name} {phase(call)}", []).append((*load, spent))
+    traces, new = zip(*(_traced(step, pages) for _ in range(runs)))
+    seconds = np.array([[call.seconds for call in each.calls] for each in traces])
+    return _Seen(traces[0].calls, _least(seconds, np.array(new)), plain)
 
 
 def _clocked(step: Callable[[], Any]) -> float:
@@ -110,149 +132,58 @@ def _clocked(step: Callable[[], Any]) -> float:
     return time.perf_counter() - begun
 
 
+def _traced(step: Callable[[], Any], pages: Pages) -> tuple[Trace, list[float]]:
+    """A trace of a step, and what new pages cost each of its calls."""
+    counter = Counter()
+    with ops.watch(counter):
+        seen = trace(step)
+    return seen, [pages.seconds(n, call.made) for n, call in zip(counter.pages, seen.calls)]
+
+
+def _least(seconds: Any, new: Any) -> Any:
+    """Of each call the least seconds beside new pages, of those runs that had fewest of these."""
+    fewest = new.min(0)
+    alike = np.where(new <= fewest, seconds, np.inf).min(0)
+    return np.maximum(alike - fewest, LEAST * alike)
+
+
+# --- what is kept -------------------------------------------------------------------------------
+
+
+def _add(found: dict[str, list[Timed]], seen: _Seen, watching: float) -> None:
+    """Add the calls of a network by operation and phase."""
+    tiny: dict[str, list[Timed]] = {}
+    first: list[tuple[str, str, Timed]] = []
+    for i, (name, key, (*load, seconds)) in enumerate(_timed(seen)):
+        timed = (*load, max(seconds - watching, LEAST * seconds))
+        if max(load[:2]) >= TINY:
+            found.setdefault(key, []).append(timed)
+        elif is_first(seen.calls, i):
+            first.append((key, f"begin {name}", timed))
+        else:
+            tiny.setdefault(key, []).append(timed)
+    for key, begin, one in first:
+        usual = np.mean([each[-1] for each in tiny.get(key, [one])])
+        found.setdefault(begin, []).append((*one[:-1], max(0.0, one[-1] - float(usual))))
+        tiny.setdefault(key, [one])
+    # What some calls cost that compute next to nothing is told by all of them together.
+    for key, each in tiny.items():
+        found.setdefault(key, []).append(tuple(map(float, np.mean(each, axis=0))))
+
+
+def _timed(seen: _Seen) -> Iterator[tuple[str, str, Timed]]:
+    """Yield of each call the phase, under which name it is kept, and its work and time."""
+    phase, step = phase_in(seen.calls), sum(work_of(call)[1] for call in seen.calls)
+    for call, seconds in zip(seen.calls, seen.least):
+        load = (*work_of(call), float(math.prod(call.out)), step, float(len(seen.calls)))
+        yield phase(call), f"{call.op.name} {phase(call)}", (*load, float(seconds))
+
+
 def _chosen(samples: list[Timed]) -> list[Timed]:
     """Of the calls that are alike the one in the middle, some sizes in all."""
-    by_load: dict[tuple[float, ...], list[float]] = {}
+    by_load: dict[Timed, list[float]] = {}
     for *load, seconds in samples:
         by_load.setdefault(tuple(load), []).append(seconds)
     alike = [(*load, float(np.median(each))) for load, each in sorted(by_load.items())]
     picked = np.unique(np.linspace(0, len(alike) - 1, KEPT).round().astype(int))
     return [alike[i] for i in picked]
-
-
-# --- the networks -------------------------------------------------------------------------------
-
-
-def networks() -> Iterator[Callable[[], Any]]:
-    """Yield steps of training and inference, tiny ones first."""
-    for rows, sizes in ((4, (4, 4, 4)), (96, (600, 256, 200, 12)), (16000, (500, 12, 12))):
-        yield training(nn.Sequential(*linear_layers(sizes)), (rows, sizes[0]), optim.Adam)
-    for side, images, channels in ((8, 1, 2), (24, 24, 24)):
-        yield training(_convolutions(channels), (images, 3, side, side), optim.SGD)
-    for length, batch, width in ((2, 1, 4), (48, 12, 96)):
-        yield letters(_Transformer(width), (batch, length), optim.AdamW)
-    for length, batch, width in ((2, 1, 4), (24, 16, 64), (24, 80, 120)):
-        yield letters(_Recurrent(nn.LSTM, width), (batch, length), optim.Adam)
-        yield letters(_Recurrent(nn.GRU, width), (batch, length), optim.SGD)
-    for count in (4, 2**14, 2**18):
-        yield functions(count)
-    for rows, layers in ((1, (4, 4)), (1, (600, 200, 12)), (4000, (600, 200, 12))):
-        yield inference(nn.Sequential(*linear_layers(layers)), (rows, layers[0]))
-    for side, images, channels in ((8, 1, 2), (24, 1, 24), (24, 100, 24)):
-        yield inference(_convolutions(channels), (images, 3, side, side))
-
-
-def training(model: Any, shape: tuple[int, ...], kind: Any) -> Callable[[], Any]:
-    """Return a step of a network that tells classes apart."""
-    x = from_numpy(drawn(shape))
-    labels = from_numpy(np.zeros(shape[0], np.int64))
-    optimizer = kind(model.parameters(), lr=1e-3)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(model(x), labels).backward()
-        optimizer.step()
-
-    return step
-
-
-def letters(model: Any, shape: tuple[int, ...], kind: Any) -> Callable[[], Any]:
-    """Return a step of a network that guesses the next letter."""
-    x = from_numpy(np.arange(shape[0] * shape[1]).reshape(shape) % _LETTERS)
-    optimizer = kind(model.parameters(), lr=1e-3)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(model(x).reshape(-1, _LETTERS), x.reshape(-1)).backward()
-        optimizer.step()
-
-    return step
-
-
-def inference(model: Any, shape: tuple[int, ...]) -> Callable[[], Any]:
-    """Return a call of a network without a tape."""
-    model.eval()
-    x = from_numpy(drawn(shape))
-
-    def step() -> None:
-        with no_grad():
-            model(x)
-
-    return step
-
-
-def functions(count: int) -> Callable[[], Any]:
-    """Return a step that takes so many numbers through the usual functions, and back."""
-    x = from_numpy(drawn((count,))).requires_grad_()
-    target = from_numpy((drawn((count,)) > 0).astype(np.float32))
-
-    def step() -> None:
-        x.grad = None
-        y = F.dropout(x, 0.5)
-        for bend in (F.tanh, F.sigmoid, F.gelu, F.softplus, F.elu, F.silu):
-            y = bend(y) + x
-        y = (y * x - 1) / (y.abs() + 1).sqrt() + (y * 0.01).exp() + (y**2 + 1).log()
-        losses = F.binary_cross_entropy_with_logits(y, target) + F.mse_loss(y, target)
-        (losses + F.softmax(y, dim=0).max() + y.clamp(-1, 1).sum()).backward()
-
-    return step
-
-
-_LETTERS = 60
-
-
-def drawn(shape: tuple[int, ...]) -> Any:
-    """Return some numbers of the standard normal distribution, float32."""
-    return np.random.default_rng(0).standard_normal(shape, np.float32)
-
-
-def linear_layers(sizes: Sequence[int]) -> list[Any]:
-    """Return linear layers of these sizes with a bend between each two."""
-    layers: list[Any] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return layers[:-1]
-
-
-def _convolutions(channels: int) -> Any:
-    return nn.Sequential(
-        nn.Conv2d(3, channels, 5, padding=2),
-        nn.BatchNorm2d(channels),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(channels, 2 * channels, 3, padding=1),
-        nn.ReLU(),
-        nn.AvgPool2d(2),
-        nn.Conv2d(2 * channels, 2 * channels, 1),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(2 * channels, 10),
-    )
-
-
-class _Recurrent(nn.Module):
-    """Letters through a layer that remembers, to scores."""
-
-    def __init__(self, kind: Any, width: int) -> None:
-        super().__init__()
-        self.letter = nn.Embedding(_LETTERS, width)
-        self.memory = kind(width, width, batch_first=True)
-        self.score = nn.Linear(width, _LETTERS)
-
-    def forward(self, x: Any) -> Any:
-        return self.score(self.memory(self.letter(x))[0])
-
-
-class _Transformer(nn.Module):
-    """Letters through a block of attention, to scores."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.letter = nn.Embedding(_LETTERS, width)
-        self.block = nn.TransformerEncoderLayer(
-            width, 2, 4 * width, dropout=0.0, activation="gelu", batch_first=True
-        )
-        self.score = nn.Linear(width, _LETTERS)
-
-    def forward(self, x: Any) -> Any:
-        return self.score(self.block(self.letter(x)))

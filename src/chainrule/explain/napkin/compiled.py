@@ -18,8 +18,8 @@ import numpy as np
 
 from chainrule import nn, optim
 from chainrule.autograd import from_numpy, no_grad
-from chainrule.explain.napkin.calibration import drawn, linear_layers, own_random_numbers
 from chainrule.explain.napkin.machine import Load, Machine, Speeds, Terms
+from chainrule.explain.napkin.networks import drawn, linear_layers, own_random_numbers
 from chainrule.explain.napkin.work import Work
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module
@@ -77,7 +77,7 @@ def _by_numpy(part: Part, machine: Machine, step: float) -> Terms:
     """A part that NumPy carries out, into memory that is there already, as on the way back."""
     each = [
         machine.terms(
-            i.op.name, "backward", Load(part.flops, part.moved, math.prod(i.out.shape), step)
+            i.op.name, "backward", Load(part.flops, part.moved, math.prod(i.out.shape), step, 1)
         )
         for i in part.instructions
     ]

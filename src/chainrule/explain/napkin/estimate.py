@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from chainrule.autograd import Tensor, from_numpy, no_grad
 from chainrule.errors import OptionError
+from chainrule.explain.napkin.clock import by_calls, least, peak
+from chainrule.explain.napkin.compiled import is_compiled, recorded, works_of_plan
 from chainrule.explain.napkin.machine import Machine
 from chainrule.explain.napkin.memory import Memory, watched
-from chainrule.explain.napkin.report import Napkin
-from chainrule.explain.napkin.work import works_of
-from chainrule.explain.trace import Trace, trace
+from chainrule.explain.napkin.pages import Counter
+from chainrule.explain.napkin.report import Job, Measured, Napkin
+from chainrule.explain.napkin.work import Work, works_of
+from chainrule.explain.trace import trace
 from chainrule.explain.undo import undone
 from chainrule.nn.module import Module
+from chainrule.ops import watch
 
 __all__ = ["napkin"]
 
@@ -74,35 +82,67 @@ def napkin(
             raise OptionError(f"{name} must be at least 1, got {number}")
     if batch is not None:
         args = tuple(_with_rows(a, batch, _rows_of(args)) for a in args)
+    count = _rows_of(args)
+    per_epoch = steps or (math.ceil(rows / (count or 1)) if rows else 1)
+    found = (_of_compiled if is_compiled(step) else _of_eager)(step, args, machine, measure)
+    return Napkin(*found[:3], Job(count, per_epoch, epochs, is_compiled(step)), found[3])
+
+
+Found: TypeAlias = tuple[Machine, Sequence[Work], Memory, Measured | None]
+
+
+def _of_eager(step: Any, args: Sequence[Any], machine: Machine | None, measure: bool) -> Found:
+    """What an eager step does, by a trace of it."""
     here = machine or Machine.here()
-    forward = _plain(step)
-    with undone():
-        seen, memory = _looked_at(forward, args)
-    per_epoch = steps or (-(-rows // (_rows_of(args) or 1)) if rows else 1)
-    return Napkin(here, works_of(seen, here), memory, per_epoch, epochs)
+    forward = _without_gradients(step) if isinstance(step, Module) else step
+    with undone() as before:
+        forward(*args)  # whatever comes to be at the first step is there then
+        gc.collect()
+        with watched() as held:
+            seen = trace(forward, *args)
+            seen.result = None
+            memory = held.memory(args)
+        before.rest()
+        with watch(pages := Counter()):
+            forward(*args)
+        works = works_of(seen, here, pages.pages)
+        if not measure:
+            return here, works, memory, None
+        seconds = least(partial(forward, *args))
+        works = by_calls(forward, args, works, seconds)
+        held.forget_gradients()
+        taken = peak(partial(forward, *args))
+    return here, works, memory, Measured(seconds, memory.lasting + taken)
 
 
-def _plain(step: Any) -> Callable[..., Any]:
-    """The step as it runs without a plan; of a module a call without gradients."""
-    if not isinstance(step, Module):
-        return step
+def _of_compiled(step: Any, args: Sequence[Any], machine: Machine | None, measure: bool) -> Found:
+    """What a compiled step does, by the parts of its plan."""
+    forward = _without_gradients(step) if isinstance(step.function, Module) else step
+    with undone() as before:
+        with watched() as held:
+            twin = recorded(step, args)
+        here = machine or Machine.here()
+        memory = held.memory(args, workspace=twin.bytes)
+        works = works_of_plan(twin, here)
+        if not measure:
+            return here, works, memory, None
+        before.rest()
+        run = partial(_without_gradients(twin) if forward is not step else twin, *args)
+        seconds = least(run)
+        with no_grad() if forward is not step else nullcontext():
+            clocks = twin.profile(*args).seconds
+        taken = peak(run)
+    calls = [max(0.0, seconds - sum(clocks)), *clocks]
+    works = [replace(work, measured=clock) for work, clock in zip(works, calls)]
+    return here, works, memory, Measured(seconds, memory.total + taken)
 
+
+def _without_gradients(step: Any) -> Callable[..., Any]:
     def forward(*args: Any) -> Any:
         with no_grad():
             return step(*args)
 
     return forward
-
-
-def _looked_at(step: Callable[..., Any], args: Sequence[Any]) -> tuple[Trace, Memory]:
-    """One run of a step, the second, in which everything is there that comes to be in the first."""
-    step(*args)
-    gc.collect()
-    with watched() as held:
-        seen = trace(step, *args)
-        seen.result = None
-        memory = held.memory(args)
-    return seen, memory
 
 
 def _rows_of(args: Sequence[Any]) -> int | None:

@@ -1,9 +1,9 @@
 """A machine in three numbers, and how near to them each kind of work comes (floor 4).
 
 Seconds of a call are `overhead + max(flops / peak, bytes / bandwidth) / reach`. The reach is a
-measured share: a large product of matrices comes near the peak, an exponential does not. It is
-looked up among samples of calls of the same operation, of which those weigh most that are alike in
-size and in operations for each byte.
+measured share: a large product of matrices comes near the peak, an exponential does not, and what
+lies in a cache is had sooner than from memory. It is looked up among samples of calls of the same
+operation, of which those weigh most that are alike in size and in operations for each byte.
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.backend.threads import get_num_threads
-from chainrule.explain.napkin.calibration import calibrated
+from chainrule.explain.napkin.calibration import TINY, calibrated
+from chainrule.explain.napkin.pages import Pages
+from chainrule.ops import REGISTRY
 from chainrule.plan.costs import limits
 from chainrule.plan.machine import measured, processor
 
 __all__ = ["Load", "Machine", "Sample", "Speeds", "Terms"]
 
-MOST = 4.0  # a reach above that is the noise of a tiny call
+MOST = 30.0  # a reach above that is the noise of a tiny call
+NEAR = 2**20  # bytes of a step that stay in a near cache in any case
+SEEN = 0.3  # the share of a call's time that is work, if that is to be seen in it
 NEAREST = 3  # samples that are asked
+NO_PAGES = Pages(0.0, 0.0)
 SHARED = 500_000  # operations of a part of machine code that threads share
-TINY = 3e-7  # seconds of work besides which a call is overhead alone
 
 
 class Load(NamedTuple):
@@ -39,12 +43,18 @@ class Load(NamedTuple):
         out: numbers that it gives.
         step: bytes that all calls of the step move; what does not stay in a cache between two calls
             makes them slower.
+        calls: how many there are in the step.
+        made: bytes that are made,
+        pages: and the pages among them that are new to the process.
     """
 
     flops: float
     moved: float
     out: float
     step: float
+    calls: float
+    made: float = 0
+    pages: float = 0
 
     def apart(self, other: Load) -> float:
         """How little alike two calls are, in size above all."""
@@ -55,6 +65,11 @@ class Load(NamedTuple):
             0.5 * _log_ratio(self.out, other.out),
             0.25 * _log_ratio(self.step, other.step),
         )
+
+    def elsewhere(self, other: Load) -> float:
+        """How little alike the steps are that two calls belong to."""
+        size = 0.5 * _log_ratio(max(self.step, NEAR), max(other.step, NEAR))
+        return math.hypot(size, _log_ratio(self.calls, other.calls))
 
 
 def _log_ratio(a: float, b: float) -> float:
@@ -69,16 +84,24 @@ class Sample(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The three terms of a call, in seconds; the last two overlap."""
+    """The three terms of a call, in seconds; arithmetic and memory overlap.
+
+    Attributes:
+        overhead: before anything is computed.
+        arithmetic: operations.
+        memory: bytes to and from memory,
+        pages: and those for which the system had to find a page first.
+    """
 
     overhead: float
     arithmetic: float
     memory: float
+    pages: float = 0.0
 
     @property
     def seconds(self) -> float:
         """What the call takes."""
-        return self.overhead + max(self.arithmetic, self.memory)
+        return self.overhead + max(self.arithmetic, self.memory) + self.pages
 
 
 class Speeds(NamedTuple):
@@ -117,13 +140,14 @@ class Machine:
         near: of some numbers of bytes, the smallest first, how many a second are moved where so
             many are, which a cache may hold; between two sizes it goes evenly.
         samples: by operation and phase, calls that were timed here.
+        pages: what memory costs that is new to the process.
         threads: that share the work; `flops` is what they do together.
         name: in words.
 
     Examples:
         >>> given = Machine(overhead=1e-6, flops=1e12, bandwidth=1e11)
-        >>> given.terms("exp", "forward", Load(1e6, 8e6, 1e6, 0))
-        Terms(overhead=1e-06, arithmetic=1e-06, memory=8e-05)
+        >>> given.terms("exp", "forward", Load(1e6, 8e6, 1e6, 8e6, 1))
+        Terms(overhead=1e-06, arithmetic=1e-06, memory=8e-05, pages=0.0)
     """
 
     overhead: float
@@ -131,6 +155,7 @@ class Machine:
     bandwidth: float
     near: Mapping[int, float] = field(default_factory=dict)
     samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
+    pages: Pages = NO_PAGES
     threads: int = 1
     name: str = "a machine"
 
@@ -202,30 +227,56 @@ class Machine:
             load: what it has to do.
         """
         samples = self._of(op, phase)
-        reach = self._reach(samples, load)
-        memory = load.moved / self.speed(load.moved)
-        overhead = self._overhead(samples, load)
-        return Terms(overhead, load.flops / self.flops / reach, memory / reach)
+        # A call that computes next to nothing does it beside its overhead.
+        most = self._far(load) / (self._least(load) or 1.0) or 1.0
+        reach = most if max(load[:2]) < TINY else min(most, self._reach(samples, load))
+        new = self.pages.seconds(load.pages, load.made)
+        return Terms(
+            self._overhead(samples, load),
+            load.flops / self.flops / reach,
+            load.moved / self.bandwidth / reach,
+            new,
+        )
+
+    def beginning(self, phase: str, load: Load) -> float:
+        """Seconds that pass before the first call of a phase, beside its own."""
+        return self._overhead(self.samples.get(f"begin {phase}", ()), load, otherwise=0.0)
 
     # --- what the samples say -------------------------------------------------------------------
 
     def _of(self, op: str, phase: str) -> Sequence[Sample]:
-        """Samples of an operation, in this phase if there are any."""
+        """Samples of an operation, in this phase if there are any; else of all of its kind."""
         phases = (phase, "forward", "backward", "inference", "update")
-        return next((self.samples[k] for p in phases if (k := f"{op} {p}") in self.samples), ())
+        found = next((self.samples[k] for p in phases if (k := f"{op} {p}") in self.samples), ())
+        return found or self._of_kind.get(REGISTRY[op].kind, ())
 
-    def _floor(self, load: Load) -> float:
-        """The seconds at the machine's limits."""
+    @cached_property
+    def _of_kind(self) -> Mapping[str, Sequence[Sample]]:
+        found: dict[str, list[Sample]] = {}
+        for key, samples in self.samples.items():
+            op = key.partition(" ")[0]
+            if op in REGISTRY:
+                found.setdefault(REGISTRY[op].kind, []).extend(samples)
+        return found
+
+    def _far(self, load: Load) -> float:
+        """The seconds at the machine's three numbers: with all that is moved in memory."""
+        return max(load.flops / self.flops, load.moved / self.bandwidth)
+
+    def _least(self, load: Load) -> float:
+        """The seconds that it takes at the least: with what is moved in the nearest cache."""
         return max(load.flops / self.flops, load.moved / self.speed(load.moved))
 
-    def _overhead(self, samples: Sequence[Sample], load: Load) -> float:
+    def _overhead(
+        self, samples: Sequence[Sample], load: Load, otherwise: float | None = None
+    ) -> float:
         """What a call costs as such: as those did that computed next to nothing."""
         if not samples:
-            return self.overhead
-        tiny = [s for s in samples if self._floor(s.load) < TINY]
+            return self.overhead if otherwise is None else otherwise
+        tiny = [s for s in samples if max(s.load[:2]) < TINY]
         least = min(samples, key=lambda s: s.seconds)
-        near = [(abs(_log_ratio(s.load.step, load.step)), s.seconds) for s in tiny or [least]]
-        weights = [1 / (0.1 + apart) for apart, _ in near]
+        near = [(s.load.elsewhere(load), s.seconds) for s in tiny or [least]]
+        weights = [1 / (0.2 + apart) ** 2 for apart, _ in near]
         found = sum(w * seconds for w, (_, seconds) in zip(weights, near)) / sum(weights)
         return found * self.overhead / self._known_overhead
 
@@ -234,12 +285,15 @@ class Machine:
         return overhead_of(self.samples)
 
     def _reach(self, samples: Sequence[Sample], load: Load) -> float:
-        """The share of its limits that work of this kind and size comes to."""
+        """The share of the machine's limits that work of this kind and size comes to.
+
+        It is above 1 where a cache is nearer than memory.
+        """
         found = []
         for s in samples:
-            floor, rest = self._floor(s.load), s.seconds - self._overhead(samples, s.load)
-            if floor > TINY and rest > 0:
-                found.append((s.load.apart(load), min(MOST, floor / rest)))
+            far, rest = self._far(s.load), s.seconds - self._overhead(samples, s.load)
+            if rest > SEEN * s.seconds:
+                found.append((s.load.apart(load), min(MOST, far / rest)))
         if not found:
             return 1.0
         found.sort()
@@ -255,7 +309,7 @@ def overhead_of(samples: Mapping[str, Sequence[Sample]]) -> float:
 
 @cache
 def _here(threads: int) -> Machine:
-    known, samples = limits(), measured("eager", calibrated, _read)
+    known, (pages, samples) = limits(), measured("eager", calibrated, _read)
     counted = "1 thread" if threads == 1 else f"{threads} threads"
     return Machine(
         overhead_of(samples),
@@ -263,16 +317,17 @@ def _here(threads: int) -> Machine:
         min(known.copied.values()),
         known.copied,
         samples,
+        pages,
         threads,
         f"{processor()}, {counted}",
     )
 
 
-def _read(found: Any) -> Mapping[str, Sequence[Sample]]:
+def _read(found: Any) -> tuple[Pages, Mapping[str, Sequence[Sample]]]:
     samples = {
         key: tuple(Sample(Load(*map(float, s[:-1])), float(s[-1])) for s in each)
-        for key, each in found.items()
+        for key, each in found["calls"].items()
     }
-    if not all(each and min(s.seconds for s in each) > 0 for each in samples.values()):
+    if not all(each and min(s.seconds for s in each) >= 0 for each in samples.values()):
         raise ValueError("these are no samples")
-    return samples
+    return Pages(*map(float, found["pages"])), samples

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.ops import Array, Op, watch
+from chainrule.explain.words import amount
+from chainrule.ops import Op, watch
 from chainrule.ops.core import listen
 from chainrule.ops.scope import SCOPE
 from chainrule.plan.record import owner
 
-__all__ = ["Memory", "Watch", "watched"]
+__all__ = ["Memory", "Watch", "bytes_text", "watched"]
 
 
 @dataclass(frozen=True)
@@ -24,24 +25,45 @@ class Memory:
 
     Attributes:
         arguments: of the step: the rows of a batch.
-        parameters: and buffers of the modules that are called.
-        gradients: one for each parameter that is trained.
+        parameters: and buffers, of the modules that are called.
         optimizer: what optimisers remember.
-        activations: results of the way forward that are kept for the way back.
-        temporaries: the most that is there beside all this at one moment.
+        activations: results of the way forward that are there when the way back begins.
+        gradients: of parameters, and results of the way back, at the moment when most is held; of
+            inference the results of operations then.
+        workspace: of a compiled step, in place of these two: where all that is made on the way is.
     """
 
     arguments: int
     parameters: int
-    gradients: int
     optimizer: int
-    activations: int
-    temporaries: int
+    activations: int = 0
+    gradients: int = 0
+    workspace: int = 0
 
     @property
     def total(self) -> int:
         """All of it."""
         return sum(vars(self).values())
+
+    @property
+    def lasting(self) -> int:
+        """What is there between two steps: all but what a step makes."""
+        return self.arguments + self.parameters + self.optimizer
+
+    def __str__(self) -> str:
+        told = [f"{name} {bytes_text(count)}" for name, count in vars(self).items() if count]
+        return f"{' + '.join(told)} = {bytes_text(self.total)}"
+
+
+def bytes_text(count: float) -> str:
+    """Return a number of bytes in three digits, by thousands, as speeds of memory are told.
+
+    Examples:
+        >>> bytes_text(12_300_000)
+        '12.3 MB'
+    """
+    number, _, thousands = amount(count).partition(" ")
+    return f"{number} {thousands}B"
 
 
 class Watch:
@@ -83,30 +105,30 @@ class Watch:
         elif what == "optimizer":
             self.optimizers[id(things[0])] = things[0]
 
-    def memory(self, args: Sequence[Any]) -> Memory:
-        """What a step held; to be asked when it has been taken."""
-        kept = _distinct(
-            t.array for m in self.modules.values() for t in (*m.parameters(), *m.buffers())
-        )
+    def memory(self, args: Sequence[Any], workspace: int | None = None) -> Memory:
+        """What a step held; to be asked when it has been taken.
+
+        Args:
+            args: of the step.
+            workspace: of a compiled step.
+        """
         trained = [p for o in self.optimizers.values() for g in o.param_groups for p in g["params"]]
-        kept |= _distinct(p.array for p in trained)
-        gradients = sum(p.array.nbytes for p in trained if p.grad is not None)
-        remembered = _distinct(
-            getattr(v, "array", None)
-            for o in self.optimizers.values()
-            for named in o.state.values()
-            for v in named.values()
-        )
-        activations = self.forward or 0
-        beside = max(0, self.most - activations - gradients)
-        return Memory(
+        called = [t for m in self.modules.values() for t in (*m.parameters(), *m.buffers())]
+        states = (named for o in self.optimizers.values() for named in o.state.values())
+        known = (
             sum(_size(a) for a in args),
-            sum(kept.values()),
-            gradients,
-            sum(remembered.values()),
-            activations,
-            beside,
+            _held(t.array for t in (*called, *trained)),
+            _held(getattr(v, "array", None) for named in states for v in named.values()),
         )
+        if workspace is not None:
+            return Memory(*known, workspace=workspace)
+        forward = self.forward or 0
+        return Memory(*known, activations=forward, gradients=self.most - forward)
+
+    def forget_gradients(self) -> None:
+        """Drop the gradients that the step has left, which the next would take for its own."""
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad()
 
 
 @contextmanager
@@ -117,14 +139,10 @@ def watched() -> Iterator[Watch]:
         yield found
 
 
-def _distinct(arrays: Any) -> dict[int, int]:
-    """Bytes by memory, each memory once."""
-    found: dict[int, int] = {}
-    for array in arrays:
-        if isinstance(array, np.ndarray):
-            whole: Array = owner(array)
-            found[id(whole)] = whole.nbytes
-    return found
+def _held(arrays: Iterable[Any]) -> int:
+    """The bytes of arrays, of those that share memory once."""
+    owners = {id(owner(a)): owner(a).nbytes for a in arrays if isinstance(a, np.ndarray)}
+    return sum(owners.values())
 
 
 def _size(a: Any) -> int:

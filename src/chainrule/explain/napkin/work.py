@@ -6,35 +6,39 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from chainrule.explain.napkin.calibration import phase_in, work_of
+from chainrule.explain.napkin.calibration import is_first, phase_in, work_of
 from chainrule.explain.napkin.machine import Load, Machine, Terms
 from chainrule.explain.trace import Trace
 from chainrule.ops import Shape
 
-__all__ = ["Work", "bound_of", "works_of"]
+__all__ = ["Work", "bound_of", "joined", "shares", "works_of"]
 
 
 @dataclass(frozen=True)
 class Work:
-    """One call of an operation, or one part of a compiled step.
+    """Calls of an operation, or one part of a compiled step.
 
     Attributes:
         path: the module that it belongs to, as `"encoder.0 (Linear)"`, or `""`.
         phase: "forward", "backward" or "update".
         what: the operation, or operations, in words.
-        out: the shape of the result.
+        out: the shape of the result; of several that differ `None`.
         flops: floating-point operations.
         moved: bytes read and written.
         terms: what each of the three terms takes.
+        calls: how many there are.
+        measured: the seconds that it took, if a clock was put beside.
     """
 
     path: str
     phase: str
     what: str
-    out: Shape
+    out: Shape | None
     flops: float
     moved: float
     terms: Terms
+    calls: float = 1
+    measured: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -44,32 +48,77 @@ class Work:
     @property
     def bound(self) -> str:
         """The term that takes longest: "overhead", "arithmetic" or "memory"."""
-        return bound_of([self.terms])
+        return bound_of([self])
 
 
-def bound_of(terms: Iterable[Terms]) -> str:
-    """The term that most of the time of some calls goes to."""
+def shares(works: Iterable[Work]) -> dict[str, float]:
+    """The seconds of some work by what they go to; where two terms overlap, to the longer one."""
     spent = {"overhead": 0.0, "arithmetic": 0.0, "memory": 0.0}
-    for each in terms:
-        spent["overhead"] += each.overhead
-        larger = "arithmetic" if each.arithmetic >= each.memory else "memory"
-        spent[larger] += max(each.arithmetic, each.memory)
+    for work in works:
+        overhead, arithmetic, memory, pages = work.terms
+        spent["overhead"] += overhead
+        spent["arithmetic" if arithmetic >= memory else "memory"] += max(arithmetic, memory)
+        spent["memory"] += pages
+    return spent
+
+
+def bound_of(works: Iterable[Work]) -> str:
+    """What most of the time of some work goes to."""
+    spent = shares(works)
     return max(spent, key=spent.__getitem__)
 
 
-def works_of(trace: Trace, machine: Machine) -> Sequence[Work]:
+def joined(works: Sequence[Work]) -> list[Work]:
+    """Work in which what the same layer does with the same operation is one line."""
+    groups: dict[tuple[str, str, str], list[Work]] = {}
+    for work in works:
+        groups.setdefault((work.path, work.phase, work.what), []).append(work)
+    return [_sum(group) for group in groups.values()]
+
+
+def _sum(group: Sequence[Work]) -> Work:
+    first = group[0]
+    clocks = [w.measured for w in group if w.measured is not None]
+    arithmetic, memory = (sum(w.terms[k] for w in group) for k in (1, 2))
+    # The two overlap call by call, so that together they take longer than the longer sum.
+    missing = sum(max(w.terms[1:3]) for w in group) - max(arithmetic, memory)
+    terms = Terms(
+        sum(w.terms.overhead for w in group),
+        arithmetic + (missing if arithmetic >= memory else 0.0),
+        memory + (missing if arithmetic < memory else 0.0),
+        sum(w.terms.pages for w in group),
+    )
+    return Work(
+        first.path,
+        first.phase,
+        first.what,
+        first.out if len({w.out for w in group}) == 1 else None,
+        sum(w.flops for w in group),
+        sum(w.moved for w in group),
+        terms,
+        sum(w.calls for w in group),
+        sum(clocks) if clocks else None,
+    )
+
+
+def works_of(trace: Trace, machine: Machine, pages: Sequence[int] = ()) -> list[Work]:
     """The lines of an eager step, one for each call.
 
     Args:
         trace: of the step.
         machine: that it is to run on.
+        pages: of each call those that are new to the process.
     """
     phase = phase_in(trace.calls)
     loads = [work_of(call) for call in trace.calls]
     step = sum(moved for _, moved in loads)
     found = []
-    for call, (flops, moved) in zip(trace.calls, loads):
-        load = Load(flops, moved, math.prod(call.out), step)
+    news = pages or [0] * len(loads)
+    for i, (call, (flops, moved), new) in enumerate(zip(trace.calls, loads, news)):
+        load = Load(flops, moved, math.prod(call.out), step, len(loads), call.made, new)
         terms = machine.terms(call.op.name, phase(call), load)
+        if is_first(trace.calls, i):
+            begun = machine.beginning(phase(call), load)
+            terms = terms._replace(overhead=terms.overhead + begun)
         found.append(Work(call.path, call.phase, call.op.name, call.out, flops, moved, terms))
     return found
