@@ -125,7 +125,7 @@ def test_mnist_brings_its_own_test(chainrule, tmp_path):
 
 @pytest.mark.parametrize("options", ["", "--no-doctor"])
 def test_a_doctor_stands_by_unless_told_not_to(chainrule, tmp_path, options):
-    """Of a learning rate that is far too high something is said, on the screen and in the report."""
+    """A learning rate that is far too high is spoken of on the screen and in the report."""
     line = "train moons --lr 5 --epochs 10 --model mlp --hidden 8 --out out"
     ended = chainrule(f"{line} {options}")
     assert (ended.code, ended.err) == (0, "")

@@ -5,6 +5,7 @@ import pytest
 
 from chainrule import nn, optim
 from chainrule.autograd import Generator
+from chainrule.errors import ChainruleError
 from chainrule.explain.doctor.case import Case
 from chainrule.explain.doctor.course import Course
 from chainrule.explain.doctor.course_checks import AT_THE_END, updates
@@ -157,6 +158,19 @@ def test_a_step_or_data_that_fail_say_so_themselves():
         watched(network(3), some_moons())
 
 
+def test_a_step_may_give_the_model_more_than_a_doctor_can():
+    class Both(nn.Linear):
+        def forward(self, x, shift):
+            return super().forward(x + shift)
+
+    def step(run, x, y):
+        return 1.0, run.model(x, 1.0).detach().array
+
+    assert watched(Both(2, 2), some_moons(), step=step, epochs=2) == []
+    with pytest.raises(ChainruleError, match="shift"):
+        watched(Both(2, 2), some_moons(), epochs=2)
+
+
 def test_a_run_that_is_interrupted_is_not_summed_up():
     class Hand(Callback):
         def on_epoch_end(self, run):
@@ -205,7 +219,7 @@ def test_a_long_run_is_looked_at_meanwhile(monkeypatch):
 
 def test_a_model_that_does_not_run_is_not_watched():
     watch = Watch(Case(network(3), some_moons(), None, None))
-    assert [finding.check for finding in watch.begin()] == ["does not run"]
+    assert watch.begin() == []
     assert watch.epoch({"loss": 1.0}, [1.0], 10**9) == []
     assert watch.end() == []
 

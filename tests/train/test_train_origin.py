@@ -1,5 +1,6 @@
 """A loss that is no number: the error names the operation, its layer, the index and the example."""
 
+import math
 import re
 
 import numpy as np
@@ -132,6 +133,19 @@ def test_a_step_that_gives_the_model_something_else():
     data = (np.zeros((20, 5), np.float32), Y[:20])
     said = refusal(network(), data, step=lambda run, x, y: (float("inf"), x.array))
     assert said.startswith("the loss became inf in epoch 1, step 1; use")
+
+
+def test_a_step_that_gives_the_model_more_than_x():
+    class Both(nn.Linear):
+        def forward(self, x, shift):
+            return super().forward(x + shift)
+
+    def step(run, x, y):
+        outputs = run.model(x, 1.0)
+        return run.finite(outputs.sum().item() * math.inf), outputs.array
+
+    said = refusal(Both(3, 2), (X, Y), step=step)
+    assert re.match(r"the loss became -?(inf|nan) in epoch 1, step 1; use a lower", said)
 
 
 # --- what stays as it is --------------------------------------------------------------------------

@@ -26,7 +26,12 @@ from chainrule.optim.names import optimizer_of
 from chainrule.picture import Svg, line_chart
 from chainrule.random import fork_rng
 
-__all__ = ["RateTest", "lr_find"]
+__all__ = ["RateTest", "lr_find", "range_test"]
+
+# Rates that are too low for every optimiser of this library, and too high, and how many there are
+# from one to the other: each is a fifth higher than the one before.
+_LOWEST, _HIGHEST, _STEPS = 1e-7, 10.0, 100
+_USUAL = np.geomspace(_LOWEST, _HIGHEST, _STEPS)
 
 # The test ends where the loss is this many times what it was at first: it will not come back.
 _EXPLODED = 4.0
@@ -121,16 +126,15 @@ class RateTest(NamedTuple):
         return str(self.plot())
 
 
-@ops.quiet
 def lr_find(
     model: nn.Module,
     data: Any,
     loss: Loss | str | None = None,
     optimizer: optim.Optimizer | str = "adam",
     *,
-    lowest: float = 1e-7,
-    highest: float = 10.0,
-    steps: int = 100,
+    lowest: float = _LOWEST,
+    highest: float = _HIGHEST,
+    steps: int = _STEPS,
     batch_size: int = 64,
 ) -> RateTest:
     """Find a learning rate: train a copy with one that grows from step to step, and see.
@@ -174,11 +178,37 @@ def lr_find(
     rates = _rates(lowest, highest, steps)
     loader = loader_of(data, batch_size)
     loss = loss_of(loss, first_targets(loader))
+    return range_test(model, loader, loss, optimizer, rates, "testing learning rates")
+
+
+@ops.quiet
+def range_test(
+    model: nn.Module,
+    loader: DataLoader,
+    loss: Loss,
+    optimizer: optim.Optimizer | str = "adam",
+    rates: Array = _USUAL,
+    told: str = "",
+) -> RateTest:
+    """Train copies, a step at each rate, until the loss explodes.
+
+    Args:
+        model: as for `lr_find`.
+        loader: of pairs.
+        loss: takes outputs and targets, returns one number.
+        optimizer: as for `lr_find`.
+        rates: rising, (N,).
+        told: what who waits in a terminal is told; nothing if empty.
+
+    Raises:
+        DataError: the first loss is not finite.
+    """
     model, optimizer, loss = copy.deepcopy((model, optimizer, loss))
     optimizer = optimizer_of(optimizer, model.parameters())
     model.train()
+    walk = waiting(rates.tolist(), told) if told else iter(rates.tolist())
     with fork_rng():
-        losses = list(_until_it_explodes(_steps(model, loss, optimizer, loader, rates)))
+        losses = list(_until_it_explodes(_steps(model, loss, optimizer, loader, walk)))
     return _result(rates, np.array(losses))
 
 
@@ -193,12 +223,16 @@ def _rates(lowest: float, highest: float, steps: int) -> Array:
 
 
 def _steps(
-    model: nn.Module, loss: Loss, optimizer: optim.Optimizer, loader: DataLoader, rates: Array
+    model: nn.Module,
+    loss: Loss,
+    optimizer: optim.Optimizer,
+    loader: DataLoader,
+    rates: Iterator[float],
 ) -> Iterator[float]:
     """Take a step at each rate, and yield the loss before its update."""
     ratios = _ratios(optimizer)
     batches = chain.from_iterable(repeat(_of_its_own(loader)))
-    for rate, (x, y) in zip(waiting(rates.tolist(), "testing learning rates"), batches):
+    for rate, (x, y) in zip(rates, batches):
         for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
             group["lr"] = rate * ratio
         optimizer.zero_grad()

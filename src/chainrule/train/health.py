@@ -54,7 +54,11 @@ class Health(Callback):
             case = Case(run.model, loader, run.loss, run.optimizer, validation=validation)
             self._watch = Watch(case, **self._options)
             _tell(run, "before the first step", self._watch.begin())
-        except ChainruleError:  # what training itself will say, and better
+        except Exception as error:
+            # What training itself will say, and better; and a step of a person's own may give the
+            # model more than x.
+            if not (isinstance(error, ChainruleError) or self._options["own_step"]):
+                raise
             self._watch = None
 
     def on_epoch_end(self, run: Run) -> None:

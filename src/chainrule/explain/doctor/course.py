@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.errors import ChainruleError
 from chainrule.explain.doctor.case import Case
 from chainrule.explain.doctor.visit import Activation
-from chainrule.explain.rate import RateTest, lr_find
+from chainrule.explain.rate import RateTest, range_test
 from chainrule.ops import Array
 
 __all__ = ["Course"]
@@ -92,7 +92,7 @@ class Course:
             return None
         start = self._start
         try:
-            return lr_find(start.model, self.case.loader, start.loss, start.optimizer or "adam")
+            return range_test(start.model, self.case.loader, start.loss, start.optimizer or "adam")
         except ChainruleError:  # what cannot be tried again
             return None
 

@@ -51,11 +51,15 @@ class Watch:
 
     @ops.quiet
     def begin(self) -> list[Finding]:
-        """Examine before the first step; returns the findings."""
-        found = self._new(examined(self._case, CHECKS))
-        if self._case.visit.error is None:
-            self._course = Course(self._case, **self._options)
-        return found
+        """Examine before the first step; returns the findings.
+
+        Of a model that does not run nothing is said: the first step will say it, or gives the model
+        something else than a doctor does.
+        """
+        if self._case.visit.error is not None:
+            return []
+        self._course = Course(self._case, **self._options)
+        return self._new(examined(self._case, CHECKS))
 
     @ops.quiet
     def epoch(
