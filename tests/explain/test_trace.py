@@ -83,3 +83,32 @@ def test_a_compiled_step_knows_its_layers():
     places = [i.place for i in compiled.program if i.place]
     assert {"0 (Linear)", "1 (Tanh)", "2 (Linear)", ""} == {p.module for p in places}
     assert {"forward", "backward", "update"} == {p.phase for p in places}
+
+
+def test_gradients_are_left_on_the_way_back():
+    """What adds them up in `.grad` belongs to no layer, but is no way forward any more."""
+    model = nn.Sequential(nn.Linear(3, 1))
+    x = cr.ones(5, 3)
+    model(x).sum().backward()
+    found = trace(lambda: model(x).sum().backward())
+    phases = [call.phase for call in found.calls]
+    assert phases == sorted(phases, key=["forward", "backward"].index)
+    assert [c.op.name for c in found.calls if c.phase == "backward" and not c.path][-2:] == [
+        *("add", "add")
+    ]
+
+
+def test_a_walk_back_that_fails_leaves_the_way():
+    w = cr.ones(3, requires_grad=True)
+
+    def refuse(_g):
+        raise ValueError("no")
+
+    def step():
+        y = w * 2
+        y.register_hook(refuse)
+        y.sum().backward()
+
+    with pytest.raises(ValueError, match="no"):
+        trace(step)
+    assert (SCOPE.entries, SCOPE.back) == ((), False)

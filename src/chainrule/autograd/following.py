@@ -45,13 +45,17 @@ def following() -> Iterator[None]:
     walk = tape.walks.kind
 
     class Following(walk):  # type: ignore[misc, valid-type]  # whichever walk was usual before
+        def __enter__(self) -> None:
+            self.before = SCOPE.entries, SCOPE.back
+            SCOPE.entries, SCOPE.back = (), True
+
+        def __exit__(self, *_: object) -> None:
+            SCOPE.entries, SCOPE.back = self.before
+
         def through(self, node: Node, g: Any, wanted: set[int] | None) -> None:
-            before = SCOPE.entries, SCOPE.back
-            SCOPE.entries, SCOPE.back = made_in(node), True
-            try:
-                super().through(node, g, wanted)
-            finally:
-                SCOPE.entries, SCOPE.back = before
+            SCOPE.entries = made_in(node)
+            super().through(node, g, wanted)
+            SCOPE.entries = ()
 
     def remembering(kind: type) -> Any:
         def read(op: Op, args: Sequence[Any], attrs: Mapping[str, Any]) -> Any:

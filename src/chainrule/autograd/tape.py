@@ -480,6 +480,12 @@ class Walk:
         self.leaves: dict[int, Traced] = {}
         self.shared: set[int] = set()
 
+    def __enter__(self) -> None:
+        """Set out."""
+
+    def __exit__(self, *_: object) -> None:
+        """Arrive, or give up."""
+
     def give(self, to: Node | Traced, g: Value, shared: bool) -> None:
         """Add `g`, which others may hold too if `shared`, to the gradient waiting for `to`."""
         key = id(to)
@@ -579,7 +585,7 @@ def backpropagate(
     found: dict[int, Value] = {}
     for root, g in zip(roots, gradients):
         walk.give(root.node or root, g, shared=True)
-    with enable_grad() if create_graph else no_grad(), np.errstate(all="ignore"):
+    with walk, enable_grad() if create_graph else no_grad(), np.errstate(all="ignore"):
         for node in reversed(nodes):
             g = walk.waiting.pop(id(node), None)
             if g is not None and (wanted is None or id(node) in wanted):

@@ -19,7 +19,7 @@ from chainrule.errors import OptionError, kind_of
 from chainrule.explain.trace import Trace, trace
 from chainrule.nn import Module
 from chainrule.ops import Array
-from chainrule.ops.scope import Entry
+from chainrule.ops.scope import Entry, enter
 from chainrule.random import fork_rng
 
 __all__ = ["Kept", "Rehearsal"]
@@ -76,13 +76,22 @@ class Rehearsal:
 
     def _forward_and_back(self, *args: Any) -> Any:
         y = self.model(*args)
-        results = _with_history(y if self._loss is None else self._loss(y))
+        results = _with_history(y if self._loss is None else self._lost(y))
         there = (*self.model.parameters(), *self.model.buffers(), *args)
         self.kept = list(_kept_by(results, [a.array for a in there if isinstance(a, Tensor)]))
         if results:
             backward(results, [ones_like(r) for r in results])
         self.model.zero_grad()
         return y
+
+    def _lost(self, y: Any) -> Any:
+        """The loss, inside of a call of its own."""
+        assert self._loss is not None
+        entry = enter("loss", self._loss)
+        try:
+            return self._loss(y)
+        finally:
+            entry.leave()
 
 
 def _copied(a: Any) -> Any:

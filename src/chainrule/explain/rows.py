@@ -80,8 +80,8 @@ def rows_of(
 ) -> list[Row]:
     """Return a row for each call of a module in a run of `model`, the calling one first.
 
-    What a `forward` does besides calling modules has a row after theirs, and what is done outside
-    of the model, the loss, one at the end.
+    What a `forward` does besides calling modules has a row after theirs, and the loss one at the
+    end.
 
     Args:
         model: that was run.
@@ -92,11 +92,7 @@ def rows_of(
     branches = _branches(seen)
     loss = Row("loss")
     times: Sequence[float | None] = seconds or [None] * len(seen.calls)
-    on_way_back = False
     for call, time in zip(seen.calls, times):
-        on_way_back |= call.phase == "backward"
-        if on_way_back and call.phase == "forward":  # what leaves gradients where they belong
-            continue
         for row in _rows_for(call.entries, branches, loss):
             row.add(call, time)
     for memory in kept:
@@ -135,11 +131,11 @@ def _branches(seen: Trace) -> dict[Entry, _Branch]:
 def _rows_for(entries: Sequence[Entry], branches: dict[Entry, _Branch], loss: Row) -> Iterator[Row]:
     """The rows that count what is done inside of these calls."""
     known = [branches[entry] for entry in entries if entry in branches]
-    if not known:
+    if known:
+        yield from (branch.whole for branch in known)
+        yield known[-1].rest
+    elif entries and entries[0].what == "loss":
         yield loss
-        return
-    yield from (branch.whole for branch in known)
-    yield known[-1].rest
 
 
 def _count(branch: _Branch, seen: set[int]) -> set[int]:

@@ -20,11 +20,11 @@ Phase: TypeAlias = Literal["forward", "backward", "update"]
 
 
 class Entry:
-    """One call of a module or an optimiser, from its begin to its end.
+    """One call of a module, an optimiser or a loss, from its begin to its end.
 
     Attributes:
         who: what was called; a module that is called twice enters twice.
-        what: "module" or "optimizer".
+        what: "module", "optimizer" or "loss".
         outer: the calls that this one is inside of, the outermost first.
     """
 
@@ -76,7 +76,7 @@ def enter(what: str, who: Any) -> Entry:
     """Begin a call, and tell who listens of it.
 
     Args:
-        what: "module" or "optimizer".
+        what: "module", "optimizer" or "loss".
         who: what is called.
     """
     tell(what, who)
