@@ -6,19 +6,8 @@ import numpy as np
 
 from chainrule.autograd import Tensor, grad, tensor
 from chainrule.explain.equations.network import Derivation
+from derivations import computed
 from test_cases import every, flat, is_smooth, plain, weights
-
-
-def computed(equations):
-    """The value of every name, from what was given alone, line by line."""
-    made = {line.left.label for line in equations.lines}
-    values = {label: a for label, a in equations.values.items() if label not in made}
-    for line in equations.lines:
-        assert line.left.label not in values, f"{line.left.label} stands for two things"
-        found = np.asarray(line.right.evaluate(values))
-        assert found.shape == line.shape, line.left.label
-        values[line.left.label] = found
-    return values
 
 
 @every(is_smooth)

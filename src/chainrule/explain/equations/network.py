@@ -92,13 +92,14 @@ class Derivation:
         if id(output) not in ends and id(output) in made and self._guesses():
             ends[id(output)] = "Ŷ"
         self.names.reserved |= set(ends.values())
-        if not any(id(block.out) == id(result) for block in cut):
+        self.steps = forward(cut, self.names, ends, self.simplify)
+        while self.steps and self.steps[-1].block.out is not result:
+            self.steps.pop()
+        if not self.steps:
             raise OptionError(
-                "the model gives back what it was given, or nothing that an operation made; "
+                "the model gives back what it was given, or nothing that an operation made of it; "
                 "there is nothing to derive"
             )
-        self.steps = forward(cut, self.names, ends, self.simplify)
-        self.steps = self.steps[: 1 + [s.block.out is result for s in self.steps].index(True)]
 
     def _guesses(self) -> bool:
         """Whether the output stands beside numbers to be met, rather than classes."""

@@ -9,6 +9,7 @@ brackets) and what needs brackets is decided here and nowhere else.
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,6 +30,7 @@ __all__ = [
     "Row",
     "Sign",
     "Word",
+    "accent",
     "digits",
     "layout",
     "letter",
@@ -181,6 +183,17 @@ def letter(name: str) -> str:
     return _GREEK.get(name, name)
 
 
+def accent(letters: str) -> tuple[str, bool]:
+    """A letter without the hat that it may have, and whether it has one.
+
+    Examples:
+        >>> accent("Ŷ"), accent("Y")
+        (('Y', True), ('Y', False))
+    """
+    base, *marks = unicodedata.normalize("NFD", letters) or ("",)
+    return (base, True) if marks == ["\N{COMBINING CIRCUMFLEX ACCENT}"] else (letters, False)
+
+
 def digits(value: float) -> tuple[str, int]:
     """A number as a person writes it: up to five digits, and the power of ten that is left.
 
@@ -224,7 +237,7 @@ class _Setter:
         """A part as layout, and how tightly that holds together."""
         if not isinstance(part, Term):
             value = 0.0 if part is None else float(part)
-            return Number(value), _SUM if value < 0 or digits(value)[1] else _ATOM
+            return Number(value), _SUM if value < 0 else _TIMES if digits(value)[1] else _ATOM
         if part.op is None:
             return self.name(part)
         own = getattr(self, f"set_{part.called}", None)

@@ -139,11 +139,8 @@ class _Watching:
         names = {inspect.unwrap(f).__code__: name for name, f in COMPOSITES.items()}
 
         def seen(frame: Any, event: str, returned: Any) -> None:
-            name = names.get(frame.f_code)
-            if name is None:
-                return
-            if event == "call":
-                self._begin(name, frame)
+            if event == "call" and frame.f_code in names:
+                self._begin(names[frame.f_code], frame)
             elif event == "return" and self.open and self.open[-1] is frame:
                 self._end(returned)
 

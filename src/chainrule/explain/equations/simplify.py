@@ -141,7 +141,9 @@ class Simplifier:
         if x.called == "one_hot":
             return dims == (len(x.shape) - 1,)
         if x.op is None and x.value is not None and x.value.dtype.kind in "fiub" and x.shape:
-            return bool(np.allclose(np.sum(x.value, axis=dims), 1.0, rtol=0, atol=1e-9))
+            return bool(
+                np.allclose(np.sum(x.value, axis=dims, dtype=float), 1.0, rtol=0, atol=1e-6)
+            )
         return False
 
     def picks(self, x: Term, dims: tuple[int, ...]) -> bool:
@@ -198,8 +200,8 @@ def _multiplied_out(s: Simplifier, made: Term) -> Term:
     bracket = next((f for f in factors if f.called == "total"), None)
     if bracket is None:
         return made
-    below = [b for part in bracket.args for b in taken_apart(part)[1] if b.called == "reciprocal"]
-    inner = [f for f in factors if any(f == b.args[0] for b in below)]
+    over = [f for part in bracket.args for f in taken_apart(part)[1] if f.called == "reciprocal"]
+    inner = [f for f in factors if any(f in _under(o) for o in over)]
     if not inner:
         return made
     rest = [f for f in factors if f is not bracket and f not in inner]
@@ -208,6 +210,12 @@ def _multiplied_out(s: Simplifier, made: Term) -> Term:
         for part in bracket.args
     ]
     return product((number, *rest, _added(s, parts, bracket.shape)), made.shape)
+
+
+def _under(over: Term) -> list[Term]:
+    """What stands below a line: a factor, or those that a sum is made of."""
+    inner = _first(over)
+    return [inner, *(taken_apart(_first(inner))[1] if inner.called == "sum" else [])]
 
 
 @_rule("div")

@@ -98,6 +98,8 @@ def made(op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Array) -> Sym
         y: what came out.
     """
     parts = tuple(map(part_of, args))
+    if op.kind == "random":
+        return Symbol(_constant(y), y)  # what was drawn, once
     settled = isinstance(parts[0], Term) and parts[0].called == "full"
     if y.dtype.kind in "iu" and op.kind == "elementwise" and not settled:
         return Symbol(_constant(y), y)  # places that were computed, of which no gradient is wanted
