@@ -206,7 +206,7 @@ def _multiplied_out(s: Simplifier, made: Term) -> Term:
         return made
     rest = [f for f in factors if f is not bracket and f not in inner]
     parts = [
-        product((part, *inner), broadcast_shape(shape_of(part), *map(shape_of, inner)))
+        _multiplied(s, (part, *inner), broadcast_shape(shape_of(part), *map(shape_of, inner)))
         for part in bracket.args
     ]
     return product((number, *rest, _added(s, parts, bracket.shape)), made.shape)
