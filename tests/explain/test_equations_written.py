@@ -178,6 +178,7 @@ KNOWN = {
     r"\,",
     r"\_",
     r"\\",
+    r"\hat",
     r"\text",
     r"\quad",
 }
@@ -208,6 +209,13 @@ def test_latex_says_what_text_says():
     assert latex.written(slope) == r"\frac{\mathrm{d}L}{\mathrm{d}a_{1}}"
 
 
+def test_a_hat_is_a_hat():
+    guess = leaf("Ŷ", shape=(4, 1))
+    assert text.written(guess) == "Ŷ"
+    assert latex.written(guess) == r"\hat{Y}"
+    assert "<mover" in mathml.mathml(guess)
+
+
 def test_names_from_outside_are_names_in_latex():
     assert latex.written(leaf("under_score")) == r"\mathit{under\_score}"
     assert latex.escaped(r"\input{x}$%") == r"\textbackslash input\{x\}\$\%"
@@ -235,8 +243,9 @@ CORE = {
     "msqrt",
     "mtext",
     "mspace",
+    "mover",
 }
-CHILDREN = {"msub": 2, "msup": 2, "msubsup": 3, "mfrac": 2}
+CHILDREN = {"mover": 2, "msub": 2, "msup": 2, "msubsup": 3, "mfrac": 2}
 
 
 def test_mathml_is_well_formed(equations):

@@ -13,6 +13,7 @@ from itertools import groupby
 from chainrule.explain.equations.checks import Check, summary
 from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.mathml import mathml
+from chainrule.explain.equations.term import Part
 from chainrule.explain.equations.text import written
 from chainrule.picture import Markup, document, element, join
 
@@ -84,11 +85,15 @@ def _line(line: Line) -> Markup:
     return element(
         "div",
         element("div", mathml(line.left), class_="left"),
-        element("div", *(mathml(side, begin=True) for side in sides), class_="sides"),
+        element("div", *(_side(side) for side in sides), class_="sides"),
         element("div", "  ".join(filter(None, (line.note, shape))), class_="beside"),
         class_="line",
         title=said,
     )
+
+
+def _side(side: Part) -> Markup:
+    return element("span", mathml(side, begin=True))
 
 
 # --- the checks -----------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from chainrule.explain.equations.notation import (
     Row,
     Sign,
     Word,
+    accent,
     digits,
     layout,
     letter,
@@ -94,10 +95,12 @@ def _written(node: Layout) -> str:
 
 def _name(name: Name) -> str:
     known = letter(name.letters) != name.letters
-    plain = escaped(name.letters)
-    letters = f"\\{name.letters}" if known else plain
-    if len(name.letters) > 1 and not known:
-        letters = rf"\mathit{{{plain}}}"
+    letters = f"\\{name.letters}" if known else escaped(name.letters)
+    base, hat = accent(name.letters)
+    if hat:
+        letters = rf"\hat{{{escaped(base)}}}"
+    elif len(name.letters) > 1 and not known:
+        letters = rf"\mathit{{{letters}}}"
     mark = {"": "", "d": r"\mathrm{d}", "∂": r"\partial "}[name.mark]
     return mark + letters + (f"_{{{escaped(name.index)}}}" if name.index else "")
 

@@ -18,6 +18,7 @@ from chainrule.explain.equations.notation import (
     Row,
     Sign,
     Word,
+    accent,
     digits,
     layout,
     letter,
@@ -26,6 +27,10 @@ from chainrule.explain.equations.term import Part
 from chainrule.picture import Markup, element
 
 __all__ = ["mathml"]
+
+
+# What keeps the sides of a fraction from its bar, also in fonts that say nothing about it.
+_ROOM = ({"width": "0", "depth": "0.28em"}, {"width": "0", "height": "0.88em"})
 
 
 def mathml(*sides: Part, begin: bool = False) -> Markup:
@@ -68,7 +73,12 @@ def _written(node: Layout) -> Markup:
         case Row(parts):
             return element("mrow", *map(_written, parts))
         case Fraction(over, under):
-            return element("mfrac", _written(over), _written(under))
+            above, below = (element("mspace", **room) for room in _ROOM)
+            return element(
+                "mfrac",
+                element("mrow", _written(over), above),
+                element("mrow", below, _written(under)),
+            )
         case Raised(Name() as base, exponent):
             return _name(base, _written(exponent))
         case Raised(base, exponent):
@@ -83,7 +93,10 @@ def _written(node: Layout) -> Markup:
 
 def _name(name: Name, above: Markup | None = None) -> Markup:
     """A name, with what stands above the line right over its index."""
-    made = element("mi", letter(name.letters))
+    base, hat = accent(letter(name.letters))
+    made = element("mi", base)
+    if hat:
+        made = element("mover", made, element("mo", "^", stretchy="false"), accent="true")
     below = element("mn" if name.index.isdigit() else "mi", name.index) if name.index else None
     if below or above:
         tag = "msubsup" if below and above else "msub" if below else "msup"

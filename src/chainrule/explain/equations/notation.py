@@ -190,8 +190,9 @@ def accent(letters: str) -> tuple[str, bool]:
         >>> accent("Ŷ"), accent("Y")
         (('Y', True), ('Y', False))
     """
-    base, *marks = unicodedata.normalize("NFD", letters) or ("",)
-    return (base, True) if marks == ["\N{COMBINING CIRCUMFLEX ACCENT}"] else (letters, False)
+    apart = unicodedata.normalize("NFD", letters)
+    hat = apart[1:] == "\N{COMBINING CIRCUMFLEX ACCENT}"
+    return (apart[0], True) if hat else (letters, False)
 
 
 def digits(value: float) -> tuple[str, int]:
