@@ -229,7 +229,7 @@ class Machine:
         samples = self._of(op, phase)
         # A call that computes next to nothing does it beside its overhead.
         most = self._far(load) / (self._least(load) or 1.0) or 1.0
-        reach = most if max(load[:2]) < TINY else min(most, self._reach(samples, load))
+        reach = most if max(load[:2]) < TINY else min(most, self._reach(op, samples, load))
         new = self.pages.seconds(load.pages, load.made)
         return Terms(
             self._overhead(samples, load),
@@ -284,18 +284,19 @@ class Machine:
     def _known_overhead(self) -> float:
         return overhead_of(self.samples)
 
-    def _reach(self, samples: Sequence[Sample], load: Load) -> float:
+    def _reach(self, op: str, samples: Sequence[Sample], load: Load) -> float:
         """The share of the machine's limits that work of this kind and size comes to.
 
         It is above 1 where a cache is nearer than memory.
         """
         found = []
         for s in samples:
-            far, rest = self._far(s.load), s.seconds - self._overhead(samples, s.load)
-            if rest > SEEN * s.seconds:
-                found.append((s.load.apart(load), min(MOST, far / rest)))
+            rest = s.seconds - self._overhead(samples, s.load)
+            if max(s.load[:2]) >= TINY and rest > SEEN * s.seconds:
+                found.append((s.load.apart(load), min(MOST, self._far(s.load) / rest)))
         if not found:
-            return 1.0
+            kind = self._of_kind.get(REGISTRY[op].kind, ())
+            return 1.0 if samples is kind else self._reach(op, kind, load)
         found.sort()
         weights = [1 / (0.1 + apart) ** 2 for apart, _ in found[:NEAREST]]
         logs = [w * math.log(r) for w, (_, r) in zip(weights, found)]

@@ -15,6 +15,7 @@ from chainrule.picture import Markup, element
 
 __all__ = ["Job", "Measured", "Napkin"]
 
+SEEN = 0.01  # the share of a line's time below which a term is not told
 LINES = 24  # of the arithmetic that `print` shows, the longest first to stay
 PHASES = ("forward", "backward", "update")
 
@@ -227,12 +228,14 @@ def _row(work: Work, clock: bool) -> list[str]:
 
 def _overhead(work: Work) -> str:
     seconds = work.terms.overhead
-    return f"{work.calls:g} x {seconds_text(seconds / work.calls)}" if seconds else ""
+    if seconds <= SEEN * work.seconds:
+        return ""
+    return f"{work.calls:g} x {seconds_text(seconds / work.calls)}"
 
 
 def _arithmetic(work: Work) -> str:
     """As `64 x 128 x 1,569 = 12.9 Mflop / 95 Gflop/s = 135 us`."""
-    if not work.flops:
+    if work.terms.arithmetic <= SEEN * work.seconds:
         return ""
     factors = ""
     if work.out is not None:
@@ -247,10 +250,14 @@ def _arithmetic(work: Work) -> str:
 
 
 def _memory(work: Work) -> str:
-    if not work.moved:
-        return ""
-    seconds = work.terms.memory
-    return f"{_rate(work.moved, seconds, 'B')} = {seconds_text(seconds)}"
+    """As `0.8 MB / 12 GB/s = 67 us + new pages 12 us`."""
+    seconds, pages = work.terms.memory, work.terms.pages
+    told = []
+    if seconds > SEEN * work.seconds:
+        told.append(f"{_rate(work.moved, seconds, 'B')} = {seconds_text(seconds)}")
+    if pages > SEEN * work.seconds:
+        told.append(f"new pages {seconds_text(pages)}")
+    return " + ".join(told)
 
 
 def _rate(count: float, seconds: float, unit: str) -> str:
