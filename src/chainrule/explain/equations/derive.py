@@ -42,12 +42,14 @@ class Step:
     Attributes:
         block: what was computed.
         name: of the value that it makes.
+        formula: of that value, made of operations of the table alone.
         line: what is written of it.
         symbols: of the values in it, and of those that it reads, by id.
     """
 
     block: Block
     name: Term
+    formula: Term
     line: Line
     symbols: dict[int, Symbol] = field(default_factory=dict)
 
@@ -110,10 +112,11 @@ def _named(
         if id(out) in ends
         else names.made(out, block.units, reads, right)
     )
-    simplify.learn(symbols[id(out)].term, name)
+    formula = symbols[id(out)].term
+    simplify.learn(formula, name)
     simplify.learn(shown[id(out)], name)
     symbols[id(out)] = Symbol(name, out)
-    return Step(block, name, Line(name, right, block.units[-1].path, value=out), symbols)
+    return Step(block, name, formula, Line(name, right, block.units[-1].path, value=out), symbols)
 
 
 def _shown(unit: Unit, shown: Mapping[int, Term]) -> Term:

@@ -27,11 +27,15 @@ from chainrule.explain.equations.shorten import shortened
 from chainrule.explain.equations.simplify import Simplifier
 from chainrule.explain.equations.symbols import Symbol
 from chainrule.explain.equations.term import Term, leaf
+from chainrule.explain.equations.text import written
+from chainrule.explain.equations.tidy import tidy
 from chainrule.explain.undo import undone
 from chainrule.nn import Module
-from chainrule.ops import Array
+from chainrule.ops import REGISTRY, Array, Op
 
 __all__ = ["Derivation", "of_network"]
+
+_LONG = 14  # parts: what a loss means is not said if it takes more
 
 
 class Derivation:
@@ -181,9 +185,24 @@ class Derivation:
 
     def _line(self, step: Step) -> Line:
         """The line of a step; in that of a loss with m for what it is divided by."""
-        if self.count is None or step is not self.steps[-1]:
+        if step is not self.steps[-1] or step.block.out.shape:
             return step.line
-        return replace(step.line, right=_counted(step.line.right, self.count))
+        sides = [step.line.right, *self._in_full(step)]
+        if self.count is not None:
+            sides = [_counted(side, self.count) for side in sides]
+        return replace(step.line, right=sides[0], steps=tuple(sides[1:]))
+
+    def _in_full(self, step: Step) -> list[Term]:
+        """What a loss that was called by its name means, if that is not long."""
+        if step.line.right.op is not None and isinstance(step.line.right.op, Op):
+            return []
+        meant = tidy(self.simplify.meant(step.formula, step.name))
+        logs = {t for t in meant.distinct() if t.called == "log_softmax"}
+        for t in logs:
+            softmax = self.simplify(Term("softmax", t.args, t.attrs, t.shape))
+            log = Term(REGISTRY["log"], (tidy(softmax),), shape=t.shape)
+            meant = meant.replaced({t: log})
+        return [meant] if meant.size <= _LONG and meant != step.line.right else []
 
     def _title(self, step: Step) -> str:
         return step.path or ("Loss" if step.name.label == "L" else "")
@@ -191,7 +210,7 @@ class Derivation:
     def head(self) -> tuple[str, ...]:
         """What holds for all lines."""
         said = [*self._said_of_gradients()]
-        drawn = [t.label for t in self.names.leaves.values() if t.name == "M"]
+        drawn = [written(t) for t in self.names.leaves.values() if t.name == "M"]
         if drawn:
             said.append(f"{', '.join(drawn)}: what was drawn at random.")
         if self.simplify.guarded:
@@ -204,17 +223,17 @@ class Derivation:
     def _said_of_gradients(self) -> Iterator[str]:
         last = self.steps[-1].name.label
         if self.steps[-1].block.out.shape:
-            yield f"d{last} is given, and d before a name stands for the gradient that it leads to."
+            yield f"d{last} is given; d before a name stands for the gradient that it leads to."
         elif self.count is None:
-            yield f"d before a name stands for ∂{last} by it."
+            yield f"d before a name stands for the gradient of {last}."
         else:
             m = int(self.count.evaluate({}))
             examples = "examples" if m in (self.inputs[0].shape or (0,)) else "numbers in the mean"
-            given = ", ".join(f"d{self.names.leaves[key].label}" for key in self.names.wanted)
+            given = [f"d{written(self.names.leaves[key])}" for key in self.names.wanted]
             yield f"m = {m:,} {examples}."
             yield (
-                f"d before a name in between stands for m ∂{last} by it, so that no 1/m is "
-                f"carried along; {given} are ∂{last} by what was given, and have their 1/m."
+                f"{', '.join(given)} are the gradients of {last}. In between, d before a name "
+                f"stands for m times the gradient of {last}, so that no 1/m is carried along."
             )
 
 

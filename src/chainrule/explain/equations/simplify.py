@@ -98,6 +98,17 @@ class Simplifier:
             self.meanings.setdefault(name, factors[0])
             self._seen.clear()
 
+    def meant(self, formula: Term, name: Term) -> Term:
+        """The normal form of a formula that has been given `name`, without that name for it."""
+        own = [key for key, known in self.names.items() if known == name]
+        named = {key: self.names.pop(key) for key in own}
+        self._seen.clear()
+        try:
+            return self(formula)
+        finally:
+            self.names.update(named)
+            self._seen.clear()
+
     def made(self, op: Any, args: Sequence[Part], attrs: Any, shape: Shape) -> Term:
         """An operation on terms in normal form, in normal form."""
         called = op.name if isinstance(op, Op) else op
@@ -454,8 +465,11 @@ def _sum(s: Simplifier, term: Term) -> Term | None:
 
 
 @_rule("mean")
-def _mean(_s: Simplifier, term: Term) -> Term:
-    dims = normal_dims(term.options.get("dim"), len(_first(term).shape))
+def _mean(s: Simplifier, term: Term) -> Term:
+    x = _first(term)
+    dims = normal_dims(term.options.get("dim"), len(x.shape))
+    if x.called == "sum" and not term.shape:
+        return scaled(s.apply("sum", x.args[0]), 1 / math.prod(x.shape))
     return _standard(term, dims, bool(term.options.get("keepdim")))
 
 
@@ -652,6 +666,20 @@ def _log_probabilities(s: Simplifier, made: Term) -> Term:
             logs = s.made("log_softmax", (_unshifted(v, dim),), (("dim", dim),), v.shape)
             return scaled(logs, number)
     return made
+
+
+@_rule("take_along")
+def _take_along(s: Simplifier, term: Term) -> Term | None:
+    """A logarithm of softmax at each label is its sum with a 1 there and zeros elsewhere."""
+    x, index = _first(term), _term(term.args[1])
+    dim, labels = term.options["dim"] % max(len(term.shape), 1), term.shape[:-1]
+    if s.meaning(x).called != "log_softmax" or dim != len(x.shape) - 1:
+        return None
+    if index.shape != (*labels, 1) or labels != x.shape[:-1]:
+        return None
+    whole = s.apply("reshape", index, shape=labels)
+    picked = s.made("one_hot", (whole,), (("num_classes", x.shape[-1]),), x.shape)
+    return s.apply("sum", _multiplied(s, (picked, x), x.shape), dim=(dim,), keepdim=True)
 
 
 @_rule("add_along")
