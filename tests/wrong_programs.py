@@ -432,6 +432,40 @@ def too_many_outputs(torch):
 
 @wrong(
     LOSSES,
+    "weights in a row for losses in a column",
+    "BCELoss: weight of shape (32,) does not go with losses of shape (32, 1): it must have that "
+    "shape, or one that spreads over it",
+)
+def weights_in_a_row(torch):
+    nn = torch.nn
+    net = nn.Sequential(nn.Linear(4, 1), nn.Sigmoid())
+    nn.BCELoss(weight=torch.ones(32))(net(torch.zeros(32, 4)), torch.zeros(32, 1))
+
+
+@wrong(
+    LOSSES,
+    "two classes from one output",
+    "CrossEntropyLoss: label 1 at index 1 is outside the 1 classes 0 to 0; two classes need two "
+    "outputs, or one and binary_cross_entropy_with_logits",
+)
+def one_output_for_two_classes(torch):
+    nn = torch.nn
+    net = nn.Linear(4, 1)
+    nn.CrossEntropyLoss()(net(torch.zeros(3, 4)), torch.tensor([0, 1, 1]))
+
+
+@wrong(
+    LOSSES,
+    "a weight for a class too many",
+    "CrossEntropyLoss: weight must have a number for each class, shape (3,), got (4,)",
+)
+def weight_too_many(torch):
+    scores, labels = torch.zeros(2, 3), torch.tensor([0, 2])
+    torch.nn.CrossEntropyLoss(weight=torch.ones(4))(scores, labels)
+
+
+@wrong(
+    LOSSES,
     "softmax in front of cross-entropy",
     "CrossEntropyLoss: cross_entropy has a softmax of its own, and the prediction has been "
     "through softmax already, which leaves little to learn by; give it the scores, without "
@@ -833,6 +867,16 @@ def other_weights(torch):
     nn = torch.nn
     saved = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1)).state_dict()
     nn.Sequential(nn.Linear(4, 16), nn.Linear(16, 1)).load_state_dict(saved)
+
+
+@wrong(
+    TRAINING,
+    "a network in place of its weights",
+    "load_state_dict takes what state_dict() returned, got Linear; put .state_dict() behind it",
+)
+def network_as_weights(torch):
+    trained = torch.nn.Linear(4, 1)
+    torch.nn.Linear(4, 1).load_state_dict(trained)
 
 
 @wrong(

@@ -10,7 +10,14 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.errors import CallError, ChainruleError, DataError, GradientError, OptionError
+from chainrule.errors import (
+    CallError,
+    ChainruleError,
+    DataError,
+    GradientError,
+    OptionError,
+    ShapeError,
+)
 from chainrule.nn import functional as F
 from wrong_programs import PROGRAMS
 
@@ -487,6 +494,38 @@ def test_squashed_before_a_loss_that_does_so(loss):
 @pytest.mark.parametrize("loss", MEANT.values(), ids=MEANT)
 def test_softmax_that_is_meant(loss):
     assert np.isfinite(loss(scores()).item())
+
+
+# --- what would be spread where nobody means it ---------------------------------------------------
+
+COLUMN, VECTOR = (4, 1), (4,)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda a, b: F.margin_ranking_loss(a, a, b),
+        lambda a, b: F.poisson_nll_loss(a, b),
+        lambda a, b: F.gaussian_nll_loss(a, b, a),
+        lambda a, b: F.triplet_margin_loss(a, a, b),
+        lambda a, b: F.huber_loss(a, a, weight=b),
+        lambda a, b: F.binary_cross_entropy_with_logits(a, a, weight=b),
+        lambda a, b: F.binary_cross_entropy_with_logits(a, a, pos_weight=b),
+        lambda a, b: F.multilabel_soft_margin_loss(a, a, weight=b),
+    ],
+    ids=["ranking", "poisson", "gaussian", "triplet", "huber", "weight", "positive", "labels"],
+)
+def test_nothing_makes_more_losses_than_there_are(loss):
+    assert np.isfinite(loss(cr.ones(COLUMN), cr.ones(COLUMN)).item())
+    with pytest.raises(ShapeError):
+        loss(cr.ones(COLUMN), cr.ones(VECTOR))
+
+
+@pytest.mark.parametrize("shape", [(1,), (3,), (2, 1), (2, 3), ()], ids=str)
+def test_factors_that_spread_over_losses(shape):
+    scores = cr.ones(2, 3)
+    loss = F.binary_cross_entropy_with_logits(scores, scores, weight=cr.ones(shape))
+    assert loss.item() == F.binary_cross_entropy_with_logits(scores, scores).item()
 
 
 # --- calls and parts -----------------------------------------------------------------------------

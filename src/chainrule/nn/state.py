@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.autograd import no_grad
-from chainrule.errors import DataError, ShapeError, did_you_mean
+from chainrule.errors import CallError, DataError, ShapeError, did_you_mean
 from chainrule.ops import assign
 
 __all__ = ["Keys", "loaded", "saved"]
@@ -76,6 +76,11 @@ def saved(module: Any, into: dict[str, Any], prefix: str, keep_vars: bool) -> di
 
 def loaded(module: Any, state: Mapping[str, Any], strict: bool, assigned: bool) -> Keys:
     """Put a state into `module`: all of it, or, if something does not fit, nothing."""
+    if not isinstance(state, Mapping):
+        raise CallError(
+            f"load_state_dict takes what state_dict() returned, got {type(state).__name__}"
+            + ("; put .state_dict() behind it" if hasattr(state, "state_dict") else "")
+        )
     modules = list(_paths(module))
     if any(_hooks(child, "load") for _, child in modules):
         state = dict(state)

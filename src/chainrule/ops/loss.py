@@ -64,23 +64,43 @@ def _same(prediction: Value, target: Value) -> None:
         )
 
 
-def _as_equals(p: Shape, t: Shape) -> str:
+def _as_equals(p: Shape, t: Shape, one: str = "prediction", other: str = "target") -> str:
     """What makes a prediction and a target, whose shapes differ, comparable."""
-    if len(p) == len(t) + 1 and 1 in p and math.prod(p) == math.prod(t):
-        d = next(d for d in range(len(p)) if p[d] == 1 and (*p[:d], *p[d + 1 :]) == t)
-        return f"put prediction.squeeze({d}), or target.unsqueeze({d})"
-    if len(t) == len(p) + 1 and 1 in t and math.prod(p) == math.prod(t):
-        d = next(d for d in range(len(t)) if t[d] == 1 and (*t[:d], *t[d + 1 :]) == p)
-        return f"put target.squeeze({d}), or prediction.unsqueeze({d})"
-    if math.prod(p) == math.prod(t):
-        return f"reshape one, for example target.view{p}"
+    if math.prod(p) != math.prod(t):
+        if _spreads(t, p):
+            return f"if the {other} is one for all, put {other}.expand{p}"
+        return "give the last layer as many outputs as a target has numbers"
+    for long, short, names in ((p, t, (one, other)), (t, p, (other, one))):
+        for d in range(len(long)):
+            if long[d] == 1 and (*long[:d], *long[d + 1 :]) == short:
+                return f"put {names[0]}.squeeze({d}), or {names[1]}.unsqueeze({d})"
+    return f"reshape one, for example {other}.view{p}"
+
+
+def _spreads(shape: Shape, over: Shape) -> bool:
+    """Whether what has a shape can be spread over another, which stays as it is."""
     try:
-        spread = np.broadcast_shapes(p, t) == p
+        return np.broadcast_shapes(shape, over) == over
     except ValueError:
-        spread = False
-    if spread:
-        return f"if the target is one for all, put target.expand{p}"
-    return "give the last layer as many outputs as a target has numbers"
+        return False
+
+
+def _goes_with(factor: Value, loss: Value, name: str) -> None:
+    """Refuse a factor of losses that is no number for each, nor one for many of them."""
+    if not _spreads(tuple(factor.shape), tuple(loss.shape)):
+        raise ShapeError(
+            f"{name} of shape {tuple(factor.shape)} does not go with losses of shape "
+            f"{tuple(loss.shape)}: it must have that shape, or one that spreads over it"
+        )
+
+
+def _one_a_class(weight: Value, scores: Value) -> None:
+    """Refuse weights of classes unless there is one for each of the last dimension."""
+    if tuple(weight.shape) != tuple(scores.shape[-1:]):
+        raise ShapeError(
+            f"weight must have a number for each class, shape {tuple(scores.shape[-1:])}, got "
+            f"{tuple(weight.shape)}"
+        )
 
 
 # --- of numbers ---------------------------------------------------------------------------------
@@ -139,7 +159,10 @@ def huber_loss(
     size = abs(sub(x, target))
     near = mul(square(size), 0.5)
     loss = where(lt(size, delta), near, mul(sub(size, delta / 2), delta))
-    return _reduced(loss if weight is None else mul(loss, weight), reduction)
+    if weight is not None:
+        _goes_with(weight, loss, "weight")
+        loss = mul(loss, weight)
+    return _reduced(loss, reduction)
 
 
 @composite
@@ -182,7 +205,9 @@ def _no_labels(labels: Array, classes: int, ignore_index: int | None, has_ignore
     where_ = at[0] if len(at) == 1 else at
     counted = labels[labels != ignore_index]
     advice = ""
-    if labels[at] >= classes:
+    if classes == 1:
+        advice = "two classes need two outputs, or one and binary_cross_entropy_with_logits"
+    elif labels[at] >= classes:
         from_one = counted.min() == 1 and counted.max() == classes
         advice = (
             "if they are counted from 1, use labels - 1"
@@ -255,6 +280,8 @@ def _picked(scores: Value, target: Value, weight: Value, ignore_index: int) -> t
 def _nll(scores: Value, target: Value, weight: Value, reduction: str, ignore_index: int) -> Value:
     """Negative log likelihood of `target` under log-probabilities `scores` (..., C)."""
     _one_label_a_row(scores, target)
+    if weight is not None:
+        _one_a_class(weight, scores)
     if weight is None and not _may_have(target, ignore_index):
         _checked_labels(target, scores.shape[-1])
         chosen = take_along(scores, unsqueeze(target, -1), dim=-1)
@@ -359,8 +386,10 @@ def _smoothed(target: Value, s: float) -> Value:
 
 
 def _soft_cross_entropy(scores: Value, target: Value, weight: Value, reduction: str) -> Value:
-    weighted = scores if weight is None else mul(scores, weight)
-    loss = neg(sum(mul(weighted, target), dim=-1))
+    if weight is not None:
+        _one_a_class(weight, scores)
+        scores = mul(scores, weight)
+    loss = neg(sum(mul(scores, target), dim=-1))
     return _reduced(loss, reduction)
 
 
@@ -411,6 +440,7 @@ def multi_margin_loss(
     if p == 2:
         short = square(short)
     if weight is not None:
+        _one_a_class(weight, x)
         short = mul(short, unsqueeze(index_select(weight, 0, target), -1))
     others = ne(unsqueeze(target, -1), constant(np.arange(x.shape[-1])))
     return _reduced(mul(sum(mul(short, others), dim=-1), 1 / x.shape[-1]), reduction)
@@ -467,7 +497,10 @@ def binary_cross_entropy(
     checked(Within(0, 1, _no_probabilities), x)
     yes, no = _bounded_log(x), _bounded_log(sub(1.0, x))
     loss = neg(add(mul(target, yes), mul(sub(1.0, target), no)))
-    return _reduced(loss if weight is None else mul(loss, weight), reduction)
+    if weight is not None:
+        _goes_with(weight, loss, "weight")
+        loss = mul(loss, weight)
+    return _reduced(loss, reduction)
 
 
 def _bounded_log(x: Value) -> Value:
@@ -510,9 +543,13 @@ def binary_cross_entropy_with_logits(
     if pos_weight is None:
         loss = add(sub(maximum(x, 0.0), mul(target, x)), log1p(exp(neg(abs(x)))))
     else:
+        _goes_with(pos_weight, x, "pos_weight")
         positive = mul(mul(target, log_sigmoid(x)), pos_weight)
         loss = neg(add(positive, mul(sub(1.0, target), log_sigmoid(neg(x)))))
-    return _reduced(loss if weight is None else mul(loss, weight), reduction)
+    if weight is not None:
+        _goes_with(weight, loss, "weight")
+        loss = mul(loss, weight)
+    return _reduced(loss, reduction)
 
 
 @composite

@@ -26,7 +26,7 @@ from chainrule.ops.elementwise import (
     where,
 )
 from chainrule.ops.gather import take_along
-from chainrule.ops.loss import _reduced, _same
+from chainrule.ops.loss import _goes_with, _reduced, _same
 from chainrule.ops.reduce import amax, cumsum, mean, sum
 from chainrule.ops.shape import unsqueeze
 
@@ -42,6 +42,7 @@ def margin_ranking_loss(
         np.float64(2.0)
     """
     _same(x1, x2)
+    _goes_with(target, x1, "target")
     return _reduced(clip(sub(margin, mul(target, sub(x1, x2))), min=0.0), reduction)
 
 
@@ -113,6 +114,12 @@ def triplet_margin_loss(
         >>> triplet_margin_loss(a, b, a).round(4)
         np.float64(6.0)
     """
+    if not len(anchor.shape) == len(positive.shape) == len(negative.shape):
+        shapes = ", ".join(str(tuple(x.shape)) for x in (anchor, positive, negative))
+        raise ShapeError(
+            "anchor, positive and negative must have equally many dimensions, because broadcasting "
+            f"would compare wrong triplets; got shapes {shapes}"
+        )
     near = pairwise_distance(anchor, positive, p, eps)
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:
@@ -139,7 +146,10 @@ def multilabel_soft_margin_loss(
     _same(x, target)
     true, false = mul(target, log_sigmoid(x)), mul(sub(1.0, target), log_sigmoid(neg(x)))
     loss = neg(add(true, false))
-    return _reduced(mean(loss if weight is None else mul(loss, weight), dim=-1), reduction)
+    if weight is not None:
+        _goes_with(weight, loss, "weight")
+        loss = mul(loss, weight)
+    return _reduced(mean(loss, dim=-1), reduction)
 
 
 @composite
