@@ -185,7 +185,7 @@ KNOWN = {
 
 
 def test_latex_is_well_formed(equations):
-    tex = equations._repr_latex_()
+    tex = equations.latex()
     assert tex.count("$$") == 2 * (len(equations.sections) + bool(equations.checks))
     for block in re.findall(r"\$\$(.*?)\$\$", tex, re.DOTALL):
         assert set(re.findall(r"\\(?:[A-Za-z]+|.)", block)) <= KNOWN
@@ -291,22 +291,28 @@ def test_names_from_outside_are_names_in_a_page():
     x = Value(2.0, "x")
     inner = x * 3
     inner.label = "<script>alert(1)</script>"
-    page = of_scalar(inner + 1)._repr_html_()
+    page = of_scalar(inner + 1).html()
     assert "<script" not in page
+
+
+def test_a_notebook_is_shown_what_is_written(equations):
+    assert equations._repr_html_() == equations.html()
+    assert equations._repr_latex_() == equations.latex()
+    assert repr(equations) == str(equations)
 
 
 def test_what_is_saved_is_what_is_shown(equations, tmp_path):
     equations.save(tmp_path / "a.txt")
     equations.save(tmp_path / "a.tex")
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == f"{equations}\n"
-    assert (tmp_path / "a.tex").read_text(encoding="utf-8") == f"{equations._repr_latex_()}\n"
+    assert (tmp_path / "a.tex").read_text(encoding="utf-8") == f"{equations.latex()}\n"
     with pytest.raises(OptionError, match=r"saved as .html, .tex or .txt, got .*htm'; did you"):
         equations.save(tmp_path / "a.htm")
 
 
 def test_checks_are_in_a_table():
     derivation = scalar()
-    page, tex = derivation._repr_html_(), derivation._repr_latex_()
+    page, tex = derivation.html(), derivation.latex()
     assert page.count("<tr") == 1 + len(derivation.checks)
     rows = tex.split(r"\begin{array}")[1].split(r"\end{array}")[0].splitlines()[1:]
     assert len(rows) == 1 + len(derivation.checks)
@@ -320,5 +326,5 @@ def test_notes_are_in_every_form():
     inner.label = "three & more"
     derivation = of_scalar(inner + 1)
     assert "three & more" in str(derivation)
-    assert "three &amp; more" in derivation._repr_html_()
-    assert r"\text{three \& more}" in derivation._repr_latex_()
+    assert "three &amp; more" in derivation.html()
+    assert r"\text{three \& more}" in derivation.latex()

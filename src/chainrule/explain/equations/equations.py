@@ -14,7 +14,7 @@ from typing import Any
 from chainrule.errors import OptionError, did_you_mean
 from chainrule.explain.equations.checks import Check
 from chainrule.explain.equations.html import fragment, page
-from chainrule.explain.equations.latex import latex
+from chainrule.explain.equations.latex import latex as as_latex
 from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.text import text
 from chainrule.files import replace_text
@@ -33,6 +33,18 @@ class Equations:
         head: sentences that hold for all of it.
         values: the arrays that the names stood for, by label.
         checks: slopes that were held against `backward()` and against differences.
+
+    Examples:
+        >>> from chainrule.explain import equations
+        >>> from chainrule.scalar import Value
+        >>> derivation = equations(Value(2, "a") * 3 + 1)
+        >>> print(derivation.latex().split("$$")[1])
+        \\begin{aligned}
+        v_{1} &= a \\cdot 3 = 2 \\cdot 3 = 6 \\\\
+        L &= v_{1} + 1 = 6 + 1 = 7
+        \\end{aligned}
+        >>> derivation["dL/da"].steps[-1]
+        3.0
     """
 
     sections: tuple[Section, ...]
@@ -60,14 +72,18 @@ class Equations:
     def __str__(self) -> str:
         return text(self.head, self.sections, self.checks)
 
-    def __repr__(self) -> str:
-        return f"Equations({self._labels()})"
+    __repr__ = __str__
 
-    def _repr_html_(self) -> str:
+    def html(self) -> str:
+        """Return the derivation as HTML to be put into a page, in whose ink it is set."""
         return fragment(self.head, self.sections, self.checks)
 
-    def _repr_latex_(self) -> str:
-        return latex(self.head, self.sections, self.checks)
+    def latex(self) -> str:
+        """Return the derivation as LaTeX with amsmath: text, and formulas in $$."""
+        return as_latex(self.head, self.sections, self.checks)
+
+    _repr_html_ = html
+    _repr_latex_ = latex
 
     def save(self, path: str | os.PathLike[str], *, title: str = "Equations") -> None:
         """Write the derivation to a file, beside it first and then renamed.
@@ -89,5 +105,5 @@ class Equations:
         if ending == ".html":
             replace_text(path, page(self.head, self.sections, self.checks, title))
         else:
-            said = self._repr_latex_() if ending == ".tex" else str(self)
+            said = self.latex() if ending == ".tex" else str(self)
             replace_text(path, said + "\n")

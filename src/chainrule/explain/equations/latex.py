@@ -159,9 +159,9 @@ def _rows(line: Line) -> list[str]:
             length = len(plain(side))
         else:
             rows[-1] += f" = {written(side)}"
-    note = rf"\text{{{escaped(line.note)}}} \quad " if line.note else ""
-    shape = str(line.shape) if line.shape else ""
-    rows[-1] += f" && {note}{shape}"
+    note = rf"\text{{{escaped(line.note)}}}" if line.note else ""
+    beside = r" \quad ".join(filter(None, (note, str(line.shape) if line.shape else "")))
+    rows[-1] += f" && {beside}" if beside else ""
     return rows
 
 
