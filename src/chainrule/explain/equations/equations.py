@@ -26,7 +26,7 @@ _ENDINGS = (".html", ".tex", ".txt")
 
 @dataclass(frozen=True)
 class Equations:
-    """The derivation of one network.
+    r"""The derivation of a network, or of a number.
 
     Attributes:
         sections: forward by layer, then backward by layer, the last first.
@@ -39,10 +39,10 @@ class Equations:
         >>> from chainrule.scalar import Value
         >>> derivation = equations(Value(2, "a") * 3 + 1)
         >>> print(derivation.latex().split("$$")[1])
-        \\begin{aligned}
-        v_{1} &= a \\cdot 3 = 2 \\cdot 3 = 6 \\\\
+        \begin{aligned}
+        v_{1} &= a \cdot 3 = 2 \cdot 3 = 6 \\
         L &= v_{1} + 1 = 6 + 1 = 7
-        \\end{aligned}
+        \end{aligned}
         >>> derivation["dL/da"].steps[-1]
         3.0
     """
