@@ -115,12 +115,15 @@ class RateTest(NamedTuple):
 
     def __str__(self) -> str:
         low, high = self.rates[0], self.rates[-1]
-        span = f"{len(self.rates)} steps from {low:.2g} to {high:.2g}"
-        end = ", where the loss exploded" if self.exploded else ""
+        steps = f"{len(self.rates)} steps from {low:.2g} to {high:.2g}"
+        if self.exploded:
+            steps += ", where the loss exploded"
         if math.isnan(self.rate):
-            return f"the loss fell at no learning rate, in {span}{end}"
-        least = f"the loss is least at {self.edge:.2g}"
-        return f"use a learning rate of {self.rate:.2g}: {least}, in {span}{end}"
+            return f"the loss fell at no learning rate\n{steps}"
+        return (
+            f"use a learning rate of {self.rate:.2g}, a tenth of {self.edge:.2g}, where the loss is "
+            f"least\n{steps}"
+        )
 
     def _repr_svg_(self) -> str:
         return str(self.plot())
