@@ -141,6 +141,7 @@ class Machine:
             many are, which a cache may hold; between two sizes it goes evenly.
         samples: by operation and phase, calls that were timed here.
         pages: what memory costs that is new to the process.
+        basis: `flops` and `bandwidth` when the samples were timed; as they are by default.
         threads: that share the work; `flops` is what they do together.
         name: in words.
 
@@ -156,6 +157,7 @@ class Machine:
     near: Mapping[int, float] = field(default_factory=dict)
     samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
     pages: Pages = NO_PAGES
+    basis: tuple[float, float] | None = None
     threads: int = 1
     name: str = "a machine"
 
@@ -184,6 +186,7 @@ class Machine:
             flops=flops or self.flops,
             bandwidth=bandwidth,
             near=near,
+            basis=self.basis or (self.flops, self.bandwidth),
             name=f"{self.name}, changed",
         )
 
@@ -259,9 +262,10 @@ class Machine:
                 found.setdefault(REGISTRY[op].kind, []).extend(samples)
         return found
 
-    def _far(self, load: Load) -> float:
+    def _far(self, load: Load, basis: tuple[float, float] | None = None) -> float:
         """The seconds at the machine's three numbers: with all that is moved in memory."""
-        return max(load.flops / self.flops, load.moved / self.bandwidth)
+        flops, bandwidth = basis or (self.flops, self.bandwidth)
+        return max(load.flops / flops, load.moved / bandwidth)
 
     def _least(self, load: Load) -> float:
         """The seconds that it takes at the least: with what is moved in the nearest cache."""
@@ -293,7 +297,7 @@ class Machine:
         for s in samples:
             rest = s.seconds - self._overhead(samples, s.load)
             if max(s.load[:2]) >= TINY and rest > SEEN * s.seconds:
-                found.append((s.load.apart(load), min(MOST, self._far(s.load) / rest)))
+                found.append((s.load.apart(load), min(MOST, self._far(s.load, self.basis) / rest)))
         if not found:
             kind = self._of_kind.get(REGISTRY[op].kind, ())
             return 1.0 if samples is kind else self._reach(op, kind, load)
@@ -319,8 +323,8 @@ def _here(threads: int) -> Machine:
         known.copied,
         samples,
         pages,
-        threads,
-        f"{processor()}, {counted}",
+        threads=threads,
+        name=f"{processor()}, {counted}",
     )
 
 
