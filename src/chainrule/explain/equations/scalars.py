@@ -9,7 +9,7 @@ held against `Value.backward` and against differences. It knows the graph of a n
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import chain, count, pairwise
@@ -21,7 +21,7 @@ from chainrule import ops
 from chainrule.errors import OptionError
 from chainrule.explain.equations.checks import Check, measure
 from chainrule.explain.equations.equations import Equations
-from chainrule.explain.equations.filling import computed, with_numbers
+from chainrule.explain.equations.filling import with_numbers
 from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.simplify import Simplifier
 from chainrule.explain.equations.symbols import Symbol, part_of
@@ -293,6 +293,7 @@ def _checks(
 ) -> tuple[Check, ...]:
     """Each derivative held against `backward` and against a nudge of the number."""
     automatic = _automatic(graph)
+    reads = [(line, {t.label for t in line.right.leaves()}) for line in forward]
     result = parts[graph[-1]]
     order = [x for x in graph if not x.op] + [x for x in graph[:-1] if x.op]
     checks = []
@@ -300,7 +301,7 @@ def _checks(
         part = parts[x]
         if isinstance(part, Term):
             name = _slope_name(result, part, "d")
-            measured = measure(lambda nudge, x=part.label: _nudged(forward, values, x, nudge))  # type: ignore[misc]
+            measured = measure(lambda nudge, x=part.label: _nudged(reads, values, x, nudge))  # type: ignore[misc]
             checks.append(Check(name, values[name.label], automatic[x], measured))
     return tuple(checks)
 
@@ -318,10 +319,13 @@ def _automatic(graph: Sequence[Value]) -> dict[Value, float]:
             x.grad = grad
 
 
-def _nudged(forward: Sequence[Line], values: Mapping[str, float], name: str, nudge: float) -> float:
-    """What the result is if one number is moved and everything after it is computed again."""
-    moved = {**values, name: values[name] + nudge}
-    for line in forward:
-        if line.left.label != name:
-            moved[line.left.label] = computed(line.right, moved)
-    return moved[forward[-1].left.label]
+def _nudged(
+    reads: Sequence[tuple[Line, set[str]]], values: Mapping[str, float], name: str, nudge: float
+) -> float:
+    """What the result is if one number is moved and what depends on it is computed again."""
+    moved = {name: values[name] + nudge}
+    given = ChainMap(moved, dict(values))
+    for line, names in reads if nudge else ():
+        if not names.isdisjoint(moved) and line.left.label != name:
+            moved[line.left.label] = line.right.evaluate(given)
+    return float(given[reads[-1][0].left.label])
