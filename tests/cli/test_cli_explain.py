@@ -76,6 +76,7 @@ def test_images(chainrule, run):
     _, _, test = split(digits(), settings)
     right = np.mean(predict(model, test.x).argmax(axis=1) == test.y)
     assert f"Of {len(test)} test examples {100 * right:.1f} % right" in ended.out
+    assert f"test accuracy {100 * right:.1f} %, best epoch" in ended.out
     assert 100 * right == pytest.approx(100 * info["test"]["accuracy"])
     assert re.search(r"^\d taken for \d: \d+ of \d+$", ended.out, re.MULTILINE)
     assert re.search(r"^row \d+: said \d, was \d, \d+ % sure$", ended.out, re.MULTILINE)
@@ -100,7 +101,7 @@ def test_numbers(chainrule, run):
     folder = run("prices")
     ended = chainrule("explain", folder)
     assert ended.code == 0
-    assert "from rows of 2 to a number" in ended.out
+    assert "from rows of 2 numbers to a number" in ended.out
     assert "test mae" in ended.out
     assert re.search(r"^row \d+: said -?\d+.*: rooms \d, age [\d.]+$", ended.out, re.MULTILINE)
     assert {"scatter", "columns"} <= set(sections(folder))
@@ -172,6 +173,12 @@ def test_data_that_were_named_must_be_those_of_the_run(chainrule, run, data, why
     assert ended.err.startswith(f"error: --data {data}: ")
     assert why in ended.err
     assert ended.err.count("\n") == 1
+
+
+def test_a_folder_of_data_that_was_named_must_have_them(chainrule, run):
+    ended = chainrule("explain --data-dir here", run("digits"))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("error: --data-dir here: data_dir does not apply to 'digits'")
 
 
 @pytest.mark.parametrize(

@@ -78,21 +78,25 @@ def _tell(console: Any, title: str, *lines: str) -> None:
 
 
 def _introduce(console: Any, seen: Visit) -> None:
-    kind = "images of" if len(seen.takes.shape) == 3 else "rows of"
+    shape = shape_text(seen.takes.shape)
+    takes = f"images of {shape}" if len(seen.takes.shape) == 3 else f"rows of {shape} numbers"
     goal = "a number"
     if seen.classes:
         goal = f"{len(seen.classes)} classes ({_listed(seen.classes)})"
     name = one_line(seen.name)
     _say(console, f"{one_line(str(seen.folder))}: trained on {name}", "bold")
-    shape = shape_text(seen.takes.shape)
-    _say(console, f"{seen.summary.parameters:,} parameters, from {kind} {shape} to {goal}")
-    told = [f"test {name} {short(value)}" for name, value in seen.figures.items()]
+    _say(console, f"{seen.summary.parameters:,} parameters, from {takes} to {goal}")
+    told = [_figure(name, value) for name, value in seen.figures.items()]
     if seen.history.best_epoch is not None:
         told.append(f"best epoch {seen.history.best_epoch} of {len(seen.history)}")
     if told:
         _say(console, one_line(", ".join(told)))
     if seen.missing:
         _say(console, f"told without its data: {one_line(seen.missing)}", "yellow")
+
+
+def _figure(name: str, value: float) -> str:
+    return f"test {name} " + (f"{100 * value:.1f} %" if name == "accuracy" else short(value))
 
 
 def _listed(names: list[str], most: int = 10) -> str:

@@ -79,7 +79,8 @@ def visit(folder: str, *, source: str | None = None, data_dir: str | None = None
 
     Raises:
         DataError: the folder is none of a run, or something in it is damaged.
-        OptionError: `source` was given and is not what the run was trained on, or cannot be read.
+        OptionError: `source` or `data_dir` was given, and what is there cannot be read or is not
+            what the run was trained on.
     """
     model, info = load_model(folder)
     takes = input_of(info, folder)
@@ -103,8 +104,9 @@ def visit(folder: str, *, source: str | None = None, data_dir: str | None = None
         examples = _data_of(info, found, source, data_dir)
         return dataclasses.replace(found, outcome=_outcome(found, examples))
     except (ChainruleError, OSError) as error:
-        if source is not None:
-            raise OptionError(f"--data {source}: {error}") from None
+        for option, given in (("--data", source), ("--data-dir", data_dir)):
+            if given is not None:
+                raise OptionError(f"{option} {given}: {error}") from None
         return dataclasses.replace(found, missing=str(error))
 
 
