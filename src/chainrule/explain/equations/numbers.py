@@ -249,12 +249,17 @@ class _Followed:
                     self.places[t.label] = spread(here, t.shape)
 
     def _line(self, line: Line, elements: Elements, index: Index) -> Line:
-        name, number = elements.of(line.right, index)
+        """A line for one element: its sides by name, the last of them in numbers, and its value."""
+        sides = [line.right, *(side for side in line.steps if isinstance(side, Term))]
+        names, numbers = zip(*(elements.of(side, index) for side in sides))
         value = elements.number(line.left, index)
-        right = name if isinstance(name, Term) else line.right
-        steps = (number, value) if isinstance(number, Term) else (value,)
+        told = [part for part in (*names[1:], numbers[-1]) if isinstance(part, Term)]
         return replace(
-            line, left=at(line.left, index), right=right, value=np.asarray(value), steps=steps
+            line,
+            left=at(line.left, index),
+            right=names[0] if isinstance(names[0], Term) else line.right,
+            value=np.asarray(value),
+            steps=(*told, value),
         )
 
     def _check(self, line: Line) -> Check:
