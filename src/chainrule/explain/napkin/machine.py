@@ -20,6 +20,7 @@ import numpy as np
 from chainrule.backend.threads import get_num_threads
 from chainrule.explain.napkin.calibration import TINY, calibrated
 from chainrule.explain.napkin.pages import Pages
+from chainrule.explain.words import amount, seconds_text
 from chainrule.ops import REGISTRY
 from chainrule.plan.costs import limits
 from chainrule.plan.machine import measured, processor
@@ -192,8 +193,8 @@ class Machine:
 
     def __str__(self) -> str:
         return (
-            f"{self.name}: {1e6 * self.overhead:.2g} us a call, {self.flops / 1e9:.3g} Gflop/s, "
-            f"{self.bandwidth / 1e9:.3g} GB/s"
+            f"{self.name}: {seconds_text(self.overhead)} a call, {amount(self.flops)}flop/s, "
+            f"{amount(self.bandwidth)}B/s"
         )
 
     def speed(self, moved: float) -> float:
