@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from chainrule.errors import ShapeError
 from chainrule.explain.doctor.finding import Finding, Severity
+from chainrule.explain.look.confusion import Confusion
 from chainrule.explain.look.mistakes import Mistake, sure_text
 from chainrule.files import replace_text
 from chainrule.picture import (
@@ -441,28 +442,21 @@ def _confusion(report: Report) -> Markup | None:
         "the diagonal is right and every orange cell is a mistake. Recall is how many of a class "
         "were found, precision how many of those given a class belonged to it.",
         element("div", matrix, table, class_="matrix-and-table") if few else join([matrix, table]),
-        _commonest(counts, report.classes),
+        _commonest(Confusion(counts, tuple(report.classes))),
     )
 
 
-def _commonest(counts: Array, classes: Sequence[str]) -> Markup | None:
+def _commonest(found: Confusion) -> Markup:
     """The three most frequent confusions as a sentence."""
-    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:3].tolist()
-    cells = [divmod(at, len(counts)) for at in order if wrong.flat[at] > 0]
-    if not cells:
-        return element("p", "Nothing in the test set was confused.", class_="note")
-    told = [
-        f"{classes[truth]} taken for {classes[given]} ({wrong[truth, given]:,})"
-        for truth, given in cells
-    ]
-    return element("p", f"Most frequent: {', '.join(told)}.", class_="note")
+    told = [f"{truth} taken for {given} ({n:,})" for truth, given, n in found.commonest(3)]
+    text = f"Most frequent: {', '.join(told)}." if told else "Nothing in the test set was confused."
+    return element("p", text, class_="note")
 
 
 def _class_table(counts: Array, classes: Sequence[str]) -> Markup:
     """Precision and recall of each class; of many classes the worst found first."""
-    recall = _shares(counts, counts.sum(axis=1))
-    precision = _shares(counts, counts.sum(axis=0))
+    found = Confusion(counts, tuple(classes))
+    recall, precision = list(found.recall.values()), list(found.precision.values())
     order = list(range(len(classes)))
     if len(order) > _MOST_CLASSES:
         order.sort(key=lambda k: (math.isnan(recall[k]), recall[k]))
@@ -487,12 +481,6 @@ def _class_table(counts: Array, classes: Sequence[str]) -> Markup:
     rest = _table([heads], rows[_MOST_CLASSES:])
     told = f"The other {len(rows) - _MOST_CLASSES} classes, better found"
     return join([first, element("details", element("summary", told), rest)])
-
-
-def _shares(counts: Array, totals: Array) -> list[float]:
-    """The diagonal as a share of `totals`; NaN where a total is zero."""
-    right = np.diagonal(counts).tolist()
-    return [a / b if b else math.nan for a, b in zip(right, totals.tolist(), strict=True)]
 
 
 def _share_cell(share: float) -> Markup:

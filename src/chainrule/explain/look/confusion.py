@@ -46,6 +46,25 @@ class Confusion(Seen):
         """Of what was taken for each class how much was it; NaN of one that never was given."""
         return self._shares(0)
 
+    def commonest(self, most: int = 5) -> list[tuple[str, str, int]]:
+        """Return what is most often confused: the true class, the one given, and how often.
+
+        Args:
+            most: how many of them at most.
+
+        Examples:
+            >>> Confusion(np.array([[9, 1], [2, 8]]), ("cat", "dog")).commonest()
+            [('dog', 'cat', 2), ('cat', 'dog', 1)]
+        """
+        k = len(self.classes)
+        wrong = np.where(np.eye(k, dtype=bool), 0, self.counts)
+        order = np.argsort(-wrong, axis=None, kind="stable")[:most].tolist()
+        return [
+            (self.classes[at // k], self.classes[at % k], int(wrong.flat[at]))
+            for at in order
+            if wrong.flat[at] > 0
+        ]
+
     def _shares(self, axis: int) -> dict[str, float]:
         totals = self.counts.sum(axis=axis)
         with np.errstate(invalid="ignore"):
