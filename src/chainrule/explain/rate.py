@@ -120,10 +120,8 @@ class RateTest(NamedTuple):
             steps += ", where the loss exploded"
         if math.isnan(self.rate):
             return f"the loss fell at no learning rate\n{steps}"
-        return (
-            f"use a learning rate of {self.rate:.2g}, a tenth of {self.edge:.2g}, where the loss is "
-            f"least\n{steps}"
-        )
+        least = f"a tenth of {self.edge:.2g}, where the loss is least"
+        return f"use a learning rate of {self.rate:.2g}, {least}\n{steps}"
 
     def _repr_svg_(self) -> str:
         return str(self.plot())

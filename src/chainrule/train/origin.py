@@ -15,6 +15,9 @@ from chainrule.train.run import NotFiniteError, Run
 
 __all__ = ["origin_named"]
 
+# The learning rate has had no say yet.
+_AT_ONCE = "keep what {op} is given where it is finite, or bring the data to scale"
+
 # A gradient was not finite although its loss was, and the weights that it was taken at are gone.
 _LOOK_BACK = (
     "use a lower learning rate, or find the gradient that is not finite by training inside of "
@@ -46,7 +49,8 @@ def origin_named(
         origin = _origin(run, x, y)
         if origin is None:
             raise
-        raise error.because(str(origin)) from None
+        advice = "" if run.step else _AT_ONCE.format(op=origin.op)
+        raise error.because(str(origin), advice) from None
 
 
 def _spoiled(name: str, batch: Any, rows: Array | None) -> str:
