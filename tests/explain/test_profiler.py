@@ -213,6 +213,26 @@ def test_a_compiled_step_is_one_block():
     assert f"of {len(again.parts)} parts" in str(p)
 
 
+def test_a_compiled_step_that_fails_is_told_of_too():
+    quick, (x, y) = cr.compile(stepper(network()), executor="numpy"), data()
+    for _ in range(4):
+        quick(x, y)
+
+    def refuse(*_):
+        raise RuntimeError("no")
+
+    plan = quick._kinds.latest()
+    run, plan._run = plan._run, refuse
+    with cr.profile() as p:
+        with pytest.raises(RuntimeError):
+            quick(x, y)
+        plan._run = run
+        x.exp()
+        quick(x, y)
+    kinds = [piece.kind for piece in p.pieces if piece.kind != "python"]
+    assert kinds == ["replay", "op", "replay"]
+
+
 def test_many_steps_of_fit_in_one_call():
     pytest.importorskip("llvmlite")
     x, y = cr.randn(64, 6), cr.randn(64, 2)

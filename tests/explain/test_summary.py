@@ -15,7 +15,7 @@ from bench.networks import network
 from bench.workloads import WORKLOADS
 
 import chainrule as cr
-from chainrule import nn, optim
+from chainrule import explain, nn, optim
 from chainrule.autograd import Function
 from chainrule.autograd.checkpoint import checkpoint
 from chainrule.errors import OptionError, ShapeError
@@ -400,6 +400,30 @@ def test_a_compiled_model_is_the_model_that_it_was_made_of():
     assert [r.path for r in summary(cr.compile(net), x).rows] == [
         *("Sequential", "0 (Linear)", "1 (ReLU)")
     ]
+
+
+def test_it_works_inside_of_a_module_that_is_watched():
+    inner = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    found = []
+
+    class Outer(nn.Module):
+        def forward(self, x):
+            found.append(summary(inner, x))
+            return x
+
+    explain.trace(Outer(), cr.ones(1, 3))
+    assert [(r.path, r.depth) for r in found[0].rows] == [
+        *(("Sequential", 0), ("0 (Linear)", 1), ("1 (ReLU)", 1))
+    ]
+
+
+def test_layers_that_take_their_sizes_from_what_comes():
+    net = nn.Sequential(nn.LazyLinear(4), nn.LazyLinear(2))
+    assert [r.parameters for r in summary(net, cr.ones(1, 3)).rows] == [26, 16, 10]
+    assert "Lazy" in type(net[0]).__name__
+    with pytest.raises(ShapeError) as caught:
+        summary(nn.Sequential(nn.Linear(5, 4), nn.LazyLinear(2)), cr.ones(1, 3))
+    assert "fails here" in caught.value.__notes__[0]
 
 
 def test_it_works_inside_of_no_grad_and_of_a_step():

@@ -117,9 +117,8 @@ class Cutter:
         self.pieces: list[Piece] = []
         self.watched = 0.0
         self.alive = Alive()
-        self._mark = self._clock = (
-            0.0  # when the latest piece ended, by the clock and by the pieces
-        )
+        self._mark = 0.0  # when the latest piece ended, by the clock,
+        self._clock = 0.0  # and without what watching took
         self._inside = 0  # so many steps of a replay, or of compiling
         self._thread = threading.get_ident()
 
@@ -151,7 +150,8 @@ class Cutter:
             self._inside = things[1] if what == "replaying" else 1
         elif what in _END:
             self._cut(_END[what], now, SCOPE.entries, "forward", user_place())
-            self.pieces[-1].plan, self.pieces[-1].steps = things[0], self._inside
+            self.pieces[-1].plan = things[0] if things else None
+            self.pieces[-1].steps = self._inside
             self._inside = 0
         elif not self._inside:
             self._python(things[0].outer if what == "begun" else SCOPE.entries, now)

@@ -17,7 +17,7 @@ from chainrule.autograd.following import made_in
 from chainrule.autograd.tape import Node, owner, reachable
 from chainrule.errors import OptionError, kind_of
 from chainrule.explain.trace import Trace, trace
-from chainrule.nn import Module
+from chainrule.nn import Module, UninitializedParameter
 from chainrule.ops import Array
 from chainrule.ops.scope import Entry, enter
 from chainrule.random import fork_rng
@@ -58,9 +58,8 @@ class Rehearsal:
     def __init__(
         self, model: Any, args: Sequence[Any], loss: Callable[[Any], Tensor] | None = None
     ) -> None:
-        model = (
-            model if isinstance(model, Module) else getattr(model, "function", model)
-        )  # compiled
+        if not isinstance(model, Module):
+            model = getattr(model, "function", model)  # of which a compiled one was made
         if not isinstance(model, Module):
             raise OptionError(f"a module is taken apart layer by layer, got {kind_of(model)}")
         self.model: Module = copy.deepcopy(model)
@@ -69,7 +68,17 @@ class Rehearsal:
         self._args, self._loss = args, copy.deepcopy(loss)
 
     def run(self) -> Trace:
-        """Run it once; an error ends the run and is in the trace."""
+        """Run it once; an error ends the run and is in the trace.
+
+        Layers that have no weights yet get them in a run before: this is one like any other.
+        """
+        if any(isinstance(p, UninitializedParameter) for p in self.model.parameters()):
+            first = self._run()
+            if first.error is not None:
+                return first
+        return self._run()
+
+    def _run(self) -> Trace:
         with fork_rng(), enable_grad():
             args = [_copied(a) for a in self._args]
             return trace(self._forward_and_back, *args, catch=(Exception,))

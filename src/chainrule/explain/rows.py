@@ -11,10 +11,10 @@ from typing import Any
 
 from chainrule.explain.rehearsal import Kept
 from chainrule.explain.trace import Call, Trace
-from chainrule.nn import Module
+from chainrule.nn import Module, Parameter, UninitializedParameter
 from chainrule.ops.scope import Entry, Phase
 
-__all__ = ["FAILED", "Row", "rows_of"]
+__all__ = ["FAILED", "Row", "parameters_of", "rows_of"]
 
 FAILED = "fails here"
 
@@ -119,12 +119,12 @@ def _branches(seen: Trace) -> dict[Entry, _Branch]:
         if entry not in inside:
             continue
         shape = FAILED if entry is innermost else shapes.get(entry)
-        depth = len(entry.outer)
-        row = Row(entry.path, depth, shape)
-        rest = Row("", depth + 1, own=True)
+        outer = [found[e] for e in entry.outer if e in found]
+        row = Row(entry.path, len(outer), shape)
+        rest = Row("", len(outer) + 1, own=True)
         found[entry] = _Branch(entry, row, rest)
-        if entry.outer:
-            found[entry.outer[-1]].inner.append(found[entry])
+        if outer:
+            outer[-1].inner.append(found[entry])
     return found
 
 
@@ -140,8 +140,7 @@ def _rows_for(entries: Sequence[Entry], branches: dict[Entry, _Branch], loss: Ro
 
 def _count(branch: _Branch, seen: set[int]) -> set[int]:
     """Count parameters into the rows of a branch; returns the ids of all that are counted."""
-    module: Any = branch.entry.who
-    mine = {id(p): p.numel() for p in module.parameters()}
+    mine = {id(p): p.numel() for p in parameters_of(branch.entry.who)}
     new = mine.keys() - seen
     branch.whole.parameters = sum(mine[i] for i in new)
     branch.whole.shared = sum(mine.values()) - branch.whole.parameters
@@ -149,6 +148,11 @@ def _count(branch: _Branch, seen: set[int]) -> set[int]:
     for inner in branch.inner:
         counted |= _count(inner, counted)
     return seen | mine.keys()
+
+
+def parameters_of(module: Module) -> list[Parameter]:
+    """The parameters of a module that have numbers already."""
+    return [p for p in module.parameters() if not isinstance(p, UninitializedParameter)]
 
 
 def _listed(branch: _Branch) -> Iterator[Row]:

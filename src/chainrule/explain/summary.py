@@ -17,7 +17,7 @@ from chainrule.errors import OptionError
 from chainrule.explain.napkin.machine import Machine
 from chainrule.explain.napkin.work import works_of
 from chainrule.explain.rehearsal import Rehearsal
-from chainrule.explain.rows import Row, rows_of
+from chainrule.explain.rows import Row, parameters_of, rows_of
 from chainrule.explain.tables import Table
 from chainrule.explain.trace import Trace
 from chainrule.explain.waiting import waiting
@@ -129,9 +129,10 @@ class Summary:
     def __init__(self, rows: Sequence[Row], model: Module, seen: Trace) -> None:
         self.rows = list(rows)
         self._seen = seen
-        self.parameters = sum(p.numel() for p in model.parameters())
-        self.learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        self.size = sum(p.array.nbytes for p in model.parameters())
+        all_of_them = parameters_of(model)
+        self.parameters = sum(p.numel() for p in all_of_them)
+        self.learned = sum(p.numel() for p in all_of_them if p.requires_grad)
+        self.size = sum(p.array.nbytes for p in all_of_them)
 
     @property
     def forward(self) -> float:
@@ -160,7 +161,7 @@ class Summary:
     @cached_property
     def _predictions(self) -> dict[int, float]:
         works = works_of(self._seen, Machine.here())
-        return {id(call): work.seconds for call, work in zip(self._seen.calls, works)}
+        return {id(call): work.seconds for call, work in zip(self._seen.calls, works, strict=True)}
 
     @property
     def measured(self) -> float | None:

@@ -213,9 +213,11 @@ class Plan:
         """Take the step."""
         if LISTENERS:
             tell("replaying", self, 1)
-        found = self._run(*arrays)
-        if LISTENERS:
-            tell("replayed", self)
+        try:
+            found = self._run(*arrays)
+        finally:
+            if LISTENERS:
+                tell("replayed", self)
         mark_changed(*self._surroundings.moved)
         self._gradients.leave(found[self._results :])
         template = self._template
@@ -225,13 +227,13 @@ class Plan:
 
     def many(self, steps: int, inputs: Sequence[Given], tables: Sequence[Table]) -> Many:
         """Take many steps in one call, if there are many (`has_many`)."""
+        if LISTENERS:
+            tell("replaying", self, steps)
         try:
-            if LISTENERS:
-                tell("replaying", self, steps)
             taken: Taken = self._run.many(steps, inputs, tables, stacked=self._results)  # type: ignore[attr-defined]
+        finally:
             if LISTENERS:
                 tell("replayed", self)
-        finally:
             mark_changed(*self._surroundings.moved)
         self._gradients.leave(taken.outputs[self._results :])
         result = mapped(self._template, lambda r: _stacked(r, taken))
@@ -310,10 +312,11 @@ class Signature:
                 self._agree(first, recording)
                 if LISTENERS:
                     tell("compiling")
-                plan = Plan(recording, self._maker)
-                self.plans = [*self.plans[1 - _KEPT :], plan]
-                if LISTENERS:
-                    tell("compiled", plan)
+                try:
+                    self.plans = [*self.plans[1 - _KEPT :], Plan(recording, self._maker)]
+                finally:
+                    if LISTENERS:
+                        tell("compiled")
                 return
         self._waiting = [*self._waiting[1 - _KEPT :], recording]
 
