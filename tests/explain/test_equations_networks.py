@@ -404,3 +404,55 @@ def test_same_model_same_equations():
 def test_what_has_no_equations_is_refused(model, arguments, message):
     with pytest.raises(OptionError, match=message):
         Derivation(model, *arguments)
+
+
+def test_a_walk_of_too_many_steps_is_refused():
+    model = Last(nn.LSTM).double()
+    with pytest.raises(OptionError, match="equations of more than 1,000 are no reading"):
+        Derivation(model, normal(2, 100, 3), normal(2, 2, seed=1), F.mse_loss)
+
+
+def test_a_long_chain_is_no_matter_of_depth():
+    def chain(X):
+        for _ in range(400):
+            X = X.tanh()
+        return X
+
+    equations = Derivation(chain, normal(3, grad=True)).equations()
+    assert len(equations.lines) == 800
+    np.testing.assert_allclose(computed(equations)["dX"], equations["dX"].value)
+
+
+# --- what is said beside the lines --------------------------------------------------------------
+
+IN_FULL = {
+    F.cross_entropy: "−sum(Y ⊙ ln(A)) / m",
+    F.mse_loss: "mean((Ŷ − Y)²)",
+    F.l1_loss: "mean(|Ŷ − Y|)",
+}
+
+
+@pytest.mark.parametrize("loss", IN_FULL, ids=lambda f: f.__name__)
+def test_a_loss_is_written_in_full(loss):
+    y = labels(6, 3) if loss is F.cross_entropy else normal(6, 3, seed=1)
+    equations = Derivation(nn.Linear(4, 3).double(), normal(*ROWS), y, loss).equations()
+    (side,) = equations["L"].steps
+    assert written(side) == IN_FULL[loss]
+    np.testing.assert_allclose(side.evaluate(equations.values), equations["L"].value)
+
+
+def test_operations_without_a_sign_are_explained():
+    model, x, y, loss = made("convolution")
+    head = Derivation(model, x, y, loss).equations().head
+    assert head[0] == "m = 2 examples."
+    explained = [line.partition(":")[0] for line in head[2:]]
+    assert explained == ["max_pooling_spread", "max_pooling_winners", "convolution_weight"]
+
+
+def test_what_was_drawn_and_left_out_is_told():
+    model, x, y, loss = made("dropout")
+    assert "M: what was drawn at random." in Derivation(model, x, y, loss).equations().head
+    numbers = tensor(np.random.default_rng(1).random((6, 3)))
+    net = nn.Sequential(nn.Linear(4, 3), nn.Sigmoid()).double()
+    head = Derivation(net, normal(*ROWS), numbers, F.binary_cross_entropy).equations().head
+    assert any(line.startswith("Left out: guards") for line in head)

@@ -22,6 +22,7 @@ from chainrule.explain.equations.derive import Step, Way, backward, forward, hel
 from chainrule.explain.equations.equations import Equations
 from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.naming import Names
+from chainrule.explain.equations.notation import Row, Word, layout
 from chainrule.explain.equations.record import record
 from chainrule.explain.equations.shorten import shortened
 from chainrule.explain.equations.simplify import Simplifier
@@ -35,6 +36,7 @@ from chainrule.ops import REGISTRY, Array, Op
 
 __all__ = ["Derivation", "of_network"]
 
+_MOST = 1000  # parts of one line
 _LONG = 14  # parts: what a loss means is not said if it takes more
 
 
@@ -72,7 +74,7 @@ class Derivation:
 
     def _name(self, model: Any, loss: Any) -> None:
         used = {id(a) for u in self.run.units for call in u.calls for a in call.args}
-        for tensor, word in zip(self.inputs, _words(model, len(self.inputs))):
+        for tensor, word in zip(self.inputs, _called(model, len(self.inputs))):
             self.names.give(tensor.array, word, data=True)
         if self.target is not None:
             whole = self.target.array.dtype.kind in "iu"
@@ -135,11 +137,22 @@ class Derivation:
         if m > 1:
             self.count = leaf("m", value=np.asarray(float(m)))
             self.way = self._from(float(m))
+        self._refuse_long()
         self.helpers = helpers(
             [line for _, lines in self.way.lines for line in lines], self.names, self.simplify
         )
         if self.helpers:
             self.way = self._from(float(m))
+
+    def _refuse_long(self) -> None:
+        for line in (line for _, lines in self.way.lines for line in lines):
+            parts = len(line.right.distinct())
+            if parts > _MOST:
+                raise OptionError(
+                    f"the gradient {line.left.label} is made of {parts:,} operations, and "
+                    f"equations of more than {_MOST:,} are no reading; take fewer steps, such as "
+                    "the first ten of a sequence, whose equations are the same"
+                )
 
     def _from(self, seed: float) -> Way:
         out = self.steps[-1].block.out
@@ -168,7 +181,8 @@ class Derivation:
         back = [(self._title(step), [line]) for step, line in short]
         sections = (*_sections("forward", there), *_sections("backward", back))
         sections, renamed = _renumbered(sections)
-        return Equations(sections, self.head(), {**self._values(), **renamed})
+        head = (*self.head(), *_words(sections))
+        return Equations(sections, head, {**self._values(), **renamed})
 
     def _values(self) -> dict[str, Any]:
         """The arrays that the names stand for."""
@@ -273,7 +287,7 @@ def _whole(
     return run
 
 
-def _words(model: Any, count: int) -> list[str]:
+def _called(model: Any, count: int) -> list[str]:
     """What the inputs are called: X, or as the function calls them."""
     if isinstance(model, Module) or count > 1:
         return ["X"] if count == 1 else [f"X{i + 1}" for i in range(count)]
@@ -298,6 +312,19 @@ def _sections(
         Section(title, way, tuple(line for _, lines in group for line in lines))
         for title, group in groupby(parts, key=lambda part: part[0])
     ]
+
+
+def _words(sections: Sequence[Section]) -> list[str]:
+    """What the operations do that the way back calls by their names, in the words of the table."""
+    lines = [line for section in sections if section.way == "backward" for line in section.lines]
+    found: dict[str, str] = {}
+    for t in (t for line in lines for t in line.right.distinct()):
+        made = layout(t)
+        by_name = isinstance(made, Row) and made.parts[0] == Word(t.called)
+        if isinstance(t.op, Op) and by_name and t.op.kind in ("contract", "gather", "reduce"):
+            said = (t.op.__doc__ or "").partition("\n")[0].replace("`", "")
+            found[t.called] = f"{t.called}: {said}"
+    return list(found.values())
 
 
 def _renumbered(

@@ -83,12 +83,12 @@ class Simplifier:
 
     def __call__(self, term: Term) -> Term:
         """The normal form of a term."""
-        found = self._seen.get(term)
-        if found is None:
-            args = tuple(self(a) if isinstance(a, Term) else a for a in term.args)
-            found = term if term.op is None else self.made(term.op, args, term.attrs, term.shape)
-            self._seen[term] = found
-        return found
+        for t in term.upwards() if term not in self._seen else ():
+            if t not in self._seen:
+                args = tuple(self._seen[a] if isinstance(a, Term) else a for a in t.args)
+                made = t if t.op is None else self.made(t.op, args, t.attrs, t.shape)
+                self._seen[t] = made
+        return self._seen[term]
 
     def learn(self, formula: Term, name: Term) -> None:
         """Put `name` wherever `formula` comes up, and know what it means."""

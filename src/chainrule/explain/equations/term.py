@@ -65,6 +65,10 @@ class Term:
     by: Term | None = None
     value: Array | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        # Now, from parts that know theirs, so that a long chain is never gone down at once.
+        _ = self.key, self.size
+
     @property
     def label(self) -> str:
         """Of a leaf, its whole name in one word: "dZ1"."""
@@ -117,6 +121,21 @@ class Term:
                 waiting += [a for a in reversed(term.args) if isinstance(a, Term)]
         return list(found.values())
 
+    def upwards(self) -> list[Term]:
+        """This term and all inside it, each once, every one after what it is made of."""
+        order: list[Term] = []
+        met: set[bytes] = set()
+        waiting = [(self, False)]
+        while waiting:
+            term, ready = waiting.pop()
+            if ready:
+                order.append(term)
+            elif term.key not in met:
+                met.add(term.key)
+                waiting.append((term, True))
+                waiting += [(a, False) for a in reversed(term.args) if isinstance(a, Term)]
+        return order
+
     def leaves(self) -> list[Term]:
         """The names in it, each once, left to right."""
         return list({t.label: t for t in self.distinct() if t.op is None}.values())
@@ -124,14 +143,11 @@ class Term:
     def replaced(self, found: Mapping[Term, Term]) -> Term:
         """The same with other terms in place of those found."""
         made = dict(found)
-
-        def again(term: Term) -> Term:
+        for term in self.upwards():
             if term not in made:
-                args = tuple(again(a) if isinstance(a, Term) else a for a in term.args)
+                args = tuple(made[a] if isinstance(a, Term) else a for a in term.args)
                 made[term] = replace(term, args=args) if args != term.args else term
-            return made[term]
-
-        return again(self)
+        return made[self]
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """Compute what it stands for.
@@ -144,14 +160,10 @@ class Term:
             DataError: there is no array for a name.
         """
         known: dict[bytes, Any] = {}
-
-        def computed(term: Term) -> Any:
-            if term.key not in known:
-                args = [computed(a) if isinstance(a, Term) else a for a in term.args]
-                known[term.key] = term._computed(args, values)
-            return known[term.key]
-
-        return computed(self)
+        for term in self.upwards():
+            args = [known[a.key] if isinstance(a, Term) else a for a in term.args]
+            known[term.key] = term._computed(args, values)
+        return known[self.key]
 
     def _computed(self, args: list[Any], values: Mapping[str, Any]) -> Any:
         if self.op is None:

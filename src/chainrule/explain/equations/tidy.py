@@ -38,8 +38,9 @@ class _Tidying:
         self.done: dict[Term, Term] = {}
 
     def __call__(self, term: Term) -> Term:
-        if term not in self.done:
-            self.done[term] = self.made(term)
+        for t in term.upwards() if term not in self.done else ():
+            if t not in self.done:
+                self.done[t] = self.made(t)
         return self.done[term]
 
     def part(self, a: Part) -> Part:
