@@ -12,7 +12,7 @@ from itertools import groupby
 
 from chainrule.explain.equations.checks import Check, summary
 from chainrule.explain.equations.lines import Line, Section
-from chainrule.explain.equations.mathml import mathml
+from chainrule.explain.equations.mathml import mathml, pieces
 from chainrule.explain.equations.term import Part
 from chainrule.explain.equations.text import written
 from chainrule.picture import Markup, document, element, join
@@ -20,6 +20,7 @@ from chainrule.picture import Markup, document, element, join
 __all__ = ["fragment", "page"]
 
 _SHORT = 46  # characters of a line that fits beside another
+_LONG = 60  # characters of a side that is broken where the line ends
 _PAGE = "body { margin: 0 auto; padding: 40px 32px; max-width: 1160px; background: var(--paper); "
 _PAGE += "color: var(--ink); } h1 { margin: 0 0 20px; font: 650 28px/1.2 system-ui, sans-serif; }\n"
 
@@ -85,15 +86,17 @@ def _line(line: Line) -> Markup:
     return element(
         "div",
         element("div", mathml(line.left), class_="left"),
-        element("div", *(_side(side) for side in sides), class_="sides"),
+        element("div", *(span for side in sides for span in _side(side)), class_="sides"),
         element("div", "  ".join(filter(None, (line.note, shape))), class_="beside"),
         class_="line",
         title=said,
     )
 
 
-def _side(side: Part) -> Markup:
-    return element("span", mathml(side, begin=True))
+def _side(side: Part) -> list[Markup]:
+    """A side of an equation; one that is too long for a line may be broken between its parts."""
+    cut = pieces(side) if len(written(side)) > _LONG else [mathml(side, begin=True)]
+    return [element("span", piece) for piece in cut]
 
 
 # --- the checks -----------------------------------------------------------------------------------

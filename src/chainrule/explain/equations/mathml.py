@@ -26,7 +26,7 @@ from chainrule.explain.equations.notation import (
 from chainrule.explain.equations.term import Part
 from chainrule.picture import Markup, element
 
-__all__ = ["mathml"]
+__all__ = ["mathml", "pieces"]
 
 
 # What keeps the sides of a fraction from its bar, also in fonts that say nothing about it.
@@ -50,6 +50,27 @@ def mathml(*sides: Part, begin: bool = False) -> Markup:
     for side in sides:
         row += [element("mo", "="), *_parts(layout(side))]
     return element("math", *row[not begin :], displaystyle="true")
+
+
+def pieces(side: Part) -> list[Markup]:
+    """Return a side of an equation with its = in front, cut before the signs of its sum.
+
+    A browser does not break a formula; so cut, a long one goes on in the next line.
+
+    Examples:
+        >>> from chainrule import ops
+        >>> from chainrule.explain.equations.term import Term, leaf
+        >>> len(pieces(Term(ops.add, (leaf("a"), leaf("b")))))
+        2
+    """
+    cut: list[list[Markup]] = [[element("mo", "=")]]
+    made = layout(side)
+    for node in made.parts if isinstance(made, Row) else (made,):
+        if node in (Sign("+"), Sign("−")):
+            cut.append([element("mo", node.text, form="infix")])
+        else:
+            cut[-1].append(_written(node))
+    return [element("math", *row, displaystyle="true") for row in cut]
 
 
 def _parts(node: Layout) -> list[Markup]:
