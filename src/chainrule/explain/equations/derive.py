@@ -21,7 +21,7 @@ from chainrule.explain.equations.blocks import Block
 from chainrule.explain.equations.lines import Line
 from chainrule.explain.equations.naming import Names
 from chainrule.explain.equations.record import Call, Unit, array_of
-from chainrule.explain.equations.simplify import Simplifier
+from chainrule.explain.equations.rules import Simplifier
 from chainrule.explain.equations.symbols import Symbol, made, part_of
 from chainrule.explain.equations.term import Part, Term, leaf
 from chainrule.explain.equations.tidy import tidy

@@ -24,8 +24,8 @@ from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.naming import Names
 from chainrule.explain.equations.notation import Row, Word, layout
 from chainrule.explain.equations.record import record
+from chainrule.explain.equations.rules import Simplifier
 from chainrule.explain.equations.shorten import shortened
-from chainrule.explain.equations.simplify import Simplifier
 from chainrule.explain.equations.symbols import Symbol
 from chainrule.explain.equations.term import Term, leaf
 from chainrule.explain.equations.text import written
@@ -227,6 +227,9 @@ class Derivation:
         drawn = [written(t) for t in self.names.leaves.values() if t.name == "M"]
         if drawn:
             said.append(f"{', '.join(drawn)}: what was drawn at random.")
+        for name, dims in self.simplify.found.items():
+            along = ", ".join(map(str, dims))
+            said.append(f"{written(name)} adds up to 1 along dimension {along}.")
         if self.simplify.guarded:
             said.append(
                 "Left out: guards such as x = 0 before a division, which came out the same "

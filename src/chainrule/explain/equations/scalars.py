@@ -23,7 +23,7 @@ from chainrule.explain.equations.checks import Check, measure
 from chainrule.explain.equations.equations import Equations
 from chainrule.explain.equations.filling import with_numbers
 from chainrule.explain.equations.lines import Line, Section
-from chainrule.explain.equations.simplify import Simplifier
+from chainrule.explain.equations.rules import Simplifier
 from chainrule.explain.equations.symbols import Symbol, part_of
 from chainrule.explain.equations.term import Part, Term, leaf
 from chainrule.explain.equations.tidy import tidy
