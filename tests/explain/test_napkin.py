@@ -18,8 +18,9 @@ from chainrule.errors import OptionError
 from chainrule.explain import Machine, napkin
 from chainrule.explain.napkin import calibration
 from chainrule.explain.napkin.compiled import recorded
-from chainrule.explain.napkin.machine import Load, Sample, Terms
+from chainrule.explain.napkin.machine import Terms
 from chainrule.explain.napkin.pages import Counter, Pages
+from chainrule.explain.napkin.samples import Load, Sample
 from chainrule.explain.napkin.work import Work, bound_of, joined
 from chainrule.nn import functional as F
 

@@ -23,7 +23,7 @@ from chainrule import __version__
 from chainrule.backend.threads import get_num_threads
 from chainrule.files import cache_folder, replace_text
 
-__all__ = ["measured", "processor"]
+__all__ = ["forget", "measured", "processor"]
 
 T = TypeVar("T")
 
@@ -53,6 +53,13 @@ def measured(name: str, measure: Callable[[], Any], read: Callable[[Any], T]) ->
     found = measure()
     _keep(file, found)
     return read(found)
+
+
+def forget() -> None:
+    """Throw away what has been measured of this machine, so that it is measured anew."""
+    with suppress(OSError):
+        for file in (cache_folder() / "machine").glob(f"*-{_digest()}.json"):
+            file.unlink()
 
 
 def _keep(file: Path, found: Any) -> None:

@@ -17,9 +17,10 @@ import numpy as np
 from chainrule import ops
 from chainrule.explain.napkin.networks import networks, own_random_numbers
 from chainrule.explain.napkin.pages import Counter, Pages, measured_pages
+from chainrule.explain.napkin.samples import TINY
 from chainrule.explain.trace import Call, Trace, trace
 
-__all__ = ["TINY", "calibrated", "is_first", "phase_in", "work_of"]
+__all__ = ["calibrated", "is_first", "phase_in", "work_of"]
 
 # Floating-point operations, bytes, numbers given, bytes and calls of the whole step, seconds.
 Timed: TypeAlias = tuple[float, ...]
@@ -29,7 +30,6 @@ Timed: TypeAlias = tuple[float, ...]
 SPENT, FEWEST, MOST = 0.04, 3, 30
 SHORT = 2e-3  # seconds of a step that shows what each call costs as such
 LEAST = 0.2  # of the time of a call that is certainly its own
-TINY = 20_000  # bytes and operations of a call that computes next to nothing
 KEPT = 32  # calls of an operation in a phase
 
 

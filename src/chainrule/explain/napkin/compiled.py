@@ -18,8 +18,9 @@ import numpy as np
 
 from chainrule import nn, optim
 from chainrule.autograd import from_numpy, no_grad
-from chainrule.explain.napkin.machine import Load, Machine, Speeds, Terms
+from chainrule.explain.napkin.machine import Machine, Speeds, Terms
 from chainrule.explain.napkin.networks import drawn, linear_layers, own_random_numbers
+from chainrule.explain.napkin.samples import Load
 from chainrule.explain.napkin.work import Work
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module
@@ -61,7 +62,8 @@ def works_of_plan(step: Any, machine: Machine) -> list[Work]:
     moved = sum(part.moved for part in step.parts)
     for part in step.parts:
         bends, products = _operations(part)
-        seconds = machine.arithmetic(products, bends, own)
+        width = max((i.out.dtype.itemsize for i in part.instructions), default=4)
+        seconds = machine.arithmetic(products, bends, own) * max(4, width) / 4
         memory = part.moved / machine.speed(part.moved)
         terms = Terms(0.0, part.times * seconds, part.times * memory)
         if not part.native:

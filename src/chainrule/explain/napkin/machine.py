@@ -2,8 +2,7 @@
 
 Seconds of a call are `overhead + max(flops / peak, bytes / bandwidth) / reach`. The reach is a
 measured share: a large product of matrices comes near the peak, an exponential does not, and what
-lies in a cache is had sooner than from memory. It is looked up among samples of calls of the same
-operation, of which those weigh most that are alike in size and in operations for each byte.
+lies in a cache is had sooner than from memory.
 """
 
 from __future__ import annotations
@@ -18,70 +17,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.backend.threads import get_num_threads
-from chainrule.explain.napkin.calibration import TINY, calibrated
+from chainrule.explain.napkin.calibration import calibrated
 from chainrule.explain.napkin.pages import Pages
+from chainrule.explain.napkin.samples import Known, Load, Sample
 from chainrule.explain.words import amount, seconds_text
 from chainrule.ops import REGISTRY
 from chainrule.plan.costs import limits
-from chainrule.plan.machine import measured, processor
+from chainrule.plan.machine import forget, measured, processor
 
-__all__ = ["Load", "Machine", "Sample", "Speeds", "Terms"]
+__all__ = ["Machine", "Speeds", "Terms"]
 
-MOST = 30.0  # a reach above that is the noise of a tiny call
-NEAR = 2**20  # bytes of a step that stay in a near cache in any case
-SEEN = 0.3  # the share of a call's time that is work, if that is to be seen in it
-NEAREST = 3  # samples that are asked
 NO_PAGES = Pages(0.0, 0.0)
 SHARED = 500_000  # operations of a part of machine code that threads share
-
-
-class Load(NamedTuple):
-    """What a call has to do, and beside how much else.
-
-    Attributes:
-        flops: floating-point operations.
-        moved: bytes that it reads and writes.
-        out: numbers that it gives.
-        step: bytes that all calls of the step move; what does not stay in a cache between two calls
-            makes them slower.
-        calls: how many there are in the step.
-        made: bytes that are made,
-        pages: and the pages among them that are new to the process.
-    """
-
-    flops: float
-    moved: float
-    out: float
-    step: float
-    calls: float
-    made: float = 0
-    pages: float = 0
-
-    def apart(self, other: Load) -> float:
-        """How little alike two calls are, in size above all."""
-        density = (self.flops / (self.moved + 1) + 1e-3) / (other.flops / (other.moved + 1) + 1e-3)
-        return math.hypot(
-            _log_ratio(self.moved, other.moved),
-            math.log(density),
-            0.5 * _log_ratio(self.out, other.out),
-            0.25 * _log_ratio(self.step, other.step),
-        )
-
-    def elsewhere(self, other: Load) -> float:
-        """How little alike the steps are that two calls belong to."""
-        size = 0.5 * _log_ratio(max(self.step, NEAR), max(other.step, NEAR))
-        return math.hypot(size, _log_ratio(self.calls, other.calls))
-
-
-def _log_ratio(a: float, b: float) -> float:
-    return math.log((a + 1) / (b + 1))
-
-
-class Sample(NamedTuple):
-    """A call that was timed: what it had to do, and the least seconds that it took."""
-
-    load: Load
-    seconds: float
+PHASES = ("forward", "backward", "inference", "update")
 
 
 class Terms(NamedTuple):
@@ -163,8 +111,18 @@ class Machine:
     name: str = "a machine"
 
     @classmethod
-    def here(cls) -> Machine:
-        """This machine with as many threads as are allowed: measured once, then kept on disk."""
+    def here(cls, anew: bool = False) -> Machine:
+        """This machine with as many threads as are allowed.
+
+        It is measured once, which takes some seconds, and kept in the user's cache.
+
+        Args:
+            anew: measure it again: it was busy, or has changed.
+        """
+        if anew:
+            forget()
+            limits(anew=True)
+            _here.cache_clear()
         return _here(get_num_threads())
 
     def but(
@@ -208,7 +166,7 @@ class Machine:
         """What compiled steps cost besides: at the limits, or as `measure` finds it here."""
         if not self.samples:
             return Speeds(self.overhead, 0.0, 0.0, 0.0, self.flops)
-        found, share = measure(), self.overhead / self._known_overhead
+        found, share = measure(), self.overhead / self._usual
         return Speeds(
             share * found.call,
             share * found.part,
@@ -230,82 +188,56 @@ class Machine:
             phase: "forward", "backward", "update", or "inference" for forward without a tape.
             load: what it has to do.
         """
-        samples = self._of(op, phase)
-        # A call that computes next to nothing does it beside its overhead.
-        most = self._far(load) / (self._least(load) or 1.0) or 1.0
-        reach = most if max(load[:2]) < TINY else min(most, self._reach(op, samples, load))
-        new = self.pages.seconds(load.pages, load.made)
+        known, kind = self._of(op, phase), self._by_name.get(REGISTRY[op].kind)
+        found = [k for k in (known, kind) if k is not None]
+        overhead = next((k.overhead(load) for k in found), None)
+        # What lies in the nearest cache is not had sooner than that; and a call that computes next
+        # to nothing does it beside its overhead.
+        most = self._at_limits(load)
+        reaches = (reach for k in found if (reach := k.reach(load)) is not None)
+        reach = most if load.is_tiny else min(most, next(reaches, 1.0))
         return Terms(
-            self._overhead(samples, load),
-            load.flops / self.flops / reach,
+            self._scaled(overhead),
+            load.flops * load.width / 4 / self.flops / reach,
             load.moved / self.bandwidth / reach,
-            new,
+            self.pages.seconds(load.pages, load.made),
         )
 
     def beginning(self, phase: str, load: Load) -> float:
         """Seconds that pass before the first call of a phase, beside its own."""
-        return self._overhead(self.samples.get(f"begin {phase}", ()), load, otherwise=0.0)
+        known = self._by_name.get(f"begin {phase}")
+        return self._scaled(known.overhead(load)) if known else 0.0
 
     # --- what the samples say -------------------------------------------------------------------
 
-    def _of(self, op: str, phase: str) -> Sequence[Sample]:
-        """Samples of an operation, in this phase if there are any; else of all of its kind."""
-        phases = (phase, "forward", "backward", "inference", "update")
-        found = next((self.samples[k] for p in phases if (k := f"{op} {p}") in self.samples), ())
-        return found or self._of_kind.get(REGISTRY[op].kind, ())
+    def _of(self, op: str, phase: str) -> Known | None:
+        """What is known of an operation, in this phase if possible."""
+        keys = (f"{op} {p}" for p in (phase, *PHASES))
+        return next((self._by_name[key] for key in keys if key in self._by_name), None)
 
     @cached_property
-    def _of_kind(self) -> Mapping[str, Sequence[Sample]]:
-        found: dict[str, list[Sample]] = {}
+    def _by_name(self) -> Mapping[str, Known]:
+        """What is known by operation and phase, and by kind of operation."""
+        kinds: dict[str, list[Sample]] = {}
         for key, samples in self.samples.items():
             op = key.partition(" ")[0]
             if op in REGISTRY:
-                found.setdefault(REGISTRY[op].kind, []).extend(samples)
-        return found
+                kinds.setdefault(REGISTRY[op].kind, []).extend(samples)
+        basis = self.basis or (self.flops, self.bandwidth)
+        return {key: Known(each, *basis) for key, each in (*kinds.items(), *self.samples.items())}
 
-    def _far(self, load: Load, basis: tuple[float, float] | None = None) -> float:
-        """The seconds at the machine's three numbers: with all that is moved in memory."""
-        flops, bandwidth = basis or (self.flops, self.bandwidth)
-        return max(load.flops / flops, load.moved / bandwidth)
+    def _at_limits(self, load: Load) -> float:
+        """The reach of what is as quick as can be."""
+        far = load.seconds(self.flops, self.bandwidth)
+        return far / load.seconds(self.flops, self.speed(load.moved)) if far else 1.0
 
-    def _least(self, load: Load) -> float:
-        """The seconds that it takes at the least: with what is moved in the nearest cache."""
-        return max(load.flops / self.flops, load.moved / self.speed(load.moved))
-
-    def _overhead(
-        self, samples: Sequence[Sample], load: Load, otherwise: float | None = None
-    ) -> float:
-        """What a call costs as such: as those did that computed next to nothing."""
-        if not samples:
-            return self.overhead if otherwise is None else otherwise
-        tiny = [s for s in samples if max(s.load[:2]) < TINY]
-        least = min(samples, key=lambda s: s.seconds)
-        near = [(s.load.elsewhere(load), s.seconds) for s in tiny or [least]]
-        weights = [1 / (0.2 + apart) ** 2 for apart, _ in near]
-        found = sum(w * seconds for w, (_, seconds) in zip(weights, near)) / sum(weights)
-        return found * self.overhead / self._known_overhead
+    def _scaled(self, overhead: float | None) -> float:
+        """An overhead that was measured here, on this machine."""
+        return self.overhead if overhead is None else overhead * self.overhead / self._usual
 
     @cached_property
-    def _known_overhead(self) -> float:
+    def _usual(self) -> float:
         return overhead_of(self.samples)
-
-    def _reach(self, op: str, samples: Sequence[Sample], load: Load) -> float:
-        """The share of the machine's limits that work of this kind and size comes to.
-
-        It is above 1 where a cache is nearer than memory.
-        """
-        found = []
-        for s in samples:
-            rest = s.seconds - self._overhead(samples, s.load)
-            if max(s.load[:2]) >= TINY and rest > SEEN * s.seconds:
-                found.append((s.load.apart(load), min(MOST, self._far(s.load, self.basis) / rest)))
-        if not found:
-            kind = self._of_kind.get(REGISTRY[op].kind, ())
-            return 1.0 if samples is kind else self._reach(op, kind, load)
-        found.sort()
-        weights = [1 / (0.1 + apart) ** 2 for apart, _ in found[:NEAREST]]
-        logs = [w * math.log(r) for w, (_, r) in zip(weights, found)]
-        return math.exp(sum(logs) / sum(weights))
 
 
 def overhead_of(samples: Mapping[str, Sequence[Sample]]) -> float:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chainrule.explain.napkin.calibration import is_first, phase_in, work_of
-from chainrule.explain.napkin.machine import Load, Machine, Terms
+from chainrule.explain.napkin.machine import Machine, Terms
+from chainrule.explain.napkin.samples import Load
 from chainrule.explain.trace import Trace
 from chainrule.ops import Shape
 
@@ -115,7 +116,8 @@ def works_of(trace: Trace, machine: Machine, pages: Sequence[int] = ()) -> list[
     found = []
     news = pages or [0] * len(loads)
     for i, (call, (flops, moved), new) in enumerate(zip(trace.calls, loads, news)):
-        load = Load(flops, moved, math.prod(call.out), step, len(loads), call.made, new)
+        width = max(4, call.dtype.itemsize)
+        load = Load(flops, moved, math.prod(call.out), step, len(loads), call.made, new, width)
         terms = machine.terms(call.op.name, phase(call), load)
         if is_first(trace.calls, i):
             begun = machine.beginning(phase(call), load)
