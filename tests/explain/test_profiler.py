@@ -313,7 +313,7 @@ def test_the_file_is_in_the_trace_event_format(watched, tmp_path):
 def test_slices_lie_inside_of_one_another(watched, tmp_path):
     """Two slices of one thread are apart, or one is inside of the other."""
     slices = [e for e in events(watched, tmp_path) if e["ph"] == "X"]
-    spans = [(round(1000 * e["ts"]), round(1000 * (e["ts"] + e["dur"])), e) for e in slices]
+    spans = [(e["ts"], e["ts"] + e["dur"], e) for e in slices]
     spans.sort(key=lambda s: (s[0], -s[1]))
     inside_of, chains = [], []
     for start, end, e in spans:

@@ -222,9 +222,10 @@ class profile:  # noqa: N801  # PyTorch's name
         ]
 
     def export_chrome_trace(self, path: str | Path) -> None:
-        """Write a file that chrome://tracing and ui.perfetto.dev show on a time line.
+        """Write a file that browsers' trace viewers show on a time line.
 
-        Modules contain modules and operations; below runs the memory of results.
+        `chrome://tracing`, ui.perfetto.dev and speedscope.app open it. Phases contain modules,
+        modules contain modules and operations; below runs the memory of results.
 
         Args:
             path: of the file, such as "trace.json".
