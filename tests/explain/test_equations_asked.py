@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import cProfile
+import sys
+
 import numpy as np
 import pytest
 
@@ -66,6 +69,17 @@ def test_the_function_stays_what_its_name_means():
 
     assert explain.equations is equations
     assert callable(explain.equations)
+
+
+def test_a_profiler_that_is_at_work_goes_on():
+    profile = cProfile.Profile()
+    profile.enable()
+    try:
+        equations(*network(), F.cross_entropy)
+        at_work = sys.getprofile()
+    finally:
+        profile.disable()
+    assert at_work is profile
 
 
 def test_a_line_can_be_computed_from_its_names():

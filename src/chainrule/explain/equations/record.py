@@ -149,7 +149,7 @@ class _Watching:
         try:
             yield
         finally:
-            sys.setprofile(before)
+            _give_back(before)
 
     def _begin(self, name: str, frame: Any) -> None:
         given = dict(frame.f_locals)
@@ -167,6 +167,15 @@ class _Watching:
             self.unit.first = id(self.found.now(array_of(returned)))
         self.open.pop()
         self.unit = None
+
+
+def _give_back(profiler: Any) -> None:
+    """Let the profiler that was at work before go on; one in C is told to, and not set."""
+    sys.setprofile(None)
+    if hasattr(profiler, "enable"):
+        profiler.enable()
+    else:
+        sys.setprofile(profiler)
 
 
 def _plain(given: Mapping[str, Any]) -> bool:
