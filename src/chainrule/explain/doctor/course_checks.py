@@ -36,9 +36,10 @@ _NEAR, _FAR = 0.5, 0.01
 # share of where it began, does not get anywhere.
 _FLAT, _HIGH, _MANY_STEPS = 0.02, 0.7, 100
 
-# Validation is noisy: it must stand this far above its least, in each of the last epochs, while the
-# training loss has fallen by a tenth. If the best weights are kept anyway, further.
-_RISEN, _RISEN_FAR, _LAST, _FALLEN = 1.15, 1.5, 3, 0.9
+# Validation is noisy: it must stand this far above its least, in each of the last epochs, and have
+# lost a tenth of what was learned, while the training loss has fallen by a tenth. If the best
+# weights are kept anyway, further.
+_RISEN, _RISEN_FAR, _LOST, _LAST, _FALLEN = 1.15, 1.5, 0.1, 3, 0.9
 
 # Units that died: at least half of a layer, and a quarter more than at the start.
 _DEAD, _MORE, _FEWEST_UNITS = 0.5, 0.25, 8
@@ -199,7 +200,8 @@ def overfitting(course: Course) -> Finding | None:
     risen = _RISEN_FAR if course.keeps_best else _RISEN
     if len(held_out) - 1 - best < _LAST or losses[-1] > _FALLEN * losses[best]:
         return None
-    if not held_out[-_LAST:].min() > risen * held_out[best]:
+    lost = held_out[-_LAST:].min() - held_out[best]
+    if not lost > max((risen - 1) * held_out[best], _LOST * (course.first - held_out[best])):
         return None
     kept = "; the weights of that epoch are kept" if course.keeps_best else ""
     return Finding(
