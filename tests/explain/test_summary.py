@@ -291,6 +291,12 @@ def test_sizes_in_place_of_arguments():
         summary(lambda x: x, cr.ones(1))
 
 
+def test_a_loss_that_is_none():
+    for wrong, came in [(lambda y: 1.0, "float"), (lambda y: y, r"shape \(5, 2\)")]:
+        with pytest.raises(OptionError, match=f"a tensor of one number, got {came}"):
+            summary(nn.Linear(3, 2), cr.ones(5, 3), loss=wrong)
+
+
 def test_measured_times():
     found = summary(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), cr.ones(5, 3), measure=True)
     assert [r.path for r in found.rows] == ["Sequential", "0 (Linear)", "1 (ReLU)"]

@@ -98,9 +98,13 @@ class Rehearsal:
         assert self._loss is not None
         entry = enter("loss", self._loss)
         try:
-            return self._loss(y)
+            found = self._loss(y)
         finally:
             entry.leave()
+        if not isinstance(found, Tensor) or found.numel() != 1:
+            came = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else kind_of(found)
+            raise OptionError(f"the loss must return a tensor of one number, got {came}")
+        return found
 
 
 def _copied(a: Any) -> Any:
