@@ -445,7 +445,8 @@ def test_operations_without_a_sign_are_explained():
     model, x, y, loss = made("convolution")
     head = Derivation(model, x, y, loss).equations().head
     assert head[0] == "m = 2 examples."
-    explained = [line.partition(":")[0] for line in head[2:]]
+    assert head[2] == "A number below a sum is the dimension along which it adds."
+    explained = [line.partition(":")[0] for line in head[3:]]
     assert explained == ["max_pooling_spread", "max_pooling_winners", "convolution_weight"]
 
 
@@ -456,3 +457,20 @@ def test_what_was_drawn_and_left_out_is_told():
     net = nn.Sequential(nn.Linear(4, 3), nn.Sigmoid()).double()
     head = Derivation(net, normal(*ROWS), numbers, F.binary_cross_entropy).equations().head
     assert any(line.startswith("Left out: guards") for line in head)
+
+
+def test_variables_are_called_as_the_function_calls_them():
+    layers = [normal(4, 3, grad=True), normal(3, 2, seed=1, grad=True)]
+    weights = {"W_in": normal(4, 3, grad=True), "bias": normal(3, seed=1, grad=True)}
+    module = nn.Linear(4, 3).double()
+    functions = {
+        "x layers1 layers2": lambda x: F.relu(x @ layers[0]) @ layers[1],
+        "X W_in bias": lambda X: X @ weights["W_in"] + weights["bias"],
+        "X W b": module.forward,
+    }
+    for names, function in functions.items():
+        derived = Derivation(function, normal(*ROWS))
+        given = [t.label for key, t in derived.names.leaves.items() if key in derived.names.wanted]
+        assert [derived.equations().lines[0].right.leaves()[0].label, *given] == [
+            name.replace("_", "") for name in names.split()
+        ]

@@ -216,6 +216,9 @@ def _around(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     plain = inspect.unwrap(getattr(function, "__func__", function))
     if not inspect.isfunction(plain):
         return []
+    own = getattr(function, "__self__", None)  # of a method
+    if isinstance(own, Module):
+        return [("self", own)]
     seen = inspect.getclosurevars(plain)
     found = {**seen.globals, **seen.nonlocals}
     order = [*plain.__code__.co_names, *plain.__code__.co_freevars]

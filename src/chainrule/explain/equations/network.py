@@ -292,7 +292,7 @@ def _whole(
 
 def _called(model: Any, count: int) -> list[str]:
     """What the inputs are called: X, or as the function calls them."""
-    if isinstance(model, Module) or count > 1:
+    if isinstance(getattr(model, "__self__", model), Module) or count > 1:
         return ["X"] if count == 1 else [f"X{i + 1}" for i in range(count)]
     try:
         words = list(inspect.signature(model).parameters)
@@ -320,13 +320,16 @@ def _sections(
 def _words(sections: Sequence[Section]) -> list[str]:
     """What the operations do that the way back calls by their names, in the words of the table."""
     lines = [line for section in sections if section.way == "backward" for line in section.lines]
+    parts = [t for line in lines for t in line.right.distinct()]
     found: dict[str, str] = {}
-    for t in (t for line in lines for t in line.right.distinct()):
+    for t in parts:
         made = layout(t)
         by_name = isinstance(made, Row) and made.parts[0] == Word(t.called)
         if isinstance(t.op, Op) and by_name and t.op.kind in ("contract", "gather", "reduce"):
             said = (t.op.__doc__ or "").partition("\n")[0].replace("`", "")
             found[t.called] = f"{t.called}: {said}"
+    if any("dim" in t.options and t.called in ("sum", "mean") for t in parts):
+        return ["A number below a sum is the dimension along which it adds.", *found.values()]
     return list(found.values())
 
 

@@ -107,6 +107,11 @@ def _pow(s: Simplifier, term: Term) -> Term | None:
     return s.apply({2.0: "square", -1.0: "reciprocal"}[power], x) if power in (2, -1) else None
 
 
+@rule("rsqrt")
+def _rsqrt(s: Simplifier, term: Term) -> Term:
+    return s.apply("reciprocal", s.apply("sqrt", term.args[0]))
+
+
 @rule("square")
 def _square(s: Simplifier, term: Term) -> Term | None:
     number, factors = taken_apart(first(term))

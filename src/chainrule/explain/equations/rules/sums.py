@@ -72,11 +72,6 @@ def _mean(s: Simplifier, term: Term) -> Term:
     return _standard(term, dims, bool(term.options.get("keepdim")))
 
 
-@rule("rsqrt")
-def _rsqrt(s: Simplifier, term: Term) -> Term:
-    return s.apply("reciprocal", s.apply("sqrt", term.args[0]))
-
-
 def _standard(term: Term, dims: tuple[int, ...], keep: bool) -> Term:
     """The sum with its dimensions counted from the left, and left out where they are all."""
     x = first(term)
