@@ -25,7 +25,6 @@ from bench.workloads import WORKLOADS, Workload, load
 
 PAGE = Path(__file__).parent / "NAPKIN.md"
 WITHIN = 1.3  # the larger of prediction and measurement over the smaller
-ROUNDS = 3  # of which the one in the middle of the ratios counts
 
 
 def predicted(workload: Workload, way: str, threads: int) -> dict[str, float]:
@@ -63,10 +62,10 @@ def _step(workload: Workload, way: str, threads: int) -> tuple[Any, tuple[Any, .
 # --- the table ----------------------------------------------------------------------------------
 
 
-def measured(name: str, way: str, threads: int, cache: str) -> dict[str, float]:
+def measured(name: str, way: str, threads: int, rounds: int, cache: str) -> dict[str, float]:
     """Let a process of its own predict and measure, some times; return the round in the middle."""
-    rounds = []
-    for k in range(ROUNDS):
+    found = []
+    for k in range(rounds):
         command = [sys.executable, "-m", "bench.napkin", "--alone", name, way, str(threads)]
         more = {"XDG_CACHE_HOME": str(Path(cache, str(k)))}
         data = os.environ.get("CHAINRULE_DATA")
@@ -77,12 +76,12 @@ def measured(name: str, way: str, threads: int, cache: str) -> dict[str, float]:
             text=True,
             check=True,
         )
-        rounds.append(json.loads(run.stdout))
-    rounds.sort(key=lambda found: found["predicted"] / found["measured"])
-    return rounds[len(rounds) // 2]
+        found.append(json.loads(run.stdout))
+    found.sort(key=lambda each: each["predicted"] / each["measured"])
+    return found[len(found) // 2]
 
 
-def table(names: tuple[str, ...], threads: int, cache: str) -> list[str]:
+def table(names: tuple[str, ...], threads: int, rounds: int, cache: str) -> list[str]:
     """Rows of the table for so many threads."""
     lines = [
         "| workload | eager: predicted | measured | ratio | compiled: predicted | measured | ratio "
@@ -90,7 +89,7 @@ def table(names: tuple[str, ...], threads: int, cache: str) -> list[str]:
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name in names:
-        ways = {way: measured(name, way, threads, cache) for way in ("eager", "compiled")}
+        ways = {way: measured(name, way, threads, rounds, cache) for way in ("eager", "compiled")}
         cells = [cell for found in ways.values() for cell in _cells(found)]
         held = [f"{ways['eager'][key] / 1e6:.3g} MB" for key in ("memory", "held")]
         lines.append(f"| {name} | {' | '.join([*cells, *held])} |")
@@ -104,7 +103,7 @@ def _cells(found: dict[str, float]) -> list[str]:
     return [told(found["predicted"]), told(found["measured"]), f"{ratio:.2f}{mark}"]
 
 
-def page(tables: dict[int, list[str]], before: float) -> str:
+def page(tables: dict[int, list[str]], rounds: int, before: float) -> str:
     """The page that is kept."""
     about = ", ".join(f"{key} {value}" for key, value in facts().items())
     lines = [
@@ -115,7 +114,7 @@ def page(tables: dict[int, list[str]], before: float) -> str:
         "",
         "Times are of a step, or of one call in inference; predicted by `chainrule.explain.napkin` "
         "from what was measured of the machine just before, with other networks. "
-        f"Of {ROUNDS} rounds the one whose ratio is in the middle is shown; (!) marks what is "
+        f"Of {rounds} rounds the one whose ratio is in the middle is shown; (!) marks what is "
         f"further off than a factor of {WITHIN}.",
     ]
     for threads, rows in tables.items():
@@ -127,10 +126,15 @@ def page(tables: dict[int, list[str]], before: float) -> str:
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--threads", "-t", multiple=True, type=int, default=(1, 2), show_default=True)
+@click.option("--rounds", default=3, show_default=True, help="The one in the middle is shown.")
 @click.option("--keep/--no-keep", default=True, help="Write the page.")
 @click.option("--alone", nargs=3, hidden=True)
 def main(
-    names: tuple[str, ...], threads: tuple[int, ...], keep: bool, alone: tuple[str, str, str] | None
+    names: tuple[str, ...],
+    threads: tuple[int, ...],
+    rounds: int,
+    keep: bool,
+    alone: tuple[str, str, str] | None,
 ) -> None:
     """Print predictions beside measurements, and keep them in bench/NAPKIN.md."""
     if alone:
@@ -140,9 +144,9 @@ def main(
     names = names or tuple(n for n, w in WORKLOADS.items() if w.task != "scalars")
     before = load_average()
     with tempfile.TemporaryDirectory() as cache:
-        tables = {count: table(names, count, cache) for count in threads}
+        tables = {count: table(names, count, rounds, cache) for count in threads}
     if keep:
-        PAGE.write_text(page(tables, before), encoding="utf-8")
+        PAGE.write_text(page(tables, rounds, before), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -247,5 +247,7 @@ assert napkin[-1] > 5 * napkin[0]
 # 4. Count with pencil and paper the operations of a convolution of 32 kernels of 5x5 over a 28x28 image.
 #    Compare with `cr.ops.conv2d.cost`.
 # 5. Adam in place of SGD: how much more memory, how many more calls? Foretell both.
+# 6. The library has a napkin of its own, line by line: `print(cr.explain.napkin(step, measure=True))`.
+#    How near does it come for the three networks, and where do its rates differ from yours?
 #
 # Next: a network of your own. (`chainrule learn` lists all lessons.)

@@ -18,6 +18,7 @@ from chainrule import ops
 from chainrule.explain.napkin.networks import networks, own_random_numbers
 from chainrule.explain.napkin.pages import Counter, Pages, measured_pages
 from chainrule.explain.napkin.samples import TINY
+from chainrule.explain.napkin.waiting import each_shown
 from chainrule.explain.trace import Call, Trace, trace
 
 __all__ = ["calibrated", "is_first", "phase_in", "work_of"]
@@ -63,7 +64,7 @@ def calibrated() -> dict[str, Any]:
     """
     pages = measured_pages()
     with own_random_numbers():
-        seen = [_seen(step, pages) for step in _shown([*networks()])]
+        seen = [_seen(step, pages) for step in each_shown([*networks()], "measuring this machine")]
     # Calls of larger networks are too long to show what it costs to watch them.
     usual = {
         trains: float(np.median([s.watching for s in seen if s.is_short and s.trains is trains]))
@@ -73,21 +74,6 @@ def calibrated() -> dict[str, Any]:
     for each in seen:
         _add(found, each, each.watching if each.is_short else usual[each.trains])
     return {"pages": [*pages], "calls": {key: _chosen(each) for key, each in found.items()}}
-
-
-def _shown(steps: Sequence[Any]) -> Iterator[Any]:
-    """Go through steps, with a bar where a person waits."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(
-        steps,
-        "measuring this machine",
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 # --- one network --------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from chainrule.autograd import from_numpy, no_grad
 from chainrule.explain.napkin.machine import Machine, Speeds, Terms
 from chainrule.explain.napkin.networks import drawn, linear_layers, own_random_numbers
 from chainrule.explain.napkin.samples import Load
+from chainrule.explain.napkin.waiting import shown
 from chainrule.explain.napkin.work import Work
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module
@@ -119,7 +120,8 @@ def speeds(step: Any) -> Speeds:
         step: compiled, the kind to measure.
     """
     way = "native" if any(part.native for part in step.parts) else "numpy"
-    return measured(f"compiled-{way}", lambda: _measured(step), _read)
+    with shown("measuring compiled steps"):
+        return measured(f"compiled-{way}", lambda: _measured(step), _read)
 
 
 def _read(found: Any) -> Speeds:

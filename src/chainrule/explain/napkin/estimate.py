@@ -20,6 +20,7 @@ from chainrule.explain.napkin.machine import Machine
 from chainrule.explain.napkin.memory import Memory, watched
 from chainrule.explain.napkin.pages import Counter
 from chainrule.explain.napkin.report import Job, Measured, Napkin
+from chainrule.explain.napkin.waiting import shown
 from chainrule.explain.napkin.work import Work, works_of
 from chainrule.explain.trace import trace
 from chainrule.explain.undo import undone
@@ -119,7 +120,7 @@ def _of_compiled(step: Any, args: Sequence[Any], machine: Machine | None, measur
     """What a compiled step does, by the parts of its plan."""
     forward = _without_gradients(step) if isinstance(step.function, Module) else step
     with undone() as before:
-        with watched() as held:
+        with watched() as held, shown("recording the step"):
             twin = recorded(step, args)
         here = machine or Machine.here()
         memory = held.memory(args, workspace=twin.bytes)

@@ -61,7 +61,7 @@ class Speeds(NamedTuple):
         part: more for each part,
         state: for each array that is changed,
         check: and for each argument whose numbers are looked at.
-        bends: floating-point operations a second outside of products.
+        bends: floating-point operations a second outside of products, on one thread.
     """
 
     call: float
@@ -177,7 +177,7 @@ class Machine:
 
     def arithmetic(self, products: float, bends: float, speeds: Speeds) -> float:
         """Seconds for operations of machine code, in products and outside, on one thread or all."""
-        seconds = products / self.flops + bends / speeds.bends
+        seconds = products / self.flops + bends / speeds.bends / self.threads
         return seconds if products + bends >= SHARED else seconds * self.threads
 
     def terms(self, op: str, phase: str, load: Load) -> Terms:
