@@ -104,9 +104,9 @@ class Known:
         """What a call costs as such: as those did that computed next to nothing."""
         if not self._tiny:
             return None
-        weights = [1 / (0.2 + s.load.elsewhere(load)) ** 2 for s in self._tiny]
-        seconds = [s.seconds for s in self._tiny]
-        return sum(w * s for w, s in zip(weights, seconds)) / sum(weights)
+        near = sorted((s.load.elsewhere(load), s.seconds) for s in self._tiny)[:NEAREST]
+        weights = [1 / (0.2 + apart) ** 2 for apart, _ in near]
+        return sum(w * seconds for w, (_, seconds) in zip(weights, near)) / sum(weights)
 
     def reach(self, load: Load) -> float | None:
         """The share of the machine's limits that such work comes to.
