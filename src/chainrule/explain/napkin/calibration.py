@@ -67,12 +67,12 @@ def calibrated() -> dict[str, Any]:
         seen = [_seen(step, pages) for step in each_shown([*networks()], "measuring this machine")]
     # Calls of larger networks are too long to show what it costs to watch them.
     usual = {
-        trains: float(np.median([s.watching for s in seen if s.is_short and s.trains is trains]))
+        trains: [s.watching for s in seen if s.is_short and s.trains is trains] or [0.0]
         for trains in (True, False)
     }
     found: dict[str, list[Timed]] = {}
     for each in seen:
-        _add(found, each, each.watching if each.is_short else usual[each.trains])
+        _add(found, each, each.watching if each.is_short else float(np.median(usual[each.trains])))
     return {"pages": [*pages], "calls": {key: _chosen(each) for key, each in found.items()}}
 
 

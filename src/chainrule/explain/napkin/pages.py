@@ -19,7 +19,7 @@ from chainrule.ops import Op
 
 __all__ = ["Counter", "Pages", "faults", "measured_pages"]
 
-SMALL, HUGE = 4096, 2**21  # bytes of a page
+SMALL = mmap.PAGESIZE  # bytes of a page that is not huge
 TRIED = 9
 
 
