@@ -64,7 +64,8 @@ def works_of_plan(step: Any, machine: Machine) -> list[Work]:
     for part in step.parts:
         bends, products = _operations(part)
         width = max((i.out.dtype.itemsize for i in part.instructions), default=4)
-        seconds = machine.arithmetic(products, bends, own) * max(4, width) / 4
+        # Where rows are dealt in blocks, each thread takes its own.
+        seconds = machine.arithmetic(products, bends, own, part.times > 1) * max(4, width) / 4
         memory = part.moved / machine.speed(part.moved)
         terms = Terms(0.0, part.times * seconds, part.times * memory)
         if not part.native:

@@ -175,10 +175,17 @@ class Machine:
             found.bends * self.flops / limits().flops,
         )
 
-    def arithmetic(self, products: float, bends: float, speeds: Speeds) -> float:
-        """Seconds for operations of machine code, in products and outside, on one thread or all."""
+    def arithmetic(self, products: float, bends: float, speeds: Speeds, alone: bool) -> float:
+        """Seconds for operations of machine code.
+
+        Args:
+            products: operations in products,
+            bends: and outside.
+            speeds: of machine code.
+            alone: one thread does it by itself, as it does where there is little to do.
+        """
         seconds = products / self.flops + bends / speeds.bends / self.threads
-        return seconds if products + bends >= SHARED else seconds * self.threads
+        return seconds * self.threads if alone or products + bends < SHARED else seconds
 
     def terms(self, op: str, phase: str, load: Load) -> Terms:
         """The three terms of a call of an operation.
