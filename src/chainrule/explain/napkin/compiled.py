@@ -63,9 +63,8 @@ def works_of_plan(step: Any, machine: Machine) -> list[Work]:
     moved = sum(part.moved for part in step.parts)
     for part in step.parts:
         bends, products = _operations(part)
-        width = max((i.out.dtype.itemsize for i in part.instructions), default=4)
         # Where rows are dealt in blocks, each thread takes its own.
-        seconds = machine.arithmetic(products, bends, own, part.times > 1) * max(4, width) / 4
+        seconds = machine.arithmetic(products, bends, own, part.times > 1)
         memory = part.moved / machine.speed(part.moved)
         terms = Terms(0.0, part.times * seconds, part.times * memory)
         if not part.native:
@@ -94,9 +93,12 @@ def _by_numpy(part: Part, machine: Machine, step: float) -> Terms:
 
 
 def _operations(part: Part) -> tuple[float, float]:
-    """Operations outside of products and in them."""
-    inside = sum(Part([i], (), 0).flops for i in part.instructions if i.op.kind == "contract")
-    return float(part.flops - inside), float(inside)
+    """Operations outside of products and in them; one with wider numbers counts as several."""
+    found = {True: 0.0, False: 0.0}
+    for i in part.instructions:
+        width = max(4, i.out.dtype.itemsize)
+        found[i.op.kind == "contract"] += Part([i], (), 0).flops * width / 4
+    return found[False], found[True]
 
 
 def _told(part: Part) -> str:
