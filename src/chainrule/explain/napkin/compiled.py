@@ -1,6 +1,7 @@
 """The lines of a compiled step: its parts, what each should take, and what a call costs (floor 4).
 
-Machine code multiplies matrices as fast as the machine can and bends numbers at a pace of its own;
+Machine code multiplies matrices as fast as the machine can and bends numbers at a pace of its own.
+What it computes and the memory that it moves are added up: one core waits for the one or the other;
 between its parts passes next to nothing, but each call from Python looks whether everything is as
 it was recorded. How long that takes is measured with a few small steps, compiled in the same way.
 """
@@ -66,7 +67,7 @@ def works_of_plan(step: Any, machine: Machine) -> list[Work]:
         # Where rows are dealt in blocks, each thread takes its own.
         seconds = machine.arithmetic(products, bends, own, part.times > 1)
         memory = part.moved / machine.speed(part.moved)
-        terms = Terms(0.0, part.times * seconds, part.times * memory)
+        terms = Terms(0.0, part.times * seconds, part.times * memory, overlap=False)
         if not part.native:
             terms = _by_numpy(part, machine, moved)
         place = part.place

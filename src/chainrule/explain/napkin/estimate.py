@@ -42,11 +42,12 @@ def napkin(
 ) -> Napkin:
     """Say what a step, an epoch and the whole job will take, and show the arithmetic.
 
-    Seconds are three terms: calls x overhead + the larger of operations / peak and bytes /
-    bandwidth, which overlap. What there is to do is read off one step, which is really taken and
-    then undone: weights, buffers, optimisers, gradients and generators are as before; what else its
-    Python code changes, such as a list of losses, is changed. What an operation costs stands in its
-    record; what the machine can do is measured once, in some seconds, and kept on disk.
+    Seconds are three terms: calls x overhead + operations / peak and bytes / bandwidth, of which
+    the longer counts in a call of NumPy's, and both in a part of machine code. What there is to do
+    is read off one step, which is really taken and then undone: weights, buffers, optimisers,
+    gradients and generators are as before; what else its Python code changes, such as a list of
+    losses, is changed. What an operation costs stands in its record; what the machine can do is
+    measured once, in some seconds, and kept on disk.
 
     Args:
         step: a function that takes a training step; a module, of which a call without gradients is

@@ -33,24 +33,32 @@ PHASES = ("forward", "backward", "inference", "update")
 
 
 class Terms(NamedTuple):
-    """The three terms of a call, in seconds; arithmetic and memory overlap.
+    """The three terms of a call, in seconds.
 
     Attributes:
         overhead: before anything is computed.
         arithmetic: operations.
         memory: bytes to and from memory,
         pages: and those for which the system had to find a page first.
+        overlap: whether arithmetic and memory go on at the same time, so that the longer counts.
     """
 
     overhead: float
     arithmetic: float
     memory: float
     pages: float = 0.0
+    overlap: bool = True
+
+    @property
+    def work(self) -> float:
+        """Arithmetic and memory together."""
+        both = self.arithmetic, self.memory
+        return max(both) if self.overlap else sum(both)
 
     @property
     def seconds(self) -> float:
         """What the call takes."""
-        return self.overhead + max(self.arithmetic, self.memory) + self.pages
+        return self.overhead + self.work + self.pages
 
 
 class Speeds(NamedTuple):
@@ -97,7 +105,7 @@ class Machine:
     Examples:
         >>> given = Machine(overhead=1e-6, flops=1e12, bandwidth=1e11)
         >>> given.terms("exp", "forward", Load(1e6, 8e6, 1e6, 8e6, 1))
-        Terms(overhead=1e-06, arithmetic=1e-06, memory=8e-05, pages=0.0)
+        Terms(overhead=1e-06, arithmetic=1e-06, memory=8e-05, pages=0.0, overlap=True)
     """
 
     overhead: float

@@ -56,10 +56,14 @@ def shares(works: Iterable[Work]) -> dict[str, float]:
     """The seconds of some work by what they go to; where two terms overlap, to the longer one."""
     spent = {"overhead": 0.0, "arithmetic": 0.0, "memory": 0.0}
     for work in works:
-        overhead, arithmetic, memory, pages = work.terms
-        spent["overhead"] += overhead
-        spent["arithmetic" if arithmetic >= memory else "memory"] += max(arithmetic, memory)
-        spent["memory"] += pages
+        terms = work.terms
+        longer = "arithmetic" if terms.arithmetic >= terms.memory else "memory"
+        spent["overhead"] += terms.overhead
+        spent[longer] += max(terms.arithmetic, terms.memory)
+        if not terms.overlap:
+            shorter = "memory" if longer == "arithmetic" else "arithmetic"
+            spent[shorter] += min(terms.arithmetic, terms.memory)
+        spent["memory"] += terms.pages
     return spent
 
 
@@ -81,13 +85,15 @@ def _sum(group: Sequence[Work]) -> Work:
     first = group[0]
     clocks = [w.measured for w in group if w.measured is not None]
     arithmetic, memory = (sum(w.terms[k] for w in group) for k in (1, 2))
-    # The two overlap call by call, so that together they take longer than the longer sum.
-    missing = sum(max(w.terms[1:3]) for w in group) - max(arithmetic, memory)
+    # Where the two overlap, they do so call by call, and take longer than the longer sum.
+    overlap = first.terms.overlap
+    missing = sum(w.terms.work for w in group) - max(arithmetic, memory) if overlap else 0.0
     terms = Terms(
         sum(w.terms.overhead for w in group),
         arithmetic + (missing if arithmetic >= memory else 0.0),
         memory + (missing if arithmetic < memory else 0.0),
         sum(w.terms.pages for w in group),
+        overlap,
     )
     return Work(
         first.path,
