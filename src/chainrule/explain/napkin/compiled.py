@@ -64,8 +64,9 @@ def works_of_plan(step: Any, machine: Machine) -> list[Work]:
     moved = sum(part.moved for part in step.parts)
     for part in step.parts:
         bends, products = _operations(part)
-        # Where rows are dealt in blocks, each thread takes its own.
-        seconds = machine.arithmetic(products, bends, own, part.times > 1)
+        # Where rows are dealt in blocks each thread takes its own, and a single row is not shared.
+        alone = part.times > 1 or part.space[:1] == (1,)
+        seconds = machine.arithmetic(products, bends, own, alone)
         memory = part.moved / machine.speed(part.moved)
         terms = Terms(0.0, part.times * seconds, part.times * memory, overlap=False)
         if not part.native:

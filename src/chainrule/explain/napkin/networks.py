@@ -36,7 +36,7 @@ def own_random_numbers() -> Iterator[None]:
 def networks() -> Iterator[Callable[[], Any]]:
     """Yield steps of training and inference."""
     yield regression(nn.Linear(4, 1), (50, 4))
-    for rows, sizes in ((4, (4, 4, 4)), (96, (600, 256, 200, 12)), (24000, (600, 12, 12))):
+    for rows, sizes in ((4, (4, 4, 4)), (128, (800, 400, 100, 12)), (24000, (600, 12, 12))):
         yield training(nn.Sequential(*linear_layers(sizes)), (rows, sizes[0]), optim.Adam)
     for side, images, channels in ((8, 1, 2), (24, 24, 24)):
         yield training(_convolutions(channels), (images, 3, side, side), optim.SGD)
