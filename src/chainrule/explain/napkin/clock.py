@@ -22,7 +22,8 @@ SPENT, FEWEST, MOST = 1.0, 3, 50  # seconds in which a step is taken that often
 def least(work: Callable[[], Any]) -> float:
     """The least seconds that `work` takes, of some times."""
     times: list[float] = []
-    while len(times) < FEWEST or (sum(times) < SPENT and len(times) < MOST):
+    end = time.perf_counter() + SPENT
+    while len(times) < FEWEST or (time.perf_counter() < end and len(times) < MOST):
         begun = time.perf_counter()
         work()
         times.append(time.perf_counter() - begun)
