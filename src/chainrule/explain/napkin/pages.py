@@ -11,6 +11,7 @@ from __future__ import annotations
 import mmap
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,10 @@ from chainrule.ops import Op
 
 __all__ = ["Counter", "Pages", "faults", "measured_pages"]
 
-SMALL = mmap.PAGESIZE  # bytes of a page that is not huge
+SMALL, HUGE = mmap.PAGESIZE, 2**21  # bytes of a page
+# Memory of this process alone, as an allocator asks for it; Windows knows no other.
+OWN = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+LARGE = 2**22  # bytes of an array from which on NumPy asks for huge pages
 TRIED = 9
 
 
@@ -34,14 +38,17 @@ class Pages(NamedTuple):
 
         Args:
             count: of pages.
-            made: bytes that are made meanwhile; if the pages do not hold these, they are huge ones.
+            made: bytes that are made meanwhile; if so many pages could not hold these, as many as
+                there can be of them are huge ones.
 
         Examples:
             >>> cost = Pages(small=1e-6, huge=2e-4)
-            >>> cost.seconds(256, 2**20), cost.seconds(4, 2**23)
-            (0.000256, 0.0008)
+            >>> [round(1e6 * cost.seconds(n, made)) for n, made in ((256, 2**20), (14, 2**23))]
+            [256, 810]
         """
-        return count * (self.huge if count * SMALL < made / 4 else self.small)
+        are_small = made < LARGE or count * SMALL >= made / 4
+        huge = 0.0 if are_small else min(count, made // HUGE)
+        return huge * self.huge + (count - huge) * self.small
 
 
 def _counted() -> Callable[[], int]:
@@ -81,26 +88,20 @@ class Counter:
 
 def measured_pages() -> Pages:
     """Measure what new pages cost."""
-    return Pages(_least(_small_pages, 2**20), _least(_huge_pages, 2**25))
+    return Pages(_least(2**20) / (2**20 / SMALL), _least(2**25, huge=True) / (2**25 / HUGE))
 
 
-def _least(touch: Callable[[int], None], size: int) -> float:
-    """The least seconds of a page, of some tries."""
-    found = []
+def _least(size: int, huge: bool = False) -> float:
+    """The least seconds that it takes to have memory, touch each page of it and give it back."""
+    times = []
     for _ in range(TRIED):
-        before, begun = faults(), time.perf_counter()
-        touch(size)
-        seconds, count = time.perf_counter() - begun, faults() - before
-        found.append(seconds / max(1, count))
-    return min(found)
-
-
-def _small_pages(size: int) -> None:
-    with mmap.mmap(-1, size) as memory:
-        pages = np.frombuffer(memory, np.uint8)
-        pages[::SMALL] = 1
-        del pages
-
-
-def _huge_pages(size: int) -> None:
-    np.empty(size, np.uint8)[::SMALL] = 1
+        begun = time.perf_counter()
+        with mmap.mmap(-1, size, **OWN) as memory:
+            if huge and hasattr(mmap, "MADV_HUGEPAGE"):
+                with suppress(OSError):
+                    memory.madvise(mmap.MADV_HUGEPAGE)
+            pages = np.frombuffer(memory, np.uint8)
+            pages[::SMALL] = 1
+            del pages
+        times.append(time.perf_counter() - begun)
+    return min(times)
