@@ -12,6 +12,7 @@ import html
 import inspect
 import io
 import itertools
+import re
 import sys
 import textwrap
 import warnings
@@ -72,7 +73,9 @@ def shown(program: Callable[[Any], Any]) -> str:
     (function,) = ast.parse(source).body
     assert isinstance(function, ast.FunctionDef)
     lines = source.splitlines()[function.body[0].lineno - 1 :]
-    return textwrap.dedent("\n".join(lines)).rstrip()
+    body = textwrap.dedent("\n".join(lines)).rstrip()
+    # Outside of a function two blank lines follow a class, not one.
+    return re.sub(r"(\n +.*\n)\n(?=\S)", r"\1\n\n", body)
 
 
 def row(*cells: str, kind: str = "td") -> str:

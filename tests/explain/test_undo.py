@@ -8,7 +8,7 @@ import pytest
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.autograd.generator import default_generator
-from chainrule.explain.undo import undone
+from chainrule.explain.runs.undo import undone
 from chainrule.nn import functional as F
 
 

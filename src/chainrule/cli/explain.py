@@ -19,7 +19,7 @@ from chainrule.errors import ChainruleError, one_line
 from chainrule.explain.look.confusion import Confusion, counted
 from chainrule.explain.look.mistakes import most_wrong
 from chainrule.explain.look.seen import short
-from chainrule.explain.words import seconds_text, shape_text, size_text
+from chainrule.explain.telling.words import seconds_text, shape_text, size_text
 from chainrule.optim.names import optimizer_of
 from chainrule.picture import Markup, element
 from chainrule.train.outcome import Outcome

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chainrule.explain.doctor.examine import doctor
     from chainrule.explain.doctor.finding import Diagnosis, Finding, Severity
     from chainrule.explain.doctor.origin import Origin, nan_origin
+    from chainrule.explain.doctor.rate import RateTest, lr_find
     from chainrule.explain.equations.entry import equations
     from chainrule.explain.equations.equations import Equations
     from chainrule.explain.look.activations import Activations, activations
@@ -33,10 +34,9 @@ if TYPE_CHECKING:
     from chainrule.explain.look.plane import Plane, embedding_plane
     from chainrule.explain.look.surface import Between, Surface, between, loss_surface
     from chainrule.explain.napkin import Machine, Napkin, napkin
-    from chainrule.explain.profiler import profile
-    from chainrule.explain.rate import RateTest, lr_find
-    from chainrule.explain.summary import Summary, summary
-    from chainrule.explain.trace import trace
+    from chainrule.explain.overview.summary import Summary, summary
+    from chainrule.explain.profiling.profiler import profile
+    from chainrule.explain.runs.trace import trace
 
 __all__ = [
     "Activations",
@@ -95,10 +95,10 @@ _LATER = {
     "Napkin": "napkin",
     "Origin": "doctor.origin",
     "Plane": "look.plane",
-    "RateTest": "rate",
+    "RateTest": "doctor.rate",
     "Saliency": "look.attribution",
     "Severity": "doctor.finding",
-    "Summary": "summary",
+    "Summary": "overview.summary",
     "Surface": "look.surface",
     "Weights": "look.parameters",
     "activations": "look.activations",
@@ -110,14 +110,14 @@ _LATER = {
     "gradients": "look.gradients",
     "integrated_gradients": "look.attribution",
     "loss_surface": "look.surface",
-    "lr_find": "rate",
+    "lr_find": "doctor.rate",
     "mistakes": "look.mistakes",
     "nan_origin": "doctor.origin",
     "napkin": "napkin",
-    "profile": "profiler",
+    "profile": "profiling.profiler",
     "saliency": "look.attribution",
-    "summary": "summary",
-    "trace": "trace",
+    "summary": "overview.summary",
+    "trace": "runs.trace",
     "weights": "look.parameters",
 }
 

@@ -15,7 +15,7 @@ from chainrule.backend import threads
 from chainrule.data import DataLoader, Examples
 from chainrule.data.pairs import loader_of
 from chainrule.explain.napkin import Napkin, napkin
-from chainrule.explain.words import seconds_text, size_text
+from chainrule.explain.telling.words import seconds_text, size_text
 from chainrule.optim.names import optimizer_of
 from chainrule.train.prepare import Job
 from chainrule.train.run import Run

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from chainrule.data import Examples
 from chainrule.errors import one_line
-from chainrule.explain.summary import Summary
-from chainrule.explain.words import shape_text
+from chainrule.explain.overview.summary import Summary
+from chainrule.explain.telling.words import shape_text
 from chainrule.train.outcome import Outcome
 from chainrule.train.progress import format_seconds
 

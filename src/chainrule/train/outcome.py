@@ -9,7 +9,7 @@ from pathlib import Path
 from chainrule import nn
 from chainrule.data import Examples
 from chainrule.explain.doctor.finding import Finding
-from chainrule.explain.summary import Summary
+from chainrule.explain.overview.summary import Summary
 from chainrule.ops import Array
 from chainrule.train.run import History
 

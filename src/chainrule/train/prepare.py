@@ -13,7 +13,7 @@ from chainrule import nn
 from chainrule.autograd import Generator
 from chainrule.data import Examples
 from chainrule.errors import OptionError, chosen
-from chainrule.explain.summary import Summary, summary
+from chainrule.explain.overview.summary import Summary, summary
 from chainrule.optim.names import OPTIMIZERS
 from chainrule.train.engine import ENGINES, explicit_step
 from chainrule.train.loop import SCHEDULES

@@ -16,7 +16,7 @@ from chainrule.backend import threads
 from chainrule.data import Examples
 from chainrule.explain.look.confusion import counted
 from chainrule.explain.look.mistakes import most_wrong
-from chainrule.explain.words import shape_text
+from chainrule.explain.telling.words import shape_text
 from chainrule.ops import Array, softmax
 from chainrule.train.looks import looks_of
 from chainrule.train.loop import predict

@@ -18,7 +18,7 @@ import numpy as np
 from chainrule import nn
 from chainrule.data import Examples, load
 from chainrule.errors import ChainruleError, DataError, OptionError
-from chainrule.explain.summary import Summary, summary
+from chainrule.explain.overview.summary import Summary, summary
 from chainrule.io import load_model
 from chainrule.train.described import Input, classes_of, input_of
 from chainrule.train.loop import predict

@@ -16,7 +16,7 @@ import numpy as np
 from chainrule import nn, ops
 from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
-from chainrule.explain.undo import undone
+from chainrule.explain.runs.undo import undone
 from chainrule.ops import Array, Op
 from chainrule.ops.core import Finite, checked
 from chainrule.plan.many import Table

@@ -14,8 +14,8 @@ import numpy as np
 
 from chainrule.errors import ChainruleError
 from chainrule.explain.doctor.case import Case
+from chainrule.explain.doctor.rate import RateTest, range_test
 from chainrule.explain.doctor.visit import Activation
-from chainrule.explain.rate import RateTest, range_test
 from chainrule.ops import Array
 
 __all__ = ["Course"]

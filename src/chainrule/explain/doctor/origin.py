@@ -21,7 +21,7 @@ from chainrule.autograd import Tensor, tape
 from chainrule.autograd.following import following
 from chainrule.autograd.tape import Node, owner
 from chainrule.errors import ChainruleError
-from chainrule.explain.undo import undone
+from chainrule.explain.runs.undo import undone
 from chainrule.nn import Module
 from chainrule.ops import Array, Op
 from chainrule.ops.core import listen

@@ -14,7 +14,7 @@ from chainrule.errors import ChainruleError
 from chainrule.explain.doctor.case import Case, Experiment
 from chainrule.explain.doctor.check import Check, check, told
 from chainrule.explain.doctor.finding import Finding, Severity
-from chainrule.explain.undo import undone
+from chainrule.explain.runs.undo import undone
 from chainrule.nn.dropout import _Dropout
 from chainrule.ops import Array
 from chainrule.optim import Adam

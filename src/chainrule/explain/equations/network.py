@@ -30,7 +30,7 @@ from chainrule.explain.equations.symbols import Symbol
 from chainrule.explain.equations.term import Term, leaf
 from chainrule.explain.equations.text import written
 from chainrule.explain.equations.tidy import tidy
-from chainrule.explain.undo import undone
+from chainrule.explain.runs.undo import undone
 from chainrule.nn import Module
 from chainrule.ops import REGISTRY, Array, Op
 

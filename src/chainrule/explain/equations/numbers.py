@@ -24,7 +24,7 @@ from chainrule.explain.equations.lines import Line
 from chainrule.explain.equations.network import Derivation
 from chainrule.explain.equations.rerun import Rerun
 from chainrule.explain.equations.term import Term
-from chainrule.explain.waiting import waiting
+from chainrule.explain.telling.waiting import waiting
 from chainrule.nn import Module
 from chainrule.ops import Array
 from chainrule.random import fork_rng

@@ -14,7 +14,7 @@ from chainrule.errors import ChainruleError, GradientError, OptionError, ShapeEr
 from chainrule.explain.look.rows import SIDE, Rows, inputs_of, pixels_of
 from chainrule.explain.look.seen import Seen, short
 from chainrule.explain.look.still import fed, outputs_of, still
-from chainrule.explain.waiting import waiting
+from chainrule.explain.telling.waiting import waiting
 from chainrule.nn.usual import are_classes
 from chainrule.ops import Array
 from chainrule.picture import Svg, bar_chart, diverging, shrink, tile_chart

@@ -14,7 +14,7 @@ from chainrule.errors import DataError, OptionError
 from chainrule.explain.look.rows import Rows, rows_of
 from chainrule.explain.look.seen import Seen, short
 from chainrule.explain.look.still import fed, still
-from chainrule.explain.waiting import waiting
+from chainrule.explain.telling.waiting import waiting
 from chainrule.nn.usual import loss_of
 from chainrule.ops import Array
 from chainrule.picture import Svg, contour_chart, line_chart

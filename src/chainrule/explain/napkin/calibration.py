@@ -18,8 +18,8 @@ from chainrule import ops
 from chainrule.explain.napkin.networks import networks, own_random_numbers
 from chainrule.explain.napkin.pages import Counter, Pages, measured_pages
 from chainrule.explain.napkin.samples import TINY
-from chainrule.explain.napkin.waiting import each_shown
-from chainrule.explain.trace import Call, Trace, trace
+from chainrule.explain.runs.trace import Call, Trace, trace
+from chainrule.explain.telling.waiting import waiting
 
 __all__ = ["calibrated", "is_first", "phase_in", "work_of"]
 
@@ -64,7 +64,7 @@ def calibrated() -> dict[str, Any]:
     """
     pages = measured_pages()
     with own_random_numbers():
-        seen = [_seen(step, pages) for step in each_shown([*networks()], "measuring this machine")]
+        seen = [_seen(step, pages) for step in waiting([*networks()], "measuring this machine")]
     # Calls of larger networks are too long to show what it costs to watch them.
     usual = {
         trains: [s.watching for s in seen if s.is_short and s.trains is trains] or [0.0]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explain.napkin.work import Work
-from chainrule.explain.trace import trace
+from chainrule.explain.runs.trace import trace
 
 __all__ = ["by_calls", "least", "peak"]
 

@@ -22,8 +22,8 @@ from chainrule.autograd import from_numpy, no_grad
 from chainrule.explain.napkin.machine import Machine, Speeds, Terms
 from chainrule.explain.napkin.networks import drawn, linear_layers, own_random_numbers
 from chainrule.explain.napkin.samples import Load
-from chainrule.explain.napkin.waiting import shown
 from chainrule.explain.napkin.work import Work
+from chainrule.explain.telling.waiting import shown
 from chainrule.nn import functional as F
 from chainrule.nn.module import Module
 from chainrule.plan.changes import changed, root

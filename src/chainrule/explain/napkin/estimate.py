@@ -20,10 +20,10 @@ from chainrule.explain.napkin.machine import Machine
 from chainrule.explain.napkin.memory import Memory, watched
 from chainrule.explain.napkin.pages import Counter
 from chainrule.explain.napkin.report import Job, Measured, Napkin
-from chainrule.explain.napkin.waiting import shown
 from chainrule.explain.napkin.work import Work, works_of
-from chainrule.explain.trace import trace
-from chainrule.explain.undo import undone
+from chainrule.explain.runs.trace import trace
+from chainrule.explain.runs.undo import undone
+from chainrule.explain.telling.waiting import shown
 from chainrule.nn.module import Module
 from chainrule.ops import watch
 

@@ -20,7 +20,7 @@ from chainrule.backend.threads import get_num_threads
 from chainrule.explain.napkin.calibration import calibrated
 from chainrule.explain.napkin.pages import Pages
 from chainrule.explain.napkin.samples import Known, Load, Sample
-from chainrule.explain.words import amount, seconds_text
+from chainrule.explain.telling.words import amount, seconds_text
 from chainrule.ops import REGISTRY
 from chainrule.plan.costs import limits
 from chainrule.plan.machine import forget, measured, processor

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.words import amount
+from chainrule.explain.telling.words import amount
 from chainrule.ops import Op, watch
 from chainrule.ops.core import listen
 from chainrule.ops.scope import SCOPE

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from chainrule.explain.napkin.machine import Machine
 from chainrule.explain.napkin.memory import Memory, bytes_text
 from chainrule.explain.napkin.work import Work, bound_of, joined, shares
-from chainrule.explain.tables import Table
-from chainrule.explain.words import amount, seconds_text
+from chainrule.explain.telling.tables import Table
+from chainrule.explain.telling.words import amount, seconds_text
 from chainrule.picture import Markup, element
 
 __all__ = ["Job", "Measured", "Napkin"]

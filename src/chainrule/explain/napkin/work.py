@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chainrule.explain.napkin.calibration import is_first, phase_in, work_of
 from chainrule.explain.napkin.machine import Machine, Terms
 from chainrule.explain.napkin.samples import Load
-from chainrule.explain.trace import Trace
+from chainrule.explain.runs.trace import Trace
 from chainrule.ops import Shape
 
 __all__ = ["Work", "bound_of", "joined", "shares", "works_of"]

@@ -19,7 +19,7 @@ from chainrule.autograd import Generator
 from chainrule.data import DataLoader
 from chainrule.data.pairs import first_targets, loader_of
 from chainrule.errors import DataError, OptionError
-from chainrule.explain.waiting import waiting
+from chainrule.explain.telling.waiting import waiting
 from chainrule.nn.usual import Loss, loss_of
 from chainrule.ops import Array
 from chainrule.optim.names import optimizer_of

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from chainrule.explain.pieces import Piece
+from chainrule.explain.profiling.pieces import Piece
 
 __all__ = ["trace_file"]
 

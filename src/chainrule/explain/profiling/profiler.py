@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Self
 
 from chainrule.errors import OptionError, chosen
-from chainrule.explain.pieces import Cutter, Piece
-from chainrule.explain.tables import Table
-from chainrule.explain.tracefile import trace_file
-from chainrule.explain.words import seconds_text, size_text
+from chainrule.explain.profiling.pieces import Cutter, Piece
+from chainrule.explain.profiling.tracefile import trace_file
+from chainrule.explain.telling.tables import Table
+from chainrule.explain.telling.words import seconds_text, size_text
 from chainrule.files import replace_text
 from chainrule.plan.costs import Part
 

@@ -16,12 +16,12 @@ from chainrule.autograd import Tensor, zeros
 from chainrule.errors import OptionError
 from chainrule.explain.napkin.machine import Machine
 from chainrule.explain.napkin.work import works_of
-from chainrule.explain.rehearsal import Rehearsal
-from chainrule.explain.rows import Row, parameters_of, rows_of
-from chainrule.explain.tables import Table
-from chainrule.explain.trace import Trace
-from chainrule.explain.waiting import waiting
-from chainrule.explain.words import amount, seconds_text, size_text
+from chainrule.explain.overview.rows import Row, parameters_of, rows_of
+from chainrule.explain.runs.rehearsal import Rehearsal
+from chainrule.explain.runs.trace import Trace
+from chainrule.explain.telling.tables import Table
+from chainrule.explain.telling.waiting import waiting
+from chainrule.explain.telling.words import amount, seconds_text, size_text
 from chainrule.nn import Module
 
 __all__ = ["Row", "Summary", "summary"]

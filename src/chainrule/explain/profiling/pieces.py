@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias
 from chainrule import ops
 from chainrule.autograd.following import following
 from chainrule.autograd.tape import owner
-from chainrule.explain.trace import Call, Watcher
+from chainrule.explain.runs.trace import Call, Watcher
 from chainrule.ops import Array
 from chainrule.ops.core import listen
 from chainrule.ops.scope import SCOPE, Entry, Phase, phase_of

@@ -16,7 +16,7 @@ from chainrule.autograd import Tensor, backward, enable_grad, from_numpy, ones_l
 from chainrule.autograd.following import made_in
 from chainrule.autograd.tape import Node, owner, reachable
 from chainrule.errors import OptionError, kind_of
-from chainrule.explain.trace import Trace, trace
+from chainrule.explain.runs.trace import Trace, trace
 from chainrule.nn import Module, UninitializedParameter
 from chainrule.ops import Array
 from chainrule.ops.scope import Entry, enter

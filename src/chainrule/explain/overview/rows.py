@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.explain.rehearsal import Kept
-from chainrule.explain.trace import Call, Trace
+from chainrule.explain.runs.rehearsal import Kept
+from chainrule.explain.runs.trace import Call, Trace
 from chainrule.nn import Module, Parameter, UninitializedParameter
 from chainrule.ops.scope import Entry, Phase
 

@@ -1,0 +1,1 @@
+"""A network at a glance, layer by layer (floor 4)."""
