@@ -65,7 +65,7 @@ def test_a_line_that_is_not_there_is_named_among_those_that_are():
 
 
 def test_the_function_stays_what_its_name_means():
-    import chainrule.explain.equations.text  # noqa: F401 - a package of that name
+    import chainrule.explain.equations.writing.text  # noqa: F401 - a package of that name
 
     assert explain.equations is equations
     assert callable(explain.equations)

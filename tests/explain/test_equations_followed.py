@@ -11,11 +11,11 @@ import pytest
 from chainrule import manual_seed, nn
 from chainrule.autograd import tensor
 from chainrule.errors import OptionError
-from chainrule.explain.equations import numbers
-from chainrule.explain.equations.elements import Elements, at
+from chainrule.explain.equations.following import numbers
+from chainrule.explain.equations.following.elements import Elements, at
+from chainrule.explain.equations.following.numbers import with_numbers
 from chainrule.explain.equations.network import Derivation
-from chainrule.explain.equations.numbers import with_numbers
-from chainrule.explain.equations.term import Term, leaf
+from chainrule.explain.equations.terms.term import Term, leaf
 from chainrule.nn import functional as F
 from chainrule.ops import REGISTRY
 from chainrule.random import get_rng_state, set_rng_state

@@ -9,7 +9,7 @@ from chainrule import manual_seed, nn
 from chainrule.autograd import tensor
 from chainrule.errors import OptionError
 from chainrule.explain.equations.network import Derivation
-from chainrule.explain.equations.text import written
+from chainrule.explain.equations.writing.text import written
 from chainrule.nn import functional as F
 from chainrule.random import get_rng_state
 from derivations import computed

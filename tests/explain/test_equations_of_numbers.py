@@ -8,7 +8,7 @@ import pytest
 
 from chainrule.errors import OptionError
 from chainrule.explain.equations.scalars import of_scalar
-from chainrule.explain.equations.term import Term
+from chainrule.explain.equations.terms.term import Term
 from chainrule.scalar import MLP, Value
 
 

@@ -7,6 +7,6 @@ No rule of any layer is written here (floor 4).
 
 from chainrule.explain.equations.equations import Equations
 from chainrule.explain.equations.lines import Line, Section
-from chainrule.explain.equations.term import Term
+from chainrule.explain.equations.terms.term import Term
 
 __all__ = ["Equations", "Line", "Section", "Term"]

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.explain.equations.algebra import coefficient, scaled, taken_apart, total
-from chainrule.explain.equations.blocks import Block
 from chainrule.explain.equations.lines import Line
-from chainrule.explain.equations.naming import Names
-from chainrule.explain.equations.record import Call, Unit, array_of
+from chainrule.explain.equations.reading.blocks import Block
+from chainrule.explain.equations.reading.naming import Names
+from chainrule.explain.equations.reading.record import Call, Unit, array_of
 from chainrule.explain.equations.rules import Simplifier
-from chainrule.explain.equations.symbols import Symbol, made, part_of
-from chainrule.explain.equations.term import Part, Term, leaf
-from chainrule.explain.equations.tidy import tidy
+from chainrule.explain.equations.terms.algebra import coefficient, scaled, taken_apart, total
+from chainrule.explain.equations.terms.symbols import Symbol, made, part_of
+from chainrule.explain.equations.terms.term import Part, Term, leaf
+from chainrule.explain.equations.terms.tidy import tidy
 from chainrule.ops import COMPOSITES, REGISTRY, Array
 
 __all__ = ["Step", "backward", "forward"]

@@ -7,8 +7,8 @@ from typing import Any
 
 from chainrule.errors import OptionError
 from chainrule.explain.equations.equations import Equations
+from chainrule.explain.equations.following.numbers import with_numbers
 from chainrule.explain.equations.network import of_network
-from chainrule.explain.equations.numbers import with_numbers
 from chainrule.explain.equations.scalars import of_scalar
 from chainrule.scalar import Value
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from chainrule.errors import OptionError, did_you_mean
 from chainrule.explain.equations.checks import Check
-from chainrule.explain.equations.html import fragment, page
-from chainrule.explain.equations.latex import latex as as_latex
 from chainrule.explain.equations.lines import Line, Section
-from chainrule.explain.equations.text import text
+from chainrule.explain.equations.writing.html import fragment, page
+from chainrule.explain.equations.writing.latex import latex as as_latex
+from chainrule.explain.equations.writing.text import text
 from chainrule.files import replace_text
 
 __all__ = ["Equations"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from chainrule.explain.equations.lines import Line
-from chainrule.explain.equations.term import Part, Term
+from chainrule.explain.equations.terms.term import Part, Term
 
 __all__ = ["computed", "filled", "with_numbers"]
 
@@ -20,7 +20,7 @@ def filled(part: Part, values: Mapping[str, float]) -> Part:
 
     Examples:
         >>> from chainrule import ops
-        >>> from chainrule.explain.equations.term import leaf
+        >>> from chainrule.explain.equations.terms.term import leaf
         >>> filled(Term(ops.mul, (leaf("a"), leaf("b"))), {"a": 2.0, "b": -3.0}).args
         (2.0, -3.0)
     """

@@ -16,20 +16,20 @@ import numpy as np
 
 from chainrule.autograd import Tensor, as_tensor
 from chainrule.errors import OptionError
-from chainrule.explain.equations.algebra import constant
-from chainrule.explain.equations.blocks import blocks
 from chainrule.explain.equations.derive import Step, Way, backward, forward, helpers
 from chainrule.explain.equations.equations import Equations
 from chainrule.explain.equations.lines import Line, Section
-from chainrule.explain.equations.naming import Names
-from chainrule.explain.equations.notation import Row, Word, layout
-from chainrule.explain.equations.record import record
+from chainrule.explain.equations.reading.blocks import blocks
+from chainrule.explain.equations.reading.naming import Names
+from chainrule.explain.equations.reading.record import record
 from chainrule.explain.equations.rules import Simplifier
 from chainrule.explain.equations.shorten import shortened
-from chainrule.explain.equations.symbols import Symbol
-from chainrule.explain.equations.term import Term, leaf
-from chainrule.explain.equations.text import written
-from chainrule.explain.equations.tidy import tidy
+from chainrule.explain.equations.terms.algebra import constant
+from chainrule.explain.equations.terms.symbols import Symbol
+from chainrule.explain.equations.terms.term import Term, leaf
+from chainrule.explain.equations.terms.tidy import tidy
+from chainrule.explain.equations.writing.notation import Row, Word, layout
+from chainrule.explain.equations.writing.text import written
 from chainrule.explain.runs.undo import undone
 from chainrule.nn import Module
 from chainrule.ops import REGISTRY, Array, Op

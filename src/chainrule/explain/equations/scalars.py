@@ -24,9 +24,9 @@ from chainrule.explain.equations.equations import Equations
 from chainrule.explain.equations.filling import with_numbers
 from chainrule.explain.equations.lines import Line, Section
 from chainrule.explain.equations.rules import Simplifier
-from chainrule.explain.equations.symbols import Symbol, part_of
-from chainrule.explain.equations.term import Part, Term, leaf
-from chainrule.explain.equations.tidy import tidy
+from chainrule.explain.equations.terms.symbols import Symbol, part_of
+from chainrule.explain.equations.terms.term import Part, Term, leaf
+from chainrule.explain.equations.terms.tidy import tidy
 from chainrule.ops import REGISTRY, Op
 from chainrule.scalar import Value
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from chainrule.explain.equations.lines import Line
-from chainrule.explain.equations.term import Term
+from chainrule.explain.equations.terms.term import Term
 
 __all__ = ["shortened"]
 
@@ -34,7 +34,7 @@ def shortened(
 
     Examples:
         >>> from chainrule import ops
-        >>> from chainrule.explain.equations.term import leaf
+        >>> from chainrule.explain.equations.terms.term import leaf
         >>> def named(term):
         ...     return Line(leaf("U"), term)
         >>> u = Term(ops.exp, (Term(ops.neg, (Term(ops.square, (leaf("x"),)),)),))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.explain.equations.algebra import (
+from chainrule.explain.equations.rules.simplifier import (
+    Simplifier,
+    first,
+    of_products,
+    rule,
+    term_of,
+)
+from chainrule.explain.equations.terms.algebra import (
     constant,
     one,
     product,
@@ -13,14 +20,7 @@ from chainrule.explain.equations.algebra import (
     taken_apart,
     total,
 )
-from chainrule.explain.equations.rules.simplifier import (
-    Simplifier,
-    first,
-    of_products,
-    rule,
-    term_of,
-)
-from chainrule.explain.equations.term import Term
+from chainrule.explain.equations.terms.term import Term
 from chainrule.ops import Op
 from chainrule.ops.core import broadcast_shape
 

@@ -6,18 +6,18 @@ import math
 
 import numpy as np
 
-from chainrule.explain.equations.algebra import (
-    constant,
-    product,
-    taken_apart,
-)
 from chainrule.explain.equations.rules.simplifier import (
     Simplifier,
     first,
     of_sums,
     rule,
 )
-from chainrule.explain.equations.term import Part, Term
+from chainrule.explain.equations.terms.algebra import (
+    constant,
+    product,
+    taken_apart,
+)
+from chainrule.explain.equations.terms.term import Part, Term
 from chainrule.ops import REGISTRY
 
 _MIRRORED = {"gt": "lt", "lt": "gt", "ge": "le", "le": "ge", "eq": "eq", "ne": "ne"}

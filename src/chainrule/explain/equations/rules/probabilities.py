@@ -6,13 +6,6 @@ taken off against overflow, they come to one name here. A label is a row with a 
 
 from __future__ import annotations
 
-from chainrule.explain.equations.algebra import (
-    product,
-    scaled,
-    shape_of,
-    taken_apart,
-    total,
-)
 from chainrule.explain.equations.rules.simplifier import (
     Simplifier,
     first,
@@ -21,7 +14,14 @@ from chainrule.explain.equations.rules.simplifier import (
     rule,
     term_of,
 )
-from chainrule.explain.equations.term import Term
+from chainrule.explain.equations.terms.algebra import (
+    product,
+    scaled,
+    shape_of,
+    taken_apart,
+    total,
+)
+from chainrule.explain.equations.terms.term import Term
 from chainrule.ops.core import normal_dims
 
 

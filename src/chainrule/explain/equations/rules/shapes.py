@@ -6,17 +6,17 @@ that equal things meet.
 
 from __future__ import annotations
 
-from chainrule.explain.equations.algebra import (
-    constant,
-    shape_of,
-    taken_apart,
-)
 from chainrule.explain.equations.rules.simplifier import (
     Simplifier,
     first,
     rule,
 )
-from chainrule.explain.equations.term import Term
+from chainrule.explain.equations.terms.algebra import (
+    constant,
+    shape_of,
+    taken_apart,
+)
+from chainrule.explain.equations.terms.term import Term
 from chainrule.ops import Shape
 from chainrule.ops.core import normal_dims
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.explain.equations.algebra import (
+from chainrule.explain.equations.terms.algebra import (
     constant,
     product,
     scaled,
@@ -19,7 +19,7 @@ from chainrule.explain.equations.algebra import (
     taken_apart,
     total,
 )
-from chainrule.explain.equations.term import Part, Term
+from chainrule.explain.equations.terms.term import Part, Term
 from chainrule.ops import REGISTRY, Op, Shape
 
 __all__ = ["Simplifier", "first", "of_products", "of_sums", "rule", "term_of"]
@@ -70,8 +70,8 @@ class Simplifier:
 
     Examples:
         >>> from chainrule import ops
-        >>> from chainrule.explain.equations.symbols import Symbol
-        >>> from chainrule.explain.equations.term import leaf
+        >>> from chainrule.explain.equations.terms.symbols import Symbol
+        >>> from chainrule.explain.equations.terms.term import leaf
         >>> x = Symbol(leaf("X", shape=(2, 3)), np.ones((2, 3)))
         >>> Simplifier()(ops.transpose(ops.transpose(x)).term).label
         'X'

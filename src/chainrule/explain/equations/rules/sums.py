@@ -6,7 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.explain.equations.algebra import (
+from chainrule.explain.equations.rules.simplifier import (
+    Simplifier,
+    first,
+    rule,
+)
+from chainrule.explain.equations.terms.algebra import (
     constant,
     product,
     scaled,
@@ -14,12 +19,7 @@ from chainrule.explain.equations.algebra import (
     taken_apart,
     total,
 )
-from chainrule.explain.equations.rules.simplifier import (
-    Simplifier,
-    first,
-    rule,
-)
-from chainrule.explain.equations.term import Term
+from chainrule.explain.equations.terms.term import Term
 from chainrule.ops import Shape
 from chainrule.ops.core import broadcast_shape, normal_dims
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chainrule.explain.equations.term import Part, Term
+from chainrule.explain.equations.terms.term import Part, Term
 from chainrule.ops import REGISTRY, Shape
 from chainrule.ops.core import broadcast_shape
 

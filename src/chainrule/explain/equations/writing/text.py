@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from chainrule.explain.equations.checks import Check, summary
 from chainrule.explain.equations.lines import Line, Section
-from chainrule.explain.equations.notation import (
+from chainrule.explain.equations.terms.term import Part
+from chainrule.explain.equations.writing.notation import (
     Enclosed,
     Fraction,
     Gap,
@@ -28,7 +29,6 @@ from chainrule.explain.equations.notation import (
     layout,
     letter,
 )
-from chainrule.explain.equations.term import Part
 
 __all__ = ["text", "written"]
 
@@ -43,7 +43,7 @@ def written(part: Part) -> str:
 
     Examples:
         >>> from chainrule import ops
-        >>> from chainrule.explain.equations.term import Term, leaf
+        >>> from chainrule.explain.equations.terms.term import Term, leaf
         >>> written(Term(ops.div, (Term(ops.add, (leaf("a"), leaf("x", "1"))), 2.0)))
         '(a + x₁) / 2'
     """

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.explain.equations.algebra import coefficient, one_over_root, taken_apart
-from chainrule.explain.equations.term import Part, Term
+from chainrule.explain.equations.terms.algebra import coefficient, one_over_root, taken_apart
+from chainrule.explain.equations.terms.term import Part, Term
 from chainrule.ops import REGISTRY, Shape
 from chainrule.ops.core import broadcast_shape
 
@@ -23,8 +23,8 @@ def tidy(term: Term) -> Term:
     """The same term, made of operations of two arguments.
 
     Examples:
-        >>> from chainrule.explain.equations.term import leaf
-        >>> from chainrule.explain.equations.algebra import product
+        >>> from chainrule.explain.equations.terms.term import leaf
+        >>> from chainrule.explain.equations.terms.algebra import product
         >>> tidy(product((0.5, leaf("X", shape=(2,))), (2,))).called
         'div'
     """

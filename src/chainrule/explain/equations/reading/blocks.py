@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.explain.equations.record import Call, Unit
+from chainrule.explain.equations.reading.record import Call, Unit
 from chainrule.ops import Array
 
 __all__ = ["Block", "blocks"]

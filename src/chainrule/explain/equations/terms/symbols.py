@@ -15,7 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
-from chainrule.explain.equations.term import Part, Term, leaf
+from chainrule.explain.equations.terms.term import Part, Term, leaf
 from chainrule.ops import Array, Op, Shape, perform
 from chainrule.ops.core import READERS
 

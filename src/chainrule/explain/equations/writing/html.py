@@ -12,9 +12,9 @@ from itertools import groupby
 
 from chainrule.explain.equations.checks import Check, summary
 from chainrule.explain.equations.lines import Line, Section
-from chainrule.explain.equations.mathml import mathml, pieces
-from chainrule.explain.equations.term import Part
-from chainrule.explain.equations.text import written
+from chainrule.explain.equations.terms.term import Part
+from chainrule.explain.equations.writing.mathml import mathml, pieces
+from chainrule.explain.equations.writing.text import written
 from chainrule.picture import Markup, document, element, join
 
 __all__ = ["fragment", "page"]
@@ -45,7 +45,7 @@ def fragment(head: Sequence[str], sections: Sequence[Section], checks: Sequence[
 
 
 def _style() -> str:
-    folder = files("chainrule.explain.equations")
+    folder = files("chainrule.explain.equations.writing")
     return folder.joinpath("equations.css").read_text(encoding="utf-8")
 
 

@@ -18,12 +18,12 @@ import numpy as np
 from chainrule.autograd import Tensor, as_tensor, grad
 from chainrule.errors import OptionError, did_you_mean
 from chainrule.explain.equations.checks import STEP, Check, Measured, measure
-from chainrule.explain.equations.elements import Elements, Index, at, spread
 from chainrule.explain.equations.equations import Equations
+from chainrule.explain.equations.following.elements import Elements, Index, at, spread
+from chainrule.explain.equations.following.rerun import Rerun
 from chainrule.explain.equations.lines import Line
 from chainrule.explain.equations.network import Derivation
-from chainrule.explain.equations.rerun import Rerun
-from chainrule.explain.equations.term import Term
+from chainrule.explain.equations.terms.term import Term
 from chainrule.explain.telling.waiting import waiting
 from chainrule.nn import Module
 from chainrule.ops import Array

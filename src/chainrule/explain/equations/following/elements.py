@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd import Tensor, grad
-from chainrule.explain.equations.term import Part, Term
+from chainrule.explain.equations.terms.term import Part, Term
 from chainrule.ops import Array, Op, Shape
 
 __all__ = ["Elements", "Index", "at", "spread"]
@@ -33,7 +33,7 @@ def at(term: Term, places: Places) -> Term:
     """An element of a term, or a part of it; of a single number the number itself.
 
     Examples:
-        >>> from chainrule.explain.equations.term import leaf
+        >>> from chainrule.explain.equations.terms.term import leaf
         >>> at(leaf("X", shape=(5, 3)), (0, slice(None))).shape
         (3,)
     """

@@ -5,7 +5,8 @@ It maps the layout of `notation` to elements, and knows neither operations nor w
 
 from __future__ import annotations
 
-from chainrule.explain.equations.notation import (
+from chainrule.explain.equations.terms.term import Part
+from chainrule.explain.equations.writing.notation import (
     Enclosed,
     Fraction,
     Gap,
@@ -23,7 +24,6 @@ from chainrule.explain.equations.notation import (
     layout,
     letter,
 )
-from chainrule.explain.equations.term import Part
 from chainrule.picture import Markup, element
 
 __all__ = ["mathml", "pieces"]
@@ -42,7 +42,7 @@ def mathml(*sides: Part, begin: bool = False) -> Markup:
 
     Examples:
         >>> from chainrule import ops
-        >>> from chainrule.explain.equations.term import Term, leaf
+        >>> from chainrule.explain.equations.terms.term import Term, leaf
         >>> print(mathml(leaf("y"), Term(ops.square, (leaf("x", "1"),))))  # doctest: +ELLIPSIS
         <math displaystyle="true"><mi>y</mi><mo>=</mo><msubsup><mi>x</mi><mn>1</mn><mn>2</mn>...
     """
@@ -59,7 +59,7 @@ def pieces(side: Part) -> list[Markup]:
 
     Examples:
         >>> from chainrule import ops
-        >>> from chainrule.explain.equations.term import Term, leaf
+        >>> from chainrule.explain.equations.terms.term import Term, leaf
         >>> len(pieces(Term(ops.add, (leaf("a"), leaf("b")))))
         2
     """

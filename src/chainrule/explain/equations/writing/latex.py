@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from chainrule.explain.equations.checks import Check, summary
 from chainrule.explain.equations.lines import Line, Section
-from chainrule.explain.equations.notation import (
+from chainrule.explain.equations.terms.term import Part
+from chainrule.explain.equations.writing.notation import (
     Enclosed,
     Fraction,
     Gap,
@@ -28,8 +29,7 @@ from chainrule.explain.equations.notation import (
     layout,
     letter,
 )
-from chainrule.explain.equations.term import Part
-from chainrule.explain.equations.text import written as plain
+from chainrule.explain.equations.writing.text import written as plain
 
 __all__ = ["aligned", "latex", "written"]
 
@@ -57,7 +57,7 @@ def written(part: Part) -> str:
 
     Examples:
         >>> from chainrule import ops
-        >>> from chainrule.explain.equations.term import Term, leaf
+        >>> from chainrule.explain.equations.terms.term import Term, leaf
         >>> print(written(Term(ops.div, (leaf("gamma", "1"), 2.0))))
         \frac{\gamma_{1}}{2}
     """

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.autograd import Tensor
-from chainrule.explain.equations.record import Unit
-from chainrule.explain.equations.term import Term, leaf
+from chainrule.explain.equations.reading.record import Unit
+from chainrule.explain.equations.terms.term import Term, leaf
 from chainrule.nn import Module
 from chainrule.ops import COMPOSITES, Array
 

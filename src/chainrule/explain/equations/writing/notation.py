@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from chainrule.explain.equations.term import Part, Term
+from chainrule.explain.equations.terms.term import Part, Term
 
 __all__ = [
     "Enclosed",
@@ -219,7 +219,7 @@ def layout(part: Part, *, inline: bool = False) -> Layout:
 
     Examples:
         >>> from chainrule import ops
-        >>> from chainrule.explain.equations.term import leaf
+        >>> from chainrule.explain.equations.terms.term import leaf
         >>> a, b = leaf("a"), leaf("b")
         >>> layout(Term(ops.neg, (Term(ops.add, (a, b)),)))  # doctest: +ELLIPSIS
         Row(parts=(Sign(text='−', tight=True), Enclosed(inner=Row(parts=(Name(letters='a', ...

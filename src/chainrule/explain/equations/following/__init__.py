@@ -1,0 +1,1 @@
+"""One weight followed through a network, in numbers (floor 4)."""

@@ -1,0 +1,1 @@
+"""What a run did, cut into values that have names (floor 4)."""

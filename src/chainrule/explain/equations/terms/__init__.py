@@ -1,0 +1,1 @@
+"""Expressions: as trees, as symbols that rules run on, in normal form and back (floor 4)."""

@@ -1,0 +1,1 @@
+"""Derivations written down: for a terminal, for LaTeX, for browsers (floor 4)."""
