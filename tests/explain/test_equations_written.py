@@ -14,11 +14,11 @@ import pytest
 from chainrule import nn, ops
 from chainrule.autograd import tensor
 from chainrule.errors import OptionError
-from chainrule.explain.equations.writing import latex, mathml, text
 from chainrule.explain.equations.following.numbers import with_numbers
 from chainrule.explain.equations.network import Derivation
 from chainrule.explain.equations.scalars import of_scalar
 from chainrule.explain.equations.terms.term import Term, leaf
+from chainrule.explain.equations.writing import latex, mathml, text
 from chainrule.nn import functional as F
 from chainrule.scalar import Value
 
