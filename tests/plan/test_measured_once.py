@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from chainrule.plan import machine
+from chainrule.plan.costs import limits
 from chainrule.plan.machine import measured, processor
 
 
@@ -68,6 +71,18 @@ def test_another_machine_has_other_figures(cache, monkeypatch, what, other):
     monkeypatch.setattr(machine, what, other)
     assert measured("speed", asked, read) == 12.0
     assert len(list(cache.iterdir())) == 2
+
+
+def test_what_was_measured_on_a_busy_machine_is_measured_anew(cache):
+    limits(anew=True)
+    (file,) = cache.glob("limits-*")
+    other = file.with_name(file.name.replace("limits", "eager"))
+    other.write_text("{}")
+    right = json.loads(file.read_text())
+    file.write_text(json.dumps({**right, "flops": right["flops"] / 10}))
+    assert limits(anew=True).flops > right["flops"] / 5
+    assert not other.exists()
+    assert json.loads(file.read_text())["flops"] > right["flops"] / 5
 
 
 def test_a_processor_has_a_name():
