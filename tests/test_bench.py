@@ -7,19 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import sys
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-
-import chainrule as cr
-from chainrule import nn
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the bench is not part of the package
-
 from bench import __main__ as command
 from bench import compile as compiling
 from bench import measure
@@ -33,6 +24,10 @@ from bench.picture import picture
 from bench.record import Race, Run
 from bench.report import page, ratio, results
 from bench.workloads import WORKLOADS, Workload, load, open_saved, save, shortened
+from click.testing import CliRunner
+
+import chainrule as cr
+from chainrule import nn
 
 DIGITS = dataclasses.replace(
     WORKLOADS["digits"], data="digits", rows=48, sizes=(64, 8, 10), steps=6, batch=8, tolerance=1e-4

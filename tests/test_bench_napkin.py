@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from bench import napkin as bench
+from bench.workloads import WORKLOADS
 
 from chainrule.backend.threads import get_num_threads, set_num_threads
 from chainrule.explain import Machine, napkin
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the bench is not part of the package
-
-from bench import napkin as bench
-from bench.workloads import WORKLOADS
 
 GIVEN = Machine(overhead=1e-6, flops=1e9, bandwidth=1e9)
 FOUND = {"predicted": 1.2e-3, "measured": 1e-3, "memory": 2e6, "held": 1.9e6}
