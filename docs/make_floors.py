@@ -6,11 +6,12 @@ from pathlib import Path
 
 # Floor by floor from the top: what the floor is for, and its rooms with a word on each.
 FLOORS = [
-    ("5  doors", [("cli", "chainrule train, predict, learn")]),
+    ("5  doors", [("cli", "chainrule train, predict, explain, learn")]),
+    ("4  the work", [("train", "fit, the job, its report")]),
+    ("seeing inside", [("explain", "equations, predictions, a doctor, looks")]),
     (
-        "4  the work",
+        "pictures, files",
         [
-            ("train", "fit, the job, its report"),
             ("draw", "graphs and plots"),
             ("io", "models in files"),
             ("learn", "the lessons"),

@@ -18,7 +18,7 @@ from modules import MODULES
 # From the lowest floor up. Packages that are planned are here too.
 FLOORS = [
     ("errors", "files"),
-    ("scalar", "picture", "backend", "absent"),
+    ("scalar", "picture", "backend", "absent", "later"),
     ("ops", "init"),
     ("kernels",),
     ("layers", "autograd", "plan"),

@@ -22,7 +22,8 @@ def replace_bytes(path: str | os.PathLike[str], content: bytes) -> None:
         content: what is to stand in it.
 
     Raises:
-        OSError: the folder is missing, or may not be written to, or the disk is full.
+        OSError: the folder is missing, or may not be written to, or the disk is full; it names
+            `path`.
 
     Examples:
         >>> import tempfile
@@ -39,6 +40,9 @@ def replace_bytes(path: str | os.PathLike[str], content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(target)
+    except OSError as error:
+        error.filename, error.filename2 = os.fspath(path), None  # what the person named
+        raise
     finally:
         beside.unlink(missing_ok=True)
 

@@ -405,3 +405,11 @@ def test_a_new_page_is_seen_by_the_system():
         cr.ops.exp(np.zeros(2**23, np.float32))
     assert len(counter.pages) == 1
     assert counter.pages[0] >= 0
+
+
+@pytest.mark.parametrize(
+    "numbers", [(-1e-6, 1e9, 1e9), (1e-6, 0, 1e9), (1e-6, 1e9, -5.0), (1e-6, float("nan"), 1e9)]
+)
+def test_a_machine_has_numbers_that_machines_have(numbers):
+    with pytest.raises(OptionError, match=r"of a machine is a finite number of at least"):
+        Machine(*numbers)

@@ -15,12 +15,11 @@ Examples:
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import did_you_mean
+from chainrule.later import later
 
 if TYPE_CHECKING:
     from chainrule.draw.drawing import Drawing
@@ -61,17 +60,7 @@ _LATER = {
     "weights": "plots.images",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"chainrule.draw has no {name!r}" + did_you_mean(name, __all__))
-    found = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+__getattr__, __dir__ = later(__name__, _LATER)
 
 
 class _Callable(ModuleType):

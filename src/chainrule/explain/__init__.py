@@ -6,12 +6,11 @@ about any layer. Each name is imported when first used.
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import did_you_mean
+from chainrule.later import later
 
 if TYPE_CHECKING:
     from chainrule.explain.doctor.examine import doctor
@@ -121,17 +120,7 @@ _LATER = {
     "weights": "look.parameters",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"chainrule.explain has no {name!r}" + did_you_mean(name, __all__))
-    found = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+__getattr__, __dir__ = later(__name__, _LATER)
 
 
 class _Package(ModuleType):

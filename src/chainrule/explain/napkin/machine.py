@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.backend.threads import get_num_threads
+from chainrule.errors import OptionError
 from chainrule.explain.napkin.calibration import calibrated
 from chainrule.explain.napkin.pages import Pages
 from chainrule.explain.napkin.samples import Known, Load, Sample
@@ -28,6 +29,7 @@ from chainrule.plan.machine import forget, measured, processor
 __all__ = ["Machine", "Speeds", "Terms"]
 
 NO_PAGES = Pages(0.0, 0.0)
+SLOWEST = 1.0  # operations, or bytes, a second
 SHARED = 500_000  # operations of a part of machine code that threads share
 PHASES = ("forward", "backward", "inference", "update")
 
@@ -102,6 +104,9 @@ class Machine:
         threads: that share the work; `flops` is what they do together.
         name: in words.
 
+    Raises:
+        OptionError: one of the three numbers is none that a machine has.
+
     Examples:
         >>> given = Machine(overhead=1e-6, flops=1e12, bandwidth=1e11)
         >>> given.terms("exp", "forward", Load(1e6, 8e6, 1e6, 8e6, 1))
@@ -117,6 +122,14 @@ class Machine:
     basis: tuple[float, float] | None = None
     threads: int = 1
     name: str = "a machine"
+
+    def __post_init__(self) -> None:
+        for name, least in (("overhead", 0.0), ("flops", SLOWEST), ("bandwidth", SLOWEST)):
+            value = getattr(self, name)
+            if not least <= value < math.inf:
+                raise OptionError(
+                    f"{name} of a machine is a finite number of at least {least:g}, got {value}"
+                )
 
     @classmethod
     def here(cls, anew: bool = False) -> Machine:
