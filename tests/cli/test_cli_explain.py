@@ -13,8 +13,8 @@ from chainrule.data import digits, load
 from chainrule.explain import Machine
 from chainrule.io import load_model, save_model
 from chainrule.train import predict
-from chainrule.train.outcome import Settings
-from chainrule.train.parts import split
+from chainrule.train.job.outcome import Settings
+from chainrule.train.job.parts import split
 from cli import material
 
 HOSTILE = "<b>[red]&\x1b[31m"

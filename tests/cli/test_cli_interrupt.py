@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from chainrule.io import load_model
-from chainrule.train import job
-from chainrule.train.progress import Progress
+from chainrule.train.callbacks.progress import Progress
+from chainrule.train.job import job
 
 LINE = "train moons --model mlp --hidden 8 --batch-size 120 --epochs 5 --out out"  # 6 steps each
 

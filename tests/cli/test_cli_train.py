@@ -14,8 +14,8 @@ from chainrule.explain import Machine
 from chainrule.io import load_model
 from chainrule.optim.names import OPTIMIZERS
 from chainrule.train import evaluate
-from chainrule.train.loop import SCHEDULES
-from chainrule.train.models import ACTIVATIONS
+from chainrule.train.fitting.loop import SCHEDULES
+from chainrule.train.job.models import ACTIVATIONS
 from cli import material
 from cli.material import QUICK
 

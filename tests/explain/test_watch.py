@@ -138,7 +138,7 @@ def test_the_run_is_the_same_with_a_doctor_and_without(compiled, rate):
 
 
 def test_many_steps_are_taken_in_one_call_with_a_doctor_too(monkeypatch):
-    from chainrule.train.step import TapeStep
+    from chainrule.train.fitting.step import TapeStep
 
     calls = []
     at_once = TapeStep.at_once

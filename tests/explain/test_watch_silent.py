@@ -13,8 +13,8 @@ from chainrule import nn
 from chainrule.autograd import Generator, manual_seed
 from chainrule.data import load
 from chainrule.learn import lessons
-from chainrule.train.job import run_job
-from chainrule.train.outcome import Settings
+from chainrule.train.job.job import run_job
+from chainrule.train.job.outcome import Settings
 
 # One lesson overfits so that one sees it; nothing else is wrong with any.
 SPOKEN_OF = {"14_regularisation": {"overfitting"}}

@@ -8,8 +8,8 @@ import warnings
 import pytest
 
 import chainrule as cr
-from chainrule.train import executor
-from chainrule.train.kinds import KEPT
+from chainrule.train.compiling import executor
+from chainrule.train.compiling.kinds import KEPT
 
 
 @pytest.fixture

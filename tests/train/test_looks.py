@@ -11,10 +11,10 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.data import Examples, digits, moons
 from chainrule.errors import DataError
-from chainrule.train import looks
-from chainrule.train.job import run_job
-from chainrule.train.looks import looks_of
-from chainrule.train.outcome import Settings
+from chainrule.train.job.job import run_job
+from chainrule.train.job.outcome import Settings
+from chainrule.train.reporting import looks
+from chainrule.train.reporting.looks import looks_of
 
 
 @pytest.fixture(scope="module")

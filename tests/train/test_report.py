@@ -11,7 +11,7 @@ import pytest
 from chainrule.errors import ShapeError
 from chainrule.explain.doctor.finding import Finding, Severity
 from chainrule.picture import bar_chart
-from chainrule.train.report import Boundary, Look, Mistake, Report, render, write
+from chainrule.train.reporting.report import Boundary, Look, Mistake, Report, render, write
 
 VOID = {"meta", "link", "img", "br"}
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\udcff\x00'

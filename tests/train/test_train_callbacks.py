@@ -10,7 +10,7 @@ from chainrule import nn
 from chainrule.autograd import Generator
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.train import BestWeights, Callback, EarlyStopping, History, JsonLines, fit
-from chainrule.train.run import Run
+from chainrule.train.fitting.run import Run
 
 X = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.int64)

@@ -9,8 +9,8 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.errors import CaptureError, ChainruleError, OptionError
 from chainrule.train import fit
-from chainrule.train import step as step_module
-from chainrule.train.callbacks import Callback
+from chainrule.train.callbacks.callback import Callback
+from chainrule.train.fitting import step as step_module
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 4)).astype(np.float32)

@@ -15,8 +15,8 @@ from chainrule.errors import ChainruleError, OptionError
 from chainrule.io import load_model
 from chainrule.nn import functional as F
 from chainrule.train import explicit_step, fit, predict
-from chainrule.train.job import run_job
-from chainrule.train.outcome import Settings
+from chainrule.train.job.job import run_job
+from chainrule.train.job.outcome import Settings
 
 FEW = digits().take(range(200))
 RNG = np.random.default_rng(0)

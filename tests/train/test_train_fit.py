@@ -16,7 +16,7 @@ from chainrule.nn.usual import LOSSES
 from chainrule.optim import lr_scheduler
 from chainrule.optim.names import OPTIMIZERS
 from chainrule.train import BestWeights, Callback, EarlyStopping, History, evaluate, fit, predict
-from chainrule.train.loop import SCHEDULES
+from chainrule.train.fitting.loop import SCHEDULES
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 3)).astype(np.float32)

@@ -8,9 +8,9 @@ import pytest
 import chainrule as cr
 from chainrule.data import load
 from chainrule.explain import Machine
-from chainrule.train.foresee import foresee
-from chainrule.train.outcome import Settings
-from chainrule.train.prepare import prepare
+from chainrule.train.job.foresee import foresee
+from chainrule.train.job.outcome import Settings
+from chainrule.train.job.prepare import prepare
 
 HERE = Machine(overhead=5e-6, flops=1e11, bandwidth=1e10)
 

@@ -11,8 +11,8 @@ from chainrule import nn, optim
 from chainrule.autograd import Generator
 from chainrule.data import moons
 from chainrule.train import Callback, Progress, fit
-from chainrule.train.job import run_job
-from chainrule.train.outcome import Settings
+from chainrule.train.job.job import run_job
+from chainrule.train.job.outcome import Settings
 
 DATA = moons(200)
 

@@ -15,10 +15,10 @@ from chainrule.data import Examples, blobs, digits, moons, rectangles
 from chainrule.errors import DataError, OptionError
 from chainrule.io import load_model
 from chainrule.train import evaluate, predict
-from chainrule.train.job import run_job
-from chainrule.train.models import ACTIVATIONS, build_model, chosen_model, scaling
-from chainrule.train.outcome import Settings
-from chainrule.train.reporting import report_of
+from chainrule.train.job.job import run_job
+from chainrule.train.job.models import ACTIVATIONS, build_model, chosen_model, scaling
+from chainrule.train.job.outcome import Settings
+from chainrule.train.reporting.reporting import report_of
 
 QUICK = {"model": "mlp", "hidden": (8,), "epochs": 2, "seed": 3}
 FEW = digits().take(range(150))

@@ -11,9 +11,9 @@ from chainrule.data import DataLoader, Subset, TensorDataset
 from chainrule.errors import ChainruleError
 from chainrule.optim import lr_scheduler
 from chainrule.train import fit
-from chainrule.train.ahead import Ahead
-from chainrule.train.callbacks import Callback
-from chainrule.train.loop import accuracy
+from chainrule.train.callbacks.callback import Callback
+from chainrule.train.fitting.ahead import Ahead
+from chainrule.train.fitting.loop import accuracy
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from chainrule.data import Examples, mnist
 from chainrule.errors import ChainruleError
-from chainrule.train.job import run_job
-from chainrule.train.outcome import Settings
+from chainrule.train.job.job import run_job
+from chainrule.train.job.outcome import Settings
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from chainrule import nn
 from chainrule.train import Progress, fit
-from chainrule.train.progress import format_seconds
+from chainrule.train.callbacks.progress import format_seconds
 
 X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.int64)

@@ -22,12 +22,12 @@ from chainrule.explain.look.seen import short
 from chainrule.explain.telling.words import seconds_text, shape_text, size_text
 from chainrule.optim.names import optimizer_of
 from chainrule.picture import Markup, element
-from chainrule.train.outcome import Outcome
-from chainrule.train.parts import split
-from chainrule.train.report import Passage, write
-from chainrule.train.reporting import report_again
-from chainrule.train.revisit import Visit, visit
-from chainrule.train.task import task_of
+from chainrule.train.job.outcome import Outcome
+from chainrule.train.job.parts import split
+from chainrule.train.job.revisit import Visit, visit
+from chainrule.train.job.task import task_of
+from chainrule.train.reporting.report import Passage, write
+from chainrule.train.reporting.reporting import report_again
 
 __all__ = ["explain_command"]
 

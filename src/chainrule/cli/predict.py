@@ -13,7 +13,7 @@ from chainrule.errors import ChainruleError, DataError, OptionError, one_line
 from chainrule.io import load_model
 from chainrule.ops import Array, softmax
 from chainrule.train import predict
-from chainrule.train.described import Input, classes_of, input_of
+from chainrule.train.job.described import Input, classes_of, input_of
 
 __all__ = ["predict_command"]
 

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from chainrule.data import Examples, load
 from chainrule.errors import chosen
-from chainrule.train.engine import ENGINES
-from chainrule.train.job import foresee_job, run_job
-from chainrule.train.outcome import Settings
+from chainrule.train.fitting.engine import ENGINES
+from chainrule.train.job.job import foresee_job, run_job
+from chainrule.train.job.outcome import Settings
 
 __all__ = ["train_command"]
 

@@ -18,12 +18,12 @@ from chainrule.explain.look.confusion import counted
 from chainrule.explain.look.mistakes import most_wrong
 from chainrule.explain.telling.words import shape_text
 from chainrule.ops import Array, softmax
-from chainrule.train.looks import looks_of
-from chainrule.train.loop import predict
-from chainrule.train.outcome import Outcome
-from chainrule.train.progress import format_seconds
-from chainrule.train.report import Boundary, Passage, Report
-from chainrule.train.revisit import Visit
+from chainrule.train.callbacks.progress import format_seconds
+from chainrule.train.fitting.loop import predict
+from chainrule.train.job.outcome import Outcome
+from chainrule.train.job.revisit import Visit
+from chainrule.train.reporting.looks import looks_of
+from chainrule.train.reporting.report import Boundary, Passage, Report
 
 __all__ = ["report_again", "report_of"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from chainrule.train.callbacks import Callback
-from chainrule.train.run import Run
+from chainrule.train.callbacks.callback import Callback
+from chainrule.train.fitting.run import Run
 
 __all__ = ["Progress", "format_seconds"]
 

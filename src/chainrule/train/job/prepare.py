@@ -15,14 +15,14 @@ from chainrule.data import Examples
 from chainrule.errors import OptionError, chosen
 from chainrule.explain.overview.summary import Summary, summary
 from chainrule.optim.names import OPTIMIZERS
-from chainrule.train.engine import ENGINES, explicit_step
-from chainrule.train.loop import SCHEDULES
-from chainrule.train.models import build_model, chosen_model
-from chainrule.train.narrate import explain_smoothing, introduce, show_network
-from chainrule.train.outcome import Settings
-from chainrule.train.parts import split
-from chainrule.train.run import Step
-from chainrule.train.task import Task, task_of
+from chainrule.train.fitting.engine import ENGINES, explicit_step
+from chainrule.train.fitting.loop import SCHEDULES
+from chainrule.train.fitting.run import Step
+from chainrule.train.job.models import build_model, chosen_model
+from chainrule.train.job.narrate import explain_smoothing, introduce, show_network
+from chainrule.train.job.outcome import Settings
+from chainrule.train.job.parts import split
+from chainrule.train.job.task import Task, task_of
 
 __all__ = ["Job", "prepare", "show"]
 

@@ -7,8 +7,8 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.ops import Array
-from chainrule.train.loop import accuracy, mean_absolute_error
-from chainrule.train.outcome import Settings
+from chainrule.train.fitting.loop import accuracy, mean_absolute_error
+from chainrule.train.job.outcome import Settings
 
 __all__ = ["figures_of", "split"]
 

@@ -12,8 +12,8 @@ from chainrule.data import Examples
 from chainrule.errors import one_line
 from chainrule.explain.overview.summary import Summary
 from chainrule.explain.telling.words import shape_text
-from chainrule.train.outcome import Outcome
-from chainrule.train.progress import format_seconds
+from chainrule.train.callbacks.progress import format_seconds
+from chainrule.train.job.outcome import Outcome
 
 __all__ = ["conclude", "explain_smoothing", "introduce", "show_network"]
 

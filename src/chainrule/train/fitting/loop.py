@@ -19,11 +19,11 @@ from chainrule.nn.usual import Loss, are_classes, loss_of
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.optim.names import optimizer_of
-from chainrule.train.callbacks import Callback
-from chainrule.train.epoch import Epoch, sees_each_step, tell
-from chainrule.train.progress import Progress
-from chainrule.train.run import History, Metric, Run, Step, over_rows
-from chainrule.train.step import TapeStep
+from chainrule.train.callbacks.callback import Callback
+from chainrule.train.callbacks.progress import Progress
+from chainrule.train.fitting.epoch import Epoch, sees_each_step, tell
+from chainrule.train.fitting.run import History, Metric, Run, Step, over_rows
+from chainrule.train.fitting.step import TapeStep
 
 __all__ = ["SCHEDULES", "evaluate", "fit", "predict"]
 
@@ -171,7 +171,7 @@ def _with_doctor(
     callbacks: Sequence[Callback], loader: DataLoader, held_out: DataLoader | None, own_step: bool
 ) -> list[Callback]:
     """Let a doctor see what the others have done, and a person what the doctor says."""
-    from chainrule.train.health import Health
+    from chainrule.train.callbacks.health import Health
 
     shown = [one for one in callbacks if isinstance(one, Progress)]
     others = [one for one in callbacks if not isinstance(one, Progress)]

@@ -12,8 +12,8 @@ from chainrule.autograd.tape import wrap
 from chainrule.errors import CaptureError, OptionError, ShapeError
 from chainrule.ops import Array
 from chainrule.plan.many import Given, Rows
-from chainrule.train.recording import Many, Plan
-from chainrule.train.structure import mapped, put_together, take_apart, wants_gradient
+from chainrule.train.compiling.recording import Many, Plan
+from chainrule.train.compiling.structure import mapped, put_together, take_apart, wants_gradient
 
 __all__ = ["Feed", "single"]
 

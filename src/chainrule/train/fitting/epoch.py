@@ -17,12 +17,12 @@ from chainrule.autograd import Tensor, from_numpy
 from chainrule.data import DataLoader, Subset, TensorDataset
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
-from chainrule.train.ahead import Ahead
-from chainrule.train.callbacks import Callback
-from chainrule.train.feed import Feed
-from chainrule.train.origin import origin_named
-from chainrule.train.run import Run, Step
-from chainrule.train.step import TapeStep
+from chainrule.train.callbacks.callback import Callback
+from chainrule.train.fitting.ahead import Ahead
+from chainrule.train.fitting.feed import Feed
+from chainrule.train.fitting.origin import origin_named
+from chainrule.train.fitting.run import Run, Step
+from chainrule.train.fitting.step import TapeStep
 
 __all__ = ["Epoch", "sees_each_step", "tell"]
 

@@ -42,7 +42,7 @@ import numpy as np
 from chainrule.autograd import Tensor
 from chainrule.plan.compare import equal
 from chainrule.plan.program import Place
-from chainrule.train.chains import Chain, reading
+from chainrule.train.compiling.chains import Chain, reading
 
 __all__ = ["Found", "Reads"]
 
@@ -93,7 +93,7 @@ _READY: tuple[type, ...] = (
 )
 _READY += (MemberDescriptorType, WrapperDescriptorType, ClassMethodDescriptorType)
 
-_OURS = str(Path(__file__).parents[1])
+_OURS = str(Path(__file__).parents[2])
 _NUMPY = str(Path(np.__file__).parent)
 _STANDARD = str(Path(os.__file__).parent)
 

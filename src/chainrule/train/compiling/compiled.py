@@ -17,19 +17,19 @@ from chainrule.ops.core import SETTINGS
 from chainrule.plan.costs import Part
 from chainrule.plan.many import Table
 from chainrule.plan.program import Program
-from chainrule.train.capture import Leaves
-from chainrule.train.executor import Maker, maker
-from chainrule.train.feed import Feed, single
-from chainrule.train.kinds import Kinds
-from chainrule.train.profile import Profile
-from chainrule.train.recording import Many, Plan, Recording, Signature, is_recording
-from chainrule.train.structure import (
+from chainrule.train.compiling.capture import Leaves
+from chainrule.train.compiling.executor import Maker, maker
+from chainrule.train.compiling.kinds import Kinds
+from chainrule.train.compiling.profile import Profile
+from chainrule.train.compiling.recording import Many, Plan, Recording, Signature, is_recording
+from chainrule.train.compiling.structure import (
     joined,
     take_apart,
     wants_gradient,
     with_history,
     without_history,
 )
+from chainrule.train.fitting.feed import Feed, single
 
 __all__ = ["Compiled", "compile"]
 

@@ -20,11 +20,11 @@ from chainrule.data import Examples, load
 from chainrule.errors import ChainruleError, DataError, OptionError
 from chainrule.explain.overview.summary import Summary, summary
 from chainrule.io import load_model
-from chainrule.train.described import Input, classes_of, input_of
-from chainrule.train.loop import predict
-from chainrule.train.outcome import Outcome, Settings
-from chainrule.train.parts import figures_of, split
-from chainrule.train.run import History
+from chainrule.train.fitting.loop import predict
+from chainrule.train.fitting.run import History
+from chainrule.train.job.described import Input, classes_of, input_of
+from chainrule.train.job.outcome import Outcome, Settings
+from chainrule.train.job.parts import figures_of, split
 
 __all__ = ["Visit", "visit"]
 

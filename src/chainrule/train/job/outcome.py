@@ -11,7 +11,7 @@ from chainrule.data import Examples
 from chainrule.explain.doctor.finding import Finding
 from chainrule.explain.overview.summary import Summary
 from chainrule.ops import Array
-from chainrule.train.run import History
+from chainrule.train.fitting.run import History
 
 __all__ = ["Outcome", "Settings"]
 

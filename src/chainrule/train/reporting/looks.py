@@ -17,9 +17,9 @@ from chainrule.errors import ChainruleError
 from chainrule.explain import Activations
 from chainrule.explain.look.mistakes import most_wrong
 from chainrule.ops import Array
-from chainrule.train.outcome import Outcome
-from chainrule.train.report import Look
-from chainrule.train.task import task_of
+from chainrule.train.job.outcome import Outcome
+from chainrule.train.job.task import task_of
+from chainrule.train.reporting.report import Look
 
 __all__ = ["looks_of"]
 

@@ -21,17 +21,20 @@ from chainrule.data import Examples
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.files import replace_bytes
 from chainrule.io import save_model
-from chainrule.train.callbacks import BestWeights, Callback, EarlyStopping, JsonLines
-from chainrule.train.foresee import Foresight, foresee
-from chainrule.train.loop import fit, predict
-from chainrule.train.narrate import conclude
-from chainrule.train.outcome import Outcome, Settings
-from chainrule.train.parts import figures_of
-from chainrule.train.prepare import prepare, show
-from chainrule.train.progress import Progress
-from chainrule.train.report import write
-from chainrule.train.reporting import report_of
-from chainrule.train.run import History
+from chainrule.train.callbacks.best import BestWeights
+from chainrule.train.callbacks.callback import Callback
+from chainrule.train.callbacks.logs import JsonLines
+from chainrule.train.callbacks.progress import Progress
+from chainrule.train.callbacks.stopping import EarlyStopping
+from chainrule.train.fitting.loop import fit, predict
+from chainrule.train.fitting.run import History
+from chainrule.train.job.foresee import Foresight, foresee
+from chainrule.train.job.narrate import conclude
+from chainrule.train.job.outcome import Outcome, Settings
+from chainrule.train.job.parts import figures_of
+from chainrule.train.job.prepare import prepare, show
+from chainrule.train.reporting.report import write
+from chainrule.train.reporting.reporting import report_of
 
 __all__ = ["foresee_job", "run_job"]
 

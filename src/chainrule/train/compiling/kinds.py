@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.errors import CaptureError
-from chainrule.train.executor import Maker
-from chainrule.train.recording import Plan, Signature
+from chainrule.train.compiling.executor import Maker
+from chainrule.train.compiling.recording import Plan, Signature
 
 __all__ = ["KEPT", "Kinds"]
 

@@ -20,9 +20,9 @@ from chainrule.explain.runs.undo import undone
 from chainrule.ops import Array, Op
 from chainrule.ops.core import Finite, checked
 from chainrule.plan.many import Table
-from chainrule.train.compiled import Compiled, compile
-from chainrule.train.feed import Feed
-from chainrule.train.run import Run
+from chainrule.train.compiling.compiled import Compiled, compile
+from chainrule.train.fitting.feed import Feed
+from chainrule.train.fitting.run import Run
 
 __all__ = ["TapeStep"]
 

@@ -13,8 +13,8 @@ from chainrule.data import Examples
 from chainrule.nn import functional as F
 from chainrule.nn.usual import Loss
 from chainrule.ops import Array
-from chainrule.train.loop import accuracy, mean_absolute_error
-from chainrule.train.run import Metric
+from chainrule.train.fitting.loop import accuracy, mean_absolute_error
+from chainrule.train.fitting.run import Metric
 
 __all__ = ["Task", "task_of"]
 

@@ -19,10 +19,10 @@ from chainrule.plan.costs import Part, kept, table
 from chainrule.plan.many import Given, Table, Taken
 from chainrule.plan.program import Program
 from chainrule.plan.record import Recorder, owner
-from chainrule.train.capture import Gradients, Leaves, Surroundings
-from chainrule.train.executor import Maker
-from chainrule.train.profile import Profile
-from chainrule.train.structure import (
+from chainrule.train.compiling.capture import Gradients, Leaves, Surroundings
+from chainrule.train.compiling.executor import Maker
+from chainrule.train.compiling.profile import Profile
+from chainrule.train.compiling.structure import (
     Slot,
     mapped,
     put_together,

@@ -17,9 +17,9 @@ from chainrule.data.pairs import loader_of
 from chainrule.explain.napkin import Napkin, napkin
 from chainrule.explain.telling.words import seconds_text, size_text
 from chainrule.optim.names import optimizer_of
-from chainrule.train.prepare import Job
-from chainrule.train.run import Run
-from chainrule.train.step import TapeStep
+from chainrule.train.fitting.run import Run
+from chainrule.train.fitting.step import TapeStep
+from chainrule.train.job.prepare import Job
 
 __all__ = ["Foresight", "foresee"]
 

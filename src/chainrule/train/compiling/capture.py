@@ -22,7 +22,7 @@ from chainrule.autograd.tape import Traced, use, wrap
 from chainrule.ops import Array, assign
 from chainrule.ops.core import SETTINGS
 from chainrule.plan.record import Recorder
-from chainrule.train.reads import Reads
+from chainrule.train.compiling.reads import Reads
 
 __all__ = ["Gradients", "Leaves", "Surroundings"]
 

@@ -8,7 +8,7 @@ from chainrule import layers, nn
 from chainrule.autograd import Tensor
 from chainrule.convert import to_layers
 from chainrule.ops import Array
-from chainrule.train.run import Run, Step
+from chainrule.train.fitting.run import Run, Step
 
 __all__ = ["ENGINES", "explicit_step"]
 

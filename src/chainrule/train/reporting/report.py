@@ -205,7 +205,7 @@ def render(report: Report) -> str:
         _network(report),
         _repeat(report),
     )
-    style = files("chainrule.train").joinpath("report.css").read_text(encoding="utf-8")
+    style = files("chainrule.train.reporting").joinpath("report.css").read_text(encoding="utf-8")
     body = (_band(report), element("main", *sections), _footer())
     return document(report.title, style + STYLESHEET, *body)
 

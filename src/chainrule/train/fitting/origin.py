@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.autograd import Tensor
 from chainrule.explain.doctor.origin import Origin, nan_origin
 from chainrule.ops import Array
-from chainrule.train.run import NotFiniteError, Run
+from chainrule.train.fitting.run import NotFiniteError, Run
 
 __all__ = ["origin_named"]
 

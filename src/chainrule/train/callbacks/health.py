@@ -10,8 +10,9 @@ from chainrule.errors import ChainruleError
 from chainrule.explain.doctor.case import Case
 from chainrule.explain.doctor.finding import Diagnosis, Finding
 from chainrule.explain.doctor.watch import Watch
-from chainrule.train.callbacks import BestWeights, Callback
-from chainrule.train.run import Run
+from chainrule.train.callbacks.best import BestWeights
+from chainrule.train.callbacks.callback import Callback
+from chainrule.train.fitting.run import Run
 
 __all__ = ["Health"]
 

@@ -1,0 +1,1 @@
+"""What can be hung on to a training run (floor 4)."""

@@ -1,0 +1,1 @@
+"""Steps recorded, held against each other, and replayed (floor 4)."""

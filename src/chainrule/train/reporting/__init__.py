@@ -1,0 +1,1 @@
+"""What a job leaves to read and look at (floor 4)."""
