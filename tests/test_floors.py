@@ -31,14 +31,13 @@ FLOORS = [
         "mps",
         "accelerator",
         "jit",
-        "onnx",
         "hub",
         "fft",
         "version",
     ),
     ("convert", "func", "random", "vision"),
-    ("train", "draw", "learn", "explain", "io", "distributed", "utils"),
-    ("estimator", "sklearn", "playground", "cli", "serialization"),
+    ("train", "draw", "learn", "explain", "io", "export", "distributed", "utils"),
+    ("sklearn", "serve", "onnx", "playground", "cli", "serialization"),
     ("__main__",),
 ]
 
@@ -49,6 +48,8 @@ NEIGHBOURS = {
     "optim": {"nn"},
     "explain": {"draw", "io"},
     "train": {"io", "explain"},
+    "export": {"io"},
+    "cli": {"serve"},
     "cuda": {"amp"},
 }
 

@@ -15,6 +15,7 @@ TRIED = {row.kind for row in ROWS}
 # What is no layer or loss with a counterpart in PyTorch, and the file that tries it.
 ELSEWHERE = {
     "Buffer": "test_nn_hooks.py",
+    "Columns": "test_nn_columns.py",
     "CrossMapLRN2d": "test_nn_windows.py",
     "DataParallel": "../test_absent.py",
     **{f"FractionalMaxPool{n}d": "test_nn_windows.py" for n in (2, 3)},

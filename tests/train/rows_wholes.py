@@ -151,6 +151,7 @@ CONTAINERS = [
 
 OTHERS = [
     layer("CrossMapLRN2d", 3, 0.5, 0.6, 2, x=IMAGES),
+    layer("Columns", [0, 3, 0], [True, False, False], [0, 2, 0], x=whole(5, 3, below=3)),
     layer("Normalize", 0.5, 2.0, x=IMAGES),
     layer("Normalize", [1.0, 2.0], [3.0, 4.0], x=whole(5, 2, below=9)),
     *(of_several(f"MaxUnpool{rank}", 2, xs=(x,), call=unpooled) for rank, x, _ in BY_RANK),

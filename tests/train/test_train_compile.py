@@ -38,14 +38,14 @@ def cache(tmp_path_factory, monkeypatch):
 def recorded(monkeypatch):
     """How many plans were made."""
     made = []
-    plan = cr.train.recording.Plan
+    plan = cr.train.compiling.recording.Plan
 
     class Counted(plan):
         def __init__(self, *args):
             made.append(self)
             super().__init__(*args)
 
-    monkeypatch.setattr(cr.train.recording, "Plan", Counted)
+    monkeypatch.setattr(cr.train.compiling.recording, "Plan", Counted)
     return made
 
 

@@ -33,6 +33,7 @@ from chainrule.nn.activation import (
 )
 from chainrule.nn.adaptive import AdaptiveLogSoftmaxWithLoss
 from chainrule.nn.attention import MultiheadAttention
+from chainrule.nn.columns import Columns
 from chainrule.nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from chainrule.nn.conv import (
     Conv1d,
@@ -205,6 +206,7 @@ __all__ = [
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
+    "Columns",
     "ConstantPad1d",
     "ConstantPad2d",
     "ConstantPad3d",

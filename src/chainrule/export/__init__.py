@@ -1,0 +1,1 @@
+"""Networks written for others to run: ONNX, C, NumPy, plain JSON (floor 4)."""
