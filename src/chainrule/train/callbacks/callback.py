@@ -6,7 +6,8 @@ epoch and step it may read, and which it may ask to `stop`.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from chainrule.train.fitting.run import Run
 
@@ -15,6 +16,9 @@ __all__ = ["Callback"]
 
 class Callback:
     """The moments of a run; override those that matter.
+
+    One that remembers something from epoch to epoch says so by `state_dict`, and takes it up again
+    by `load_state_dict`: so it goes on in a resumed run as if there had been no break.
 
     Attributes:
         each_step: whether `on_step_end` has to be called after every step. Where `False`, small
@@ -37,3 +41,10 @@ class Callback:
 
     def on_fit_end(self, run: Run) -> None:
         """At the end, also if it was interrupted or failed."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint has to keep: tensors, arrays, plain values; none by default."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state_dict` gave; called in a resumed run, before `on_fit_start`."""
