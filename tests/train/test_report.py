@@ -10,8 +10,10 @@ import pytest
 
 from chainrule.errors import ShapeError
 from chainrule.explain.doctor.finding import Finding, Severity
+from chainrule.explain.look.mistakes import Mistake
 from chainrule.picture import bar_chart
-from chainrule.train.reporting.report import Boundary, Look, Mistake, Report, render, write
+from chainrule.train.reporting.contents import Boundary, Look, Report
+from chainrule.train.reporting.report import render, write
 
 VOID = {"meta", "link", "img", "br"}
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\udcff\x00'

@@ -26,7 +26,8 @@ from chainrule.train.job.outcome import Outcome
 from chainrule.train.job.parts import split
 from chainrule.train.job.revisit import Visit, visit
 from chainrule.train.job.task import task_of
-from chainrule.train.reporting.report import Passage, write
+from chainrule.train.reporting.contents import Passage
+from chainrule.train.reporting.report import write
 from chainrule.train.reporting.reporting import report_again
 
 __all__ = ["explain_command"]

@@ -19,7 +19,7 @@ from chainrule.explain.look.mistakes import most_wrong
 from chainrule.ops import Array
 from chainrule.train.job.outcome import Outcome
 from chainrule.train.job.task import task_of
-from chainrule.train.reporting.report import Look
+from chainrule.train.reporting.contents import Look
 
 __all__ = ["looks_of"]
 

@@ -22,8 +22,8 @@ from chainrule.train.callbacks.progress import format_seconds
 from chainrule.train.fitting.loop import predict
 from chainrule.train.job.outcome import Outcome
 from chainrule.train.job.revisit import Visit
+from chainrule.train.reporting.contents import Boundary, Passage, Report
 from chainrule.train.reporting.looks import looks_of
-from chainrule.train.reporting.report import Boundary, Passage, Report
 
 __all__ = ["report_again", "report_of"]
 
