@@ -28,6 +28,7 @@ from chainrule.data.sampler import (
     WeightedRandomSampler,
 )
 from chainrule.data.table import table, table_rows
+from chainrule.data.tables.recipe import Recipe
 from chainrule.data.text import text
 from chainrule.data.toys import blobs, circles, moons, rectangles, ring, spiral, xor
 from chainrule.data.workers import get_worker_info
@@ -43,6 +44,7 @@ __all__ = [
     "Examples",
     "IterableDataset",
     "RandomSampler",
+    "Recipe",
     "Sampler",
     "SequentialSampler",
     "StackDataset",

@@ -7,6 +7,7 @@ what is transparent becomes white, as paper is. This file knows images and folde
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from collections.abc import Iterator
@@ -95,12 +96,12 @@ def image_folder(path: Path | str, size: Size | None = None, grey: bool | None =
 
 
 def read_image(
-    path: Path | str, size: Size | None = None, channels: int = 1, resize: bool = False
+    path: Path | str | bytes, size: Size | None = None, channels: int = 1, resize: bool = False
 ) -> Array:
     """Read one image as a model takes it, to predict from.
 
     Args:
-        path: a PNG, JPEG, BMP, GIF or WebP file.
+        path: a PNG, JPEG, BMP, GIF or WebP file; or the bytes that stand in one.
         size: height and width that the model takes, or one number for both. None: any.
         channels: 1 grey, 3 colour; the image is converted.
         resize: whether an image of another size is stretched to `size` rather than refused.
@@ -125,10 +126,11 @@ def read_image(
         >>> read_image(path, size=28, resize=True).shape
         (1, 28, 28)
     """
-    file, wanted = Path(path), _checked(size)
+    file = _Held(path) if isinstance(path, bytes) else Path(path)
+    wanted = _checked(size)
     if channels not in (1, 3):
         raise OptionError(f"channels is 1 (grey) or 3 (colour), got {channels}")
-    if not file.is_file():
+    if isinstance(file, Path) and not file.is_file():
         raise DataError(f"{file}: there is no such image file")
     if wanted is not None and not resize and (found := _size(file)) != wanted:
         raise DataError(
@@ -136,6 +138,13 @@ def read_image(
             "width); pass --resize (resize=True) to stretch it"
         )
     return _decode(file, wanted, channels)
+
+
+class _Held(io.BytesIO):
+    """What stands in an image file that is nowhere on disk."""
+
+    def __str__(self) -> str:
+        return "the image"
 
 
 # The folder
@@ -238,14 +247,14 @@ def _common(sizes: list[tuple[int, int]]) -> tuple[int, int]:
 # One image
 
 
-def _size(file: Path) -> tuple[int, int]:
+def _size(file: Path | _Held) -> tuple[int, int]:
     """Return height and width, upright."""
     with opened(file) as image:
         height, width = image.height, image.width
         return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
-def _decode(file: Path, size: tuple[int, int] | None, channels: int) -> Array:
+def _decode(file: Path | _Held, size: tuple[int, int] | None, channels: int) -> Array:
     """Return the pixels (C, H, W) uint8, upright, stretched to `size`."""
     pil = require("PIL.Image", "images", "reading image files")
     with opened(file) as image:
@@ -282,7 +291,7 @@ def _orientation(image: Any) -> int:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Any]:
+def opened(file: Path | io.BytesIO) -> Iterator[Any]:
     """Open an image that is small enough to decode; whatever fails inside is a DataError."""
     pil = require("PIL.Image", "images", "reading image files")
     try:

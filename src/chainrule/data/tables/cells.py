@@ -1,0 +1,165 @@
+"""The cells of one column: its different texts, and which of them stands in which row (floor 3).
+
+Whatever a column comes as, text from a file or NumPy's numbers, dates and objects, is brought to
+this one form, so that a text is looked at once however often it stands there. What is a missing
+cell and what is a number is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import DataError
+from chainrule.ops import Array
+
+__all__ = ["FLOAT32_MAX", "MISSING", "Cells", "finite", "to_number"]
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+# What people and programs write for "nothing is known", in lower case.
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "?", "-", "<na>", "nat"})
+
+
+def to_number(cell: str) -> float | None:
+    """Read a number as NumPy's parser does: `1_000` and digits of other scripts are text.
+
+    Examples:
+        >>> to_number(" 1e3 "), to_number("1_000"), to_number("cat")
+        (1000.0, None, None)
+    """
+    try:
+        return float(cell) if "_" not in cell and cell.isascii() else None
+    except ValueError:
+        return None
+
+
+class Cells:
+    """A column of N cells.
+
+    Args:
+        names: its different texts, `""` for what is missing.
+        codes: which of them stands in each row, int64 (N,).
+        values: the cells as numbers (N,) where they came as such, NaN for what is missing; then
+            `names` and `codes` are found when they are asked for.
+
+    Examples:
+        >>> cells = Cells.of(["red", " red", "n/a", "2"])
+        >>> cells.names, cells.codes, cells.numbers
+        (['red', '', '2'], array([0, 0, 1, 2]), array([nan, nan, nan,  2.]))
+    """
+
+    def __init__(
+        self,
+        names: list[str] | None = None,
+        codes: Array | None = None,
+        values: Array | None = None,
+    ) -> None:
+        self._found = None if names is None or codes is None else (names, codes)
+        self._values = values
+
+    @classmethod
+    def of(cls, values: Any, name: str = "") -> Cells:
+        """Take a column as it comes.
+
+        Args:
+            values: a sequence of texts, numbers, truth values, dates or `None`, or an array of
+                them, (N,); pandas and polars columns too.
+            name: of the column, for the sentence.
+
+        Raises:
+            DataError: it is no single column, or holds what is none of these.
+        """
+        if isinstance(values, (list, tuple)):
+            return cls._of_texts(map(_text_of, values), len(values))
+        array = np.asarray(values)
+        if array.ndim != 1:
+            raise DataError(f"column {name!r} has the shape {array.shape}, (rows,) is due")
+        if array.dtype.kind in "uif":
+            numbers = array.astype(np.float64)
+            return cls(values=np.where(np.abs(numbers) <= FLOAT32_MAX, numbers, np.nan))
+        if array.dtype.kind == "M":
+            return cls._of_texts(map(str, np.datetime_as_string(array)), len(array))
+        if array.dtype.kind not in "OUSTb":
+            raise DataError(f"column {name!r} holds {array.dtype}; numbers or texts are due")
+        return cls._of_texts(map(_text_of, array.tolist()), len(array))
+
+    @classmethod
+    def _of_texts(cls, texts: Iterable[str], count: int) -> Cells:
+        raw: dict[str, int] = {}
+        codes = np.fromiter((raw.setdefault(t, len(raw)) for t in texts), np.int64, count)
+        clean: dict[str, int] = {}
+        places = [clean.setdefault(_clean(text), len(clean)) for text in raw]
+        return cls(list(clean), np.array(places, np.int64)[codes])
+
+    def __len__(self) -> int:
+        return len(self.codes if self._values is None else self._values)
+
+    @cached_property
+    def _named(self) -> tuple[list[str], Array]:
+        if self._found is not None:
+            return self._found
+        assert self._values is not None
+        different, codes = np.unique(self._values, return_inverse=True)  # one NaN for all
+        return [_clean(_text_of(value)) for value in different.tolist()], codes
+
+    @property
+    def names(self) -> list[str]:
+        """The different texts, `""` for what is missing."""
+        return self._named[0]
+
+    @property
+    def codes(self) -> Array:
+        """Which of the names stands in each row, int64 (N,)."""
+        return self._named[1]
+
+    @cached_property
+    def numbers(self) -> Array:
+        """The cells as numbers, float64 (N,); NaN for what is missing, text, or not finite."""
+        if self._values is not None:
+            return self._values
+        return self.looked_up([finite(name) for name in self.names])
+
+    @property
+    def missing(self) -> Array:
+        """Where nothing stands, bool (N,)."""
+        if self._values is not None:
+            return np.isnan(self._values)
+        return self.codes == self.names.index("") if "" in self.names else np.zeros(len(self), bool)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each text stands there; what is missing left out."""
+        counts = np.bincount(self.codes, minlength=len(self.names)).tolist()
+        return {name: count for name, count in zip(self.names, counts) if name and count}
+
+    def looked_up(self, values: Sequence[float]) -> Array:
+        """Return for every row what stands in `values` for its text, float64 (N,)."""
+        return np.array(values, np.float64).reshape(-1)[self.codes]
+
+
+def _text_of(value: object) -> str:
+    """A cell as text; whole numbers without a point, so that they are the same everywhere."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return str(int(number)) if number.is_integer() else repr(number)
+    return str(value)
+
+
+def _clean(text: str) -> str:
+    text = text.strip()
+    return "" if text.lower() in MISSING else text
+
+
+def finite(cell: str) -> float:
+    """Read a number that a float32 can hold; NaN for anything else."""
+    number = to_number(cell)
+    return number if number is not None and abs(number) <= FLOAT32_MAX else np.nan
