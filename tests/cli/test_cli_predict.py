@@ -1,5 +1,6 @@
 """`chainrule predict`: images and rows, classes and numbers, each on its line."""
 
+import csv
 import json
 import re
 import shutil
@@ -141,6 +142,64 @@ def test_pictures_and_pixels_together(chainrule, trained, tmp_path):
     assert len(lines) == 101
     assert lines[0].split("  ")[1:] == lines[8].split("  ")[1:]
     assert lines[8].startswith("kaggle.csv row 8  ")
+
+
+# --- for other programs --------------------------------------------------------------------------
+
+
+def test_predictions_beside_the_cells(chainrule, trained, tmp_path):
+    """What was in the file stays as it was, whatever it is; a name that is taken is not used."""
+    text = 'name;age;weight;prediction\n"Tom; the old";3;0.5;x\n\nRex;3;10.5;y\n'
+    (tmp_path / "new.csv").write_text(text)
+    ended = chainrule("predict", trained("pets"), "new.csv", "--out", "o")
+    assert (ended.code, ended.out) == (0, "2 predictions: o\n")
+    header, *rows = csv.reader((tmp_path / "o").read_text().splitlines())
+    assert header == ["name", "age", "weight", "prediction", "prediction_", "probability"]
+    assert [row[:5] for row in rows] == [
+        ["Tom; the old", "3", "0.5", "x", "cat"],
+        ["Rex", "3", "10.5", "y", "dog"],
+    ]
+    assert all(0.4 < float(row[5]) < 1 for row in rows)
+
+
+def test_numbers_beside_the_cells(chainrule, trained, tmp_path):
+    (tmp_path / "new.csv").write_text("rooms,age\n1,50\n4,25\n")
+    assert chainrule("predict", trained("prices"), "new.csv", "--out", "out.csv").code == 0
+    header, *rows = csv.reader((tmp_path / "out.csv").read_text().splitlines())
+    assert header == ["rooms", "age", "prediction"]
+    model, info = load_model(trained("prices"))
+    outputs = predict(model, table_rows(tmp_path / "new.csv", info["columns"]))
+    assert [np.float32(row[2]) for row in rows] == outputs.reshape(-1).tolist()
+
+
+def test_predictions_of_images_as_a_table(chainrule, trained, tmp_path):
+    files = [picture(tmp_path / f"{row}.png", row) for row in range(3)]
+    assert chainrule("predict", trained("digits"), *files, "--out", "out.csv").code == 0
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "file,prediction,probability"
+    assert [line.split(",")[0] for line in lines[1:]] == ["0.png", "1.png", "2.png"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [["--out", "new.csv"], ["--out", "."], ["--out", "no/such.csv"], ["new.csv", "--out", "o.csv"]],
+    ids=str,
+)
+def test_what_cannot_be_written(chainrule, trained, tmp_path, more):
+    (tmp_path / "new.csv").write_text("rooms,age\n1,50\n")
+    ended = chainrule("predict", trained("prices"), "new.csv", *more)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert ended.err.startswith("error: --out ")
+    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
+
+
+def test_json(chainrule, trained, tmp_path):
+    (tmp_path / "new.csv").write_text("age,weight\n3,0.5\n3,10.5\n")
+    ended = chainrule("predict", trained("pets"), "new.csv", "--json", "--top", 2)
+    first, second = map(json.loads, ended.out.splitlines())
+    assert (first["input"], first["class"], second["class"]) == ("new.csv row 1", "cat", "dog")
+    assert next(iter(first["probabilities"])) == "cat"
+    assert len(first["probabilities"]) == 2
 
 
 # --- words from outside -------------------------------------------------------------------------

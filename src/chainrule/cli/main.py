@@ -48,14 +48,24 @@ def train(context: click.Context, /, data: str, **options: object) -> None:
 @click.option("--top", type=click.IntRange(1), default=3, help="Classes to show for each input.")
 @click.option("--resize", is_flag=True, help="Bring images to the size that the model takes.")
 @click.option("--invert", is_flag=True, help="Exchange black and white: for dark ink on paper.")
-def predict(run: str, inputs: tuple[str, ...], top: int, resize: bool, invert: bool) -> None:
+@click.option("--out", help="A CSV file for the predictions; those of a table beside its cells.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, a line for each input.")
+def predict(
+    run: str,
+    inputs: tuple[str, ...],
+    top: int,
+    resize: bool,
+    invert: bool,
+    out: str | None,
+    as_json: bool,
+) -> None:
     """Say what the model in the folder RUN makes of INPUTS: image files, or CSV files.
 
     A CSV file needs the columns that the model was trained on; others are ignored.
     """
     from chainrule.cli.predict import predict_command
 
-    predict_command(run, inputs, top=top, resize=resize, invert=invert)
+    predict_command(run, inputs, top=top, resize=resize, invert=invert, out=out, as_json=as_json)
 
 
 @cli.command()

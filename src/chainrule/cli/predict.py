@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
 
-from chainrule.data import read_image, table_rows
-from chainrule.errors import ChainruleError, DataError, OptionError, one_line
-from chainrule.io import load_model
-from chainrule.ops import Array, softmax
-from chainrule.train import predict
-from chainrule.train.job.described import Input, classes_of, input_of
+from chainrule.data.csvfile import read_header
+from chainrule.errors import OptionError, one_line
+from chainrule.files import replace_text
+from chainrule.ops import Array
+from chainrule.train.job.predictor import Answer, Predictor
 
 __all__ = ["predict_command"]
 
 _TABLES = (".csv", ".tsv", ".txt")
 
 
+class _Read(NamedTuple):
+    """An input: what it is called, and what the model is given."""
+
+    name: str
+    row: Array
+
+
 def predict_command(
-    run: str, inputs: Sequence[str], *, top: int, resize: bool, invert: bool
+    run: str,
+    inputs: Sequence[str],
+    *,
+    top: int,
+    resize: bool,
+    invert: bool,
+    out: str | None = None,
+    as_json: bool = False,
 ) -> None:
     """Print what the model in `run` makes of every input.
 
@@ -31,58 +48,96 @@ def predict_command(
         top: how many classes to show.
         resize: bring images to the model's size.
         invert: exchange black and white.
+        out: a CSV file to write instead.
+        as_json: print JSON, a line for each input.
 
     Raises:
         DataError: the model or an input cannot be read, or they do not go together.
         OptionError: an option that does not apply to an input.
     """
-    model, info = load_model(run)
-    takes = input_of(info, run)
-    read: list[tuple[str, Array]] = []
-    for name in inputs:
-        read.extend(_examples(name, takes, resize=resize, invert=invert))
-    x = np.stack([row for _, row in read])
-    try:
-        outputs = predict(model, x)
-    except ChainruleError as error:
-        raise DataError(f"{run} does not take inputs of shape {x.shape[1:]}: {error}") from None
+    if out is not None:
+        _writable(out, inputs)
+    predictor = Predictor.of(run)
+    read = [one for name in inputs for one in _read(name, predictor, resize=resize, invert=invert)]
+    outputs = predictor.outputs(np.stack([one.row for one in read]))
+    answers = predictor.answers(outputs, top)
     console = Console(highlight=False, emoji=False)
-    for (name, _), line in zip(read, _lines(outputs, classes_of(info, outputs, run), top)):
-        console.print(f"{one_line(name)}  {line}", soft_wrap=True, markup=False)
+    if out is not None:
+        _write(out, inputs, [one.name for one in read], answers)
+        console.print(f"{len(answers):,} predictions: {one_line(out)}", markup=False)
+        return
+    for one, answer in zip(read, answers):
+        line = (
+            json.dumps({"input": one.name, **answer.plain()})
+            if as_json
+            else f"{one_line(one.name)}  {_line(answer)}"
+        )
+        console.print(line, soft_wrap=True, markup=False)
 
 
-def _examples(
-    name: str, takes: Input, *, resize: bool, invert: bool
-) -> Iterator[tuple[str, Array]]:
-    """Yield each input in a file, with its name."""
+def _read(name: str, predictor: Predictor, *, resize: bool, invert: bool) -> Iterator[_Read]:
+    """Yield each input in a file."""
     path = Path(name)
-    if path.suffix.lower() in _TABLES:
-        if resize or invert:
-            raise OptionError(f"{name}: --resize and --invert apply to image files only")
-        rows = table_rows(path, takes.columns)
-        if rows.shape[1:] != takes.shape:
-            raise DataError(
-                f"{name} has rows of shape {rows.shape[1:]}, the model takes {takes.shape}"
-            )
-        for number, row in enumerate(rows, start=1):
-            yield f"{path.name} row {number}", row
+    if not _is_table(name):
+        yield _Read(path.name, predictor.from_image(path, resize=resize, invert=invert))
         return
-    if len(takes.shape) != 3:
-        raise DataError(f"{name}: the model takes rows of a table, not images; give a CSV file")
-    channels, *size = takes.shape
-    pixels = read_image(path, size=(size[0], size[1]), channels=channels, resize=resize)
-    if invert:
-        pixels = 255 - pixels
-    # The model knows pixels on the scale of its training data, 0 to `levels`.
-    yield path.name, (pixels * np.float32(takes.levels / 255)).astype(np.float32)
+    if resize or invert:
+        raise OptionError(f"{name}: --resize and --invert apply to image files only")
+    for number, row in enumerate(predictor.from_table(path), start=1):
+        yield _Read(f"{path.name} row {number}", row)
 
 
-def _lines(outputs: Array, classes: Sequence[str], top: int) -> Iterator[str]:
-    """What to say of each output: the value, or the likeliest classes with their probabilities."""
-    if not classes:
-        yield from (f"{value:.6g}" for value in outputs.reshape(-1))
-        return
-    for row in softmax(outputs, dim=1):
-        best = np.argsort(-row, kind="stable")[:top]
-        first, *others = [f"{one_line(classes[k])} {100 * row[k]:.1f} %" for k in best]
-        yield first + (f"  ({', '.join(others)})" if others else "")
+def _is_table(name: str) -> bool:
+    return Path(name).suffix.lower() in _TABLES
+
+
+def _line(answer: Answer) -> str:
+    """The value, or the likeliest classes with their probabilities."""
+    if not answer.probabilities:
+        return f"{answer.value:.6g}"
+    shares = answer.probabilities.items()
+    first, *others = [f"{one_line(name)} {100 * share:.1f} %" for name, share in shares]
+    return first + (f"  ({', '.join(others)})" if others else "")
+
+
+# --- a file of predictions ----------------------------------------------------------------------
+
+
+def _writable(out: str, inputs: Sequence[str]) -> None:
+    """Refuse what would leave a person without the input, or without knowing whose row it is."""
+    if any(Path(out).resolve() == Path(name).resolve() for name in inputs):
+        raise OptionError(f"--out {out} is an input too; choose another file")
+    if Path(out).is_dir() or not Path(out).resolve().parent.is_dir():
+        raise OptionError(f"--out {out} is no file in a folder that is there; choose another")
+    if len(inputs) > 1 and any(map(_is_table, inputs)):
+        raise OptionError("--out takes the predictions of one table, or of images; give it alone")
+
+
+def _write(
+    out: str, inputs: Sequence[str], names: Sequence[str], answers: Sequence[Answer]
+) -> None:
+    """Write the cells of the table with the predictions beside them; of images their names."""
+    rows = _cells(Path(inputs[0])) if _is_table(inputs[0]) else [["file"], *([n] for n in names)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    added = ["prediction"] + ["probability"] * bool(answers[0].probabilities)
+    writer.writerow([*rows[0], *(_free(name, rows[0]) for name in added)])
+    for cells, answer in zip(rows[1:], answers, strict=True):
+        value = answer.value if isinstance(answer.value, str) else f"{answer.value:.9g}"
+        share = [f"{max(answer.probabilities.values()):.6f}"] if answer.probabilities else []
+        writer.writerow([*cells, value, *share])
+    replace_text(out, text.getvalue())
+
+
+def _cells(path: Path) -> list[list[str]]:
+    """The rows of a table that has been read once, as they are written."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, delimiter=read_header(path).delimiter, strict=True)
+        return [cells for cells in rows if len(cells) > 1 or "".join(cells).strip()]
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """A name that no column has."""
+    while name in taken:
+        name += "_"
+    return name
