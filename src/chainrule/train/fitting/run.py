@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from chainrule import nn, optim
 from chainrule.autograd import Tensor
@@ -22,10 +25,34 @@ Metric: TypeAlias = Callable[[Array, Array], float]
 Step: TypeAlias = Callable[["Run", Tensor, Tensor], tuple[float, Array]]
 
 
-def over_rows(metric: Metric) -> Metric:
-    """Mark a metric as the mean of a figure of each row: that of many batches is one call."""
-    vars(metric)["over_rows"] = True
+def over_rows(figures: Callable[[Array, Array], Array]) -> Metric:
+    """Return the metric that is the mean of a figure of each row: that of many batches is one call.
+
+    Args:
+        figures: takes outputs and targets (N, ...), returns the figures (N,) or (N, ...).
+    """
+
+    @wraps(figures)
+    def metric(outputs: Array, targets: Array) -> float:
+        return float(np.mean(figures(outputs, targets))) if len(targets) else math.nan
+
+    vars(metric)["figures"] = figures
     return metric
+
+
+def _sums(metric: Metric, outputs: Array, targets: Array) -> list[float]:
+    """What a metric comes to for all rows of each step: (steps, rows a step, ...).
+
+    Each step is summed by itself, so that it does not matter how many are looked at together.
+    """
+    steps, rows = targets.shape[:2]
+    figures = getattr(metric, "figures", None)
+    if figures is None or outputs.shape[:2] != targets.shape[:2]:
+        return [float(metric(y, t)) * rows for y, t in zip(outputs, targets)]
+    flat = (a.reshape(-1, *a.shape[2:]) for a in (outputs, targets))
+    of_rows = np.asarray(figures(*flat), np.float64).reshape(steps, rows, -1).mean(2)
+    sums: list[float] = of_rows.sum(1).tolist()
+    return sums
 
 
 class History:
@@ -161,12 +188,8 @@ class Run:
         self.seen += rows * len(losses)
         self._count += rows * len(losses)
         for name, metric in self.metrics.items():
-            if vars(metric).get("over_rows") and outputs.shape[:2] == targets.shape[:2]:
-                flat = (a.reshape(-1, *a.shape[2:]) for a in (outputs, targets))
-                self._sums[name] += float(metric(*flat)) * rows * len(losses)
-            else:
-                figures = (float(metric(y, t)) for y, t in zip(outputs, targets))
-                self._sums[name] += sum(figure * rows for figure in figures)
+            for total in _sums(metric, outputs, targets):  # one by one, as if it were so counted
+                self._sums[name] += total
 
     def count(self, loss: float, outputs: Array, targets: Array) -> None:
         """Add a step's figures to the epoch's."""
@@ -179,4 +202,4 @@ class Run:
         self._count += n
         self._sums["loss"] += loss * n
         for name, metric in self.metrics.items():
-            self._sums[name] += float(metric(outputs, targets)) * n
+            self._sums[name] += _sums(metric, outputs[None], targets[None])[0]
