@@ -14,7 +14,7 @@ from chainrule.data.examples import Examples
 from chainrule.errors import DataError, OptionError
 
 MODULES = [
-    "csvfile",
+    "tables.csvfile",
     "digits",
     "examples",
     "fetch",
@@ -23,7 +23,7 @@ MODULES = [
     "load",
     "mnist",
     "places",
-    "table",
+    "tables.table",
     "toys",
 ]
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.data import csvfile
-from chainrule.data.csvfile import read_columns, read_header
-from chainrule.data.table import table, table_rows
+from chainrule.data.tables import csvfile
+from chainrule.data.tables.csvfile import read_columns, read_header
+from chainrule.data.tables.table import table, table_rows
 from chainrule.errors import DataError
 
 IRIS = "length,width,species\n5.1,3.5,setosa\n7.0,3.2,versicolor\n4.9,3.0,setosa\n"

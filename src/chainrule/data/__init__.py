@@ -27,8 +27,8 @@ from chainrule.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from chainrule.data.table import table, table_rows
 from chainrule.data.tables.recipe import Recipe
+from chainrule.data.tables.table import table, table_rows
 from chainrule.data.text import text
 from chainrule.data.toys import blobs, circles, moons, rectangles, ring, spiral, xor
 from chainrule.data.workers import get_worker_info

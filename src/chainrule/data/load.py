@@ -17,7 +17,7 @@ from chainrule.data.digits import digits
 from chainrule.data.examples import Examples
 from chainrule.data.images import Size, image_folder
 from chainrule.data.mnist import mnist
-from chainrule.data.table import table
+from chainrule.data.tables.table import table
 from chainrule.data.toys import blobs, circles, moons, rectangles, ring, spiral, xor
 from chainrule.errors import DataError, OptionError, did_you_mean
 

@@ -151,7 +151,7 @@ class DataLoader:
             self.num_workers == 0
             and self.batch_size is not None
             and self.collate_fn is default_collate
-            and type(self.sampler) in (SequentialSampler, RandomSampler)
+            and _has_order(self.sampler)
         )
 
     def __len__(self) -> int:
@@ -211,17 +211,22 @@ class DataLoader:
 
     def _spans(self) -> Iterator[Any]:
         size, n = self.batch_size or 1, len(self.sampler)
-        order = self.order() if self.shuffle else None
+        order = None if type(self.sampler) is SequentialSampler else self.order()
         for i in range(len(self)):
             span = slice(i * size, min((i + 1) * size, n))
             yield span if order is None else order[span]
 
     def order(self) -> Array:
         """Return the numbers of the samples in the order of a pass, a new one if they shuffle."""
-        if type(self.sampler) in (SequentialSampler, RandomSampler):
+        if _has_order(self.sampler):
             found: Array = self.sampler.order()
             return found
         return np.fromiter(self.sampler, np.int64)
+
+
+def _has_order(sampler: Any) -> bool:
+    """Whether a sampler's own class gives the numbers of a pass in one array, by `order()`."""
+    return "order" in vars(type(sampler))
 
 
 def _size(batch_size: Any) -> int:

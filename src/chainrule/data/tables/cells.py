@@ -2,7 +2,7 @@
 
 Whatever a column comes as, text from a file or NumPy's numbers, dates and objects, is brought to
 this one form, so that a text is looked at once however often it stands there. What is a missing
-cell and what is a number is decided here.
+cell and what is a number is decided here: "7", "7.0" and 7 are the same cell everywhere.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from chainrule.ops import Array
 __all__ = ["FLOAT32_MAX", "MISSING", "Cells", "finite", "to_number"]
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+_EXACT = 2.0**53  # up to which a float64 tells whole numbers apart
 # What people and programs write for "nothing is known", in lower case.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "?", "-", "<na>", "nat"})
 
@@ -72,14 +73,18 @@ class Cells:
         Raises:
             DataError: it is no single column, or holds what is none of these.
         """
+        if isinstance(values, Cells):
+            return values
         if isinstance(values, (list, tuple)):
+            numbers = _plain_numbers(values)
+            if numbers is not None:
+                return cls(values=numbers)
             return cls._of_texts(map(_text_of, values), len(values))
         array = np.asarray(values)
         if array.ndim != 1:
             raise DataError(f"column {name!r} has the shape {array.shape}, (rows,) is due")
         if array.dtype.kind in "uif":
-            numbers = array.astype(np.float64)
-            return cls(values=np.where(np.abs(numbers) <= FLOAT32_MAX, numbers, np.nan))
+            return cls(values=array.astype(np.float64))
         if array.dtype.kind == "M":
             return cls._of_texts(map(str, np.datetime_as_string(array)), len(array))
         if array.dtype.kind not in "OUSTb":
@@ -93,6 +98,39 @@ class Cells:
         clean: dict[str, int] = {}
         places = [clean.setdefault(_clean(text), len(clean)) for text in raw]
         return cls(list(clean), np.array(places, np.int64)[codes])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Cells]) -> Cells:
+        """Put columns one below the other.
+
+        Args:
+            parts: at least one.
+
+        Examples:
+            >>> Cells.joined([Cells.of(["a", "b"]), Cells.of(["b", ""])]).codes
+            array([0, 1, 1, 2])
+        """
+        values = [part._values for part in parts if part._values is not None]
+        if len(values) == len(parts):
+            return cls(values=np.concatenate(values))
+        place: dict[str, int] = {}
+        codes = [
+            np.array([place.setdefault(name, len(place)) for name in part.names], np.int64)[
+                part.codes
+            ]
+            for part in parts
+        ]
+        return cls(list(place), np.concatenate(codes))
+
+    def take(self, rows: Array) -> Cells:
+        """Return the cells of some rows.
+
+        Args:
+            rows: whole numbers, or a mask of booleans (N,).
+        """
+        if self._values is not None:
+            return Cells(values=self._values[rows])
+        return Cells(self.names, self.codes[rows])
 
     def __len__(self) -> int:
         return len(self.codes if self._values is None else self._values)
@@ -119,8 +157,27 @@ class Cells:
     def numbers(self) -> Array:
         """The cells as numbers, float64 (N,); NaN for what is missing, text, or not finite."""
         if self._values is not None:
-            return self._values
+            held = np.abs(self._values) <= FLOAT32_MAX
+            return self._values if held.all() else np.where(held, self._values, np.nan)
         return self.looked_up([finite(name) for name in self.names])
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the cells came as numbers, or all read as some."""
+        return self._values is not None
+
+    @property
+    def different(self) -> int:
+        """How many different cells there are, what is missing left out."""
+        if self._values is None:
+            return len(self.counts)
+        return len(np.unique(self._values[~np.isnan(self._values)]))
+
+    @property
+    def example(self) -> str:
+        """The first cell that is not missing; nothing where all are."""
+        rows = np.flatnonzero(~self.missing)[:1]
+        return self.take(rows).names[self.take(rows).codes[0]] if rows.size else ""
 
     @property
     def missing(self) -> Array:
@@ -140,23 +197,41 @@ class Cells:
         return np.array(values, np.float64).reshape(-1)[self.codes]
 
 
+def _plain_numbers(texts: Sequence[Any]) -> Array | None:
+    """Read texts that are all numbers, or nothing; `None` where one is anything else."""
+    try:
+        together = "".join(texts)
+        if "_" in together or not together.isascii():
+            return None
+        numbers = np.fromiter((float(t) if t else np.nan for t in texts), np.float64, len(texts))
+    except (TypeError, ValueError):
+        return None
+    return None if (np.abs(numbers) > _EXACT).any() else numbers
+
+
 def _text_of(value: object) -> str:
-    """A cell as text; whole numbers without a point, so that they are the same everywhere."""
+    """A cell as text."""
     if isinstance(value, str):
         return value
     if value is None:
         return ""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if isinstance(value, (float, np.floating)):
-        number = float(value)
-        return str(int(number)) if number.is_integer() else repr(number)
-    return str(value)
+    return _number_text(float(value)) if isinstance(value, (float, np.floating)) else str(value)
+
+
+def _number_text(number: float) -> str:
+    """Whole numbers without a point, so that they are the same text wherever they come from."""
+    return str(int(number)) if abs(number) <= _EXACT and number.is_integer() else repr(number)
 
 
 def _clean(text: str) -> str:
+    """A text without what it may be written with or without; nothing for what is missing."""
     text = text.strip()
-    return "" if text.lower() in MISSING else text
+    if text.lower() in MISSING:
+        return ""
+    number = to_number(text)
+    return text if number is None or not abs(number) <= _EXACT else _number_text(number)
 
 
 def finite(cell: str) -> float:

@@ -181,34 +181,33 @@ def column_of(name: str, cells: Cells, kind: str | None = None) -> Column:
         'identifier'
     """
     gone = int(cells.missing.sum())
-    counts = cells.counts
-    basis = Column(name, "dropped", len(counts), gone, _example(cells))
+    different = cells.different
+    basis = Column(name, "dropped", different, gone, cells.example[:40])
     if kind == "dropped":
         return basis
     if kind is not None:
-        return _number(basis, cells) if kind == "number" else _category(basis, cells, counts)
-    if len(counts) < 1 + (not gone):
-        return _changed(basis, kind="constant", note="" if counts else "always missing")
-    return _found(basis, cells, counts)
-
-
-def _found(basis: Column, cells: Cells, counts: dict[str, int]) -> Column:
-    present = len(cells) - basis.missing
-    numeric = int(np.isfinite(cells.numbers).sum())
-    all_different = len(counts) == len(cells)
-    if all_different and _is_id(basis.name) and (numeric == 0 or _whole(cells.numbers)):
+        return _number(basis, cells) if kind == "number" else _category(basis, cells)
+    if different < 1 + (not gone):
+        return _changed(basis, kind="constant", note="" if different else "always missing")
+    if different == len(cells) and _is_id(name) and (not cells.numeric or _whole(cells.numbers)):
         return _changed(basis, kind="identifier", note="different in every row")
-    if numeric == present:
+    return _number(basis, cells) if cells.numeric else _of_texts(basis, cells)
+
+
+def _of_texts(basis: Column, cells: Cells) -> Column:
+    counts, present = cells.counts, len(cells) - basis.missing
+    numeric = sum(count for name, count in counts.items() if to_number(name) is not None)
+    if numeric == present:  # too large ones among them
         return _number(basis, cells)
-    if numeric == 0 and all(name.lower() in YES_NO for name in counts):
+    if all(name.lower() in YES_NO for name in counts):
         return _finished(_changed(basis, kind="yes/no"), cells)
     if numeric == 0 and (form := form_of(list(counts))) is not None:
         return _date(basis, cells, form)
     if _few(counts, present):
-        return _category(basis, cells, counts)
+        return _category(basis, cells)
     if numeric >= CLEAN * present:
         return _number(basis, cells)
-    raise _refusal(basis, cells, counts, numeric > present / 2)
+    raise _refusal(basis, counts, present, numeric > present / 2)
 
 
 def _few(counts: dict[str, int], present: int) -> bool:
@@ -221,7 +220,7 @@ def _few(counts: dict[str, int], present: int) -> bool:
     )
 
 
-def _refusal(basis: Column, cells: Cells, counts: dict[str, int], numeric: bool) -> DataError:
+def _refusal(basis: Column, counts: dict[str, int], present: int, numeric: bool) -> DataError:
     ways = f"leave it out (--drop {basis.name}) or declare it (--categorical {basis.name}"
     if numeric:
         odd = next(name for name in counts if np.isnan(finite(name)))
@@ -231,11 +230,12 @@ def _refusal(basis: Column, cells: Cells, counts: dict[str, int], numeric: bool)
         )
     return DataError(
         f"column {basis.name!r} holds free text: {len(counts):,} different texts in "
-        f"{len(cells) - basis.missing:,} rows; {ways})"
+        f"{present:,} rows; {ways})"
     )
 
 
-def _category(basis: Column, cells: Cells, counts: dict[str, int]) -> Column:
+def _category(basis: Column, cells: Cells) -> Column:
+    counts = cells.counts
     if len(counts) > MOST_RARE or not counts:
         raise DataError(
             f"column {basis.name!r} has {len(counts):,} different cells, from 1 to {MOST_RARE:,} "
@@ -279,11 +279,6 @@ def _finished(column: Column, cells: Cells) -> Column:
 
 def _changed(column: Column, **fields: object) -> Column:
     return replace(column, **fields)  # type: ignore[arg-type]
-
-
-def _example(cells: Cells) -> str:
-    present = np.flatnonzero(~cells.missing)
-    return cells.names[int(cells.codes[present[0]])][:40] if present.size else ""
 
 
 def _whole(numbers: Array) -> bool:

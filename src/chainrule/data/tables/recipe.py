@@ -90,8 +90,10 @@ class Recipe:
                 could be learned from.
         """
         decided = _decided(columns, category=categorical, number=numeric, dropped=drop)
+        _check_lengths(columns)
         found = [
-            column_of(name, cells, decided.get(name)) for name, cells in _cells(columns).items()
+            column_of(name, Cells.of(values, name), decided.get(name))
+            for name, values in columns.items()
         ]
         return cls(tuple(found)).checked()
 
@@ -161,12 +163,11 @@ class Recipe:
         Raises:
             DataError: a column is not there, or they have different lengths.
         """
-        cells = self._given(columns)
-        rows = len(next(iter(cells.values())))
-        encoded = np.empty((rows, len(self.features)), np.float32)
+        used = self._given(columns)
+        encoded = np.empty((_check_lengths(columns), len(self.features)), np.float32)
         place = 0
-        for column in self.columns:
-            for values in column.encode(cells[column.name]) if column.used else ():
+        for column in used:
+            for values in column.encode(Cells.of(columns[column.name], column.name)):
                 encoded[:, place] = values
                 place += 1
         return encoded
@@ -180,20 +181,19 @@ class Recipe:
         Raises:
             DataError: as by `encode`.
         """
-        cells = self._given(columns)
         return [
             note
-            for column in self.columns
-            if column.used
-            for note in column.notes(cells[column.name])
+            for column in self._given(columns)
+            for note in column.notes(Cells.of(columns[column.name], column.name))
         ]
 
-    def _given(self, columns: Mapping[str, Any]) -> dict[str, Cells]:
+    def _given(self, columns: Mapping[str, Any]) -> list[Column]:
+        """The columns that are used, which are all there."""
         for name in self.needed:
             if name not in columns:
                 guess = did_you_mean(name, columns)
                 raise DataError(f"there is no column {name!r}, which the model needs{guess}")
-        return _cells({name: columns[name] for name in self.needed})
+        return [column for column in self.columns if column.used]
 
     def described(self) -> dict[str, Any]:
         """Return it as plain data for a JSON file."""
@@ -238,17 +238,13 @@ def _decided(columns: Mapping[str, Any], **kinds: Collection[str]) -> dict[str, 
     return decided
 
 
-def _cells(columns: Mapping[str, Any]) -> dict[str, Cells]:
-    cells = {name: Cells.of(values, name) for name, values in columns.items()}
-    lengths = {name: len(column) for name, column in cells.items()}
-    if len(set(lengths.values())) > 1:
-        (one, n), (other, m) = min(lengths.items(), key=_length), max(lengths.items(), key=_length)
+def _check_lengths(columns: Mapping[str, Any]) -> int:
+    """Return how many rows there are, the same in all columns."""
+    lengths = {len(values): name for name, values in columns.items()}
+    if len(lengths) > 1:
+        (n, one), (m, other) = min(lengths.items()), max(lengths.items())
         raise DataError(f"column {one!r} has {n:,} rows and {other!r} has {m:,}; as many are due")
-    return cells
-
-
-def _length(item: tuple[str, int]) -> int:
-    return item[1]
+    return next(iter(lengths), 0)
 
 
 # --- as plain data ------------------------------------------------------------------------------

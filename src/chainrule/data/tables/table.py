@@ -14,8 +14,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from chainrule.data.csvfile import FLOAT32_MAX, Header, read_columns, read_header, to_number
 from chainrule.data.examples import Array, Examples
+from chainrule.data.tables.cells import FLOAT32_MAX, to_number
+from chainrule.data.tables.csvfile import Header, read_columns, read_header
 from chainrule.errors import DataError
 
 __all__ = ["table", "table_rows"]
@@ -205,7 +206,7 @@ def _text_answers(
 def _refuse(header: Header, index: int, row: int, cell: str, due: str) -> NoReturn:
     holds = f"holds {cell[:40]!r}" if cell else "is empty"
     raise DataError(
-        f"{header.path}, line {header.line_of(row)}: target {header.names[index]!r} {holds}, {due} "
+        f"{header.path}, {header.place(row)}: target {header.names[index]!r} {holds}, {due} "
         "is due; correct it or leave the row out"
     )
 
