@@ -1,0 +1,115 @@
+"""One trial of a search, run: a training that is measured on the validation examples (floor 4).
+
+Nothing is written, and the test examples are not looked at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from chainrule.autograd import from_numpy, no_grad
+from chainrule.data import Examples
+from chainrule.errors import ChainruleError, DataError
+from chainrule.train.callbacks.best import BestWeights
+from chainrule.train.callbacks.callback import Callback
+from chainrule.train.callbacks.stopping import EarlyStopping
+from chainrule.train.fitting.loop import fit, predict
+from chainrule.train.job.outcome import Settings
+from chainrule.train.job.parts import figures_of
+from chainrule.train.job.prepare import Job, prepare
+from chainrule.train.job.task import task_of
+from chainrule.train.tuning.space import Value
+from chainrule.train.tuning.trials import Done, Trial
+
+__all__ = ["run_trial", "settings_of"]
+
+
+def settings_of(base: Settings, values: Mapping[str, Value], epochs: int) -> Settings:
+    """Return the settings of a trial.
+
+    Args:
+        base: what is not searched.
+        values: what is; `hidden` is the width of each of `depth` layers, or all sizes.
+        epochs: to train for.
+
+    Examples:
+        >>> settings_of(Settings(), {"hidden": 64, "depth": 2, "lr": 0.01}, 5).hidden
+        (64, 64)
+    """
+    changed: dict[str, Any] = {k: v for k, v in values.items() if k not in ("hidden", "depth")}
+    width = values.get("hidden", base.hidden)
+    if not isinstance(width, tuple):
+        width = (int(width),)
+    if "depth" in values and len(set(width)) == 1:
+        width = width[:1] * int(values["depth"])  # type: ignore[arg-type]
+    return dataclasses.replace(base, epochs=epochs, doctor=False, hidden=width, **changed)
+
+
+def run_trial(examples: Examples, base: Settings, trial: Trial) -> Done:
+    """Train and measure; a training that fails is a trial that did, with its sentence.
+
+    Args:
+        examples: of the study.
+        base: the settings that are not searched.
+        trial: what is.
+    """
+    begun = time.perf_counter()
+    done = Done(*trial)
+    try:
+        job = prepare(examples, settings_of(base, trial.values, trial.epochs))
+        _train(job)
+        figures = _measured(job)
+    except (ChainruleError, MemoryError) as error:
+        sentence = str(error) or type(error).__name__
+        return dataclasses.replace(done, error=sentence, seconds=time.perf_counter() - begun)
+    return dataclasses.replace(
+        done,
+        figures=figures,
+        seconds=time.perf_counter() - begun,
+        parameters=job.summary.parameters,
+    )
+
+
+def _train(job: Job) -> None:
+    """Fit the network of a job, and leave it with its best weights."""
+    settings = job.settings
+    training, validation, _ = job.parts
+    assert validation is not None
+    callbacks: list[Callback] = [BestWeights()]
+    if settings.patience is not None:
+        callbacks.append(EarlyStopping(settings.patience))
+    fit(
+        job.model,
+        (training.x, training.y),
+        job.task.loss,
+        settings.optimizer,
+        epochs=settings.epochs or 1,
+        batch_size=settings.batch_size,
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+        schedule=settings.schedule,
+        validation=(validation.x, validation.y),
+        metrics=job.task.metrics,
+        callbacks=callbacks,
+        step=job.step,
+        generator=job.generator,
+        threads=settings.threads,
+        progress=False,
+    )
+
+
+def _measured(job: Job) -> dict[str, float]:
+    """The figures on the validation examples; the loss without smoothing, so that all compare."""
+    _, validation, _ = job.parts
+    assert validation is not None
+    outputs = predict(job.model, validation.x)
+    with no_grad():
+        loss = task_of(validation, 0.0).loss(from_numpy(outputs), from_numpy(validation.y)).item()
+    figures = {**figures_of(outputs, validation), "loss": float(loss)}
+    if not all(math.isfinite(value) for value in figures.values()):
+        raise DataError("the network gives no finite numbers for the validation examples")
+    return figures
