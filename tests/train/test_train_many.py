@@ -13,7 +13,7 @@ from chainrule.optim import lr_scheduler
 from chainrule.train import fit
 from chainrule.train.callbacks.callback import Callback
 from chainrule.train.fitting.ahead import Ahead
-from chainrule.train.fitting.loop import accuracy
+from chainrule.train.metrics.classes import accuracy
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,18 @@ from chainrule.backend import threads
 from chainrule.data import DataLoader
 from chainrule.data.pairs import first_targets, loader_of
 from chainrule.errors import OptionError, chosen, kind_of
-from chainrule.nn.usual import Loss, are_classes, loss_of
+from chainrule.nn.usual import Loss, loss_of
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.optim.names import optimizer_of
 from chainrule.train.callbacks.callback import Callback
 from chainrule.train.callbacks.progress import Progress
 from chainrule.train.fitting.epoch import Epoch, sees_each_step, tell
-from chainrule.train.fitting.run import History, Metric, Run, Step, over_rows
+from chainrule.train.fitting.run import History, Run, Step
 from chainrule.train.fitting.step import TapeStep
+from chainrule.train.metrics.metric import Metric
+from chainrule.train.metrics.names import Given, metrics_of
+from chainrule.train.metrics.tally import Tally
 
 __all__ = ["SCHEDULES", "evaluate", "fit", "predict"]
 
@@ -43,25 +46,6 @@ SCHEDULES: dict[str, Callable[[optim.Optimizer, int, int], Any]] = {
 }
 
 
-@over_rows
-def accuracy(outputs: Array, targets: Array) -> Array:
-    """Return the share of rows whose largest output is at the label."""
-    return np.argmax(outputs, axis=1) == targets
-
-
-@over_rows
-def mean_absolute_error(outputs: Array, targets: Array) -> Array:
-    """Return the mean distance of the outputs from the targets."""
-    return np.abs(outputs - targets)
-
-
-def _usual_metrics(targets: Array) -> dict[str, Metric]:
-    """What is measured besides the loss: of classes accuracy, of numbers the distance."""
-    if are_classes(targets):
-        return {"accuracy": accuracy}
-    return {"mae": mean_absolute_error}
-
-
 def fit(
     model: nn.Module,
     data: Any,
@@ -74,7 +58,7 @@ def fit(
     weight_decay: float | None = None,
     schedule: str | Any = "constant",
     validation: Any = None,
-    metrics: dict[str, Metric] | None = None,
+    metrics: Given | str | None = None,
     callbacks: Sequence[Callback] = (),
     max_grad_norm: float | None = None,
     step: Step | None = None,
@@ -99,8 +83,10 @@ def fit(
         weight_decay: likewise.
         schedule: a name from `SCHEDULES`, or an object whose `step()` is called after each step.
         validation: further data, as `data`, to measure on after each epoch.
-        metrics: names to functions of outputs and targets (arrays); by default accuracy for
-            integer targets, the mean absolute error for others.
+        metrics: what is measured besides the loss: names from `METRICS` or functions of outputs and
+            targets (arrays) in a list, or a mapping of names of yours to either. Each is the figure
+            of all rows of an epoch, and a function is called once with all of them. By default
+            "accuracy" for integer targets, "mae" for others.
         callbacks: see `Callback`.
         max_grad_norm: scale gradients down to this norm if theirs is larger.
         step: a training step of your own, `step(run, x, y)`, that changes the weights and returns
@@ -152,7 +138,7 @@ def fit(
         model,
         optimizer,
         loss_of(loss, targets),
-        _usual_metrics(targets) if metrics is None else metrics,
+        metrics_of(metrics, targets),
         epochs,
         epochs * len(loader),
         history,
@@ -231,10 +217,13 @@ def _epoch(
     run.model.train()
     steps.take_steps()
     seconds = time.perf_counter() - begun
-    row = {"epoch": run.epoch, **run.running()}
+    figures = run.figures()
     if held_out is not None:
-        row |= {f"validation_{k}": v for k, v in _measured(run, held_out).items()}
-    row |= {
+        figures |= {f"validation_{k}": v for k, v in _measured(run, held_out).items()}
+    run.history.kept = {k: v for k, v in figures.items() if isinstance(v, np.ndarray)}
+    row = {
+        "epoch": run.epoch,
+        **{k: v for k, v in figures.items() if k not in run.history.kept},
         "learning_rate": rate,
         "seconds": seconds,
         "examples_per_second": (run.seen - seen) / max(seconds, 1e-9),
@@ -261,7 +250,7 @@ def _step_of(
     return own
 
 
-def _measured(run: Run, loader: DataLoader) -> dict[str, float]:
+def _measured(run: Run, loader: DataLoader) -> dict[str, Any]:
     return _figures(run.model, loader, run.loss, run.metrics)
 
 
@@ -278,17 +267,14 @@ def _outputs(model: nn.Module, batches: Iterator[Any]) -> Iterator[tuple[Tensor,
 
 
 def _figures(
-    model: nn.Module, loader: DataLoader, loss: Loss, metrics: dict[str, Metric]
-) -> dict[str, float]:
-    sums = dict.fromkeys(("loss", *metrics), 0.0)
-    count = 0
+    model: nn.Module, loader: DataLoader, loss: Loss, metrics: Mapping[str, Metric]
+) -> dict[str, Any]:
+    total, count, tally = 0.0, 0, Tally(metrics)
     for outputs, y in _outputs(model, iter(loader)):
-        n = len(y)
-        count += n
-        sums["loss"] += loss(outputs, y).item() * n
-        for name, metric in metrics.items():
-            sums[name] += float(metric(outputs.array, y.array)) * n
-    return {name: total / max(count, 1) for name, total in sums.items()}
+        count += len(y)
+        total += loss(outputs, y).item() * len(y)
+        tally.add(outputs.array, y.array)
+    return {"loss": total / max(count, 1), **tally.figures()}
 
 
 @ops.quiet
@@ -297,9 +283,9 @@ def evaluate(
     data: Any,
     loss: Loss | str | None = None,
     *,
-    metrics: dict[str, Metric] | None = None,
+    metrics: Given | str | None = None,
     batch_size: int = 1000,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Return loss and metrics of `model` on `data`, changing nothing.
 
     Args:
@@ -312,8 +298,12 @@ def evaluate(
     Examples:
         >>> import numpy as np
         >>> from chainrule import nn
-        >>> evaluate(nn.Identity(), (np.eye(2, dtype=np.float32), np.array([0, 0])))["accuracy"]
+        >>> data = np.eye(2, dtype=np.float32), np.array([0, 0])
+        >>> evaluate(nn.Identity(), data)["accuracy"]
         0.5
+        >>> evaluate(nn.Identity(), data, metrics=["recall_macro", "confusion"])["confusion"]
+        array([[1, 1],
+               [0, 0]])
     """
     loader = loader_of(data, batch_size)
     targets = first_targets(loader)
@@ -321,7 +311,7 @@ def evaluate(
         model,
         loader,
         loss_of(loss, targets),
-        _usual_metrics(targets) if metrics is None else metrics,
+        metrics_of(metrics, targets),
     )
 
 

@@ -4,55 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import TYPE_CHECKING, TypeAlias
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chainrule import nn, optim
 from chainrule.autograd import Tensor
 from chainrule.errors import ChainruleError
 from chainrule.nn.usual import Loss
 from chainrule.ops import Array
+from chainrule.train.metrics.metric import Metric
+from chainrule.train.metrics.tally import Tally
 
 if TYPE_CHECKING:
     from chainrule.explain.doctor.finding import Finding
 
-__all__ = ["History", "Metric", "NotFiniteError", "Run", "Step", "over_rows"]
+__all__ = ["History", "NotFiniteError", "Run", "Step"]
 
-Metric: TypeAlias = Callable[[Array, Array], float]
+# Bytes of outputs and targets that are kept in an epoch, for metrics that want all of them.
+_ROOM = 2**28
+
 Step: TypeAlias = Callable[["Run", Tensor, Tensor], tuple[float, Array]]
-
-
-def over_rows(figures: Callable[[Array, Array], Array]) -> Metric:
-    """Return the metric that is the mean of a figure of each row: that of many batches is one call.
-
-    Args:
-        figures: takes outputs and targets (N, ...), returns the figures (N,) or (N, ...).
-    """
-
-    @wraps(figures)
-    def metric(outputs: Array, targets: Array) -> float:
-        return float(np.mean(figures(outputs, targets))) if len(targets) else math.nan
-
-    vars(metric)["figures"] = figures
-    return metric
-
-
-def _sums(metric: Metric, outputs: Array, targets: Array) -> list[float]:
-    """What a metric comes to for all rows of each step: (steps, rows a step, ...).
-
-    Each step is summed by itself, so that it does not matter how many are looked at together.
-    """
-    steps, rows = targets.shape[:2]
-    figures = getattr(metric, "figures", None)
-    if figures is None or outputs.shape[:2] != targets.shape[:2]:
-        return [float(metric(y, t)) * rows for y, t in zip(outputs, targets)]
-    flat = (a.reshape(-1, *a.shape[2:]) for a in (outputs, targets))
-    of_rows = np.asarray(figures(*flat), np.float64).reshape(steps, rows, -1).mean(2)
-    sums: list[float] = of_rows.sum(1).tolist()
-    return sums
 
 
 class History:
@@ -64,11 +35,13 @@ class History:
         best_epoch: whose weights were kept, if `BestWeights` was there.
         stopped: why training ended before its last epoch; empty if it did not.
         findings: what a doctor found before, during and after the run, if there was one.
+        kept: of the last epoch, the figures that are no numbers: confusion, validation_confusion.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self.findings: list[Finding] = []
+        self.kept: dict[str, Array] = {}
         self.best_epoch: int | None = None
         self.stopped = ""
 
@@ -121,7 +94,7 @@ class Run:
         model: nn.Module,
         optimizer: optim.Optimizer,
         loss: Loss,
-        metrics: dict[str, Metric],
+        metrics: Mapping[str, Metric],
         epochs: int,
         total_steps: int,
         history: History | None = None,
@@ -141,7 +114,8 @@ class Run:
         self.stopped = ""
         self.losses: list[float] = []
         self.notices: list[str] = []
-        self._sums: dict[str, float] = {}
+        self._loss = 0.0
+        self._tally = Tally(metrics, _ROOM)
         self._count = 0
 
     def stop(self, reason: str) -> None:
@@ -150,13 +124,23 @@ class Run:
 
     def running(self) -> dict[str, float]:
         """Return loss and metrics of the present epoch so far."""
-        return {name: total / max(self._count, 1) for name, total in self._sums.items()}
+        return {"loss": self._loss / max(self._count, 1), **self._tally.running()}
+
+    def figures(self) -> dict[str, Any]:
+        """Return loss and metrics of the epoch that is over, also those that are no numbers."""
+        if self._tally.crowded:
+            self.notices.append(
+                "the outputs of an epoch are too many to be kept, so the metrics that want all of "
+                "them are told of validation alone"
+            )
+        return {"loss": self._loss / max(self._count, 1), **self._tally.figures()}
 
     def begin_epoch(self) -> None:
         """Start counting anew."""
         self.epoch += 1
         self.losses = []
-        self._sums = dict.fromkeys(("loss", *self.metrics), 0.0)
+        self._loss = 0.0
+        self._tally.clear()
         self._count = 0
 
     def finite(self, loss: float) -> float:
@@ -181,15 +165,13 @@ class Run:
             return
         rows = targets.shape[1]
         for loss in losses:
-            self._sums["loss"] += loss * rows
+            self._loss += loss * rows
             self.step_loss = loss
         self.losses += losses
         self.step += len(losses)
         self.seen += rows * len(losses)
         self._count += rows * len(losses)
-        for name, metric in self.metrics.items():
-            for total in _sums(metric, outputs, targets):  # one by one, as if it were so counted
-                self._sums[name] += total
+        self._tally.add_many(outputs, targets)
 
     def count(self, loss: float, outputs: Array, targets: Array) -> None:
         """Add a step's figures to the epoch's."""
@@ -200,6 +182,5 @@ class Run:
         self.step_loss = loss
         self.losses.append(loss)
         self._count += n
-        self._sums["loss"] += loss * n
-        for name, metric in self.metrics.items():
-            self._sums[name] += _sums(metric, outputs[None], targets[None])[0]
+        self._loss += loss * n
+        self._tally.add(outputs, targets)

@@ -7,8 +7,9 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.ops import Array
-from chainrule.train.fitting.loop import accuracy, mean_absolute_error
 from chainrule.train.job.outcome import Settings
+from chainrule.train.metrics.classes import accuracy
+from chainrule.train.metrics.numbers import mae
 
 __all__ = ["figures_of", "split"]
 
@@ -51,6 +52,6 @@ def figures_of(outputs: Array, test: Examples) -> dict[str, float]:
     guesses = outputs.reshape(-1)
     residual = float(np.sum((test.y - guesses) ** 2))
     total = float(np.sum((test.y - test.y.mean()) ** 2))
-    figures = {"mae": mean_absolute_error(guesses, test.y)}
+    figures = {"mae": mae(guesses, test.y)}
     # Where all targets are the same there is no spread that could be explained.
     return {**figures, "r2": 1 - residual / total} if total else figures

@@ -13,8 +13,9 @@ from chainrule.data import Examples
 from chainrule.nn import functional as F
 from chainrule.nn.usual import Loss
 from chainrule.ops import Array
-from chainrule.train.fitting.loop import accuracy
-from chainrule.train.fitting.run import Metric, over_rows
+from chainrule.train.metrics.classes import accuracy
+from chainrule.train.metrics.metric import Metric
+from chainrule.train.metrics.numbers import mae
 
 __all__ = ["Task", "task_of"]
 
@@ -59,10 +60,6 @@ def _regression(y: Array) -> Task:
 
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
         return F.mse_loss(outputs.view(-1) / spread, targets / spread)
-
-    @over_rows
-    def mae(outputs: Array, targets: Array) -> Array:
-        return np.abs(outputs.reshape(-1) - targets)
 
     last = nn.Normalize(-centre / spread, 1 / spread)
     return Task(1, loss, _SquaresInDeviations(spread), {"mae": mae}, last)
