@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from chainrule.data import Examples, load
+from chainrule.cli.loading import examples_of, noted
+from chainrule.data import Examples
 from chainrule.errors import chosen
 from chainrule.train.fitting.engine import ENGINES
 from chainrule.train.job.job import foresee_job, run_job
@@ -26,14 +27,7 @@ def train_command(data: str, options: Mapping[str, Any], command: str) -> int:
         options: of the command line, by name.
         command: the whole line, which repeats the run.
     """
-    examples = load(
-        data,
-        data_dir=options["data_dir"],
-        target=options["target"],
-        size=options["image_size"],
-        grey=options["grey"],
-        seed=options["seed"],
-    )
+    examples = examples_of(data, options)
     names = [field.name for field in dataclasses.fields(Settings)]
     usual = chosen("engine", options["engine"], ENGINES)._asdict()
     settings = Settings(**{n: usual.get(n) if options[n] is None else options[n] for n in names})
@@ -46,13 +40,7 @@ def train_command(data: str, options: Mapping[str, Any], command: str) -> int:
         examples,
         settings,
         folder,
-        info={
-            "data": examples.name,
-            "source": data,
-            "target": options["target"],
-            "image_size": options["image_size"],
-            "grey": options["grey"],
-        },
+        info=noted(data, options, examples),
         console=console,
         command=command,
         overwrite=overwrite,

@@ -137,7 +137,7 @@ def usual_space(settings: Settings, classes: bool) -> dict[str, Range | Choice]:
     space: dict[str, Range | Choice] = {
         "lr": Range(3e-4, 1e-2 if settings.model == "cnn" else 3e-2, log=True),
         "batch_size": Choice((32, 64, 128)),
-        "weight_decay": Range(1e-6, 1e-2, log=True),
+        "weight_decay": Choice((0.0, 1e-5, 1e-4, 1e-3, 1e-2)),
         "optimizer": Choice(("adam", "adamw")),
         "schedule": Choice(("cosine", "onecycle")),
     }

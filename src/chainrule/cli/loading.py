@@ -1,0 +1,48 @@
+"""The data that a command line names, and what a run notes of where they came from (floor 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chainrule.data import Examples, load
+
+__all__ = ["examples_of", "noted"]
+
+
+def examples_of(data: str, options: Mapping[str, Any]) -> Examples:
+    """Load the data.
+
+    Args:
+        data: a name or path.
+        options: of the command line, by name.
+
+    Raises:
+        DataError: nothing has that name, or what has it is not what it should be.
+        OptionError: an option that this kind of data does not have.
+    """
+    return load(
+        data,
+        data_dir=options["data_dir"],
+        target=options["target"],
+        size=options["image_size"],
+        grey=options["grey"],
+        seed=options["seed"],
+    )
+
+
+def noted(data: str, options: Mapping[str, Any], examples: Examples) -> dict[str, Any]:
+    """Return what a run keeps of its data, so that they can be loaded again as they were.
+
+    Args:
+        data: a name or path.
+        options: of the command line, by name.
+        examples: that were loaded.
+    """
+    return {
+        "data": examples.name,
+        "source": data,
+        "target": options["target"],
+        "image_size": options["image_size"],
+        "grey": options["grey"],
+    }
