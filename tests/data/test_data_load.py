@@ -77,7 +77,7 @@ def test_a_file_of_another_kind(tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("digits", {"target": "y"}, "target does not apply to 'digits', only to a CSV file"),
+        ("digits", {"target": "y"}, "target does not apply to 'digits', only to a table"),
         ("digits", {"data_dir": "x"}, "data_dir does not apply to 'digits', only to mnist"),
         ("mnist", {"size": 8}, "size does not apply to 'mnist', only to a folder of images"),
         ("moons", {"grey": False}, "grey does not apply to 'moons', only to a folder"),

@@ -115,7 +115,7 @@ def test_target_that_is_given(write):
     ],
 )
 def test_classes_or_numbers(write, cells, classes):
-    some = table(write("a,b\n" + "".join(f"1,{cell}\n" for cell in cells)))
+    some = table(write("a,b\n" + "".join(f"{k},{c}\n" for k, c in enumerate(cells))))
     assert some.classes == classes
     if classes is None:
         assert some.y.dtype == np.float32
@@ -126,7 +126,7 @@ def test_classes_or_numbers(write, cells, classes):
 
 
 def test_a_label_column_always_names_classes(write):
-    rows = "".join(f"1,{k}\n" for k in range(26))
+    rows = "".join(f"{k},{k}\n" for k in range(26))
     assert len(table(write("a,label\n" + rows)).classes) == 26
     assert table(write("a,b\n" + rows)).classes is None
 
@@ -144,7 +144,7 @@ def test_a_label_column_always_names_classes(write):
 )
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_smallest_dtype_by_either_reader(write, cells, dtype, quote):
-    some = table(write(f"a,b,kind\n{cells},{quote}x{quote}\n{cells},y\n"))
+    some = table(write(f"a,b,kind\n{cells},{quote}x{quote}\n9,9,y\n"))
     assert some.x.dtype == dtype
     assert some.x[0].tolist() == [float(cell) for cell in cells.split(",")]
 
@@ -240,19 +240,10 @@ def test_missing_folder_unreadable(tmp_path, write):
         ("a,b,c\n1,2,3\n4,5\n", "line 3: 3 cells are due as in the header, 2 are there"),
         ("a,b,c\n1,2,3\n\n4,5,6,7\n", "line 4: 3 cells are due as in the header, 4 are there"),
         ('a,b\n1,"x\ny"\n2,z,3\n', "line 4: 2 cells are due"),
-        ("a,b,c\n1,2,x\n3,cat,y\n", "line 3: column 'b' holds 'cat', a number is due"),
-        ("a,b,c\n1,2,x\n3,1_0,y\n", "line 3: column 'b' holds '1_0', a number is due"),
-        ("a,b,c\n1,2,x\n3,١,y\n", "line 3: column 'b' holds '١', a number is due"),
-        ('a,b,c\n1,2,"x"\n3,1_0,y\n', "line 3: column 'b' holds '1_0'"),
-        ("a,b,c\n1,2,x\n3,,y\n", "line 3: column 'b' is empty"),
-        ("a,b,c\n1,2,x\n3,  ,y\n", "line 3: column 'b' is empty"),
-        ("a,b,c\n1,2,x\n3,nan,y\n", "line 3: column 'b' holds 'nan', a finite number is due"),
-        ("a,b,c\n1,2,x\n-inf,2,y\n", "line 3: column 'a' holds '-inf', a finite number"),
-        ("a,b,c\n1,2,x\n1e39,2,y\n", "line 3: column 'a' holds '1e39', more than a float32"),
-        ("a,b\n1,x\n2,\n", "line 3: target 'b' is empty, a value is due"),
-        ("a,b\n1,0.5\n2,nan\n", "line 3: target 'b' holds 'nan', a finite number"),
         ("a,b\n1,0.5\n2,1e39\n", "line 3: target 'b' holds '1e39', a finite number"),
-        ("a,b\n1,0.5\n2,7\n3,N/A\n", "line 4: target 'b' holds 'N/A', a number as in most"),
+        ("a,b\n1,0.5\n2,7\n3,dear\n", "line 4: target 'b' holds 'dear', a number as in most"),
+        ("a,b\n1,\n2,NA\n", "target 'b' is missing in every row"),
+        ("a,b\n1,x\n1,y\n", "no column is left to learn from: 'a' is the same in every row"),
         ("a,b\n1,x\n2,x\n", "target 'b' is 'x' in every row"),
         ("a,b\n1,2\n2,2.0\n", "target 'b' is '2' in every row"),
         ("a,b\n1,2\n", "target 'b' is '2' in every row"),
@@ -336,6 +327,25 @@ def test_rows_refused(write):
         table_rows(write("a,b\n1,x\n"), ["b"])
     with pytest.raises(DataError, match="line 3: 2 cells are due"):
         table_rows(write("a,b\n1,2\n1\n"), ["a"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b,c\n1,2,x\n3,cat,y\n", "line 3: column 'b' holds 'cat', a number is due"),
+        ("a,b,c\n1,2,x\n3,1_0,y\n", "line 3: column 'b' holds '1_0', a number is due"),
+        ("a,b,c\n1,2,x\n3,١,y\n", "line 3: column 'b' holds '١', a number is due"),
+        ('a,b,c\n1,2,"x"\n3,1_0,y\n', "line 3: column 'b' holds '1_0'"),
+        ("a,b,c\n1,2,x\n3,,y\n", "line 3: column 'b' is empty"),
+        ("a,b,c\n1,2,x\n3,  ,y\n", "line 3: column 'b' is empty"),
+        ("a,b,c\n1,2,x\n3,nan,y\n", "line 3: column 'b' holds 'nan', a finite number is due"),
+        ("a,b,c\n1,2,x\n-inf,2,y\n", "line 3: column 'a' holds '-inf', a finite number"),
+        ("a,b,c\n1,2,x\n1e39,2,y\n", "line 3: column 'a' holds '1e39', more than a float32"),
+    ],
+)
+def test_cells_of_rows_refused(write, text, words):
+    with pytest.raises(DataError, match=words):
+        table_rows(write(text), ["a", "b"])
 
 
 # Both readers, and anything at all

@@ -28,7 +28,7 @@ from chainrule.data.sampler import (
     WeightedRandomSampler,
 )
 from chainrule.data.tables.recipe import Recipe
-from chainrule.data.tables.table import table, table_rows
+from chainrule.data.tables.table import table, table_columns, table_rows
 from chainrule.data.text import text
 from chainrule.data.toys import blobs, circles, moons, rectangles, ring, spiral, xor
 from chainrule.data.workers import get_worker_info
@@ -69,6 +69,7 @@ __all__ = [
     "ring",
     "spiral",
     "table",
+    "table_columns",
     "table_rows",
     "text",
     "write_idx",

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule.data.tables.recipe import Recipe
 from chainrule.errors import DataError, OptionError
 
 __all__ = ["Array", "Examples"]
@@ -36,6 +37,7 @@ class Examples:
         columns: the names of the features of a table.
         levels: images only: the value that means full intensity (255; 16 for the 8x8 digits).
         test: the official held-out part, where the data set has one.
+        recipe: of a table: what was made of its columns. Numbers may be NaN where it says so.
 
     Raises:
         DataError: the parts do not fit together, or hold what cannot be learned from.
@@ -62,6 +64,7 @@ but the 2 classes are numbered 0 to 1
     columns: tuple[str, ...] = ()
     levels: float | None = None
     test: Examples | None = None
+    recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
         _check_inputs(self)
@@ -81,7 +84,7 @@ but the 2 classes are numbered 0 to 1
         what = (
             f"images {'x'.join(map(str, shape))}"
             if self.is_image
-            else f"rows of {shape[0]} numbers"
+            else f"rows of {shape[0]} {'numbers' if self.is_plain else 'columns'}"
         )
         answer = "a number to predict" if self.classes is None else f"{len(self.classes)} classes"
         held_out = f"; {len(self.test):,} held out" if self.test is not None else ""
@@ -91,6 +94,11 @@ but the 2 classes are numbered 0 to 1
     def is_image(self) -> bool:
         """Whether an input is an image (C, H, W) rather than a row of numbers."""
         return self.x.ndim == IMAGE_DIMS
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all features are numbers, none of them missing or the code of a category."""
+        return self.recipe is None or self.recipe.plain
 
     def take(self, indices: ArrayLike) -> Examples:
         """Return the examples at `indices`, in that order; the official test part stays as it is.
@@ -204,13 +212,22 @@ def _check_inputs(examples: Examples) -> None:
         raise DataError(
             f"{name}: {len(examples.columns)} column names do not fit inputs of shape {x.shape[1:]}"
         )
-    _check_finite(name, "x", x)
+    gaps = examples.recipe.gaps if examples.recipe is not None else ()
+    if gaps and len(gaps) != x.shape[1]:
+        raise DataError(f"{name}: a recipe of {len(gaps)} features does not fit {x.shape[1]}")
+    _check_finite(name, "x", x, gaps)
 
 
-def _check_finite(name: str, what: str, values: Array) -> None:
-    if values.dtype.kind != "f" or np.isfinite(values).all():
+def _check_finite(name: str, what: str, values: Array, gaps: tuple[bool, ...] = ()) -> None:
+    """Refuse what is not finite, but for NaN in columns that may have gaps."""
+    if values.dtype.kind != "f":
         return
-    where = tuple(int(axis) for axis in np.argwhere(~np.isfinite(values))[0])
+    wrong = ~np.isfinite(values)
+    if any(gaps):
+        wrong &= ~(np.array(gaps) & np.isnan(values))
+    if not wrong.any():
+        return
+    where = tuple(int(axis) for axis in np.argwhere(wrong)[0])
     raise DataError(
         f"{name}: {what} holds {values[where]} in row {where[0]} (from 0); replace it or leave "
         "the row out"

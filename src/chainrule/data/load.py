@@ -1,6 +1,6 @@
 """Data by name: one function from what a person types to `Examples` (floor 3).
 
-`digits`, `mnist` and the toys by their names, a CSV file or a folder of images by its path. What is
+`digits`, `mnist` and the toys by their names, a table or a folder of images by its path. What is
 known wins over what lies in the working folder: `./digits` is the folder. This file knows the names
 and which option belongs to which kind of data; all the reading is done elsewhere.
 """
@@ -8,7 +8,7 @@ and which option belongs to which kind of data; all the reading is done elsewher
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +23,7 @@ from chainrule.errors import DataError, OptionError, did_you_mean
 
 __all__ = ["KNOWN", "load"]
 
-TABLES = frozenset({".csv", ".tsv", ".txt"})
+TABLES = frozenset({".csv", ".tsv", ".txt", ".parquet"})
 TOYS: Mapping[str, Callable[..., Examples]] = MappingProxyType(
     {
         "moons": moons,
@@ -43,7 +43,10 @@ KNOWN: Mapping[str, Callable[..., Examples]] = MappingProxyType(
 BY_NAME = {"mnist": ("data_dir",)}
 OWNERS = {
     "data_dir": "mnist",
-    "target": "a CSV file",
+    "target": "a table",
+    "categorical": "a table",
+    "numeric": "a table",
+    "drop": "a table",
     "size": "a folder of images",
     "grey": "a folder of images",
 }
@@ -54,16 +57,22 @@ def load(
     *,
     data_dir: Path | str | None = None,
     target: str | None = None,
+    categorical: Collection[str] = (),
+    numeric: Collection[str] = (),
+    drop: Collection[str] = (),
     size: Size | None = None,
     grey: bool | None = None,
     seed: int = 0,
 ) -> Examples:
-    """Load a data set by its name, a CSV file or a folder of images by its path.
+    """Load a data set by its name, a table or a folder of images by its path.
 
     Args:
         name: one of `KNOWN`, or a path.
         data_dir: of `mnist` only: a folder to look for its files in.
-        target: of a CSV file only: the name of its target column.
+        target: of a table only: the name of its target column.
+        categorical: of a table only: columns that are categories whatever they look like.
+        numeric: of a table only: columns that are numbers; cells that are none count as missing.
+        drop: of a table only: columns to leave out.
         size: of a folder of images only: height and width to bring them to.
         grey: of a folder of images only: whether to keep one channel or three.
         seed: of the toys, which are drawn; nothing else has any use for it.
@@ -81,10 +90,11 @@ def load(
         >>> load("digits", target="label")
         Traceback (most recent call last):
         ...
-        chainrule.errors.OptionError: target does not apply to 'digits', only to a CSV file; leave \
-it out
+        chainrule.errors.OptionError: target does not apply to 'digits', only to a table; leave it \
+out
     """
-    options = {"data_dir": data_dir, "target": target, "size": size, "grey": grey}
+    columns = {"categorical": categorical or None, "numeric": numeric or None, "drop": drop or None}
+    options = {"data_dir": data_dir, "target": target, **columns, "size": size, "grey": grey}
     if isinstance(name, str) and name in KNOWN:
         applying = _applying(name, options, *BY_NAME.get(name, ()))
         return TOYS[name](seed=seed, **applying) if name in TOYS else KNOWN[name](**applying)
@@ -97,7 +107,8 @@ it out
                 f"{path} is not a kind of file to learn from; a table "
                 f"({', '.join(sorted(TABLES))}) or a folder of images is due"
             )
-        return table(path, **_applying(name, options, "target"))
+        asked = _applying(name, options, "target", *columns)
+        return table(path, asked.pop("target"), **{key: asked[key] or () for key in columns})
     raise DataError(
         f"{str(name)!r} is neither a file or folder nor one of the data sets {', '.join(KNOWN)}"
         f"{did_you_mean(str(name).lower(), KNOWN)}"

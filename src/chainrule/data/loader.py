@@ -225,8 +225,9 @@ class DataLoader:
 
 
 def _has_order(sampler: Any) -> bool:
-    """Whether a sampler's own class gives the numbers of a pass in one array, by `order()`."""
-    return "order" in vars(type(sampler))
+    """Whether a sampler of this library's own class gives a pass in one array, by `order()`."""
+    own = type(sampler)
+    return own.__module__.startswith("chainrule.") and "order" in vars(own)
 
 
 def _size(batch_size: Any) -> int:

@@ -25,7 +25,7 @@ from chainrule.data.tables.cells import FLOAT32_MAX, Cells, to_number
 from chainrule.errors import DataError, did_you_mean
 from chainrule.ops import Array
 
-__all__ = ["Header", "read_columns", "read_header", "read_plainly"]
+__all__ = ["Header", "read_columns", "read_header", "read_plainly", "smallest"]
 
 DELIMITERS = ",;\t"
 LONGEST_HEADER = 2**24  # characters
@@ -155,7 +155,7 @@ def read_columns(
     values, cells = read
     if not len(values):
         raise DataError(f"{header.path} has column names but no rows below them; add some")
-    return _smallest(values), cells
+    return smallest(values), cells
 
 
 def read_plainly(header: Header, numeric: Sequence[int], text: int) -> tuple[Array, Cells] | None:
@@ -173,7 +173,7 @@ def read_plainly(header: Header, numeric: Sequence[int], text: int) -> tuple[Arr
     for dtype in ("u1", "f4"):
         read = _read_quickly(header, numeric, text, dtype)
         if read is not None:
-            return _smallest(read[0]), Cells.of(read[1])
+            return smallest(read[0]), Cells.of(read[1])
     return None
 
 
@@ -385,7 +385,7 @@ def _are_no_bytes(values: Array) -> bool:
     return bool(((values < 0) | (values > 255) | (values % 1 != 0)).any())
 
 
-def _smallest(values: Array) -> Array:
+def smallest(values: Array) -> Array:
     """Return whole numbers 0 to 255 as uint8, whichever way they were written."""
     if values.dtype == np.uint8 or _are_no_bytes(values[:1]) or _are_no_bytes(values):
         return values

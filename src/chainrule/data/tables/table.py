@@ -1,82 +1,155 @@
-"""Tables: a CSV file with a header, its features and its target (floor 3).
+"""Tables: a file of rows and named columns, as features and a target (floor 3).
 
 What a person has on disk most often, and the Kaggle digits among it, which are read as images. This
-file decides which column is the target, and whether it names classes or is a number to predict; how
-the text becomes numbers is `csvfile`'s business.
+file decides which column is the target; what the others hold is found by `Recipe`, what the target
+means by `answers`, and the reading is done by `csvfile` and `parquet`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 import numpy as np
 
-from chainrule.data.examples import Array, Examples
-from chainrule.data.tables.cells import FLOAT32_MAX, to_number
-from chainrule.data.tables.csvfile import Header, read_columns, read_header
-from chainrule.errors import DataError
+from chainrule.data.examples import Examples
+from chainrule.data.tables.answers import answers, digit_labels
+from chainrule.data.tables.cells import Cells
+from chainrule.data.tables.csvfile import Header, read_columns, read_header, read_plainly, smallest
+from chainrule.data.tables.parquet import ParquetFile
+from chainrule.data.tables.recipe import Recipe
+from chainrule.errors import DataError, OptionError
+from chainrule.ops import Array
 
-__all__ = ["table", "table_rows"]
+__all__ = ["table", "table_columns", "table_rows"]
 
 TARGETS = ("label", "target", "class", "y")
-CLASS_COLUMNS = ("label", "class")  # whole numbers in a column of this name are always classes
-FEW = 20  # distinct whole numbers in any other column that may still be classes
-MOST = 1000  # classes altogether
 DIGITS = tuple("0123456789")
 
 
-def table(path: Path | str, target: str | None = None) -> Examples:
-    r"""Read a CSV file with a header: one column is the target, the others are the features.
+def table(
+    path: Path | str,
+    target: str | None = None,
+    *,
+    categorical: Collection[str] = (),
+    numeric: Collection[str] = (),
+    drop: Collection[str] = (),
+) -> Examples:
+    r"""Read a table: one column is the target, the others are the features.
 
     Without `target` it is the column named label, target, class or y, else the last one. A target
     names classes when it is text, or whole numbers of at most 20 different values that appear twice
     each on average, or whole numbers in a column named label or class. Any other numbers are to be
-    predicted. Classes are sorted, numbers by their value.
+    predicted. Classes are sorted, numbers by their value. Rows without a target are left out.
+
+    What the features hold, numbers, categories, dates, is found by `Recipe.of`.
 
     The Kaggle digits (columns `label`, `pixel0`, `pixel1`, ... of a square image; `pixel1`, ... and
     `1x1`, `1x2`, ... too) are read as images, in the classes "0" to "9".
 
     Args:
-        path: a file of UTF-8 text; cells are separated by commas, semicolons or (.tsv) tabs.
+        path: a Parquet file, or one of UTF-8 text with cells separated by commas, semicolons or
+            (.tsv) tabs.
         target: the name of the target column.
+        categorical: the names of columns that are categories whatever they look like.
+        numeric: of columns that are numbers; cells that are none count as missing.
+        drop: of columns to leave out.
 
     Returns:
         Features (N, F), uint8 where all are whole and 0 to 255 and float32 otherwise, or images
-        (N, 1, H, H) uint8; labels (N,) int64, or numbers (N,) float32.
+        (N, 1, H, H) uint8; labels (N,) int64, or numbers (N,) float32. In the features a category
+        is its number, and a number that is missing is NaN.
 
     Raises:
         DataError: a missing file or column, or a cell that is not what it should be, with its
-            place.
+            place; a column of free text.
+        OptionError: a column in `categorical`, `numeric` or `drop` that is not there.
 
     Examples:
         >>> import pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "pets.csv"
-        >>> _ = path.write_text("weight,age,kind\n4.5,7,cat\n30,2,dog\n5,3,cat\n")
+        >>> _ = path.write_text("weight,coat,kind\n4.5,long,cat\n30,short,dog\n,short,cat\n")
         >>> pets = table(path)
-        >>> pets, pets.classes, pets.columns
-        (Examples('pets.csv': 3 rows of 2 numbers, 2 classes), ('cat', 'dog'), ('weight', 'age'))
+        >>> pets, pets.classes
+        (Examples('pets.csv': 3 rows of 2 columns, 2 classes), ('cat', 'dog'))
+        >>> pets.recipe
+        Recipe(weight: number, coat: category)
+        >>> pets.x
+        array([[ 4.5,  1. ],
+               [30. ,  2. ],
+               [ nan,  2. ]], dtype=float32)
     """
-    header = read_header(Path(path))
-    index = _target_index(header, target)
-    features = [column for column in range(len(header.names)) if column != index]
+    source = _source(path)
+    index = _target_index(source, target)
+    name = source.names[index]
+    features = [column for column in source.names if column != name]
     if not features:
         raise DataError(f"{path} has one column only; features beside the target are due")
-    columns = tuple(header.names[column] for column in features)
-    side = _side(columns) if header.names[index] == "label" else None
-    if side is not None:
-        return _digits(header, index, features, side)
-    x, cells = read_columns(header, features, text=index)
-    y, classes = _answers(header, index, cells)
-    why = "" if target is not None else f" ({_why(header, index)})"
+    asked = {"categorical": categorical, "numeric": numeric, "drop": drop}
+    _check_asked(source, name, asked)
+    side = _side(features) if name == "label" else None
+    if side is not None and isinstance(source, Header):
+        return _digits(source, index, side)
+    columns, x, target_cells = _read(source, features, index, plainly=not (categorical or numeric))
+    return _examples(source, name, _why(source, index, target), columns, x, target_cells, asked)
+
+
+def _examples(
+    source: Header | ParquetFile,
+    target: str,
+    why: str,
+    columns: Mapping[str, Any],
+    x: Array | None,
+    cells: Cells,
+    asked: Mapping[str, Collection[str]],
+) -> Examples:
+    """Put together what was read; `x` are the columns once more where all are plain numbers."""
+    y, classes, known, reason = answers(source, target, cells)
+    if not known.all():
+        columns = {name: Cells.of(values, name).take(known) for name, values in columns.items()}
+        x = None if x is None else x[known]
+    try:
+        recipe = Recipe.of(columns, **asked)
+    except DataError as error:
+        raise DataError(f"{source.path}: {error}") from None
+    if x is None:
+        x = smallest(recipe.encode(columns)) if recipe.plain else recipe.encode(columns)
+    elif len(recipe.needed) < x.shape[1]:
+        x = x[:, [column.used for column in recipe.columns]]
+    without = int(len(known) - known.sum())
     about = (
-        f"a table of {len(x):,} rows: {len(columns)} features, target "
-        f"{header.names[index]!r}{why}, "
-        + ("a number to predict" if classes is None else f"{len(classes)} classes")
+        f"a table of {len(known):,} rows: {len(recipe.needed)} features, target {target!r}{why}, "
+        + (f"a number to predict ({reason})" if classes is None else f"{len(classes)} classes")
+        + (f" ({reason})" if classes is not None and reason else "")
+        + (f"; {without:,} rows without a target are left out" if without else "")
     )
-    return Examples(header.path.name, x, y, classes, about, columns)
+    return Examples(source.path.name, x, y, classes, about, recipe.features, recipe=recipe)
+
+
+def table_columns(path: Path | str) -> dict[str, Any]:
+    r"""Read all columns of a table as they are, for `Recipe.encode`.
+
+    Args:
+        path: as for `table`.
+
+    Returns:
+        The columns by name, each with N cells.
+
+    Raises:
+        DataError: a missing file, or rows that are none.
+
+    Examples:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "new.csv"
+        >>> _ = path.write_text("name,weight\nTom,4.5\nRex,\n")
+        >>> columns = table_columns(path)
+        >>> columns["name"].names, columns["weight"].numbers
+        (['Tom', 'Rex'], array([4.5, nan]))
+    """
+    source = _source(path)
+    return _columns(source, source.names)
 
 
 def table_rows(path: Path | str, columns: Sequence[str] | None = None) -> Array:
@@ -118,15 +191,53 @@ def table_rows(path: Path | str, columns: Sequence[str] | None = None) -> Array:
     return x.astype(np.float32) if side is None else x.reshape(-1, 1, side, side)
 
 
-def _target_index(header: Header, target: str | None) -> int:
+def _source(path: Path | str) -> Header | ParquetFile:
+    path = Path(path)
+    return ParquetFile.of(path) if path.suffix.lower() == ".parquet" else read_header(path)
+
+
+def _read(
+    source: Header | ParquetFile, features: Sequence[str], target: int, plainly: bool
+) -> tuple[dict[str, Any], Array | None, Cells]:
+    """Return the features by name, once more as one array if all are plain numbers, the target."""
+    if plainly and isinstance(source, Header):
+        read = read_plainly(source, [source.index(name) for name in features], target)
+        if read is not None and len(read[0]):
+            return dict(zip(features, read[0].T)), *read
+    columns = _columns(source, source.names)
+    cells = columns.pop(source.names[target])
+    return columns, None, cells
+
+
+def _columns(source: Header | ParquetFile, names: Sequence[str]) -> dict[str, Cells]:
+    chunks = list(source.chunks(names))
+    if not chunks:
+        raise DataError(f"{source.path} has column names but no rows below them; add some")
+    return {name: Cells.joined([chunk[name] for chunk in chunks]) for name in names}
+
+
+def _check_asked(
+    source: Header | ParquetFile, target: str, asked: Mapping[str, Collection[str]]
+) -> None:
+    for option, names in asked.items():
+        for name in names:
+            source.index(name)
+            if name == target:
+                raise OptionError(f"--{option} {name}: it is the target, which is no feature")
+
+
+def _target_index(source: Header | ParquetFile, target: str | None) -> int:
     if target is not None:
-        return header.index(target)
-    lower = [name.lower() for name in header.names]
+        return source.index(target)
+    lower = [name.lower() for name in source.names]
     return next((lower.index(name) for name in TARGETS if name in lower), len(lower) - 1)
 
 
-def _why(header: Header, index: int) -> str:
-    return "by its name" if header.names[index].lower() in TARGETS else "the last column"
+def _why(source: Header | ParquetFile, index: int, target: str | None) -> str:
+    if target is not None:
+        return ""
+    by_name = source.names[index].lower() in TARGETS
+    return " (by its name)" if by_name else " (the last column)"
 
 
 def _side(columns: Sequence[str]) -> int | None:
@@ -143,76 +254,10 @@ def _side(columns: Sequence[str]) -> int | None:
     return side if list(columns) in layouts else None
 
 
-def _digits(header: Header, index: int, features: list[int], side: int) -> Examples:
+def _digits(header: Header, index: int, side: int) -> Examples:
+    features = [column for column in range(len(header.names)) if column != index]
     x, cells = read_columns(header, features, text=index, pixels=True)
-    labels = {cell: to_number(cell) for cell in dict.fromkeys(cells)}
-    for cell, label in labels.items():
-        if label not in range(len(DIGITS)):
-            _refuse(header, index, cells.index(cell), cell, "a digit from 0 to 9")
-    if len(set(labels.values())) == 1:
-        _refuse_constant(header, index, cells[0])
-    y = np.array([labels[cell] for cell in cells], np.int64)
+    y = digit_labels(header, header.names[index], Cells.of(cells))
     about = f"{len(x):,} handwritten digits of {side}x{side} from a table in the layout of Kaggle's"
     images = x.reshape(-1, 1, side, side)
     return Examples(header.path.name, images, y, DIGITS, about, levels=255.0)
-
-
-def _answers(header: Header, index: int, cells: list[str]) -> tuple[Array, tuple[str, ...] | None]:
-    """Return the target as labels and class names, or as numbers and None."""
-    distinct = dict.fromkeys(cells)  # in the order of the file
-    if "" in distinct:
-        _refuse(header, index, cells.index(""), "", "a value")
-    numbers = {cell: value for cell in distinct if (value := to_number(cell)) is not None}
-    for cell, value in numbers.items():
-        if not abs(value) <= FLOAT32_MAX:
-            _refuse(header, index, cells.index(cell), cell, "a finite number")
-    if len(set(numbers.values())) + len(distinct) - len(numbers) == 1:
-        _refuse_constant(header, index, cells[0])
-    if len(numbers) < len(distinct):
-        return _text_answers(header, index, cells, numbers)
-    if _are_classes(header.names[index], list(numbers.values()), len(cells)):
-        values = sorted({int(value) for value in numbers.values()})
-        place = {value: k for k, value in enumerate(values)}
-        y = np.array([place[int(numbers[cell])] for cell in cells])
-        return y, tuple(str(value) for value in values)
-    return np.array([numbers[cell] for cell in cells], np.float32), None
-
-
-def _are_classes(name: str, values: list[float], rows: int) -> bool:
-    """Say whether numbers are the names of classes: see `table` for the rule."""
-    different = len(set(values))
-    if any(value % 1 for value in values) or different > MOST:
-        return False
-    return name.lower() in CLASS_COLUMNS or (different <= FEW and 2 * different <= rows)
-
-
-def _text_answers(
-    header: Header, index: int, cells: list[str], numbers: dict[str, float]
-) -> tuple[Array, tuple[str, ...]]:
-    texts = sum(cell not in numbers for cell in cells)
-    if 2 * texts < len(cells):  # numbers, and now and then a word: "N/A", "?"
-        row = next(row for row, cell in enumerate(cells) if cell not in numbers)
-        _refuse(header, index, row, cells[row], "a number as in most other rows")
-    classes = sorted(set(cells))
-    if len(classes) > max(FEW, min(MOST, len(cells) // 2)):
-        raise DataError(
-            f"{header.path}: target {header.names[index]!r} has {len(classes):,} different texts "
-            f"in {len(cells):,} rows, too many to be classes; choose another column as target"
-        )
-    place = {name: k for k, name in enumerate(classes)}
-    return np.array([place[cell] for cell in cells]), tuple(classes)
-
-
-def _refuse(header: Header, index: int, row: int, cell: str, due: str) -> NoReturn:
-    holds = f"holds {cell[:40]!r}" if cell else "is empty"
-    raise DataError(
-        f"{header.path}, {header.place(row)}: target {header.names[index]!r} {holds}, {due} "
-        "is due; correct it or leave the row out"
-    )
-
-
-def _refuse_constant(header: Header, index: int, cell: str) -> NoReturn:
-    raise DataError(
-        f"{header.path}: target {header.names[index]!r} is {cell[:40]!r} in every row, so there is "
-        "nothing to learn; choose another column, or add rows of another class"
-    )
