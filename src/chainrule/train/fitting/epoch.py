@@ -157,4 +157,4 @@ def _is_ours(schedule: Any) -> bool:
     if schedule is None:
         return True
     known = isinstance(schedule, lr_scheduler.LRScheduler)
-    return known and type(schedule).__module__.startswith(lr_scheduler.__name__)
+    return known and type(schedule).__module__.startswith("chainrule.")

@@ -24,7 +24,7 @@ from chainrule.train.compiling.compiled import Compiled, compile
 from chainrule.train.fitting.feed import Feed
 from chainrule.train.fitting.run import Run
 
-__all__ = ["TapeStep"]
+__all__ = ["Saving", "TapeStep"]
 
 # Steps before the one that is predicted from: in the first, state comes to be.
 _EAGER_STEPS = 2
@@ -84,7 +84,7 @@ class TapeStep:
             y: and its targets.
         """
         if self._mode == "auto" and _is_ours(run):
-            prediction = _Prediction()
+            prediction = Saving()
             with undone(), ops.watch(prediction):
                 self._step(run, x, y)
             if prediction.saved * (run.total_steps - _EAGER_STEPS) > _WORTH:
@@ -138,7 +138,7 @@ class TapeStep:
         self._mode = False
         if not _is_ours(run):
             return self(run, x, y)
-        prediction = _Prediction()
+        prediction = Saving()
         with ops.watch(prediction):
             result = _numbers(self._step(run, x, y))
         if prediction.saved * (run.total_steps - run.step) > _WORTH:
@@ -176,7 +176,7 @@ def _is_of_library(thing: Any) -> bool:
     return str(getattr(thing, "__module__", "")).partition(".")[0] == __name__.partition(".")[0]
 
 
-class _Prediction:
+class Saving:
     """What compiling saves of the operations that it watches, by what they do, not by the clock.
 
     Attributes:
