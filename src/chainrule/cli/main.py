@@ -96,6 +96,28 @@ def learn(lesson: str | None, page: bool, notebook: bool, no_open: bool) -> None
     learn_command(lesson, as_page=page, as_notebook=notebook, no_open=no_open)
 
 
+@cli.command()
+@click.argument("run")
+@click.option("--host", default="127.0.0.1", help="Where to listen; 0.0.0.0 lets others in.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0: any that is free.")
+@click.option("--max-body", "body", default="10M", help="Bytes of one request.")
+@click.option("--max-rows", "rows", type=click.IntRange(1), default=10_000, help="Of one request.")
+@click.option("--timeout", default="30", help="Seconds for a request, and again for its answer.")
+@click.option("--max-batch", "batch", type=click.IntRange(1), default=64, help="Rows at a time.")
+@click.option("--max-wait", "wait", default="2ms", help="How long a batch waits for the next row.")
+@click.option("--max-connections", "connections", type=click.IntRange(1), default=4096)
+def serve(run: str, host: str, port: int, **limits: str | int) -> None:
+    """Answer requests over HTTP with the model in the folder RUN.
+
+    There is a page to try it at the address that is printed; programs send JSON or images to
+    /predict, and /schema says how. Requests that come at the same time go through the network
+    together. Only this machine can ask, unless --host says otherwise.
+    """
+    from chainrule.cli.serve import serve_command
+
+    serve_command(run, host=host, port=port, limits=limits)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     for stream in (sys.stdout, sys.stderr):

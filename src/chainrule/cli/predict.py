@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from rich.console import Console
 
-from chainrule.data.csvfile import read_header
+from chainrule.data import table_columns
+from chainrule.data.tables.csvfile import read_header
 from chainrule.errors import OptionError, one_line
 from chainrule.files import replace_text
 from chainrule.ops import Array
@@ -20,7 +21,7 @@ from chainrule.train.job.predictor import Answer, Predictor
 
 __all__ = ["predict_command"]
 
-_TABLES = (".csv", ".tsv", ".txt")
+_TABLES = (".csv", ".tsv", ".txt", ".parquet")
 
 
 class _Read(NamedTuple):
@@ -58,7 +59,9 @@ def predict_command(
     if out is not None:
         _writable(out, inputs)
     predictor = Predictor.of(run)
-    read = [one for name in inputs for one in _read(name, predictor, resize=resize, invert=invert)]
+    read: list[_Read] = []
+    for name in inputs:
+        read.extend(_read(name, predictor, resize=resize, invert=invert))
     outputs = predictor.outputs(np.stack([one.row for one in read]))
     answers = predictor.answers(outputs, top)
     console = Console(highlight=False, emoji=False)
@@ -83,7 +86,12 @@ def _read(name: str, predictor: Predictor, *, resize: bool, invert: bool) -> Ite
         return
     if resize or invert:
         raise OptionError(f"{name}: --resize and --invert apply to image files only")
-    for number, row in enumerate(predictor.from_table(path), start=1):
+    rows = predictor.from_table(path)
+    for note in rows.notes:
+        Console(stderr=True, highlight=False, emoji=False).print(
+            f"{one_line(path.name)}: {one_line(note)}", markup=False, soft_wrap=True
+        )
+    for number, row in enumerate(rows.x, start=1):
         yield _Read(f"{path.name} row {number}", row)
 
 
@@ -131,6 +139,10 @@ def _write(
 
 def _cells(path: Path) -> list[list[str]]:
     """The rows of a table that has been read once, as they are written."""
+    if path.suffix.lower() == ".parquet":
+        columns = table_columns(path)
+        texts = [[cells.names[k] for k in cells.codes] for cells in columns.values()]
+        return [list(columns), *map(list, zip(*texts, strict=True))]
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file, delimiter=read_header(path).delimiter, strict=True)
         return [cells for cells in rows if len(cells) > 1 or "".join(cells).strip()]

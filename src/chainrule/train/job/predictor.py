@@ -15,16 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import nn
-from chainrule.data import read_image, table_rows
+from chainrule.data import read_image, table_columns, table_rows
+from chainrule.data.tables.cells import FLOAT32_MAX
+from chainrule.data.tables.recipe import Recipe
 from chainrule.errors import ChainruleError, DataError, did_you_mean, kind_of
 from chainrule.io import load_model
 from chainrule.ops import Array, softmax
 from chainrule.train.fitting.loop import predict
 from chainrule.train.job.described import Input, classes_of, input_of
 
-__all__ = ["Answer", "Predictor"]
+__all__ = ["Answer", "Predictor", "Rows"]
 
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _MOST_NUMBERS = 1 << 26  # of one example: more than the largest image that is read
 
 
@@ -40,10 +41,22 @@ class Answer(NamedTuple):
     probabilities: dict[str, float]
 
     def plain(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        if not self.probabilities:
-            return {"value": self.value}
+        """Return it as JSON has it, which has no place for numbers that are not finite."""
+        if isinstance(self.value, float):
+            return {"value": self.value if math.isfinite(self.value) else None}
         return {"class": self.value, "probabilities": self.probabilities}
+
+
+class Rows(NamedTuple):
+    """What a model is given.
+
+    Attributes:
+        x: rows as the model takes them, (N, ...).
+        notes: sentences on what in them was never met in training.
+    """
+
+    x: Array
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,7 @@ class Predictor:
         model: in eval mode.
         takes: what the model takes.
         classes: the names of its classes; none where it predicts a number.
+        recipe: how the columns of a table become numbers, if there is more to it than to read them.
 
     Examples:
         >>> import tempfile
@@ -65,7 +79,7 @@ class Predictor:
         >>> save_model(run, model, {"shape": [2], "columns": ["age", "weight"]})
         >>> predictor = Predictor.of(run)
         >>> rows = predictor.from_records([{"age": 3, "weight": 4.0}, [1, 1]])
-        >>> [answer.value for answer in predictor.answers(predictor.outputs(rows))]
+        >>> [answer.value for answer in predictor.answers(predictor.outputs(rows.x))]
         [3.5, 1.0]
     """
 
@@ -73,6 +87,7 @@ class Predictor:
     model: nn.Module
     takes: Input
     classes: list[str]
+    recipe: Recipe | None = None
 
     @classmethod
     def of(cls, run: str) -> Predictor:
@@ -89,38 +104,47 @@ class Predictor:
         if math.prod(takes.shape) > _MOST_NUMBERS:
             raise DataError(f"{run} says that an example has the shape {takes.shape}; too large")
         nothing = np.zeros((1, *takes.shape), dtype=np.float32)
-        return cls(run, model, takes, classes_of(info, _outputs(model, nothing, run), run))
+        classes = classes_of(info, _outputs(model, nothing, run), run)
+        return cls(run, model, takes, classes, _recipe_of(info, takes, run))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that a row needs; none where they have no names."""
+        if self.recipe is not None:
+            return self.recipe.needed
+        return tuple(self.takes.columns or ())
+
+    @property
+    def width(self) -> int:
+        """How many values a row has."""
+        return len(self.columns) or math.prod(self.takes.shape)
 
     # --- what people have, as rows --------------------------------------------------------------
 
-    def from_table(self, path: Path | str) -> Array:
+    def from_table(self, path: Path | str) -> Rows:
         """Read the rows of a table.
 
         Args:
             path: a file with the columns that the model was trained on; others are passed over.
 
-        Returns:
-            Rows as the model takes them, (N, ...).
-
         Raises:
             DataError: a missing file or column, or a cell that is not what it should be.
         """
-        rows = table_rows(path, self.takes.columns)
-        if rows.shape[1:] != self.takes.shape:
+        if self.recipe is not None:
+            return self._encoded(table_columns(path), f"{path}: ")
+        x = table_rows(path, self.takes.columns)
+        if x.shape[1:] != self.takes.shape:
             raise DataError(
-                f"{path} has rows of shape {rows.shape[1:]}, the model takes {self.takes.shape}"
+                f"{path} has rows of shape {x.shape[1:]}, the model takes {self.takes.shape}"
             )
-        return rows
+        return Rows(x, [])
 
-    def from_records(self, records: Sequence[Any]) -> Array:
+    def from_records(self, records: Sequence[Any]) -> Rows:
         """Make rows of plain values, such as JSON has.
 
         Args:
             records: of each row the values by column, where the columns have names; or a list of
                 the values in their order.
-
-        Returns:
-            Rows as the model takes them, (N, ...).
 
         Raises:
             DataError: a record that is neither, a column that is missing, or a value that is none
@@ -129,39 +153,51 @@ class Predictor:
         if not isinstance(records, (list, tuple)) or not records:
             raise DataError("a list of at least one row is due")
         rows = [self._values(record, n) for n, record in enumerate(records, start=1)]
-        return np.stack([self._numbers(row, n) for n, row in enumerate(rows, start=1)])
+        if self.recipe is not None:
+            columns = map(list, zip(*rows, strict=True))
+            return self._encoded(dict(zip(self.columns, columns, strict=True)))
+        x = np.array(rows, np.float32).reshape(len(rows), *self.takes.shape)
+        return Rows(x, [])
+
+    def _encoded(self, columns: Mapping[str, Any], where: str = "") -> Rows:
+        assert self.recipe is not None
+        try:
+            return Rows(self.recipe.encode(columns), self.recipe.notes(columns))
+        except DataError as error:
+            raise DataError(f"{where}{error}") from None
 
     def _values(self, record: Any, number: int) -> Sequence[Any]:
         """The values of a record in the order that the model knows."""
-        width, columns = math.prod(self.takes.shape), self.takes.columns
+        values = self._listed(record, number)
+        allowed = (int, float) if self.recipe is None else (int, float, str, bool, type(None))
+        for place, value in enumerate(values):
+            fits = type(value) in allowed
+            if not fits or (type(value) in (int, float) and not abs(value) <= FLOAT32_MAX):
+                which = repr(self.columns[place]) if self.columns else f"value {place + 1}"
+                due = "a number is due" if self.recipe is None else "a number or a text is due"
+                raise DataError(f"row {number}: {which} is {_shown(value)}, {due}")
+        return values
+
+    def _listed(self, record: Any, number: int) -> Sequence[Any]:
         if isinstance(record, Mapping):
-            if columns is None:
+            if not self.columns:
                 raise DataError(
                     f"row {number} names its columns, but those of this model have no names; give "
-                    f"a list of {width} numbers"
+                    f"a list of {self.width} numbers"
                 )
-            missing = next((name for name in columns if name not in record), None)
+            missing = next((name for name in self.columns if name not in record), None)
             if missing is not None:
                 near = did_you_mean(missing, [k for k in record if isinstance(k, str)])
                 raise DataError(f"row {number} has no {missing!r}{near}")
-            return [record[name] for name in columns]
+            return [record[name] for name in self.columns]
         if not isinstance(record, (list, tuple)):
             raise DataError(
                 f"row {number} is a {kind_of(record)}; a list of values, or values by column, "
                 "is due"
             )
-        if len(record) != width:
-            raise DataError(f"row {number} has {len(record)} values, the model takes {width}")
+        if len(record) != self.width:
+            raise DataError(f"row {number} has {len(record)} values, the model takes {self.width}")
         return record
-
-    def _numbers(self, values: Sequence[Any], number: int) -> Array:
-        """Values as one example."""
-        columns = self.takes.columns
-        for place, value in enumerate(values):
-            if type(value) not in (int, float) or not abs(value) <= _FLOAT32_MAX:
-                which = repr(columns[place]) if columns else f"value {place + 1}"
-                raise DataError(f"row {number}: {which} is {_shown(value)}, a number is due")
-        return np.array(values, np.float32).reshape(self.takes.shape)
 
     def from_image(
         self, image: Path | str | bytes, *, resize: bool = False, invert: bool = False
@@ -225,6 +261,18 @@ def _outputs(model: nn.Module, x: Array, run: str) -> Array:
         return predict(model, x)
     except ChainruleError as error:
         raise DataError(f"{run} does not take inputs of shape {x.shape[1:]}: {error}") from None
+
+
+def _recipe_of(info: Mapping[str, Any], takes: Input, run: str) -> Recipe | None:
+    if info.get("recipe") is None:
+        return None
+    recipe = Recipe.read(info["recipe"])
+    if takes.shape != (len(recipe.features),):
+        raise DataError(
+            f"{run} describes columns that become {len(recipe.features)} numbers, its model takes "
+            f"inputs of shape {takes.shape}; train it anew"
+        )
+    return recipe
 
 
 def _shown(value: Any) -> str:
