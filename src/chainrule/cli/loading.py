@@ -27,6 +27,9 @@ def examples_of(data: str, options: Mapping[str, Any]) -> Examples:
         target=options["target"],
         size=options["image_size"],
         grey=options["grey"],
+        categorical=options["categorical"],
+        numeric=options["numeric"],
+        drop=options["drop"],
         seed=options["seed"],
     )
 
@@ -45,4 +48,7 @@ def noted(data: str, options: Mapping[str, Any], examples: Examples) -> dict[str
         "target": options["target"],
         "image_size": options["image_size"],
         "grey": options["grey"],
+        "categorical": list(options["categorical"]),
+        "numeric": list(options["numeric"]),
+        "drop": list(options["drop"]),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["JOB_OPTIONS", "comma_numbers"]
+__all__ = ["JOB_OPTIONS", "comma_names", "comma_numbers"]
 
 
 def comma_numbers(_context: Any, parameter: Any, text: str) -> tuple[int, ...]:
@@ -21,6 +21,11 @@ def comma_numbers(_context: Any, parameter: Any, text: str) -> tuple[int, ...]:
     if any(n < 1 for n in sizes):
         raise click.BadParameter(f"{text!r}: sizes must be at least 1", param=parameter)
     return sizes
+
+
+def comma_names(_context: Any, _parameter: Any, text: str) -> tuple[str, ...]:
+    """Read "a,b" as ("a", "b"); nothing as no names."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _grouped(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -118,7 +123,20 @@ JOB_OPTIONS = _grouped(
         show_default=True,
         help="Examine network and data, watch the training, and say what is not well.",
     ),
-    click.option("--target", help="The column of a CSV file that is to be predicted."),
+    click.option("--target", help="The column of a table that is to be predicted."),
+    click.option(
+        "--categorical",
+        default="",
+        callback=comma_names,
+        help="Columns of a table that are categories whatever they look like, as a,b.",
+    ),
+    click.option(
+        "--numeric",
+        default="",
+        callback=comma_names,
+        help="Columns that are numbers; cells that are none count as missing.",
+    ),
+    click.option("--drop", default="", callback=comma_names, help="Columns to leave out."),
     click.option(
         "--image-size", type=click.IntRange(1), help="Bring the images of a folder to this size."
     ),

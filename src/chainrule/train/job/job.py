@@ -28,6 +28,7 @@ from chainrule.train.callbacks.progress import Progress
 from chainrule.train.callbacks.stopping import EarlyStopping
 from chainrule.train.fitting.loop import fit, predict
 from chainrule.train.fitting.run import History
+from chainrule.train.job.baseline import baselines_of
 from chainrule.train.job.foresee import Foresight, foresee
 from chainrule.train.job.narrate import conclude
 from chainrule.train.job.outcome import Outcome, Settings
@@ -123,6 +124,7 @@ def run_job(
             interrupted,
             folder,
             history.findings,
+            baselines_of(training, test),
         )
         save_model(folder, model, _description(outcome, info))
     write(report_of(outcome, command), folder / "report.html")
@@ -201,6 +203,8 @@ def _description(outcome: Outcome, info: dict[str, Any]) -> dict[str, Any]:
         "columns": list(examples.columns),
         "shape": list(examples.x.shape[1:]),
         "levels": examples.levels,
+        "recipe": None if examples.recipe is None else examples.recipe.described(),
+        "baselines": [baseline._asdict() for baseline in outcome.baselines],
         "test": outcome.figures,
         "best_epoch": outcome.history.best_epoch,
         "settings": dataclasses.asdict(outcome.settings),

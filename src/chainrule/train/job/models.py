@@ -12,10 +12,11 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.autograd import Generator
+from chainrule.data import Recipe
 from chainrule.errors import OptionError, ShapeError, chosen
 from chainrule.ops import Array
 
-__all__ = ["ACTIVATIONS", "MODELS", "build_model", "chosen_model", "scaling"]
+__all__ = ["ACTIVATIONS", "MODELS", "build_model", "chosen_model", "columns_of", "scaling"]
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -48,6 +49,23 @@ def scaling(x: Array) -> nn.Normalize:
         squares += np.square(x[i : i + _BLOCK] - centre).sum(axis=dims)
     std = np.sqrt(squares * (mean.size / max(x.size, 1)))
     return nn.Normalize(mean, np.where(std > 0, std, 1.0))
+
+
+def columns_of(x: Array, recipe: Recipe, generator: Generator) -> nn.Columns:
+    """Return the layer that scales the numbers of a table and looks its categories up.
+
+    A category that is missing or new, which the table may hardly ever show, begins as zeros: it
+    says nothing until it has been learned.
+
+    Args:
+        x: the training data, (N, columns).
+        recipe: what the columns are.
+        generator: where the initial vectors come from.
+    """
+    columns = nn.Columns(recipe.sizes, recipe.gaps, generator=generator).scale(x)
+    for table in columns.tables:
+        table.weight.detach()[0].zero_()
+    return columns
 
 
 def _regularised(modules: list[nn.Module], dropout: float, generator: Generator) -> None:
@@ -112,6 +130,7 @@ def build_model(
     hidden: Sequence[int] = (128,),
     activation: str = "relu",
     dropout: float = 0.0,
+    recipe: Recipe | None = None,
     generator: Generator,
 ) -> nn.Sequential:
     """Return a new network for data like `x`.
@@ -124,6 +143,7 @@ def build_model(
         hidden: sizes of the hidden affine layers.
         activation: a name from `ACTIVATIONS`.
         dropout: probability with which a hidden value is dropped in training.
+        recipe: of a table, what its columns are; all are numbers if `None`.
         generator: where the initial weights come from.
 
     Raises:
@@ -134,6 +154,9 @@ def build_model(
     shape = x.shape[1:]
     modules: list[nn.Module] = [scaling(x)]
     inputs = int(np.prod(shape))
+    if recipe is not None and not recipe.plain:
+        modules = [columns := columns_of(x, recipe, generator)]
+        inputs = columns.out_features
     if name == "cnn":
         if len(shape) != 3:
             raise OptionError("--model cnn needs images; for a table use --model mlp")

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from rich.table import Table
 from rich.text import Text
 
-from chainrule.data import Examples
+from chainrule.data import Examples, Recipe
+from chainrule.data.tables.columns import Column
 from chainrule.errors import one_line
 from chainrule.explain.overview.summary import Summary
 from chainrule.explain.telling.words import shape_text
 from chainrule.train.callbacks.progress import format_seconds
-from chainrule.train.job.outcome import Outcome
+from chainrule.train.job.outcome import Baseline, Outcome
 
-__all__ = ["conclude", "explain_smoothing", "introduce", "show_network"]
+__all__ = ["conclude", "explain_smoothing", "introduce", "show_columns", "show_network"]
+
+_MOST_COLUMNS = 30  # that are shown one by one
 
 
 def introduce(
@@ -28,7 +33,7 @@ def introduce(
     """Say what the data are and how they are split."""
     kind = "images of" if examples.is_image else "rows of"
     shape = shape_text(examples.x.shape[1:])
-    unit = "" if examples.is_image else " numbers"
+    unit = "" if examples.is_image else " numbers" if examples.is_plain else " columns"
     goal = (
         "a number to predict"
         if examples.classes is None
@@ -39,11 +44,52 @@ def introduce(
     name, about = one_line(examples.name), one_line(examples.about)
     console.print(Text.assemble((name, "bold"), f": {about}"))
     console.print(Text(f"{total:,} {kind} {shape}{unit}, {goal}"))
+    if examples.recipe is not None:
+        show_columns(console, examples.recipe)
     parts = [f"{len(training):,} to train on"]
     if validation is not None:
         parts.append(f"{len(validation):,} to choose the best weights by")
     parts.append(f"{len(test):,} to test on")
     console.print(", ".join(parts))
+
+
+def show_columns(console: Any, recipe: Recipe) -> None:
+    """Show what was found of the columns of a table: one by one, or how many of each kind.
+
+    Args:
+        console: a rich console.
+        recipe: of the table.
+    """
+    console.print()
+    if len(recipe.columns) <= _MOST_COLUMNS:
+        console.print(_columns_table(recipe.columns))
+    else:
+        kinds = Counter(column.kind for column in recipe.columns)
+        console.print(", ".join(f"{kind}: {count:,}" for kind, count in kinds.items()))
+        unused = [column.name for column in recipe.columns if not column.used]
+        if unused:
+            console.print(Text(f"left out: {_listed(unused)}"))
+    console.print()
+
+
+def _columns_table(columns: Sequence[Column]) -> Table:
+    table = Table("column", "kind", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for name in ("different", "missing"):
+        table.add_column(name, justify="right")
+    table.add_column("example", max_width=24, no_wrap=True)
+    table.add_column("", style="dim")
+    for column in columns:
+        note = one_line(column.note) if column.used else f"left out; {one_line(column.note)}"
+        table.add_row(
+            Text(one_line(column.name)),
+            column.kind,
+            f"{column.different:,}",
+            f"{column.missing:,}" if column.missing else "",
+            Text(one_line(column.example)),
+            Text(note.removesuffix("; ")),
+            style="" if column.used else "dim",
+        )
+    return table
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:
@@ -82,5 +128,18 @@ def conclude(console: Any, outcome: Outcome) -> None:
     else:
         r2 = f", R2 {outcome.figures['r2']:.3f}" if "r2" in outcome.figures else ""
         console.print(f"[bold]test error {outcome.figures['mae']:.4g} on average{r2}[/bold]")
+    _compare(console, outcome)
     folder = one_line(str(outcome.folder))
     console.print(Text(f"model, figures and report: {folder}"), soft_wrap=True)
+
+
+def _compare(console: Any, outcome: Outcome) -> None:
+    """Say what simpler models make of the same examples."""
+    if not outcome.baselines:
+        return
+    measured = [*outcome.baselines, Baseline("this network", outcome.figures)]
+    if "accuracy" in outcome.figures:
+        told = [f"{name} {100 * figures['accuracy']:.1f} %" for name, figures in measured]
+    else:
+        told = [f"{name} {figures['mae']:.4g}" for name, figures in measured]
+    console.print(Text(one_line(f"on the same examples: {', '.join(told)}")), soft_wrap=True)

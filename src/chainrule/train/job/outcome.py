@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from chainrule import nn
 from chainrule.data import Examples
@@ -13,7 +14,7 @@ from chainrule.explain.overview.summary import Summary
 from chainrule.ops import Array
 from chainrule.train.fitting.run import History
 
-__all__ = ["Outcome", "Settings"]
+__all__ = ["Baseline", "Outcome", "Settings"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,18 @@ class Settings:
     doctor: bool = True
 
 
+class Baseline(NamedTuple):
+    """Something simple that was measured beside the network.
+
+    Attributes:
+        name: "the mean", "the commonest class, 'cat'", "a linear model".
+        figures: of the test, under the names that those of the network have.
+    """
+
+    name: str
+    figures: dict[str, float]
+
+
 @dataclass
 class Outcome:
     """What a job leaves behind, beside its folder.
@@ -79,6 +92,7 @@ class Outcome:
         interrupted: whether a person stopped it.
         folder: where it all went.
         findings: what a doctor found, the worst first.
+        baselines: what the network is held against, measured on the same examples.
     """
 
     model: nn.Module
@@ -93,3 +107,4 @@ class Outcome:
     interrupted: bool = False
     folder: Path = field(default_factory=Path)
     findings: Sequence[Finding] = ()
+    baselines: Sequence[Baseline] = ()

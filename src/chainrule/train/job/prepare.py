@@ -78,6 +78,7 @@ def prepare(examples: Examples, settings: Settings) -> Job:
         hidden=settings.hidden,
         activation=settings.activation,
         dropout=settings.dropout,
+        recipe=training.recipe,
         generator=generator,
     )
     if task.last is not None:

@@ -145,6 +145,7 @@ def _data_of(
         target=_text(info.get("target")) or None,
         size=size if type(size) is int and size > 0 else None,
         grey=grey if isinstance(grey, bool) else None,
+        **{option: _names(info.get(option)) for option in ("categorical", "numeric", "drop")},
         seed=found.settings.seed,
     )
     _check_same(examples, found)
@@ -175,6 +176,10 @@ def _short(value: Any) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _names(value: Any) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
 
 
 def _numbers(value: Any) -> dict[str, float]:
