@@ -65,7 +65,7 @@ for ours, theirs in {
     "sqrt": "Sqrt", "reciprocal": "Reciprocal", "exp": "Exp", "log": "Log", "sin": "Sin",
     "cos": "Cos", "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh",
     "cosh": "Cosh", "tanh": "Tanh", "asinh": "Asinh", "acosh": "Acosh", "atanh": "Atanh",
-    "erf": "Erf", "sigmoid": "Sigmoid", "relu": "Relu", "abs": "Abs", "sign": "Sign",
+    "erf": "Erf", "sigmoid": "Sigmoid", "abs": "Abs", "sign": "Sign",
     "maximum": "Max", "minimum": "Min", "clone": "Identity",
 }.items():  # fmt: skip
     arithmetic(ours, node(theirs))
@@ -153,8 +153,10 @@ def _signbit(g: Graph, step: Step) -> str:
 @writes("where")
 def _where(g: Graph, step: Step) -> str:
     condition, *others = step.args
-    dtype = step.instruction.out.dtype
-    return g.add("Where", g.name(condition, BOOL), *(g.name(a, dtype) for a in others))
+    own = step.instruction.out.dtype
+    dtype = computed(own)
+    y = g.add("Where", g.name(condition, BOOL), *(g.name(a, dtype) for a in others))
+    return g.cast(y, dtype, own)
 
 
 @writes("cast")
@@ -186,6 +188,12 @@ def _times(kind: str, factor: float) -> Formula:
     return lambda g, x, dtype: g.add("Mul", g.add(kind, x), g.number(factor, dtype))
 
 
+arithmetic(
+    "relu",
+    lambda g, x, dtype: (
+        g.add("Relu", x) if dtype.kind == "f" else g.add("Max", x, g.number(0, dtype))
+    ),
+)
 arithmetic("square", lambda g, x, dtype: g.add("Mul", x, x))
 arithmetic("rsqrt", lambda g, x, dtype: g.add("Reciprocal", g.add("Sqrt", x)))
 arithmetic("exp2", lambda g, x, dtype: g.add("Pow", g.number(2, dtype), x))

@@ -27,7 +27,7 @@ from chainrule.export.onnx.sizes import (
 from chainrule.ops import Array
 from chainrule.plan.program import Value
 
-__all__ = ["BOOL", "CODES", "INT64", "WRITERS", "Graph", "Node", "Writer", "writes"]
+__all__ = ["BOOL", "CODES", "INT64", "UNWRITTEN", "WRITERS", "Graph", "Node", "Writer", "writes"]
 
 # The numbers of ONNX's TensorProto.DataType.
 CODES = {
@@ -65,6 +65,35 @@ Writer: TypeAlias = Callable[["Graph", Step], str]
 
 # By the name of our operation what writes it.
 WRITERS: dict[str, Writer] = {}
+
+
+# Why the other operations are not written.
+UNWRITTEN: dict[str, str] = {
+    name: reason
+    for reason, names in {
+        "draws random numbers, which ONNX's operators do in their own way": (
+            "random_uniform random_normal random_mask random_place random_permutation "
+            "random_gamma random_poisson random_binomial"
+        ),
+        "changes an array in place": ("increment sgd_step adam_step rmsprop_step adagrad_step"),
+        "belongs to the way back, and files hold the way forward": (
+            "attention_back convolution_weight rnn_steps_back lstm_steps lstm_steps_back "
+            "gru_steps gru_steps_back max_pooling_spread sum_pooling_spread gamma_drift"
+        ),
+        "takes a matrix apart, for which ONNX has no operator": (
+            "inverse solution pseudoinverse cofactors cholesky_factor orthonormal complement "
+            "eigen_packed singular_packed svdvals matrix_exp"
+        ),
+        "is a function for which ONNX has no operator": (
+            "erfcx erfinv ndtri lgamma digamma zeta gammainc gammaincc i0 i1 i0e i1e"
+        ),
+        "works on the digits of numbers, for which ONNX has no operator": (
+            "bit_exponent nextafter gcd lcm"
+        ),
+        "chooses its windows by chance": "fractional_places",
+    }.items()
+    for name in names.split()
+}
 
 
 def writes(*names: str) -> Callable[[Writer], Writer]:
@@ -339,7 +368,8 @@ class Graph:
 
 
 def _unwritten(name: str) -> str:
-    return f"the operation {name} has no counterpart in ONNX, so the network cannot be exported"
+    reason = UNWRITTEN.get(name, "has no counterpart in ONNX")
+    return f"the operation {name} {reason}, so what uses it cannot be exported"
 
 
 def _leaves(value: Any) -> Iterable[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import DataError
 from chainrule.export.onnx.graph import Graph, writes
 from chainrule.export.onnx.sizes import Dim, Step
 
@@ -39,6 +40,16 @@ def _det(g: Graph, step: Step) -> str:
     return g.add("Det", g.name(step.args[0]))
 
 
+@writes("det_sign")
+def _det_sign(g: Graph, step: Step) -> str:
+    return g.add("Sign", _det(g, step))
+
+
+@writes("log_abs_det")
+def _log_abs_det(g: Graph, step: Step) -> str:
+    return g.add("Log", g.add("Abs", _det(g, step)))
+
+
 # --- attention ----------------------------------------------------------------------------------
 
 
@@ -46,6 +57,8 @@ def _det(g: Graph, step: Step) -> str:
 def _attention(g: Graph, step: Step) -> str:
     """softmax(scale Q K^T + mask) V; zeros for a query from which all keys are hidden."""
     query, key, value, mask = (*step.args, None)[:4]
+    if step.attrs.get("p", 0.0):
+        raise DataError("attention with dropout draws random numbers and cannot be exported")
     dtype, shape = query.dtype, g.shape(query)
     keys, values = (_for_all(g, v, shape) for v in (key, value))
     rank = len(shape)

@@ -39,9 +39,23 @@ def _reduction(name: str, kind: str) -> None:
 
 for ours, theirs in {
     "sum": "ReduceSum", "mean": "ReduceMean", "amax": "ReduceMax", "amin": "ReduceMin",
-    "prod": "ReduceProd", "peak": "ReduceMax", "euclidean_norm": "ReduceL2",
+    "prod": "ReduceProd", "euclidean_norm": "ReduceL2",
 }.items():  # fmt: skip
     _reduction(ours, theirs)
+
+
+def finite_peak(g: Graph, x: str, dims: str, dtype: Any, keep: int) -> str:
+    """The largest along dims, or 0 where that is infinite or NaN."""
+    top = g.add("ReduceMax", x, dims, keepdims=keep)
+    known = g.add("Less", g.add("Abs", top), g.number(np.inf, dtype))
+    return g.add("Where", known, top, g.number(0, dtype))
+
+
+@writes("peak")
+def _peak(g: Graph, step: Step) -> str:
+    (x,) = step.args
+    dims = g.ints(*dims_of(step.attrs.get("dim"), len(g.shape(x))))
+    return finite_peak(g, g.name(x), dims, x.dtype, int(step.attrs.get("keepdim", False)))
 
 
 @writes("logsumexp")
@@ -57,9 +71,7 @@ def _logsumexp(g: Graph, step: Step) -> str:
 
 def summed_exponentials(g: Graph, x: str, dims: str, dtype: Any, keep: int) -> str:
     """log(sum of exp(x)) along dims."""
-    top = g.add("ReduceMax", x, dims, keepdims=1)
-    endless = g.add("Equal", g.add("Abs", top), g.number(np.inf, dtype))
-    top = g.add("Where", endless, g.number(0, dtype), top)
+    top = finite_peak(g, x, dims, dtype, 1)
     total = g.add("ReduceSum", g.add("Exp", g.add("Sub", x, top)), dims, keepdims=1)
     y = g.add("Add", g.add("Log", total), top)
     return y if keep else g.add("Squeeze", y, dims)
@@ -152,6 +164,8 @@ def _searched(g: Graph, step: Step) -> str:
     dtype = computed(np.result_type(sequence.dtype, values.dtype))
     ours = g.add("Unsqueeze", g.name(sequence, dtype), g.ints(-2))
     theirs = g.add("Unsqueeze", g.name(values, dtype), g.ints(-1))
+    if not g.shape(values):
+        ours = g.name(sequence, dtype)
     kind = "LessOrEqual" if step.attrs.get("right", False) else "Less"
     found = g.cast(g.add(kind, ours, theirs), BOOL, INT64)
     return g.add("ReduceSum", found, g.ints(-1), keepdims=0)

@@ -322,7 +322,7 @@ def _linear(
 
 
 def _triangle(arrays: Sequence[Array], shape: tuple[Dim, ...]) -> Triangle | None:
-    if len(shape) != 2 or arrays[0].shape[0] < 2:
+    if len(shape) != 2 or min(arrays[0].shape) < 2:
         return None
     below, above = arrays[0][1, 0], arrays[0][0, 1]
     for a in arrays:
