@@ -182,7 +182,7 @@ def column_of(name: str, cells: Cells, kind: str | None = None) -> Column:
     """
     gone = int(cells.missing.sum())
     different = cells.different
-    basis = Column(name, "dropped", different, gone, cells.example[:40])
+    basis = Column(name, "dropped", different, gone, _shown(cells.example))
     if kind == "dropped":
         return basis
     if kind is not None:
@@ -190,7 +190,7 @@ def column_of(name: str, cells: Cells, kind: str | None = None) -> Column:
     if different < 1 + (not gone):
         return _changed(basis, kind="constant", note="" if different else "always missing")
     if different == len(cells) and _is_id(name) and (not cells.numeric or _whole(cells.numbers)):
-        return _changed(basis, kind="identifier", note="different in every row")
+        return _changed(basis, kind="identifier")
     return _number(basis, cells) if cells.numeric else _of_texts(basis, cells)
 
 
@@ -246,7 +246,7 @@ def _category(basis: Column, cells: Cells) -> Column:
     common = [name for name in ranked if counts[name] >= least] or ranked
     kept = common[:MOST_CATEGORIES]
     rare = sorted(set(ranked) - set(kept))
-    note = f"{len(rare):,} rare ones are joined into {OTHER}" if rare else ""
+    note = f"{len(rare):,} rare joined into {OTHER}" if rare else ""
     return _changed(
         basis, kind="category", note=note, categories=tuple(_sorted(kept)), rare=tuple(rare)
     )
@@ -279,6 +279,12 @@ def _finished(column: Column, cells: Cells) -> Column:
 
 def _changed(column: Column, **fields: object) -> Column:
     return replace(column, **fields)  # type: ignore[arg-type]
+
+
+def _shown(cell: str) -> str:
+    """The beginning of a text; of a number seven digits, as many as a float32 has."""
+    number = finite(cell)
+    return cell[:40] if np.isnan(number) or len(cell) <= 12 else f"{number:.7g}"
 
 
 def _whole(numbers: Array) -> bool:

@@ -79,14 +79,14 @@ def _columns_table(columns: Sequence[Column]) -> Table:
     table.add_column("example", max_width=24, no_wrap=True)
     table.add_column("", style="dim")
     for column in columns:
-        note = one_line(column.note) if column.used else f"left out; {one_line(column.note)}"
+        left_out = [] if column.used else ["left out"]
         table.add_row(
             Text(one_line(column.name)),
             column.kind,
             f"{column.different:,}",
             f"{column.missing:,}" if column.missing else "",
             Text(one_line(column.example)),
-            Text(note.removesuffix("; ")),
+            ", ".join([*left_out, *([column.note] if column.note else [])]),
             style="" if column.used else "dim",
         )
     return table
@@ -127,10 +127,15 @@ def conclude(console: Any, outcome: Outcome) -> None:
         console.print(f"[bold]test accuracy {100 * outcome.figures['accuracy']:.1f} %[/bold]")
     else:
         r2 = f", R2 {outcome.figures['r2']:.3f}" if "r2" in outcome.figures else ""
-        console.print(f"[bold]test error {outcome.figures['mae']:.4g} on average{r2}[/bold]")
+        error = _told(outcome.figures["mae"])
+        console.print(f"[bold]test error {error} on average{r2}[/bold]")
     _compare(console, outcome)
     folder = one_line(str(outcome.folder))
     console.print(Text(f"model, figures and report: {folder}"), soft_wrap=True)
+
+
+def _told(error: float) -> str:
+    return f"{error:,.0f}" if error >= 1000 else f"{error:.4g}"
 
 
 def _compare(console: Any, outcome: Outcome) -> None:
@@ -141,5 +146,5 @@ def _compare(console: Any, outcome: Outcome) -> None:
     if "accuracy" in outcome.figures:
         told = [f"{name} {100 * figures['accuracy']:.1f} %" for name, figures in measured]
     else:
-        told = [f"{name} {figures['mae']:.4g}" for name, figures in measured]
+        told = [f"{name} {_told(figures['mae'])}" for name, figures in measured]
     console.print(Text(one_line(f"on the same examples: {', '.join(told)}")), soft_wrap=True)
