@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from chainrule import nn
+from chainrule import nn, optim
 from chainrule.autograd import Generator
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.train import BestWeights, Callback, EarlyStopping, History, JsonLines, fit
@@ -26,7 +26,8 @@ def run_of(rows=(), epochs=99, module=None):
     """A run of which only the figures matter."""
     history = History()
     history.rows.extend(rows)
-    return Run(module, None, None, {}, epochs, epochs, history)
+    module = nn.Linear(1, 1) if module is None else module
+    return Run(module, optim.SGD(module.parameters()), None, {}, epochs, epochs, history)
 
 
 def epochs_of(callback, values, monitor="validation_loss"):

@@ -36,6 +36,9 @@ class Callback:
     def on_step_end(self, run: Run) -> None:
         """After a step: `run.step_loss` is its loss."""
 
+    def on_epoch_trained(self, run: Run) -> None:
+        """After the last step of an epoch, before anything is measured."""
+
     def on_epoch_end(self, run: Run) -> None:
         """After an epoch: its figures are the last row of `run.history`."""
 

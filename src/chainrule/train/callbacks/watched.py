@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from chainrule.errors import OptionError
+import math
 
-__all__ = ["better", "monitored"]
+from chainrule.errors import OptionError
+from chainrule.train.fitting.run import Run
+from chainrule.train.metrics.names import is_larger_better
+
+__all__ = ["better", "is_largest", "monitored", "worst"]
+
+
+def is_largest(largest: bool | None, monitor: str, run: Run) -> bool:
+    """Whether larger is better: as a person says, or as the figure is known to be.
+
+    Raises:
+        OptionError: nobody says, and it is not known.
+    """
+    return is_larger_better(monitor, run.metrics) if largest is None else largest
+
+
+def worst(largest: bool) -> float:
+    """What every figure is better than."""
+    return -math.inf if largest else math.inf
 
 
 def better(value: float, best: float, largest: bool) -> bool:

@@ -88,7 +88,7 @@ class Tally:
             self._sum(name, metric.total(part), len(part))
 
     def _sum(self, name: str, total: Any, rows: int) -> None:
-        before, count = self._totals.get(name, (0.0, 0))
+        before, count = self._totals.get(name, (0, 0))
         self._totals[name] = before + total, count + rows
 
     def _keep(self, outputs: Array, targets: Array) -> None:
