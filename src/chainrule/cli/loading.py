@@ -7,7 +7,10 @@ from typing import Any
 
 from chainrule.data import Examples, load
 
-__all__ = ["examples_of", "noted"]
+__all__ = ["LOADED", "examples_of", "noted"]
+
+# The options that say how data are loaded; the seed is one of the training's.
+LOADED = ("target", "categorical", "numeric", "drop", "image_size", "grey", "data_dir")
 
 
 def examples_of(data: str, options: Mapping[str, Any]) -> Examples:

@@ -15,6 +15,7 @@ import click
 
 from chainrule import __version__
 from chainrule.cli.options import JOB_OPTIONS
+from chainrule.cli.search_options import search_options
 from chainrule.errors import ChainruleError, one_line
 
 __all__ = ["cli", "main"]
@@ -116,6 +117,26 @@ def serve(run: str, host: str, port: int, **limits: str | int) -> None:
     from chainrule.cli.serve import serve_command
 
     serve_command(run, host=host, port=port, limits=limits)
+
+
+@cli.command()
+@click.argument("data", default="digits")
+@search_options
+@click.pass_context
+def tune(context: click.Context, /, data: str, **options: object) -> None:
+    """Search for settings that do well on DATA, which is as for `chainrule train`.
+
+    What is tried is said by options or a file: --lr 1e-4..1e-1 is a range, --hidden 32,64,128x64 a
+    choice, --dropout 0.2 is set and not searched; what is not said is searched as usual. A search
+    that was stopped, at whatever instant, goes on by the same command, or by --resume STUDY.
+    """
+    from chainrule.cli.tune import resumed, tune_command
+
+    if options["resume"] is not None:
+        data, options, arguments = resumed(context, options)
+    else:
+        arguments = context.obj[2:]
+    context.exit(tune_command(data, options, arguments))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

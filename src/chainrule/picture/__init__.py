@@ -1,9 +1,9 @@
 """Pictures without a plotting library: SVG and PNG from NumPy and the standard library (floor 0).
 
 Charts (`line_chart`, `tangent_chart`, `descent_chart`, `contour_chart`, `scatter_chart`,
-`points_chart`, `region_chart`, `matrix_chart`, `bar_chart`, `strip_chart`, `tile_chart`) return an
-`Svg`, which a notebook shows, `inline` sets into a page, and `save` writes; `stacked` makes one of
-several; PNG and PDF files of it take a library each. Images (`to_pixels`,
+`points_chart`, `region_chart`, `matrix_chart`, `bar_chart`, `dots_chart`, `strip_chart`,
+`tile_chart`) return an `Svg`, which a notebook shows, `inline` sets into a page, and `save` writes;
+`stacked` makes one of several; PNG and PDF files of it take a library each. Images (`to_pixels`,
 `diverging`, `image_grid`) are arrays of pixels that `encode_png` and `data_uri` turn into files and
 addresses. `element` is what the pictures, and any page that shows them, are written with.
 """
@@ -12,6 +12,7 @@ from chainrule.picture.charts.axis import format_value
 from chainrule.picture.charts.bars import bar_chart
 from chainrule.picture.charts.contours import contour_chart
 from chainrule.picture.charts.descent import descent_chart
+from chainrule.picture.charts.dots import dots_chart
 from chainrule.picture.charts.lines import line_chart
 from chainrule.picture.charts.matrix import matrix_chart
 from chainrule.picture.charts.points import points_chart
@@ -43,6 +44,7 @@ __all__ = [
     "descent_chart",
     "diverging",
     "document",
+    "dots_chart",
     "element",
     "encode_png",
     "escape",

@@ -20,12 +20,12 @@ from chainrule.explain.telling.words import shape_text
 from chainrule.ops import Array, softmax
 from chainrule.train.callbacks.progress import format_seconds
 from chainrule.train.fitting.loop import predict
-from chainrule.train.job.outcome import Outcome
+from chainrule.train.job.outcome import Outcome, Settings
 from chainrule.train.job.revisit import Visit
 from chainrule.train.reporting.contents import Boundary, Passage, Report
 from chainrule.train.reporting.looks import looks_of
 
-__all__ = ["report_again", "report_of"]
+__all__ = ["environment_of", "report_again", "report_of", "setting_pairs"]
 
 _MISTAKES = 42
 _SAMPLES = 20
@@ -49,7 +49,7 @@ def report_of(outcome: Outcome, command: str) -> Report:
         "network": [
             {
                 "layer": row.path,
-                "output shape": shape_text(row.shape[1:]),
+                "output shape": shape_text(row.shape[1:]) if row.shape else "",
                 "parameters": f"{row.parameters:,}",
                 "multiply-adds": f"{row.forward:,.0f}",
             }
@@ -63,9 +63,9 @@ def report_of(outcome: Outcome, command: str) -> Report:
         "looks": looks_of(outcome),
         "samples": samples,
         "sample_labels": labels,
-        "settings": _settings(outcome),
+        "settings": setting_pairs(outcome.settings),
         "command": command,
-        "environment": _environment(),
+        "environment": environment_of(),
     }
     if test.classes is None:
         guesses = outcome.outputs.reshape(-1)
@@ -98,8 +98,8 @@ def report_again(seen: Visit, passages: Sequence[Passage]) -> Report:
         headline=_headline(seen),
         history=_history(seen),
         best_epoch=seen.history.best_epoch,
-        settings=_settings(seen),
-        environment=_environment(),
+        settings=setting_pairs(seen.settings),
+        environment=environment_of(),
     )
 
 
@@ -143,9 +143,9 @@ def _data(examples: Examples, test: Examples) -> list[tuple[str, str]]:
     return facts
 
 
-def _settings(of: Outcome | Visit) -> list[tuple[str, str]]:
-    chosen = vars(of.settings)
-    return [(name.replace("_", " "), _setting(value)) for name, value in chosen.items()]
+def setting_pairs(settings: Settings) -> list[tuple[str, str]]:
+    """Return the settings of a job by name, in words."""
+    return [(name.replace("_", " "), _setting(value)) for name, value in vars(settings).items()]
 
 
 def _setting(value: Any) -> str:
@@ -154,7 +154,8 @@ def _setting(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def _environment() -> list[tuple[str, str]]:
+def environment_of() -> list[tuple[str, str]]:
+    """Return what it ran on: versions, machine, threads."""
     return [
         ("chainrule", version("chainrule")),
         ("Python", platform.python_version()),

@@ -88,7 +88,7 @@ class Record:
     def _believed(self, line: bytes, number: int) -> Done:
         try:
             return _done(json.loads(line), self._plan)
-        except (ValueError, RecursionError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{self._path} is damaged: line {number} is no trial of this study "
                 f"({type(error).__name__}); remove the line, and its trial runs again"

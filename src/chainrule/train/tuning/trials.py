@@ -93,14 +93,22 @@ class Plan:
     kept: bool = False
 
     @property
+    def counts(self) -> list[int]:
+        """How many trainings there will be on each rung, if none fails."""
+        counts = [len(self.values)]
+        for _ in self.budgets[1:]:
+            counts.append(self._after(counts[-1]))
+        return counts
+
+    @property
     def total(self) -> int:
-        """How many trainings there will be, if none fails."""
-        return sum(self._on(rung) for rung in range(len(self.budgets)))
+        """How many trainings there will be."""
+        return sum(self.counts)
 
     @property
     def epochs(self) -> int:
         """How many epochs they will have in all."""
-        return sum(self._on(rung) * n for rung, n in enumerate(self.budgets))
+        return sum(count * epochs for count, epochs in zip(self.counts, self.budgets))
 
     def due(self, done: Mapping[tuple[int, int], Done]) -> list[Trial]:
         """Return the trials that can be run by now, in order; none when the search is over.
@@ -131,12 +139,6 @@ class Plan:
             here.sort(key=lambda one: (one.number > 0 or not self.kept, one.rank))
             alive = sorted(one.number for one in here[: self._after(len(alive))])
         return []
-
-    def _on(self, rung: int) -> int:
-        count = len(self.values)
-        for _ in range(rung):
-            count = self._after(count)
-        return count
 
     def _after(self, count: int) -> int:
         """How many of so many trials are taken to the next rung."""

@@ -12,9 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.ops import Array
-from chainrule.picture import Markup, data_uri, element, encode_png, format_value, shrink, to_pixels
+from chainrule.picture import (
+    Markup,
+    Svg,
+    data_uri,
+    element,
+    encode_png,
+    format_value,
+    shrink,
+    to_pixels,
+)
 
-__all__ = ["facts", "image", "is_share", "picture", "scrolling", "section", "share_cell", "table"]
+__all__ = [
+    "facts",
+    "image",
+    "is_share",
+    "look_at",
+    "picture",
+    "scrolling",
+    "section",
+    "share_cell",
+    "table",
+]
 
 _PICTURE_SIDE = 96  # pixels; larger pictures are averaged down
 
@@ -45,6 +64,12 @@ def table(head: Iterable[Markup], rows: Iterable[Markup]) -> Markup:
 def scrolling(content: Markup) -> Markup:
     """Something that may be wider than a phone."""
     return element("div", content, class_="scroll")
+
+
+def look_at(chart: Svg) -> Markup:
+    """A wide picture: made as narrow as can still be read, then moved sideways."""
+    least = f"--least: {min(0.8 * chart.width, 560):.0f}px"
+    return element("div", chart.inline(), class_="scroll", style=least)
 
 
 def share_cell(share: float) -> Markup:

@@ -1,0 +1,195 @@
+"""`chainrule tune`: a search for good settings, and what it found (floor 5)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from chainrule.cli.loading import LOADED, examples_of, noted
+from chainrule.data import Examples
+from chainrule.errors import DataError, OptionError, one_line
+from chainrule.train.job.job import run_job
+from chainrule.train.job.models import chosen_model
+from chainrule.train.job.outcome import Settings
+from chainrule.train.reporting.report import write
+from chainrule.train.tuning.page import page_of
+from chainrule.train.tuning.space import SEARCHED, described, read_space, usual_space
+from chainrule.train.tuning.study import Study, noted_arguments
+from chainrule.train.tuning.telling import Seen, figure_text, introduce, ranked
+from chainrule.train.tuning.tune import check_jobs, cores, runner_of
+from chainrule.train.tuning.workers import search
+
+__all__ = ["resumed", "tune_command"]
+
+_PAGE, _BEST = "tune.html", "best"
+_MOST_BYTES = 1 << 20  # of a space
+
+
+def tune_command(data: str, options: Mapping[str, Any], arguments: Sequence[str]) -> int:
+    """Search, keep the best as a run, and return the exit code.
+
+    Args:
+        data: a name or path.
+        options: of the command line, by name.
+        arguments: of the command line, which begin the same search.
+    """
+    console = Console(highlight=False, emoji=False)
+    jobs = options["jobs"] or max(1, cores() // options["threads"])
+    check_jobs(jobs, options["threads"])
+    examples = examples_of(data, options)
+    with _study(examples, options, arguments) as study:
+        told = f"{one_line(examples.name)}: {one_line(examples.about)}"
+        console.print(Text(told), soft_wrap=True)
+        introduce(console, study, jobs)
+        try:
+            with closing(runner_of(study, jobs)) as runner, Seen(console, study, jobs) as seen:
+                search(study, runner, seen)
+        except KeyboardInterrupt:
+            _stopped(console, study)
+            return 130
+        command = _command(data, options, study.best_settings)
+        _conclude(console, study, command)
+        return _train_best(console, study, noted(data, options, examples), command, options)
+
+
+def resumed(
+    context: click.Context, options: Mapping[str, Any]
+) -> tuple[str, dict[str, Any], list[str]]:
+    """Return data, options and arguments of the search that is to go on.
+
+    Args:
+        context: of this command line, which may say how many jobs to run, and nothing else.
+        options: of this command line.
+    """
+    given = [name for name in (*options, "data") if _is_given(context, name)]
+    odd = [name for name in given if name not in ("resume", "jobs", "best")]
+    if odd:
+        raise OptionError(
+            f"--resume goes on with a search as it was begun; leave out {odd[0].replace('_', ' ')}"
+        )
+    folder = options["resume"]
+    arguments = noted_arguments(folder)
+    with context.command.make_context("tune", list(arguments)) as begun:
+        found = {**begun.params, "out": folder, "jobs": options["jobs"], "best": options["best"]}
+    if found["resume"] is not None:
+        raise DataError(f"{folder} does not say by which command line the study was begun")
+    return found.pop("data"), found, arguments
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def _study(examples: Examples, options: Mapping[str, Any], arguments: Sequence[str]) -> Study:
+    stem = Path(examples.name).stem or "data"
+    names = {field.name for field in dataclasses.fields(Settings)} & options.keys()
+    settings = Settings(**{name: options[name] for name in names - set(SEARCHED)})
+    return Study(
+        options["out"] or Path("runs") / f"{stem}-tune",
+        examples,
+        settings,
+        space=_space(options, settings, examples),
+        method=options["method"],
+        trials=options["trials"],
+        arguments=arguments,
+    )
+
+
+def _space(options: Mapping[str, Any], settings: Settings, examples: Examples) -> dict[str, Any]:
+    """What is searched: the usual, or what a file says; and over it what the options say."""
+    given = {name: options[name] for name in SEARCHED if options[name] is not None}
+    if options["space"] is not None:
+        return {**_from_file(Path(options["space"])), **given}
+    known = dataclasses.replace(settings, model=chosen_model(settings.model, examples.x))
+    return {**described(usual_space(known, examples.classes is not None)), **given}
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DataError(f"{path} is too large for a space")
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is no JSON: {error}") from None
+    try:
+        return described(read_space(given))
+    except OptionError as error:
+        raise OptionError(f"{path}: {error}") from None
+
+
+def _stopped(console: Any, study: Study) -> None:
+    console.print(
+        f"stopped; {len(study.done):,} of {study.plan.total:,} trainings are recorded, and the "
+        f"same command goes on from there, as does chainrule tune --resume "
+        f"{shlex.quote(str(study.folder))}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _conclude(console: Any, study: Study, command: str) -> None:
+    """Say what was found, and write the page."""
+    console.print()
+    for line in ranked(study):
+        console.print(Text(line), soft_wrap=True)
+    best = study.best
+    assert best is not None
+    console.print(f"\n[bold]best: trial {best.number}, validation {figure_text(best)}[/bold]")
+    console.print(Text(f"the same by: {command}"), soft_wrap=True)
+    page = study.folder / _PAGE
+    write(page_of(study, command), page)
+    console.print(Text(f"all trials: {one_line(str(page))}"), soft_wrap=True)
+
+
+def _train_best(
+    console: Any, study: Study, info: dict[str, Any], command: str, options: Mapping[str, Any]
+) -> int:
+    """Train the best once more as a run of its own, unless it is there."""
+    folder = study.folder / _BEST
+    if not options["best"]:
+        return 0
+    if (folder / "report.html").exists():
+        console.print(Text(f"its run is there already: {one_line(str(folder))}"), soft_wrap=True)
+        return 0
+    console.print("\ntraining it once more, to be measured on the test examples:\n")
+    outcome = run_job(
+        study.examples,
+        best_run(study.best_settings),
+        folder,
+        info=info,
+        console=console,
+        command=command,
+        overwrite=True,
+    )
+    return 130 if outcome.interrupted else 0
+
+
+def best_run(settings: Settings) -> Settings:
+    """The settings of the run that is kept: half of the validation examples are trained on."""
+    return dataclasses.replace(settings, validation=settings.validation / 2, doctor=True)
+
+
+def _command(data: str, options: Mapping[str, Any], settings: Settings) -> str:
+    """The command line that trains with these settings."""
+    usual, words = Settings(), ["chainrule", "train", data]
+    for name, value in vars(best_run(settings)).items():
+        if value != getattr(usual, name):
+            told = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            words += [f"--{name.replace('_', '-')}", told]
+    for name in LOADED:
+        value = options[name]
+        if isinstance(value, bool):
+            words.append("--grey" if value else "--colour")
+        elif value is not None and value != ():
+            told = ",".join(value) if isinstance(value, tuple) else str(value)
+            words += [f"--{name.replace('_', '-')}", told]
+    return shlex.join(words)
