@@ -22,6 +22,7 @@ from chainrule.explain.look.seen import short
 from chainrule.explain.telling.words import seconds_text, shape_text, size_text
 from chainrule.optim.names import optimizer_of
 from chainrule.picture import Markup, element
+from chainrule.train.fitting.loop import predict
 from chainrule.train.job.outcome import Outcome
 from chainrule.train.job.parts import split
 from chainrule.train.job.revisit import Visit, visit
@@ -239,7 +240,33 @@ def _confused(found: Confusion) -> list[str]:
 def _columns(outcome: Outcome) -> list[str]:
     """By how much each column moves the output, the strongest first."""
     test = outcome.test.take(np.arange(min(_ROWS, len(outcome.test))))
-    baseline = outcome.examples.x.mean(axis=0)
-    found = explain.integrated_gradients(outcome.model, test, baseline=baseline, steps=32)
-    ordered = sorted(found.by_column.items(), key=lambda item: -item[1])[:_FEW]
+    if outcome.examples.is_plain:
+        baseline = outcome.examples.x.mean(axis=0)
+        found = explain.integrated_gradients(outcome.model, test, baseline=baseline, steps=32)
+        moved = found.by_column
+    else:
+        moved = _moved(outcome, test)
+    ordered = sorted(moved.items(), key=lambda item: -item[1])[:_FEW]
     return [f"{one_line(name)} moves the output by {short(size)}" for name, size in ordered]
+
+
+def _moved(outcome: Outcome, test: Examples) -> dict[str, float]:
+    """How far an answer moves where a column says what is usual; categories have no slope."""
+    before = predict(outcome.model, test.x)
+    rows, chosen = np.arange(len(before)), before.argmax(axis=1)
+    moved = {}
+    for place, name in enumerate(test.columns):
+        changed = test.x.copy()
+        changed[:, place] = _usual(outcome.examples, place)
+        after = predict(outcome.model, changed)
+        moved[name] = float(np.abs(after - before)[rows, chosen].mean())
+    return moved
+
+
+def _usual(examples: Examples, place: int) -> float:
+    """The mean of a column of numbers, the commonest of categories."""
+    assert examples.recipe is not None
+    values = examples.x[:, place]
+    if examples.recipe.sizes[place]:
+        return float(np.bincount(values.astype(np.int64)).argmax())
+    return float(np.nanmean(values, dtype=np.float64))

@@ -5,8 +5,8 @@ Floor 4; knows arrays and names, no network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class Rows:
         classes: the names of the classes; empty where nobody named them.
         columns: the names of the columns of a table; likewise.
         levels: of images the number that means full intensity; `None` if it is not known.
+        categories: of those columns that hold some, the names of their codes.
     """
 
     x: Array
@@ -41,6 +42,7 @@ class Rows:
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     levels: float | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_image(self) -> bool:
@@ -62,8 +64,14 @@ class Rows:
     def told(self, row: int, most: int = 6) -> str:
         """Return the first numbers of a row of a table, in words."""
         values, names = self.x[row].ravel(), self.column_names()
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in zip(names[:most], values))
+        shown = ", ".join(self._cell(name, value) for name, value in zip(names[:most], values))
         return shown + (", ..." if values.size > most else "")
+
+    def _cell(self, name: str, value: float) -> str:
+        known = self.categories.get(name, ())
+        if np.isnan(value) or value in range(len(known)):
+            return f"{name} {'missing' if np.isnan(value) else known[int(value)]}"
+        return f"{name} {value:.4g}"
 
 
 def inputs_of(x: Any) -> Rows:
@@ -76,7 +84,8 @@ def inputs_of(x: Any) -> Rows:
         ShapeError: there is not one input.
     """
     if isinstance(x, Examples):
-        return Rows(x.x, x.y, x.classes or (), x.columns, x.levels)
+        categories = {} if x.recipe is None else x.recipe.categories()
+        return Rows(x.x, x.y, x.classes or (), x.columns, x.levels, categories)
     array = as_tensor(x).array
     if array.ndim < 2 or not len(array):
         raise ShapeError(
@@ -110,7 +119,7 @@ def rows_of(data: Any, most: int | None = None) -> Rows:
         return rows
     taken = np.linspace(0, len(rows.x) - 1, most).astype(np.int64)
     assert rows.y is not None
-    return Rows(rows.x[taken], rows.y[taken], rows.classes, rows.columns, rows.levels)
+    return replace(rows, x=rows.x[taken], y=rows.y[taken])
 
 
 def pixels_of(rows: Rows, chosen: Sequence[int]) -> Array:
