@@ -131,8 +131,8 @@ def _ends(part: Any, n: Dim) -> tuple[Dim, Dim, int]:
         last = part == -1
         return part, (_FAR if last else _next(part)), 1
     if isinstance(n, int) and not any(isinstance(e, Size) for e in (part.start, part.stop)):
-        start, stop, by = part.indices(n)
-        return start, (-_FAR if stop < 0 else stop), by
+        first, last, step = part.indices(n)
+        return first, (-_FAR if last < 0 else last), step
     by = int(part.step or 1)
     start = part.start if part.start is not None else (0 if by > 0 else -1)
     stop = part.stop if part.stop is not None else (n if by > 0 else -_FAR)

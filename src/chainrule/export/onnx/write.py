@@ -35,6 +35,7 @@ __all__ = ["FAMILIES", "IR_VERSION", "OPSET", "model_of", "onnx_bytes", "write_o
 
 # The versions of the operators and of the file format; onnxruntime reads both since 1.18.
 OPSET = 20
+OPSETS = range(18, OPSET + 1)
 IR_VERSION = 10
 
 # What enters writers into the table, by subject.
@@ -105,6 +106,7 @@ def model_of(
     classes: Sequence[str] | None = None,
     description: str = "",
     metadata: Mapping[str, str] | None = None,
+    opset: int = OPSET,
 ) -> Any:
     """A network as an `onnx.ModelProto`, checked.
 
@@ -122,11 +124,14 @@ def model_of(
         classes: their names, which go along as the metadata entry "classes".
         description: a few words on the model.
         metadata: further entries.
+        opset: the version of ONNX's operators, 18 to 20.
 
     Raises:
         DataError: the network does something that a file cannot say.
-        OptionError: names or axes that do not fit the inputs.
+        OptionError: names or axes that do not fit the inputs, or another version.
     """
+    if opset not in OPSETS:
+        raise OptionError(f"opset must be {OPSETS[0]} to {OPSETS[-1]}, got {opset}")
     onnx = require("onnx", "onnx", "writing ONNX files")
     arrays = [np.asarray(as_tensor(x).detach().array) for x in examples]
     if not arrays:
@@ -137,7 +142,7 @@ def model_of(
     graph.write()
     names, values = _outputs(graph, output_names, probabilities)
     entries = {**_entries(model, graph, classes), **dict(metadata or {})}
-    made = _proto(onnx, graph, names, values, description, entries)
+    made = _proto(onnx, graph, names, values, description, entries, opset)
     onnx.checker.check_model(made, full_check=made.ByteSize() < 2**30)
     return made
 
@@ -200,9 +205,12 @@ def _probable(graph: Graph, name: str, shape: Sequence[Dim]) -> str:
 
 def _entries(model: Any, graph: Graph, classes: Sequence[str] | None) -> dict[str, str]:
     """What the file says of the model besides the graph."""
-    names = graph.outline.forward.names.values()
-    buffers = {name for name, _ in model.named_buffers()} if isinstance(model, Module) else ()
-    found = {"chainrule.buffers": json.dumps([n for n in dict.fromkeys(names) if n in buffers])}
+    names = list(dict.fromkeys(graph.outline.forward.names.values()))
+    learned = {name for name, _ in model.named_parameters()} if isinstance(model, Module) else ()
+    found = {
+        "chainrule.parameters": json.dumps([n for n in names if n in learned]),
+        "chainrule.buffers": json.dumps([n for n in names if n not in learned]),
+    }
     if classes is not None:
         found["classes"] = json.dumps([str(c) for c in classes])
     return found
@@ -218,6 +226,7 @@ def _proto(
     values: Sequence[tuple[Any, tuple[Dim, ...]]],
     description: str,
     entries: Mapping[str, str],
+    opset: int,
 ) -> Any:
     from chainrule.version import __version__
 
@@ -234,7 +243,7 @@ def _proto(
     )
     model = helper.make_model(
         made,
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        opset_imports=[helper.make_opsetid("", opset)],
         producer_name="chainrule",
         producer_version=__version__,
         ir_version=IR_VERSION,
