@@ -22,7 +22,7 @@ from chainrule.plan.passes import simplified
 from chainrule.plan.passes.rewrite import Substitution, with_instructions
 from chainrule.plan.program import Instruction, Program, Value
 
-__all__ = ["Settled", "layer_of", "settled", "unsupported"]
+__all__ = ["Settled", "answering", "layer_of", "settled", "unsupported"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,22 @@ def settled(model: nn.Module | Callable[..., Any], *examples: Any) -> Settled:
     program = simplified(_constant(_unchecked(forward.program)))
     program = replace(program, state=[_compact(v) for v in program.state])
     return _settled(program, _sources(forward))
+
+
+def answering(model: Any) -> nn.Module:
+    """The network with softmax behind it, the names of its layers as they are.
+
+    Examples:
+        >>> list(answering(nn.Sequential(nn.Linear(2, 2))).state_dict())
+        ['0.weight', '0.bias']
+    """
+    layers = dict(model.named_children()) if isinstance(model, nn.Sequential) else {"0": model}
+    whole = nn.Sequential({**layers, _free("softmax", layers): nn.Softmax(-1)})
+    return whole.train(model.training)
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    return name if name not in taken else _free(f"{name}_", taken)
 
 
 def layer_of(instruction: Instruction) -> str:

@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import nn
 from chainrule.errors import DataError, OptionError
 from chainrule.export.c.elementwise import HELPERS
 from chainrule.export.c.function import Function, written
 from chainrule.export.c.program import Field, program_lines
 from chainrule.export.c.text import comment, ctype, numbers, quoted
-from chainrule.export.settled import Settled, settled
+from chainrule.export.settled import Settled, answering, settled
 from chainrule.files import replace_text
 from chainrule.ops import Array
 from chainrule.plan.program import Value
@@ -44,6 +43,7 @@ def write_c(path: str | os.PathLike[str], model: Any, *examples: Any, **options:
 
     Examples:
         >>> import tempfile
+        >>> from chainrule import nn
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "tiny.c")
         ...     write_c(path, nn.Linear(2, 1), np.zeros((1, 2), np.float32))
@@ -87,6 +87,7 @@ def c_source(
         OptionError: a name that is none in C, or classes or fields that are not as many as needed.
 
     Examples:
+        >>> from chainrule import nn
         >>> text = c_source(nn.Linear(2, 1), np.zeros((1, 2), np.float32), name="tiny")
         >>> "#define TINY_INPUTS 2" in text
         True
@@ -96,22 +97,8 @@ def c_source(
             f"a network in C needs a name of letters, digits and underscores that begins with a "
             f"letter, got {name!r}"
         )
-    whole = settled(_answering(model) if probabilities else model, *examples)
+    whole = settled(answering(model) if probabilities else model, *examples)
     return _File(name, whole, classes, fields).text()
-
-
-def _answering(model: Any) -> nn.Module:
-    """The network with softmax behind it, the names of its layers as they are."""
-    if isinstance(model, nn.Sequential):
-        layers = dict(model.named_children())
-        return nn.Sequential({**layers, _free("softmax", layers): nn.Softmax(-1)}).train(
-            model.training
-        )
-    return nn.Sequential(model, nn.Softmax(-1)).train(model.training)
-
-
-def _free(name: str, taken: Any) -> str:
-    return name if name not in taken else _free(f"{name}_", taken)
 
 
 _HEAD = """ * {name}: a neural network in C99, written by chainrule.
