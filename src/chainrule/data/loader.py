@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import repeat
 from typing import Any
 
@@ -215,6 +215,20 @@ class DataLoader:
         for i in range(len(self)):
             span = slice(i * size, min((i + 1) * size, n))
             yield span if order is None else order[span]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what passes have left behind; generators are kept by whoever holds them."""
+        return {"passes": self._passes, "epoch": getattr(self.sampler, "epoch", None)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave.
+
+        Args:
+            state: likewise.
+        """
+        self._passes = int(state["passes"])
+        if state["epoch"] is not None and hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(int(state["epoch"]))
 
     def order(self) -> Array:
         """Return the numbers of the samples in the order of a pass, a new one if they shuffle."""

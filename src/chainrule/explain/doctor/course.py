@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -56,8 +57,36 @@ class Course:
         """
         self.rows.append(row)
         self._losses.append(np.array(losses, dtype=np.float64))
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was made of fewer losses."""
         for name in ("losses", "stretches"):
             self.__dict__.pop(name, None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the figures so far, and those of the beginning."""
+        counts = np.array([len(losses) for losses in self._losses], np.int64)
+        losses = self.losses if self._losses else np.zeros(0)
+        rows = [dict(row) for row in self.rows]
+        return {
+            "rows": rows,
+            "losses": losses,
+            "steps": counts,
+            "first": self.first,
+            "dead": self.dead,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave.
+
+        Args:
+            state: likewise.
+        """
+        self.rows = list(state["rows"])
+        self._losses = np.split(state["losses"], np.cumsum(state["steps"])[:-1])
+        self.first, self.dead = state["first"], dict(state["dead"])
+        self._forget()
 
     def figures(self, name: str) -> Array:
         """A figure of every epoch; empty if there is none of that name."""

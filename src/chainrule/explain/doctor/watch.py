@@ -7,6 +7,7 @@ and works with copies where it has to run the network itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from chainrule import ops
 from chainrule.explain.doctor.case import Case
@@ -87,6 +88,21 @@ class Watch:
         if self._course is None or not self._course.rows:
             return []
         return self._new(examined(self._course, AT_THE_END, self.findings))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the run has shown so far; its findings are kept by whoever was told."""
+        course = None if self._course is None else self._course.state_dict()
+        return {"seen": self._seen, "course": course}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave, of a run that began with the same network.
+
+        Args:
+            state: likewise.
+        """
+        self._seen = int(state["seen"])
+        if self._course is not None and state["course"] is not None:
+            self._course.load_state_dict(state["course"])
 
     def _new(self, diagnosis: Diagnosis) -> list[Finding]:
         known = {finding.check for finding in self.findings}

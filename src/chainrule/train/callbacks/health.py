@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from chainrule.data import DataLoader
 from chainrule.errors import ChainruleError
@@ -46,21 +46,44 @@ class Health(Callback):
         }
         self._watch: Watch | None = None
         self._seen = 0
+        self._is_resumed = False
 
     def on_fit_start(self, run: Run) -> None:
-        """Examine."""
+        """Examine, unless that was before the break of a resumed run."""
+        if not self._is_resumed:
+            _tell(run, "before the first step", self.examine(run))
+        elif self._watch is not None:
+            self._watch.findings = list(run.history.findings)
+
+    def examine(self, run: Run) -> list[Finding]:
+        """Look at a network before its first step; returns what is found.
+
+        Args:
+            run: of it.
+        """
         loader, validation = self._data
         run.model.train()  # as every epoch begins
         try:
             case = Case(run.model, loader, run.loss, run.optimizer, validation=validation)
             self._watch = Watch(case, **self._options)
-            _tell(run, "before the first step", self._watch.begin())
+            return self._watch.begin()
         except Exception as error:
             # What training itself will say, and better; and a step of a person's own may give the
             # model more than x.
             if not (isinstance(error, ChainruleError) or self._options["own_step"]):
                 raise
             self._watch = None
+            return []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the losses so far and what has been found of them."""
+        return {"seen": self._seen, "watch": self._watch.state_dict() if self._watch else None}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on watching; the network has been examined."""
+        self._is_resumed, self._seen = True, int(state["seen"])
+        if self._watch is not None and state["watch"] is not None:
+            self._watch.load_state_dict(state["watch"])
 
     def on_epoch_end(self, run: Run) -> None:
         """Look at the epoch; after the last sum up."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from chainrule.autograd import is_grad_enabled
 from chainrule.backend.dtypes import get_default_dtype
 from chainrule.errors import CaptureError, OptionError
+from chainrule.explain.runs.undo import undone
 from chainrule.nn.module import Module
 from chainrule.ops import Array
 from chainrule.ops.core import SETTINGS
@@ -32,6 +33,12 @@ from chainrule.train.compiling.structure import (
 from chainrule.train.fitting.feed import Feed, single
 
 __all__ = ["Compiled", "compile"]
+
+# In place of the count of settings: before the first call, and where it was another.
+_NEVER, _UNSETTLED = -1, -2
+
+# How often a step is tried for what two equal recordings should do.
+_REHEARSALS = 6
 
 # What `torch.compile` can be told.
 _PYTORCH = {"fullgraph", "dynamic", "backend", "mode", "options", "disable"}
@@ -124,8 +131,9 @@ class Compiled:
         self._strict = strict
         self._keep = keep_gradients
         self._maker = maker
-        self._settings = -1
+        self._settings = _NEVER
         self._was_eager = False
+        self._awaited: dict[str, Any] | None = None  # of another process, and not yet here
         self._leaves = Leaves()
         self._kinds = Kinds(maker, self._refuse)
         self._key: list[Any] = []
@@ -334,6 +342,71 @@ class Compiled:
         """
         function = self.function if function is None else function
         return Compiled(function, self._strict, self._keep, self._maker)
+
+    # --- in a resumed run -----------------------------------------------------------------------
+
+    def stage(self) -> dict[str, Any]:
+        """Return how far recording has come, as plain values, for `go_on_from`.
+
+        Examples:
+            >>> import chainrule as cr
+            >>> step = compile(lambda x: x + x, executor="numpy")
+            >>> y = step(cr.ones(2))
+            >>> stage = step.stage()
+            >>> stage["settled"], stage["eager"], list(stage["kinds"].values())
+            (True, True, [(False, False)])
+        """
+        if self._settings == _NEVER and self._awaited is not None:
+            return self._awaited
+        awaited = self._awaited["kinds"] if self._awaited else {}
+        return {
+            "settled": self._settings == SETTINGS.changes,
+            "eager": self._was_eager,
+            "kinds": {**awaited, **self._kinds.stages()},
+        }
+
+    def go_on_from(self, stage: Mapping[str, Any]) -> None:
+        """Let calls of `rehearse` come as far as another process had come.
+
+        Args:
+            stage: what `stage` returned there.
+        """
+        self._awaited = {**stage, "kinds": dict(stage["kinds"]), "at": SETTINGS.changes}
+
+    def rehearse(self, *args: Any) -> None:
+        """Record what another process had recorded of such arguments, and change nothing.
+
+        Steps that are replayed round otherwise than those before them. So where a run goes on in
+        another process, its recordings are made anew, by steps that are taken back, before the
+        first that counts.
+
+        Args:
+            args: of a step.
+        """
+        if self._awaited is None:
+            return
+        key: list[Any] = [is_grad_enabled(), get_default_dtype()]
+        take_apart(args, {}, key)
+        planned, waiting = self._awaited["kinds"].pop(repr(tuple(key)), (False, False))
+        is_first = self._settings == _NEVER
+        if not (is_first or planned or waiting):
+            return
+        settled, was_eager = self._settings == SETTINGS.changes, self._was_eager
+        if is_first:
+            nothing_set = self._awaited["at"] == SETTINGS.changes
+            settled, was_eager = self._awaited["settled"] and nothing_set, self._awaited["eager"]
+        with self._lock, undone() as before:
+            if is_first:
+                self(*args)
+            known = self._of_kind(key, args, {})
+            for _ in range(_REHEARSALS):
+                if known.plans or not (planned or (waiting and not known.is_waiting)):
+                    break
+                if known.is_waiting:
+                    before.rest()  # all that a step changes is known, and the plan is to be plain
+                self._was_eager = True  # so that it is recorded, whatever has been set
+                self(*args)
+        self._settings, self._was_eager = SETTINGS.changes if settled else _UNSETTLED, was_eager
 
     @property
     def parts(self) -> Sequence[Part]:

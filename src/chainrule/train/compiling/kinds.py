@@ -56,6 +56,12 @@ class Kinds:
         known = self._known[key] = Signature(pinned, self._maker)
         return known
 
+    def stages(self) -> dict[str, tuple[bool, bool]]:
+        """Of each kind, whether there is a plan, and whether a recording waits for its like."""
+        return {
+            repr(key): (bool(known.plans), known.is_waiting) for key, known in self._known.items()
+        }
+
     def latest(self) -> Plan | None:
         """The plan for the latest arguments that there is one for."""
         plans = [plan for known in self._known.values() for plan in known.plans]

@@ -294,6 +294,11 @@ class Signature:
             return plan
         return None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is a recording of which no plan was made yet."""
+        return bool(self._waiting)
+
     def add(self, recording: Recording) -> None:
         """Take a recording in: the second of two that agree makes a plan.
 

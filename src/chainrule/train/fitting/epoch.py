@@ -8,7 +8,8 @@ numbers are those of single steps to the last bit.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,9 @@ from chainrule.data import DataLoader, Subset, TensorDataset
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.train.callbacks.callback import Callback
+from chainrule.train.checkpointing.chance import Chance
 from chainrule.train.fitting.ahead import Ahead
+from chainrule.train.fitting.augment import Augment, augmented
 from chainrule.train.fitting.feed import Feed
 from chainrule.train.fitting.origin import origin_named
 from chainrule.train.fitting.run import Run, Step
@@ -62,6 +65,11 @@ class Epoch:
         callbacks: told after a step, or after several.
         schedule: called after each step, if there is one.
         step: takes a step.
+        augment: changes each batch of x before the step, if it is to be so.
+
+    Attributes:
+        chance: the generators that the run draws from, if it is to be saved.
+        within: whether an epoch has begun and not ended.
     """
 
     def __init__(
@@ -71,48 +79,113 @@ class Epoch:
         callbacks: Sequence[Callback],
         schedule: Any,
         step: Step,
+        augment: Augment | None = None,
     ) -> None:
         self.run, self.loader, self.callbacks = run, loader, callbacks
-        self.schedule, self.step = schedule, step
-        self._data = None if sees_each_step(callbacks) else _at_hand(loader)
+        self.schedule, self.step, self.augment = schedule, step, augment
+        self.chance: Chance | None = None
+        self.within = False
+        self._done, self._resumed = 0, False
+        self._first: dict[str, Any] = {}
+        one_by_one = augment is not None or sees_each_step(callbacks)
+        self._data = None if one_by_one else _at_hand(loader)
         self._turn = _FIRST
 
+    def begin(self) -> None:
+        """Begin an epoch."""
+        self.within, self._done = True, 0
+        self._first = {"loader": self.loader.state_dict()} if self.chance else {}
+        if self.chance:
+            self._first["chance"] = self.chance.state()
+
+    def end(self) -> None:
+        """End it, when all that belongs to it is done."""
+        self.within = False
+
     def take_steps(self) -> None:
-        """Take the steps of an epoch."""
+        """Take the steps of an epoch; of one that has been resumed, those that are left."""
         if not isinstance(self.step, TapeStep) or not self._data or not _is_ours(self.schedule):
-            for x, y in self.loader:
+            for x, y in self._batches_left():
                 self._one(x, y)
+                if self.run.halted:
+                    return
             return
         tensors, which = self._data
-        order, size = which[self.loader.order()], self.loader.batch_size or 1
+        order, size = which[self._order()], self.loader.batch_size or 1
         whole = len(order) // size * size
-        if whole:
+        if whole > self._done * size:
             self._batches(self.step, tensors, order[:whole].reshape(-1, size))
-        if whole < len(order) and not self.loader.drop_last:
+        left = whole < len(order) and self._done * size <= whole and not self.run.halted
+        if left and not self.loader.drop_last:
             rest = order[whole:]
             x, y = (from_numpy(t.array[rest]) for t in tensors)
             self._one(x, y, rest)
 
+    def _order(self) -> Array:
+        """The order of the samples; in an epoch that has been resumed, as it was drawn then."""
+        with self._as_it_began():
+            return self.loader.order()
+
+    def _batches_left(self) -> Iterator[Any]:
+        """The batches of an epoch without those of which steps have been taken."""
+        with self._as_it_began() as is_resumed:
+            batches = iter(self.loader)
+            for _ in range(self._done if is_resumed else 0):
+                next(batches)
+        return batches
+
+    @contextmanager
+    def _as_it_began(self) -> Iterator[bool]:
+        """Let generators be, in an epoch that has been resumed, as they were when it began."""
+        resumed, self._resumed = self._resumed, False
+        if not resumed or self.chance is None:
+            yield False
+            return
+        now = self.chance.state()
+        self.chance.go_on(self._first["chance"])
+        self.loader.load_state_dict(self._first["loader"])
+        yield True
+        self.chance.go_on(now)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where in the epoch it is, for a checkpoint."""
+        step = self.step.state_dict() if hasattr(self.step, "state_dict") else None
+        now = {"loader": self.loader.state_dict(), "within": self.within, "step": step}
+        return {**now, "done": self._done, "first": self._first} if self.within else now
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.within = self._resumed = bool(state["within"])
+        if self.within:
+            self._done, self._first = int(state["done"]), dict(state["first"])
+        self.loader.load_state_dict(state["loader"])
+        if isinstance(self.step, TapeStep):
+            self.step.load_state_dict(self.run, state["step"])
+        elif hasattr(self.step, "load_state_dict"):
+            self.step.load_state_dict(state["step"])
+
     def _one(self, x: Tensor, y: Tensor, rows: Array | None = None) -> None:
+        if self.augment is not None:
+            x = augmented(self.augment, x)
         with origin_named(self.run, lambda: (x, y), rows):
             loss, outputs = self.step(self.run, x, y)
             self.run.count(loss, outputs, y.array)
         if self.schedule is not None:
             self.schedule.step()
+        self._done += 1
         tell(self.run, "on_step_end", self.callbacks)
 
     def _batches(self, step: TapeStep, tensors: tuple[Tensor, ...], rows: Array) -> None:
-        feed, done = Feed(tensors, {}, rows, None), 0
-        while done < feed.steps:
+        feed = Feed(tensors, {}, rows, None)
+        while (done := self._done) < feed.steps and not self.run.halted:
             if step.is_ready(self.run, feed, done):
-                done += self._many(step, feed, done, (tensors[1].array, rows))
+                self._many(step, feed, done, (tensors[1].array, rows))
             else:
                 x, y = feed.at(done)[0]
                 self._one(x, y, rows[done])
-                done += 1
 
-    def _many(self, step: TapeStep, feed: Feed, first: int, targets: tuple[Array, Array]) -> int:
-        """Take many steps in one call, and return how many."""
+    def _many(self, step: TapeStep, feed: Feed, first: int, targets: tuple[Array, Array]) -> None:
+        """Take many steps in one call."""
         ahead = Ahead(self.run.optimizer, self.schedule, min(self._turn, feed.steps - first))
         begun, last = time.perf_counter(), first + ahead.steps
         done = 0
@@ -128,8 +201,8 @@ class Epoch:
             failed = first + done
             with origin_named(self.run, lambda: feed.at(failed)[0], rows[failed]):
                 refuse()
+        self._done += done
         tell(self.run, "on_step_end", self.callbacks)
-        return done
 
     def _next_turn(self, seconds: float, size: int) -> int:
         """How many steps the next call takes, after one of so many seconds and bytes a step."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,37 +15,25 @@ from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy, no_grad
 from chainrule.backend import threads
 from chainrule.data import DataLoader
 from chainrule.data.pairs import first_targets, loader_of
-from chainrule.errors import OptionError, chosen, kind_of
+from chainrule.errors import OptionError, kind_of
 from chainrule.nn.usual import Loss, loss_of
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.optim.names import optimizer_of
 from chainrule.train.callbacks.callback import Callback
+from chainrule.train.callbacks.checkpoint import Checkpoint
 from chainrule.train.callbacks.progress import Progress
+from chainrule.train.fitting.augment import Augment
 from chainrule.train.fitting.epoch import Epoch, sees_each_step, tell
+from chainrule.train.fitting.gathered import gathered
 from chainrule.train.fitting.run import History, Run, Step
+from chainrule.train.fitting.schedules import SCHEDULES, schedule_of
 from chainrule.train.fitting.step import TapeStep
 from chainrule.train.metrics.metric import Metric
 from chainrule.train.metrics.names import Given, metrics_of
 from chainrule.train.metrics.tally import Tally
 
 __all__ = ["SCHEDULES", "evaluate", "fit", "predict"]
-
-SCHEDULES: dict[str, Callable[[optim.Optimizer, int, int], Any]] = {
-    "constant": lambda optimizer, epochs, steps: None,
-    "cosine": lambda optimizer, epochs, steps: lr_scheduler.CosineAnnealingLR(
-        optimizer, T_max=epochs * steps
-    ),
-    "onecycle": lambda optimizer, epochs, steps: lr_scheduler.OneCycleLR(
-        optimizer,
-        max_lr=[group["lr"] for group in optimizer.param_groups],
-        total_steps=max(epochs * steps, 2),
-        cycle_momentum=False,
-    ),
-    "step": lambda optimizer, epochs, steps: lr_scheduler.StepLR(
-        optimizer, step_size=max(epochs * steps // 3, 1), gamma=0.1
-    ),
-}
 
 
 def fit(
@@ -57,10 +47,13 @@ def fit(
     lr: float | None = None,
     weight_decay: float | None = None,
     schedule: str | Any = "constant",
+    warmup: float = 0,
     validation: Any = None,
     metrics: Given | str | None = None,
     callbacks: Sequence[Callback] = (),
     max_grad_norm: float | None = None,
+    accumulate: int = 1,
+    augment: Augment | None = None,
     step: Step | None = None,
     generator: Generator | None = None,
     threads: int | None = None,
@@ -68,6 +61,7 @@ def fit(
     compile: bool | str = "auto",
     doctor: bool = False,
     progress: bool = True,
+    resume: str | os.PathLike[str] | None = None,
 ) -> History:
     """Train `model` on `data`.
 
@@ -82,6 +76,8 @@ def fit(
         lr: learning rate, for an optimiser given by name.
         weight_decay: likewise.
         schedule: a name from `SCHEDULES`, or an object whose `step()` is called after each step.
+        warmup: steps in which the rate goes up to its first value, or below 1 their share of all
+            steps; for a schedule given by name.
         validation: further data, as `data`, to measure on after each epoch.
         metrics: what is measured besides the loss: names from `METRICS` or functions of outputs and
             targets (arrays) in a list, or a mapping of names of yours to either. Each is the figure
@@ -89,6 +85,12 @@ def fit(
             "accuracy" for integer targets, "mae" for others.
         callbacks: see `Callback`.
         max_grad_norm: scale gradients down to this norm if theirs is larger.
+        accumulate: batches that make a step: they go through the network one by one and their
+            gradients are added up, so that the step is that of one batch as large as all of them,
+            to rounding, for a loss that is a mean over examples. Layers that look at a batch, as
+            batch norms do, see the small ones.
+        augment: changes each batch of x at random before its step, as `AugmentImages` does: takes
+            a tensor, returns one of as many examples. Validation data are left as they are.
         step: a training step of your own, `step(run, x, y)`, that changes the weights and returns
             the loss, a number, and the outputs, an array; `run.finite(loss)`, called first, refuses
             a bad loss, and the learning rate is `run.optimizer.param_groups[0]["lr"]`. By default:
@@ -103,13 +105,17 @@ def fit(
             what was not well and what to do about it; see `chainrule.explain.doctor`. The
             findings are in the history's `findings`, and with `progress` they are shown.
         progress: whether to show it.
+        resume: a folder with checkpoints of the same run, broken off: it goes on from the newest
+            that is whole, to the very numbers that it would have come to; see `Checkpoint`. Where
+            there is none, the run begins at its beginning.
 
     Returns:
         The figures of every epoch.
 
     Raises:
         OptionError: an argument that is not what it should be, or an unknown name.
-        DataError: data without examples, or whose samples are no pairs.
+        DataError: data without examples, or whose samples are no pairs; or a checkpoint of another
+            run.
         ChainruleError: the loss is no longer a finite number.
 
     Examples:
@@ -123,17 +129,23 @@ def fit(
         True
     """
     _at_least(epochs=epochs, batch_size=batch_size, threads=1 if threads is None else threads)
-    loader = loader_of(data, batch_size, shuffle=True, generator=generator)
+    _at_least(accumulate=accumulate)
+    batches = loader_of(data, batch_size, shuffle=True, generator=generator)
+    loader = gathered(batches, accumulate)
     held_out = None if validation is None else loader_of(validation, 1000)
     if held_out is not None:
         first_targets(held_out)
     optimizer = optimizer_of(optimizer, model.parameters(), lr=lr, weight_decay=weight_decay)
     targets = first_targets(loader)
+    planned = schedule if isinstance(schedule, str) else ""
     if isinstance(schedule, str):
-        schedule = chosen("schedule", schedule, SCHEDULES)(optimizer, epochs, len(loader))
-    _are_parts(callbacks, schedule)
+        schedule = schedule_of(schedule, optimizer, epochs * len(loader), warmup)
+    elif warmup:
+        raise OptionError("warmup is for a schedule given by name; let yours have its own way up")
+    _are_parts(callbacks, schedule, augment)
     own_step = step is not None
-    step = _step_of(step, max_grad_norm, compile, callbacks)
+    at_a_time = None if accumulate == 1 else batches.batch_size
+    step = _step_of(step, max_grad_norm, compile, callbacks, at_a_time)
     run = Run(
         model,
         optimizer,
@@ -147,8 +159,18 @@ def fit(
         callbacks = (*callbacks, Progress())
     if doctor:
         callbacks = _with_doctor(callbacks, loader, held_out, own_step)
+    savers = [one for one in callbacks if isinstance(one, Checkpoint)]
+    callbacks = [*(one for one in callbacks if one not in savers), *savers]  # after what they save
+    steps = Epoch(run, loader, callbacks, schedule, step, augment)
     with _threads(threads):
-        _loop(run, Epoch(run, loader, callbacks, schedule, step), held_out, callbacks)
+        if savers or resume is not None:
+            from chainrule.train.checkpointing.snapshot import Snapshots
+
+            snapshots = Snapshots(run, steps, callbacks, planned if schedule else "")
+            run.snapshot = snapshots.taken
+            if resume is not None:
+                snapshots.resume(Path(resume))
+        _loop(run, steps, held_out, callbacks)
     return run.history
 
 
@@ -169,11 +191,13 @@ def _at_least(**counts: int) -> None:
             raise OptionError(f"{name} must be a whole number of at least 1, got {n!r}")
 
 
-def _are_parts(callbacks: Any, schedule: Any) -> None:
+def _are_parts(callbacks: Any, schedule: Any, augment: Any) -> None:
     listed = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
     odd = [one for one in listed if listed is not callbacks or not isinstance(one, Callback)]
     if odd:
         raise OptionError(f"callbacks must be a list of Callback objects, got {kind_of(odd[0])}")
+    if augment is not None and not callable(augment):
+        raise OptionError(f"augment must be a function of a batch of x, got {kind_of(augment)}")
     if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
         raise OptionError(
             "ReduceLROnPlateau steps by a figure and not by the batch; call its step() in the "
@@ -194,9 +218,10 @@ def _loop(
     run: Run, steps: Epoch, held_out: DataLoader | None, callbacks: Sequence[Callback]
 ) -> None:
     try:
+        begun = time.perf_counter()
         tell(run, "on_fit_start", callbacks)
-        run.started = time.perf_counter()
-        while run.epoch < run.epochs and not run.stopped:
+        run.started += time.perf_counter() - begun
+        while steps.within or (run.epoch < run.epochs and not run.stopped):
             _epoch(run, steps, held_out, callbacks)
     except KeyboardInterrupt:
         run.stop("interrupted")
@@ -210,25 +235,18 @@ def _loop(
 def _epoch(
     run: Run, steps: Epoch, held_out: DataLoader | None, callbacks: Sequence[Callback]
 ) -> None:
-    begun, seen = time.perf_counter(), run.seen
-    rate = float(run.optimizer.param_groups[0]["lr"])
-    run.begin_epoch()
-    tell(run, "on_epoch_start", callbacks)
+    if not steps.within:  # as an epoch is that a resumed run goes on with
+        run.begin_epoch()
+        steps.begin()
+        tell(run, "on_epoch_start", callbacks)
     run.model.train()
     steps.take_steps()
-    seconds = time.perf_counter() - begun
+    tell(run, "on_epoch_trained", callbacks)
     figures = run.figures()
     if held_out is not None:
         figures |= {f"validation_{k}": v for k, v in _measured(run, held_out).items()}
-    run.history.kept = {k: v for k, v in figures.items() if isinstance(v, np.ndarray)}
-    row = {
-        "epoch": run.epoch,
-        **{k: v for k, v in figures.items() if k not in run.history.kept},
-        "learning_rate": rate,
-        "seconds": seconds,
-        "examples_per_second": (run.seen - seen) / max(seconds, 1e-9),
-    }
-    run.history.rows.append(row)
+    run.end_epoch(figures)
+    steps.end()
     tell(run, "on_epoch_end", callbacks)
 
 
@@ -237,16 +255,19 @@ def _step_of(
     max_grad_norm: float | None,
     compile: bool | str,
     callbacks: Sequence[Callback],
+    at_a_time: int | None,
 ) -> Step:
     """A person's own step, or that of the tape."""
     if own is None:
-        return TapeStep(max_grad_norm, compile, keep_gradients=sees_each_step(callbacks))
+        return TapeStep(max_grad_norm, compile, sees_each_step(callbacks), at_a_time)
     if not callable(own):
         raise OptionError(f"step must be a function of run, x and y, got {kind_of(own)}")
     if compile is True:
         raise OptionError("compile=True does not apply to a step of your own; compile it yourself")
     if max_grad_norm is not None:
         raise OptionError("max_grad_norm does not apply to a step of your own; clip in the step")
+    if at_a_time is not None:
+        raise OptionError("accumulate does not apply to a step of your own; do so in the step")
     return own
 
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from chainrule import nn, optim
 from chainrule.autograd import Tensor
 from chainrule.errors import ChainruleError
@@ -85,8 +87,10 @@ class Run:
         started: when, by `time.perf_counter`.
         step_loss: of the last step.
         stopped: why the run is to end; empty if it is not.
+        halted: whether no further step is to be taken.
         losses: of the steps of the present epoch.
         notices: what is to be shown to the person, once.
+        snapshot: returns all that a checkpoint holds, where there is to be one.
     """
 
     def __init__(
@@ -111,16 +115,24 @@ class Run:
         self.seen = 0
         self.started = time.perf_counter()
         self.step_loss = math.nan
-        self.stopped = ""
+        self.stopped, self.halted = "", False
         self.losses: list[float] = []
         self.notices: list[str] = []
+        self.snapshot: Callable[[], dict[str, Any]] | None = None
+        self._begun = 0.0
+        self._rate = math.nan
         self._loss = 0.0
         self._tally = Tally(metrics, _ROOM)
         self._count = 0
 
-    def stop(self, reason: str) -> None:
-        """End the run after this epoch."""
-        self.stopped = reason
+    def stop(self, reason: str, at_once: bool = False) -> None:
+        """End the run after this epoch.
+
+        Args:
+            reason: why, for the history.
+            at_once: take no further step of the epoch; what was trained of it is measured.
+        """
+        self.stopped, self.halted = reason, at_once
 
     def running(self) -> dict[str, float]:
         """Return loss and metrics of the present epoch so far."""
@@ -142,6 +154,54 @@ class Run:
         self._loss = 0.0
         self._tally.clear()
         self._count = 0
+        self._begun = time.perf_counter()
+        self._rate = float(self.optimizer.param_groups[0]["lr"])
+
+    def end_epoch(self, figures: Mapping[str, Any]) -> None:
+        """Put the figures of the epoch into the history, beside its rate and its times.
+
+        Args:
+            figures: by name; what is no number is kept aside.
+        """
+        seconds = time.perf_counter() - self._begun
+        self.history.kept = {k: v for k, v in figures.items() if isinstance(v, np.ndarray)}
+        row = {
+            "epoch": self.epoch,
+            **{k: v for k, v in figures.items() if k not in self.history.kept},
+            "learning_rate": self._rate,
+            "seconds": seconds,
+            "examples_per_second": self._count / max(seconds, 1e-9),
+        }
+        self.history.rows.append(row)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the counts and sums so far, for a checkpoint."""
+        now = time.perf_counter()
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "seen": self.seen,
+            "step_loss": self.step_loss,
+            "stopped": self.stopped,
+            "losses": np.array(self.losses, np.float64),
+            "loss": self._loss,
+            "count": self._count,
+            "tally": self._tally.state_dict(),
+            "rate": self._rate,
+            "seconds": (now - self.started, now - self._begun),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Count on from what `state_dict` gave."""
+        self.epoch, self.step, self.seen = (int(state[n]) for n in ("epoch", "step", "seen"))
+        self.step_loss, self.stopped = float(state["step_loss"]), str(state["stopped"])
+        self.losses = state["losses"].tolist()
+        self._loss, self._count = float(state["loss"]), int(state["count"])
+        self._tally.load_state_dict(state["tally"])
+        self._rate = float(state["rate"])
+        total, of_epoch = map(float, state["seconds"])
+        now = time.perf_counter()
+        self.started, self._begun = now - total, now - of_epoch
 
     def finite(self, loss: float) -> float:
         """Return the loss of the step under way, for a step to call before it changes a weight.

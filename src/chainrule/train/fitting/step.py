@@ -47,19 +47,26 @@ class TapeStep:
         compile: `True`: from the first step on, and raise where it cannot be; `False`: never;
             "auto": where it is safe and pays.
         keep_gradients: leave the gradients for others to see.
+        at_a_time: examples that go through the network together, the gradients being added up;
+            all of the batch if `None`.
 
     Raises:
         OptionError: `compile` is none of these.
     """
 
     def __init__(
-        self, max_grad_norm: float | None, compile: bool | str, keep_gradients: bool
+        self,
+        max_grad_norm: float | None,
+        compile: bool | str,
+        keep_gradients: bool,
+        at_a_time: int | None = None,
     ) -> None:
         if compile not in (True, False, "auto"):
             raise OptionError(f'compile must be True, False or "auto", got {compile!r:.60}')
         self._max_grad_norm = max_grad_norm
         self._mode = compile
         self._keep = keep_gradients
+        self._at_a_time = at_a_time
         self._taken = 0
         self._shapes: Any = None  # of the batches that are replayed; any, if `None`
         self._quick: Compiled | None = None
@@ -73,7 +80,27 @@ class TapeStep:
             self._quick = self._compiled(run, strict=True)
         if self._quick is None or self._shapes not in (None, (x.shape, y.shape)):
             return _numbers(self._step(run, x, y))
+        self._quick.rehearse(x, y)
         return _numbers(self._quick(x, y))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how many steps were taken, and how they are taken from here on."""
+        quick = self._quick.stage() if self._quick and not self._quick.refusal else None
+        shapes = self._shapes and tuple(map(tuple, self._shapes))
+        return {"taken": self._taken, "mode": self._mode, "shapes": shapes, "quick": quick}
+
+    def load_state_dict(self, run: Run, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave in another process.
+
+        Args:
+            run: of this one.
+            state: from outside.
+        """
+        self._taken, self._mode = int(state["taken"]), state["mode"]
+        self._shapes, self._quick = state["shapes"], None
+        if state["quick"] is not None:
+            self._quick = self._compiled(run, strict=self._mode is True)
+            self._quick.go_on_from(state["quick"])
 
     def foreseen(self, run: Run, x: Tensor, y: Tensor) -> Callable[[Tensor, Tensor], Any]:
         """The step as most of a run will take it, compiled where it will be; nothing is changed.
@@ -120,18 +147,38 @@ class TapeStep:
 
     def _step(self, run: Run, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         run.optimizer.zero_grad()
-        outputs = run.model(x)
-        loss = run.loss(outputs, y)
-        if not isinstance(loss, Tensor) or loss.numel() != 1:
-            raise OptionError(f"the loss must return a tensor of one number, got {_kind(loss)}")
-        checked(Finite(run.finite), loss)
-        loss.backward()
+        loss, outputs = self._backward(run, x, y)
         if self._max_grad_norm is not None:
             from chainrule.autograd.clip import clip_grad_norm_
 
             clip_grad_norm_(run.model.parameters(), self._max_grad_norm)
         run.optimizer.step()
-        return loss, outputs.detach()
+        return loss, outputs
+
+    def _backward(self, run: Run, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Make the gradients of a batch, part by part if it is to be so; and loss and outputs."""
+        size = self._at_a_time
+        if size is None or len(y) <= size:
+            loss, outputs = self._loss(run, x, y)
+            loss.backward()
+            return loss, outputs.detach()
+        losses, parts = [], []
+        for i in range(0, len(y), size):
+            part = y[i : i + size]
+            loss, outputs = self._loss(run, x[i : i + size], part)
+            share = loss * (len(part) / len(y))  # of the mean over the batch
+            share.backward()
+            losses.append(share.detach())
+            parts.append(outputs.detach())
+        return sum(losses[1:], losses[0]), ops.cat(parts)
+
+    def _loss(self, run: Run, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        outputs = run.model(x)
+        loss = run.loss(outputs, y)
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            raise OptionError(f"the loss must return a tensor of one number, got {_kind(loss)}")
+        checked(Finite(run.finite), loss)
+        return loss, outputs
 
     def _decided(self, run: Run, x: Tensor, y: Tensor) -> tuple[float, Array]:
         """Take the step by which it is decided whether to compile."""
