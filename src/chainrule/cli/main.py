@@ -139,6 +139,21 @@ def tune(context: click.Context, /, data: str, **options: object) -> None:
     context.exit(tune_command(data, options, arguments))
 
 
+@cli.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--out", default="compare.html", show_default=True, help="Where the page goes.")
+@click.option("--data-dir", help="The folder where data sets such as mnist are kept.")
+def compare(runs: tuple[str, ...], out: str, data_dir: str | None) -> None:
+    """Hold RUNS against one another: figures, settings that differ, and a page with curves.
+
+    Each is a folder that `chainrule train` wrote. Where they were tested on the same examples, it
+    is said whether their difference is more than luck.
+    """
+    from chainrule.cli.compare import compare_command
+
+    compare_command(runs, out=out, data_dir=data_dir)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     for stream in (sys.stdout, sys.stderr):

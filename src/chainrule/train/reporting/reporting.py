@@ -18,14 +18,16 @@ from chainrule.explain.look.confusion import counted
 from chainrule.explain.look.mistakes import most_wrong
 from chainrule.explain.telling.words import shape_text
 from chainrule.ops import Array, softmax
+from chainrule.picture import format_value
 from chainrule.train.callbacks.progress import format_seconds
 from chainrule.train.fitting.loop import predict
 from chainrule.train.job.outcome import Outcome, Settings
 from chainrule.train.job.revisit import Visit
 from chainrule.train.reporting.contents import Boundary, Passage, Report
 from chainrule.train.reporting.looks import looks_of
+from chainrule.train.reporting.sections.parts import is_share
 
-__all__ = ["environment_of", "report_again", "report_of", "setting_pairs"]
+__all__ = ["environment_of", "figure_pairs", "report_again", "report_of", "setting_pairs"]
 
 _MISTAKES = 42
 _SAMPLES = 20
@@ -112,15 +114,19 @@ def _headline(of: Outcome | Visit) -> list[tuple[str, str]]:
     ]
 
 
+def figure_pairs(figures: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return figures of a test by name, in words."""
+    return [
+        (name, f"{100 * value:.1f} %" if is_share(name) else format_value(float(f"{value:.4g}")))
+        for name, value in figures.items()
+    ]
+
+
+_SPOKEN = {"accuracy": "test accuracy", "mae": "mean error", "r2": "R2"}
+
+
 def _test_figures(figures: Mapping[str, float]) -> list[tuple[str, str]]:
-    found = []
-    if "accuracy" in figures:
-        found.append(("test accuracy", f"{100 * figures['accuracy']:.1f} %"))
-    if "mae" in figures:
-        found.append(("mean error", f"{figures['mae']:.4g}"))
-    if "r2" in figures:
-        found.append(("R2", f"{figures['r2']:.3f}"))
-    return found
+    return [(_SPOKEN[name], told) for name, told in figure_pairs(figures) if name in _SPOKEN]
 
 
 def _history(of: Outcome | Visit) -> list[dict[str, float]]:

@@ -9,7 +9,7 @@ from chainrule.picture import Markup, Svg, element, format_value, line_chart
 from chainrule.train.reporting.contents import Report
 from chainrule.train.reporting.sections.parts import is_share, scrolling, section, table
 
-__all__ = ["curves"]
+__all__ = ["curves", "measures_of", "spoken"]
 
 _MOST_EPOCHS = 400  # rows of the table of numbers
 _STEEP = 50  # a loss that falls by more than this ratio is drawn logarithmically
@@ -19,7 +19,7 @@ def curves(report: Report) -> Markup | None:
     """A curve for each measure, and all of them as a table."""
     if not report.history:
         return None
-    charts = [_curve(report, measure) for measure in _measures(report.history)]
+    charts = [_curve(report, measure) for measure in measures_of(report.history)]
     numbers = element("details", element("summary", "The same in numbers"), _epochs(report))
     return section(
         "curves",
@@ -32,11 +32,15 @@ def curves(report: Report) -> Markup | None:
     )
 
 
-def _measures(history: Sequence[Mapping[str, float]]) -> list[str]:
+def measures_of(history: Sequence[Mapping[str, float]]) -> list[str]:
     """The measures of a run in the order they appear, the learning rate last and if it moves."""
     keys = dict.fromkeys(key for row in history for key in row)
     names = dict.fromkeys(key.removeprefix("validation_") for key in keys)
-    measures = [name for name in names if name not in {"epoch", "seconds", "learning_rate"}]
+    measures = [
+        name
+        for name in names
+        if name not in {"epoch", "seconds", "learning_rate", "examples_per_second"}
+    ]
     rates = {row["learning_rate"] for row in history if "learning_rate" in row}
     return measures + ["learning_rate"] * (len(rates) > 1)
 
@@ -55,7 +59,7 @@ def _curve(report: Report, measure: str) -> Svg:
     return line_chart(
         series,
         x=_epoch_numbers(report.history),
-        title=_spoken(measure) + (", on a logarithmic scale" if steep else ""),
+        title=spoken(measure) + (", on a logarithmic scale" if steep else ""),
         x_label="epoch",
         marks=None if best is None or rate else {best: f"best epoch {best}"},
         y_format="%" if is_share(measure) else "number",
@@ -75,7 +79,7 @@ def _steep(lines: Iterable[Sequence[float]]) -> bool:
     return bool(values) and max(values) > _STEEP * min(values) > 0
 
 
-def _spoken(name: str) -> str:
+def spoken(name: str) -> str:
     """`learning_rate` as a person would write it at the head of a picture."""
     words = name.replace("_", " ")
     return words.upper() if words in {"mae", "mse", "rmse"} else words[:1].upper() + words[1:]
