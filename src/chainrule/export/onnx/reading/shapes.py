@@ -339,6 +339,8 @@ def _depth_to_space(call: Call, x: Any) -> Any:
 def _space_to_depth(call: Call, x: Any) -> Any:
     n, c, h, w = shape_of(x)
     r = call.get("blocksize", 1)
+    if call.get("mode", "DCR") == "CRD":
+        return ops.pixel_unshuffle(x, r)
     apart = ops.reshape(x, shape=(n, c, h // r, r, w // r, r))
     return ops.reshape(
         ops.permute(apart, dims=(0, 3, 5, 1, 2, 4)), shape=(n, c * r * r, h // r, w // r)

@@ -370,7 +370,8 @@ def _coordinates(mode: str, new: int, old: int, scale: float) -> Any:
     """Where in the input the pixels of the output lie."""
     i = np.arange(new)
     if mode == "align_corners":
-        return i * (old - 1) / (new - 1) if new > 1 else np.zeros(new)
+        last = scale * old - 1  # of the output before its size was made whole
+        return i * (old - 1) / last if last > 0 else np.zeros(new)
     if mode == "asymmetric":
         return i / scale
     if mode == "pytorch_half_pixel" and new == 1:
