@@ -86,7 +86,37 @@ JOB_OPTIONS = _grouped(
         "--schedule",
         default="cosine",
         show_default=True,
-        help="How the learning rate changes: constant, cosine, onecycle or step.",
+        help="How the learning rate changes: constant, cosine, linear, onecycle or step.",
+    ),
+    click.option(
+        "--warmup",
+        type=click.FloatRange(0),
+        default=0.0,
+        help="Steps in which the rate goes up, or below 1 their share of all.  [default: 0]",
+    ),
+    click.option(
+        "--max-grad-norm",
+        type=click.FloatRange(0),
+        default=0.0,
+        help="Scale gradients down to this norm.  [default: as they are]",
+    ),
+    click.option(
+        "--accumulate",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Batches that make a step.",
+    ),
+    click.option(
+        "--ema",
+        type=_SHARE,
+        default=0.0,
+        help="Average the weights over the steps, as 0.999.  [default: as they are]",
+    ),
+    click.option(
+        "--augment",
+        default="",
+        help="Change images at random in training: shift, rotate, zoom, flip, joined by commas.",
     ),
     click.option(
         "--label-smoothing",
@@ -109,6 +139,13 @@ JOB_OPTIONS = _grouped(
         default=0.2,
         show_default=True,
         help="Share of the examples to measure on, if the data bring no test set.",
+    ),
+    click.option("--metric", default="", help="What is measured besides the usual, as f1,roc_auc."),
+    click.option(
+        "--monitor",
+        default="loss",
+        show_default=True,
+        help="The figure that chooses the best weights and ends a run early, as f1.",
     ),
     click.option(
         "--patience",

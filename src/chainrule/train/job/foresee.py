@@ -66,7 +66,7 @@ def foresee(job: Job) -> Foresight:
         job: prepared.
     """
     settings, (training, validation, test) = job.settings, job.parts
-    loader = _loader(training, settings.batch_size)
+    loader = _loader(training, settings.batch_size * settings.accumulate)
     epochs = settings.epochs or 1
     optimizer = optimizer_of(
         settings.optimizer,
@@ -77,7 +77,8 @@ def foresee(job: Job) -> Foresight:
     run = Run(job.model, optimizer, job.task.loss, {}, epochs, epochs * len(loader))
     x, y = next(iter(loader))
     with threads.policy(settings.threads):
-        tape = TapeStep(None, "auto", keep_gradients=False)
+        at_a_time = settings.batch_size if settings.accumulate > 1 else None
+        tape = TapeStep(settings.max_grad_norm or None, "auto", False, at_a_time)
         step = partial(job.step, run) if job.step else tape.foreseen(run, x, y)
         steps = napkin(step, x, y, epochs=epochs, steps=len(loader))
         seconds = steps.total + _measuring(job, test)

@@ -21,14 +21,13 @@ from chainrule.data import Examples
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.files import replace_bytes
 from chainrule.io import save_model
-from chainrule.train.callbacks.best import BestWeights
 from chainrule.train.callbacks.callback import Callback
 from chainrule.train.callbacks.logs import JsonLines
 from chainrule.train.callbacks.progress import Progress
-from chainrule.train.callbacks.stopping import EarlyStopping
 from chainrule.train.fitting.loop import fit, predict
 from chainrule.train.fitting.run import History
 from chainrule.train.job.baseline import baselines_of
+from chainrule.train.job.choices import callbacks_of, fit_options, measured_by
 from chainrule.train.job.foresee import Foresight, foresee
 from chainrule.train.job.narrate import conclude
 from chainrule.train.job.outcome import Outcome, Settings
@@ -72,9 +71,7 @@ def run_job(
     training, validation, test = job.parts
     with _opened(folder, overwrite):
         show(job, console)
-        callbacks: list[Callback] = [BestWeights(), JsonLines(folder / FIGURES)]
-        if settings.patience is not None:
-            callbacks.append(EarlyStopping(settings.patience))
+        callbacks: list[Callback] = [*callbacks_of(settings), JsonLines(folder / FIGURES)]
         callbacks.append(Progress(console))
         history = History()
         started = time.perf_counter()
@@ -85,17 +82,11 @@ def run_job(
                 (training.x, training.y),
                 task.loss,
                 settings.optimizer,
-                epochs=settings.epochs or 1,
-                batch_size=settings.batch_size,
-                lr=settings.lr,
-                weight_decay=settings.weight_decay,
-                schedule=settings.schedule,
+                **fit_options(settings, task),
                 validation=None if validation is None else (validation.x, validation.y),
-                metrics=task.metrics,
                 callbacks=callbacks,
                 step=job.step,
                 generator=job.generator,
-                threads=settings.threads,
                 history=history,
                 doctor=settings.doctor,
                 progress=False,
@@ -117,7 +108,7 @@ def run_job(
             examples,
             test,
             outputs,
-            figures_of(outputs, test),
+            figures_of(outputs, test, measured_by(settings, task)),
             job.summary,
             seconds,
             settings,

@@ -129,6 +129,9 @@ def conclude(console: Any, outcome: Outcome) -> None:
         r2 = f", R2 {outcome.figures['r2']:.3f}" if "r2" in outcome.figures else ""
         error = _told(outcome.figures["mae"])
         console.print(f"[bold]test error {error} on average{r2}[/bold]")
+    others = {k: v for k, v in outcome.figures.items() if k not in ("accuracy", "mae", "r2")}
+    if others:
+        console.print(Text(", ".join(f"test {name} {v:.4g}" for name, v in others.items())))
     _compare(console, outcome)
     folder = one_line(str(outcome.folder))
     console.print(Text(f"model, figures and report: {folder}"), soft_wrap=True)

@@ -33,10 +33,18 @@ class Settings:
         lr: learning rate.
         optimizer: its name; for layers it must be "sgd".
         schedule: how the learning rate changes.
+        warmup: steps in which it goes up to its first value, or below 1 their share of all steps.
         weight_decay: strength of the pull towards 0.
+        max_grad_norm: gradients are scaled down to this norm if theirs is larger; never if 0.
+        accumulate: batches that make a step.
+        ema: how much of the average of the weights is kept at each step; they are not averaged
+            if 0.
+        augment: how images are changed at random in training, names joined by commas.
         label_smoothing: how much of the target goes to all classes alike; against overconfidence.
         validation: share of the training examples kept to choose the best weights by.
         test: share of all examples kept for the final measure, where the data bring no test set.
+        metric: what is measured besides the usual, names joined by commas.
+        monitor: the figure of validation that the best weights are chosen by, and patience.
         patience: stop after so many epochs without progress; never if `None`.
         seed: of every random choice.
         threads: the most processor threads to use; as many as there are cores if `None`.
@@ -53,10 +61,17 @@ class Settings:
     lr: float = 2e-3
     optimizer: str = "adam"
     schedule: str = "cosine"
+    warmup: float = 0.0
     weight_decay: float = 0.0
+    max_grad_norm: float = 0.0
+    accumulate: int = 1
+    ema: float = 0.0
+    augment: str = ""
     label_smoothing: float = 0.1
     validation: float = 0.1
     test: float = 0.2
+    metric: str = ""
+    monitor: str = "loss"
     patience: int | None = None
     seed: int = 0
     threads: int | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from chainrule.data import Examples
@@ -9,6 +11,7 @@ from chainrule.errors import OptionError
 from chainrule.ops import Array
 from chainrule.train.job.outcome import Settings
 from chainrule.train.metrics.classes import accuracy
+from chainrule.train.metrics.metric import Metric
 from chainrule.train.metrics.numbers import mae
 
 __all__ = ["figures_of", "split"]
@@ -40,13 +43,21 @@ def split(examples: Examples, settings: Settings) -> tuple[Examples, Examples | 
     return training, validation, test
 
 
-def figures_of(outputs: Array, test: Examples) -> dict[str, float]:
+def figures_of(
+    outputs: Array, test: Examples, further: Mapping[str, Metric] | None = None
+) -> dict[str, float]:
     """Return how well a network does on the test set: the accuracy, or mean error and R2.
 
     Args:
         outputs: of the network for it.
         test: with the answers.
+        further: what is measured besides.
     """
+    asked = {name: metric(outputs, test.y) for name, metric in (further or {}).items()}
+    return {**_usual(outputs, test), **{k: v for k, v in asked.items() if isinstance(v, float)}}
+
+
+def _usual(outputs: Array, test: Examples) -> dict[str, float]:
     if test.classes is not None:
         return {"accuracy": accuracy(outputs, test.y)}
     guesses = outputs.reshape(-1)

@@ -16,8 +16,9 @@ from chainrule.errors import OptionError, chosen
 from chainrule.explain.overview.summary import Summary, summary
 from chainrule.optim.names import OPTIMIZERS
 from chainrule.train.fitting.engine import ENGINES, explicit_step
-from chainrule.train.fitting.loop import SCHEDULES
 from chainrule.train.fitting.run import Step
+from chainrule.train.fitting.schedules import SCHEDULES
+from chainrule.train.job.choices import check_choices
 from chainrule.train.job.models import build_model, chosen_model
 from chainrule.train.job.narrate import explain_smoothing, introduce, show_network
 from chainrule.train.job.outcome import Settings
@@ -70,6 +71,7 @@ def prepare(examples: Examples, settings: Settings) -> Job:
         model=chosen_model(settings.model, training.x),
     )
     task = task_of(training, settings.label_smoothing)
+    check_choices(settings, task, training)
     generator = Generator(settings.seed)
     model = build_model(
         settings.model,
@@ -103,25 +105,27 @@ def show(job: Job, console: Any) -> None:
 
 def _epochs(settings: Settings, examples: int) -> int:
     """Passes enough for some 700 steps, from 5 to 300."""
-    steps = -(-examples // settings.batch_size)
+    steps = -(-examples // (settings.batch_size * settings.accumulate))
     return settings.epochs or min(max(-(-700 // max(steps, 1)), 5), 300)
 
 
 def _checked(settings: Settings) -> None:
-    for name in ("validation", "test", "label_smoothing"):
+    for name in ("validation", "test", "label_smoothing", "ema"):
         share = getattr(settings, name)
         if not 0 <= share < 1:
             raise OptionError(
                 f"--{name.replace('_', '-')} is a share from 0 to below 1, got {share}"
             )
-    for name in ("epochs", "batch_size", "patience", "threads"):
+    for name in ("epochs", "batch_size", "accumulate", "patience", "threads"):
         count = getattr(settings, name)
         if count is not None and count < 1:
             raise OptionError(f"--{name.replace('_', '-')} must be at least 1, got {count}")
     if not settings.lr > 0 or not math.isfinite(settings.lr):
         raise OptionError(f"--lr must be above 0, got {settings.lr}")
-    if not 0 <= settings.weight_decay < math.inf:
-        raise OptionError(f"--weight-decay must be at least 0, got {settings.weight_decay}")
+    for name in ("weight_decay", "max_grad_norm", "warmup"):
+        number = getattr(settings, name)
+        if not 0 <= number < math.inf:
+            raise OptionError(f"--{name.replace('_', '-')} must be at least 0, got {number}")
     if settings.seed < 0:
         raise OptionError(f"--seed must be at least 0, got {settings.seed}")
     if any(n < 1 for n in settings.hidden):
@@ -136,7 +140,9 @@ def _checked(settings: Settings) -> None:
 def _plain(settings: Settings) -> None:
     """Refuse what explicit backpropagation, which descends plainly, does not do."""
     asked = f"--optimizer {settings.optimizer}" if settings.optimizer != "sgd" else ""
-    asked = asked or ("--weight-decay" if settings.weight_decay else "")
+    for name, usual in (("weight_decay", 0), ("max_grad_norm", 0), ("ema", 0), ("accumulate", 1)):
+        if getattr(settings, name) != usual:
+            asked = asked or f"--{name.replace('_', '-')}"
     if asked:
         raise OptionError(
             f"--engine layers descends plainly, weight -= lr * gradient, and knows no {asked}; "

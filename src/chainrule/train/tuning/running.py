@@ -14,10 +14,8 @@ from typing import Any
 from chainrule.autograd import from_numpy, no_grad
 from chainrule.data import Examples
 from chainrule.errors import ChainruleError, DataError
-from chainrule.train.callbacks.best import BestWeights
-from chainrule.train.callbacks.callback import Callback
-from chainrule.train.callbacks.stopping import EarlyStopping
 from chainrule.train.fitting.loop import fit, predict
+from chainrule.train.job.choices import callbacks_of, fit_options
 from chainrule.train.job.outcome import Settings
 from chainrule.train.job.parts import figures_of
 from chainrule.train.job.prepare import Job, prepare
@@ -79,25 +77,16 @@ def _train(job: Job) -> None:
     settings = job.settings
     training, validation, _ = job.parts
     assert validation is not None
-    callbacks: list[Callback] = [BestWeights()]
-    if settings.patience is not None:
-        callbacks.append(EarlyStopping(settings.patience))
     fit(
         job.model,
         (training.x, training.y),
         job.task.loss,
         settings.optimizer,
-        epochs=settings.epochs or 1,
-        batch_size=settings.batch_size,
-        lr=settings.lr,
-        weight_decay=settings.weight_decay,
-        schedule=settings.schedule,
+        **fit_options(settings, job.task),
         validation=(validation.x, validation.y),
-        metrics=job.task.metrics,
-        callbacks=callbacks,
+        callbacks=callbacks_of(settings),
         step=job.step,
         generator=job.generator,
-        threads=settings.threads,
         progress=False,
     )
 
