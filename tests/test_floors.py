@@ -47,7 +47,7 @@ NEIGHBOURS = {
     "init": {"ops"},
     "optim": {"nn"},
     "explain": {"draw", "io"},
-    "train": {"io", "explain"},
+    "train": {"io", "explain", "utils"},
     "export": {"io"},
     "cli": {"serve"},
     "cuda": {"amp"},
