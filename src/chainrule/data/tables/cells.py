@@ -16,12 +16,13 @@ import numpy as np
 from chainrule.errors import DataError
 from chainrule.ops import Array
 
-__all__ = ["FLOAT32_MAX", "MISSING", "Cells", "finite", "to_number"]
+__all__ = ["FLOAT32_MAX", "MISSING", "TARGET_MISSING", "Cells", "finite", "to_number"]
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 _EXACT = 2.0**53  # up to which a float64 tells whole numbers apart
 # What people and programs write for "nothing is known", in lower case.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "?", "-", "<na>", "nat"})
+TARGET_MISSING = MISSING - {"-"}  # which is a class, beside "+"
 
 
 def to_number(cell: str) -> float | None:
@@ -62,13 +63,14 @@ class Cells:
         self._values = values
 
     @classmethod
-    def of(cls, values: Any, name: str = "") -> Cells:
+    def of(cls, values: Any, name: str = "", missing: frozenset[str] = MISSING) -> Cells:
         """Take a column as it comes.
 
         Args:
             values: a sequence of texts, numbers, truth values, dates or `None`, or an array of
                 them, (N,); pandas and polars columns too.
             name: of the column, for the sentence.
+            missing: what is written for nothing, in lower case.
 
         Raises:
             DataError: it is no single column, or holds what is none of these.
@@ -79,24 +81,24 @@ class Cells:
             numbers = _plain_numbers(values)
             if numbers is not None:
                 return cls(values=numbers)
-            return cls._of_texts(map(_text_of, values), len(values))
+            return cls._of_texts(map(_text_of, values), len(values), missing)
         array = np.asarray(values)
         if array.ndim != 1:
             raise DataError(f"column {name!r} has the shape {array.shape}, (rows,) is due")
         if array.dtype.kind in "uif":
             return cls(values=array.astype(np.float64))
         if array.dtype.kind == "M":
-            return cls._of_texts(map(str, np.datetime_as_string(array)), len(array))
+            return cls._of_texts(map(str, np.datetime_as_string(array)), len(array), missing)
         if array.dtype.kind not in "OUSTb":
             raise DataError(f"column {name!r} holds {array.dtype}; numbers or texts are due")
-        return cls._of_texts(map(_text_of, array.tolist()), len(array))
+        return cls._of_texts(map(_text_of, array.tolist()), len(array), missing)
 
     @classmethod
-    def _of_texts(cls, texts: Iterable[str], count: int) -> Cells:
+    def _of_texts(cls, texts: Iterable[str], count: int, missing: frozenset[str]) -> Cells:
         raw: dict[str, int] = {}
         codes = np.fromiter((raw.setdefault(t, len(raw)) for t in texts), np.int64, count)
         clean: dict[str, int] = {}
-        places = [clean.setdefault(_clean(text), len(clean)) for text in raw]
+        places = [clean.setdefault(_clean(text, missing), len(clean)) for text in raw]
         return cls(list(clean), np.array(places, np.int64)[codes])
 
     @classmethod
@@ -225,10 +227,10 @@ def _number_text(number: float) -> str:
     return str(int(number)) if abs(number) <= _EXACT and number.is_integer() else repr(number)
 
 
-def _clean(text: str) -> str:
+def _clean(text: str, missing: frozenset[str] = MISSING) -> str:
     """A text without what it may be written with or without; nothing for what is missing."""
     text = text.strip()
-    if text.lower() in MISSING:
+    if text.lower() in missing:
         return ""
     number = to_number(text)
     return text if number is None or not abs(number) <= _EXACT else _number_text(number)

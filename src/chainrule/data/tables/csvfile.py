@@ -21,7 +21,7 @@ from typing import TextIO
 
 import numpy as np
 
-from chainrule.data.tables.cells import FLOAT32_MAX, Cells, to_number
+from chainrule.data.tables.cells import FLOAT32_MAX, MISSING, TARGET_MISSING, Cells, to_number
 from chainrule.errors import DataError, did_you_mean
 from chainrule.ops import Array
 
@@ -69,20 +69,25 @@ class Header:
         with _opened(self.path) as handle:
             return f"line {next(itertools.islice(_rows(self, handle), row, None))[0]}"
 
-    def chunks(self, names: Sequence[str]) -> Iterator[dict[str, Cells]]:
+    def chunks(self, names: Sequence[str], target: str = "") -> Iterator[dict[str, Cells]]:
         """Read some columns, whatever is in them, a number of rows at a time.
 
         Args:
             names: of the columns.
+            target: which of them is the target, if one is.
 
         Raises:
             DataError: text that is not UTF-8, a row with too few or too many cells; with the line.
         """
         places = [self.index(name) for name in names]
+        missing = {name: TARGET_MISSING if name == target else MISSING for name in names}
         with _opened(self.path) as handle:
             rows = (cells for _, cells in _rows(self, handle))
             while some := list(itertools.islice(rows, AT_ONCE)):
-                yield {name: Cells.of([row[k] for row in some]) for name, k in zip(names, places)}
+                yield {
+                    name: Cells.of([row[k] for row in some], name, missing[name])
+                    for name, k in zip(names, places)
+                }
 
 
 def read_header(path: Path) -> Header:
@@ -173,7 +178,7 @@ def read_plainly(header: Header, numeric: Sequence[int], text: int) -> tuple[Arr
     for dtype in ("u1", "f4"):
         read = _read_quickly(header, numeric, text, dtype)
         if read is not None:
-            return smallest(read[0]), Cells.of(read[1])
+            return smallest(read[0]), Cells.of(read[1], missing=TARGET_MISSING)
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.tables.cells import Cells
+from chainrule.data.tables.cells import MISSING, TARGET_MISSING, Cells
 from chainrule.errors import DataError, did_you_mean, require
 
 __all__ = ["ParquetFile"]
@@ -67,11 +67,12 @@ class ParquetFile:
         """Return where a row (from 0) stands, as "row 7"."""
         return f"row {row + 1}"
 
-    def chunks(self, names: Sequence[str]) -> Iterator[dict[str, Cells]]:
+    def chunks(self, names: Sequence[str], target: str = "") -> Iterator[dict[str, Cells]]:
         """Read some columns, a number of rows at a time.
 
         Args:
             names: of the columns.
+            target: which of them is the target, if one is.
 
         Raises:
             DataError: a damaged file, or a column of what is no number, text or date.
@@ -81,11 +82,18 @@ class ParquetFile:
             try:
                 for batch in file.iter_batches(AT_ONCE, columns=list(names)):
                     if len(batch):
-                        yield {name: self._cells(name, batch.column(name)) for name in names}
+                        yield {
+                            name: self._cells(
+                                name,
+                                batch.column(name),
+                                TARGET_MISSING if name == target else MISSING,
+                            )
+                            for name in names
+                        }
             except (arrow.ArrowException, OSError) as error:
                 raise DataError(f"{self.path} is damaged: {error}") from None
 
-    def _cells(self, name: str, column: Any) -> Cells:
+    def _cells(self, name: str, column: Any, missing: frozenset[str]) -> Cells:
         types = require("pyarrow.types", "parquet", "reading Parquet files")
         if types.is_dictionary(column.type):
             column = column.dictionary_decode()
@@ -100,7 +108,7 @@ class ParquetFile:
             return Cells.of(column.to_pylist(), name)
         if types.is_string(kind) or types.is_large_string(kind):
             held = column.dictionary_encode()
-            texts = Cells.of([*held.dictionary.to_pylist(), None], name)
+            texts = Cells.of([*held.dictionary.to_pylist(), None], name, missing)
             codes = held.indices.fill_null(len(held.dictionary)).to_numpy()
             return texts.take(codes)
         raise DataError(

@@ -204,13 +204,15 @@ def _read(
         read = read_plainly(source, [source.index(name) for name in features], target)
         if read is not None and len(read[0]):
             return dict(zip(features, read[0].T)), *read
-    columns = _columns(source, source.names)
+    columns = _columns(source, source.names, source.names[target])
     cells = columns.pop(source.names[target])
     return columns, None, cells
 
 
-def _columns(source: Header | ParquetFile, names: Sequence[str]) -> dict[str, Cells]:
-    chunks = list(source.chunks(names))
+def _columns(
+    source: Header | ParquetFile, names: Sequence[str], target: str = ""
+) -> dict[str, Cells]:
+    chunks = list(source.chunks(names, target))
     if not chunks:
         raise DataError(f"{source.path} has column names but no rows below them; add some")
     return {name: Cells.joined([chunk[name] for chunk in chunks]) for name in names}

@@ -16,7 +16,7 @@ from chainrule.errors import one_line
 from chainrule.explain.overview.summary import Summary
 from chainrule.explain.telling.words import shape_text
 from chainrule.train.callbacks.progress import format_seconds
-from chainrule.train.job.outcome import Baseline, Outcome
+from chainrule.train.job.outcome import Outcome
 
 __all__ = ["conclude", "explain_smoothing", "introduce", "show_columns", "show_network"]
 
@@ -123,6 +123,7 @@ def conclude(console: Any, outcome: Outcome) -> None:
     if history.best_epoch is not None and not outcome.interrupted:
         console.print(f"best weights: those of epoch {history.best_epoch}")
     console.print(f"trained in {format_seconds(outcome.seconds)}")
+    _compare(console, outcome)
     if "accuracy" in outcome.figures:
         console.print(f"[bold]test accuracy {100 * outcome.figures['accuracy']:.1f} %[/bold]")
     else:
@@ -132,7 +133,6 @@ def conclude(console: Any, outcome: Outcome) -> None:
     others = {k: v for k, v in outcome.figures.items() if k not in ("accuracy", "mae", "r2")}
     if others:
         console.print(Text(", ".join(f"test {name} {v:.4g}" for name, v in others.items())))
-    _compare(console, outcome)
     folder = one_line(str(outcome.folder))
     console.print(Text(f"model, figures and report: {folder}"), soft_wrap=True)
 
@@ -145,9 +145,8 @@ def _compare(console: Any, outcome: Outcome) -> None:
     """Say what simpler models make of the same examples."""
     if not outcome.baselines:
         return
-    measured = [*outcome.baselines, Baseline("this network", outcome.figures)]
     if "accuracy" in outcome.figures:
-        told = [f"{name} {100 * figures['accuracy']:.1f} %" for name, figures in measured]
+        told = [f"{name} {100 * found['accuracy']:.1f} %" for name, found in outcome.baselines]
     else:
-        told = [f"{name} {_told(figures['mae'])}" for name, figures in measured]
-    console.print(Text(one_line(f"on the same examples: {', '.join(told)}")), soft_wrap=True)
+        told = [f"{name} {_told(found['mae'])}" for name, found in outcome.baselines]
+    console.print(Text(one_line(f"to compare: {', '.join(told)}")), soft_wrap=True)
