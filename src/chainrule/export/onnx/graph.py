@@ -8,7 +8,7 @@ from the shapes of the inputs where they are needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -53,12 +53,21 @@ BOOL = np.dtype(np.bool_)
 
 @dataclass(frozen=True)
 class Node:
-    """One node: an operator of ONNX, the names that it reads and gives, its attributes."""
+    """One node.
+
+    Attributes:
+        kind: an operator of ONNX.
+        inputs: the names that it reads.
+        outputs: the names that it gives.
+        attrs: its attributes.
+        path: of the module that it is a part of.
+    """
 
     kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attrs: Mapping[str, Any]
+    path: str = ""
 
 
 Writer: TypeAlias = Callable[["Graph", Step], str]
@@ -125,6 +134,7 @@ class Graph:
     def __post_init__(self) -> None:
         forward = self.outline.forward
         self._names: dict[Value, str] = dict(zip(forward.program.inputs, self.inputs))
+        self._delivered: set[str] = set()
         self._taken = {*self.inputs, *forward.names.values()}
         self._constants: dict[Any, str] = {}
         self._sizes: dict[Any, str] = {}
@@ -132,6 +142,7 @@ class Graph:
         self._makers = {s.instruction.out: s for s in self.outline.steps}
         self._users = self._find_users()
         self._count = 0
+        self._path = ""
 
     # --- the program ----------------------------------------------------------------------------
 
@@ -172,9 +183,30 @@ class Graph:
                 continue
             if op.name not in WRITERS:
                 raise DataError(_unwritten(op.name))
+            place = step.instruction.place
+            self._path = place.module.partition(" ")[0] if place else ""
             self.rename(out, WRITERS[op.name](self, step))
+        self._path = ""
+
+    def deliver(self, inner: str, name: str) -> None:
+        """Let an output have its name: that of the node which makes it, if nobody else needs it."""
+        makers = [k for k, node in enumerate(self.nodes) if inner in node.outputs]
+        if not makers or inner in self._delivered:
+            self.nodes.append(Node("Identity", (inner,), (name,), {}))
+            return
+        self._delivered.add(name)
+        new = {inner: name}
+        for k, node in enumerate(self.nodes[makers[0] :], start=makers[0]):
+            inputs = tuple(new.get(n, n) for n in node.inputs)
+            outputs = tuple(new.get(n, n) for n in node.outputs)
+            self.nodes[k] = replace(node, inputs=inputs, outputs=outputs)
+        self._names = {v: new.get(n, n) for v, n in self._names.items()}
 
     # --- nodes ----------------------------------------------------------------------------------
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keep names for what is to have them."""
+        self._taken.update(names)
 
     def fresh(self, stem: str) -> str:
         """Return a name that nothing has yet."""
@@ -196,7 +228,7 @@ class Graph:
         """Add a node with so many results; return their names."""
         outputs = tuple(self.fresh(kind.lower()) for _ in range(count))
         given = {name: value for name, value in attrs.items() if value is not None}
-        self.nodes.append(Node(kind, tuple(inputs), outputs, given))
+        self.nodes.append(Node(kind, tuple(inputs), outputs, given, self._path))
         return outputs
 
     # --- constants ------------------------------------------------------------------------------

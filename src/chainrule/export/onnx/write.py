@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -139,8 +140,9 @@ def model_of(
     inputs = _named(input_names, len(arrays), "input")
     axes = _axes(inputs, arrays, dynamic_batch, dynamic_axes)
     graph = Graph(outline_of(model, arrays, axes), inputs)
+    names = _output_names(graph, output_names)
     graph.write()
-    names, values = _outputs(graph, output_names, probabilities)
+    values = _outputs(graph, names, probabilities)
     entries = {**_entries(model, graph, classes), **dict(metadata or {})}
     made = _proto(onnx, graph, names, values, description, entries, opset)
     onnx.checker.check_model(made, full_check=made.ByteSize() < 2**30)
@@ -179,22 +181,30 @@ def _axes(
 # --- what comes out -----------------------------------------------------------------------------
 
 
-def _outputs(
-    graph: Graph, names: Sequence[str] | None, probabilities: bool
-) -> tuple[list[str], list[tuple[Any, tuple[Dim, ...]]]]:
-    """The names of the outputs, and their formats and shapes."""
-    outputs = graph.outline.forward.program.outputs
-    if not outputs:
+def _output_names(graph: Graph, names: Sequence[str] | None) -> list[str]:
+    """The names of the outputs, which nothing else may have."""
+    forward = graph.outline.forward
+    if not forward.program.outputs:
         raise DataError("the network returns no tensor, so there is nothing to export")
-    own = _named(names, len(outputs), "output")
-    if {*own} & {*graph.inputs}:
-        raise OptionError("an output needs another name than the inputs")
-    for k, (v, name) in enumerate(zip(outputs, own)):
+    found = _named(names, len(forward.program.outputs), "output")
+    for name, count in Counter([*found, *graph.inputs, *set(forward.names.values())]).items():
+        if count > 1:
+            raise OptionError(f"the name {name!r} is that of an input, output or weight already")
+    graph.reserve(found)
+    return found
+
+
+def _outputs(
+    graph: Graph, names: Sequence[str], probabilities: bool
+) -> list[tuple[Any, tuple[Dim, ...]]]:
+    """Give the outputs their names; return their formats and shapes."""
+    outputs = graph.outline.forward.program.outputs
+    for k, (v, name) in enumerate(zip(outputs, names)):
         inner = graph.name(v)
         if probabilities and not k:
             inner = _probable(graph, inner, graph.shape(v))
-        graph.nodes.append(Node("Identity", (inner,), (name,), {}))
-    return own, [(v.dtype, graph.shape(v)) for v in outputs]
+        graph.deliver(inner, name)
+    return [(v.dtype, graph.shape(v)) for v in outputs]
 
 
 def _probable(graph: Graph, name: str, shape: Sequence[Dim]) -> str:
@@ -267,8 +277,9 @@ def _node(onnx: Any, node: Node, k: int) -> Any:
         name: _tensor(onnx, value, "") if isinstance(value, np.ndarray) else value
         for name, value in node.attrs.items()
     }
+    prefix = f"/{node.path}/" if node.path else ""
     return onnx.helper.make_node(
-        node.kind, node.inputs, node.outputs, name=f"{node.kind}_{k}", **attrs
+        node.kind, node.inputs, node.outputs, name=f"{prefix}{node.kind}_{k}", **attrs
     )
 
 
