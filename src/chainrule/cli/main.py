@@ -40,7 +40,9 @@ def train(context: click.Context, /, data: str, **options: object) -> None:
     """
     from chainrule.cli.train import train_command
 
-    context.exit(train_command(data, options, shlex.join(context.obj)))
+    line = click.core.ParameterSource.COMMANDLINE
+    given = {name for name in context.params if context.get_parameter_source(name) is line}
+    context.exit(train_command(data, options, shlex.join(context.obj), given))
 
 
 @cli.command()
@@ -152,6 +154,27 @@ def compare(runs: tuple[str, ...], out: str, data_dir: str | None) -> None:
     from chainrule.cli.compare import compare_command
 
     compare_command(runs, out=out, data_dir=data_dir)
+
+
+@cli.command()
+@click.argument("run")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["c", "python", "onnx", "safetensors", "json"]),
+    required=True,
+    help="c: C99; python: NumPy; safetensors: weights by PyTorch's names; json: small networks.",
+)
+@click.option("--out", help="The file; by default the name of the run, in this folder.")
+@click.option("--probabilities", is_flag=True, help="Probabilities of classes, not scores.")
+def export(run: str, form: str, out: str | None, probabilities: bool) -> None:
+    """Write the network of the folder RUN to a file that other programs use.
+
+    C and Python come as source, with the weights in it and nothing else needed.
+    """
+    from chainrule.cli.export import export_command
+
+    export_command(run, form=form, out=out, probabilities=probabilities)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from chainrule.data.tables.columns import YES_NO, Column
+from chainrule.data.tables.recipe import Recipe
 from chainrule.export.c.text import literal, quoted
 
-__all__ = ["Field", "program_lines"]
+__all__ = ["Field", "fields_of", "program_lines"]
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,45 @@ class Field:
 
     Attributes:
         name: of the column.
-        codes: of a category, the number for each text; any other text is 0. Empty for numbers.
-        missing: what stands for an empty cell.
+        codes: the number for each text, if texts stand in the column.
+        missing: what stands for an empty cell, and for a text that has no number.
     """
 
     name: str
     codes: Mapping[str, int] = field(default_factory=dict)
     missing: float = math.nan
+
+
+def fields_of(recipe: Recipe) -> list[Field]:
+    """What the numbers are that a recipe makes of a row.
+
+    Args:
+        recipe: of a table.
+
+    Examples:
+        >>> recipe = Recipe.of({"area": ["40", "65", ""], "street": ["A", "B", "A"]})
+        >>> for one in fields_of(recipe):
+        ...     print(one)
+        Field(name='area', codes={}, missing=nan)
+        Field(name='street', codes={'A': 1, 'B': 2}, missing=0)
+    """
+    return [one for column in recipe.columns if column.used for one in _fields(column)]
+
+
+def _fields(column: Column) -> Iterator[Field]:
+    missing = math.nan if any(column.gaps) else column.fill
+    if column.kind == "category":
+        codes = {text: k for k, text in enumerate(column.categories, start=1)}
+        yield Field(column.name, codes | dict.fromkeys(column.rare, len(codes) + 1), 0)
+    elif column.kind == "yes/no":
+        forms = (str.lower, str.capitalize, str.upper)
+        codes = {form(word): int(value) for word, value in YES_NO.items() for form in forms}
+        yield Field(column.name, codes, missing)
+    elif column.kind == "date":
+        for name, size in zip(column.features, column.sizes):
+            yield Field(name, {str(k): k for k in range(1, size)}, 0 if size else math.nan)
+    else:
+        yield Field(column.name, {}, missing)
 
 
 _PROGRAM = """#ifdef {upper}_MAIN
@@ -41,11 +75,7 @@ static bool {name}_cell(char *text, int column, float *number)
     while (length > 0 && strchr(" \\t\\"\\r\\n", text[length - 1])) {{
         text[--length] = 0;
     }}
-{lookup}    if (length == 0) {{
-        *number = {missing};
-        return true;
-    }}
-    char *end;
+{unused}{lookup}    char *end;
     *number = strtof(text, &end);
     return *end == 0;
 }}
@@ -66,7 +96,7 @@ int main(void)
                 whole = false;
             }}
         }}
-        if (!whole && row == 1) {{
+        if (row == 1 && {header}) {{
             continue; /* the names of the columns */
         }}
         if (!whole || count != {upper}_INPUTS) {{
@@ -83,12 +113,9 @@ int main(void)
 }}
 #endif"""
 
-_LOOKUP = """    bool named = false;
+_LOOKUP = """    bool named = length == 0;
     for (size_t k = 0; k < sizeof {name}_codes / sizeof *{name}_codes; k++) {{
         if ({name}_codes[k].column == column) {{
-            if (!named) {{
-                *number = 0;
-            }}
             named = true;
             if (!strcmp({name}_codes[k].text, text)) {{
                 *number = {name}_codes[k].code;
@@ -97,6 +124,13 @@ _LOOKUP = """    bool named = false;
         }}
     }}
     if (named) {{
+        *number = {name}_missing[column];
+        return true;
+    }}
+"""
+
+_EMPTY = """    if (length == 0) {{
+        *number = {missing};
         return true;
     }}
 """
@@ -118,25 +152,19 @@ def program_lines(name: str, fields: Sequence[Field], classes: bool) -> list[str
         classes: whether the outputs are scores of classes that have names.
     """
     upper = name.upper()
-    named = any(f.codes for f in fields)
+    lookup = _LOOKUP if any(f.codes for f in fields) else _EMPTY
+    first = '!strncmp(line + strspn(line, "\\" "), {name}_columns[0], strlen({name}_columns[0]))'
     text = _PROGRAM.format(
         name=name,
         upper=upper,
         tables=_tables(name, fields),
-        lookup=_LOOKUP.format(name=name)
-        if named
-        else ""
-        if _fills(fields)
-        else "    (void)column;\n",
-        missing=f"{name}_missing[column]" if _fills(fields) else "NAN",
+        unused="" if fields else "    (void)column;\n",
+        lookup=lookup.format(name=name, missing=f"{name}_missing[column]" if fields else "NAN"),
+        header=first.format(name=name) if fields else "!whole",
         longest=f"{upper}_INPUTS * 64 + 4096",
         answer=_ANSWER.format(name=name, upper=upper) if classes else "",
     )
     return text.splitlines()
-
-
-def _fills(fields: Sequence[Field]) -> bool:
-    return any(not math.isnan(f.missing) for f in fields)
 
 
 def _tables(name: str, fields: Sequence[Field]) -> str:
@@ -151,9 +179,9 @@ def _tables(name: str, fields: Sequence[Field]) -> str:
         ]
         lines += ["    const char *text;", "    float code;", f"}} {name}_codes[] = {{"]
         lines += [f"    {{{k}, {quoted(word)}, {code}}}," for k, word, code in entries] + ["};"]
-    if _fills(fields):
+    if fields:
         single = np.dtype(np.float32)
-        lines += ["", "/* What stands for an empty cell. */"]
+        lines += ["", "/* What stands for an empty cell, and for a text that is not above. */"]
         lines += [f"static const float {name}_missing[{len(fields)}] = {{"]
         lines += [f"    {literal(f.missing, single)}," for f in fields] + ["};"]
     return "\n".join(lines) + ("\n" if lines else "")

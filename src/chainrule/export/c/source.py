@@ -285,7 +285,9 @@ def _codes(field: Field) -> str:
         return ""
     named = ", ".join(f"{code} {word}" for word, code in list(field.codes.items())[:20])
     more = len(field.codes) - 20
-    return " " + comment(f"{named}{f', ... {more} more' if more > 0 else ''}; others 0")
+    rest = f", ... {more} more" if more > 0 else ""
+    other = "not a number" if math.isnan(field.missing) else f"{field.missing:g}"
+    return " " + comment(f"{named}{rest}; any other is {other}")
 
 
 def _initialised(name: str, array: Array) -> list[str]:
