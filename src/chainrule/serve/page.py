@@ -156,9 +156,10 @@ def _example(predictor: Predictor) -> Any:
 
 def _sample(text: str) -> Any:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         return text
+    return int(value) if value.is_integer() else value
 
 
 # --- the answer ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 from starlette.datastructures import FormData, UploadFile
@@ -28,6 +28,7 @@ COLUMN = "column:"  # before the name of a column in a form
 _SWITCHES = ("resize", "invert")
 _MOST_IMAGES = 64
 _MOST_FIELDS = 4096
+_PASSED_OVER = 8  # times the largest body: what is read of one that is refused
 
 
 class Asked(NamedTuple):
@@ -66,8 +67,10 @@ class Bodies:
         Raises:
             RequestError: it is too large, too slow, or there are too many.
         """
-        claimed = request.headers.get("content-length", "0")
-        if claimed.isdecimal() and int(claimed[:20]) > self._limits.body:
+        told = request.headers.get("content-length", "")
+        claimed = int(told[:20]) if told.isdecimal() else 0
+        if claimed > self._limits.body:
+            await self._pass_over(request, claimed)
             raise self._too_large()
         content = bytearray()
         try:
@@ -87,6 +90,15 @@ class Bodies:
             raise RequestError(
                 408, f"the body did not arrive within {self._limits.timeout:g} s"
             ) from None
+
+    async def _pass_over(self, request: Request, claimed: int) -> None:
+        """Let a client send what will be refused, if that is soon done: many listen only then."""
+        if claimed > _PASSED_OVER * self._limits.body:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.timeout):
+                async for _ in request.stream():
+                    pass
 
     def _check(self, size: int) -> None:
         if size > self._limits.body:

@@ -152,12 +152,15 @@ class Predictor:
         """
         if not isinstance(records, (list, tuple)) or not records:
             raise DataError("a list of at least one row is due")
-        rows = [self._values(record, n) for n, record in enumerate(records, start=1)]
+        rows = [self._listed(record, n) for n, record in enumerate(records, start=1)]
         if self.recipe is not None:
+            self._check(rows, (int, float, str, bool, type(None)), "a number or a text")
             columns = map(list, zip(*rows, strict=True))
             return self._encoded(dict(zip(self.columns, columns, strict=True)))
-        x = np.array(rows, np.float32).reshape(len(rows), *self.takes.shape)
-        return Rows(x, [])
+        x = _all_numbers(rows)
+        if x is None:
+            self._check(rows, (int, float), "a number")
+        return Rows(np.array(x, np.float32).reshape(len(rows), *self.takes.shape), [])
 
     def _encoded(self, columns: Mapping[str, Any], where: str = "") -> Rows:
         assert self.recipe is not None
@@ -166,19 +169,17 @@ class Predictor:
         except DataError as error:
             raise DataError(f"{where}{error}") from None
 
-    def _values(self, record: Any, number: int) -> Sequence[Any]:
-        """The values of a record in the order that the model knows."""
-        values = self._listed(record, number)
-        allowed = (int, float) if self.recipe is None else (int, float, str, bool, type(None))
-        for place, value in enumerate(values):
-            fits = type(value) in allowed
-            if not fits or (type(value) in (int, float) and not abs(value) <= FLOAT32_MAX):
-                which = repr(self.columns[place]) if self.columns else f"value {place + 1}"
-                due = "a number is due" if self.recipe is None else "a number or a text is due"
-                raise DataError(f"row {number}: {which} is {_shown(value)}, {due}")
-        return values
+    def _check(self, rows: Sequence[Sequence[Any]], allowed: Sequence[type], due: str) -> None:
+        """Name the first value that cannot stand in its column."""
+        for number, values in enumerate(rows, start=1):
+            for place, value in enumerate(values):
+                fits = type(value) in allowed
+                if not fits or (type(value) in (int, float) and not abs(value) <= FLOAT32_MAX):
+                    which = repr(self.columns[place]) if self.columns else f"value {place + 1}"
+                    raise DataError(f"row {number}: {which} is {_shown(value)}, {due} is due")
 
     def _listed(self, record: Any, number: int) -> Sequence[Any]:
+        """The values of a record in the order that the model knows."""
         if isinstance(record, Mapping):
             if not self.columns:
                 raise DataError(
@@ -261,6 +262,17 @@ def _outputs(model: nn.Module, x: Array, run: str) -> Array:
         return predict(model, x)
     except ChainruleError as error:
         raise DataError(f"{run} does not take inputs of shape {x.shape[1:]}: {error}") from None
+
+
+def _all_numbers(rows: Sequence[Sequence[Any]]) -> Array | None:
+    """The rows as numbers, float64, if all of them are such as a float32 can hold."""
+    if not all(set(map(type, row)) <= {int, float} for row in rows):
+        return None
+    try:
+        x = np.array(rows, np.float64)
+    except OverflowError:
+        return None
+    return x if (np.abs(x) <= FLOAT32_MAX).all() else None
 
 
 def _recipe_of(info: Mapping[str, Any], takes: Input, run: str) -> Recipe | None:
