@@ -59,7 +59,7 @@ def test_in_the_middle(chainrule, tmp_path, interrupted):
     info = is_whole(tmp_path / "out", epochs=3)
     told = re.search(
         r"stopped in epoch 4; keeping the best weights so far, those of epoch (\d)\n"
-        r"trained in \d\.\d s\ntest accuracy \d+\.\d %\nmodel, figures and report: out\n$",
+        r"trained in \d\.\d s\nto compare: .*\ntest accuracy \d+\.\d %\nmodel, figures and report: out\n$",
         ended.out,
     )
     assert int(told[1]) == info["best_epoch"]
@@ -90,7 +90,7 @@ def test_while_the_data_are_read(chainrule, tmp_path, monkeypatch):
     def pressed(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chainrule.cli.train.load", pressed)
+    monkeypatch.setattr("chainrule.cli.loading.load", pressed)
     ended = chainrule(LINE)
     assert (ended.code, ended.out) == (130, "")
     assert not list(tmp_path.iterdir())

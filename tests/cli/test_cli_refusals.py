@@ -22,13 +22,25 @@ DATA = [
     ("train nosuch.csv", "'nosuch.csv' is neither a file or folder nor one of the data sets"),
     ("train digit", "'digit' is neither ... did you mean 'digits'?"),
     ("train ''", "'' is neither a file or folder"),
-    ("train notes.md", "notes.md is not a kind of file to learn from; a table (.csv, .tsv, .txt)"),
+    (
+        "train notes.md",
+        "notes.md is not a kind of file to learn from; a table (.csv, .parquet, .tsv, .txt)",
+    ),
     # Tables: the place of what is wrong.
     ("train ragged.csv", "ragged.csv, line 3: 3 cells are due as in the header, 2 are there"),
-    ("train word.csv", "word.csv, line 4: column 'age' holds 'old', a number is due"),
-    ("train hole.csv", "hole.csv, line 3: column 'age' is empty, a number is due"),
-    ("train infinite.csv", "infinite.csv, line 2: column 'age' holds 'inf', a finite number"),
-    ("train untold.csv", "untold.csv, line 3: target 'kind' is empty, a value is due"),
+    (
+        "train word.csv",
+        "word.csv: column 'age' holds numbers and 'old', among others that are none",
+    ),
+    ("train prose.csv", "prose.csv: column 'said' holds free text: 30 different texts in 30 rows"),
+    ("train untold.csv", "untold.csv: target 'kind' is missing in every row; choose another"),
+    (
+        "train alike.csv",
+        "alike.csv: no column is left to learn from: 'age' is the same in every row",
+    ),
+    ("train pets.csv --drop ago", "pets.csv has no column 'ago'; did you mean 'age'?"),
+    ("train pets.csv --drop kind", "--drop kind: it is the target, which is no feature"),
+    ("train digits --drop age", "drop does not apply to 'digits', only to a table"),
     ("train same.csv", "target 'kind' is 'cat' in every row, so there is nothing to learn"),
     ("train nothing.csv", "nothing.csv is empty; a line with column names"),
     ("train header.csv", "header.csv has column names but no rows below them"),
@@ -89,7 +101,7 @@ OPTIONS = [
     ("train pets.csv --model cnn", "--model cnn needs images; for a table use --model mlp"),
     ("train shapes --model cnn --image-size 3", "needs images of at least 4x4, got 3x3"),
     # What does not apply.
-    ("train digits --target label", "target does not apply to 'digits', only to a CSV file"),
+    ("train digits --target label", "target does not apply to 'digits', only to a table"),
     ("train digits --image-size 8", "size does not apply to 'digits', only to a folder of images"),
     ("train moons --grey", "grey does not apply to 'moons', only to a folder of images"),
     ("train pets.csv --data-dir .", "data_dir does not apply to 'pets.csv', only to mnist"),
@@ -164,8 +176,7 @@ PREDICTIONS = [
     ("predict good 1.png kaggle5.csv", "kaggle5.csv has rows of shape (1, 5, 5), the model takes"),
     ("predict good kaggle8.csv --invert", "--resize and --invert apply to image files only"),
     ("predict table 1.png", "1.png: the model takes rows of a table, not images; give a CSV file"),
-    ("predict table lacking.csv", "lacking.csv has no column 'age'"),
-    ("predict table word.csv", "word.csv, line 4: column 'age' holds 'old', a number is due"),
+    ("predict table lacking.csv", "lacking.csv: there is no column 'age', which the model needs"),
     ("predict table header.csv", "header.csv has column names but no rows below them"),
 ]
 
@@ -184,9 +195,9 @@ def write_data(here):
         "notes.md": "# a diary\n",
         "ragged.csv": "weight,age,kind\n4,7,cat\n5,cat\n",
         "word.csv": "weight,age,kind\n4,7,cat\n5,3,dog\n6,old,cat\n",
-        "hole.csv": "weight,age,kind\n4,7,cat\n5,,dog\n",
-        "infinite.csv": "weight,age,kind\n4,inf,cat\n5,2,dog\n",
-        "untold.csv": "weight,age,kind\n4,7,cat\n5,3,\n6,2,dog\n",
+        "prose.csv": "said,kind\n" + "".join(f"he said {k},{k % 2}\n" for k in range(30)),
+        "untold.csv": "weight,age,kind\n4,7,\n5,3,NA\n6,2,?\n",
+        "alike.csv": "age,kind\n4,cat\n4,dog\n4,cat\n4,dog\n",
         "same.csv": "weight,age,kind\n4,7,cat\n5,3,cat\n",
         "nothing.csv": "",
         "header.csv": "weight,age,kind\n",
@@ -348,7 +359,7 @@ def test_what_is_noted_with_an_error_is_shown_above_it(chainrule, monkeypatch):
         error.add_note("\nlayer   output\n0\x1b[31m  fails here")
         raise error
 
-    monkeypatch.setattr("chainrule.cli.train.load", failing)
+    monkeypatch.setattr("chainrule.cli.loading.load", failing)
     ended = chainrule("train moons")
     assert ended.code == 2
     assert ended.err == "\nlayer   output\n0?[31m  fails here\nerror: no good\n"
