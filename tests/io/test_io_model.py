@@ -67,6 +67,7 @@ LAYERS = [
     Row("Flatten", x=IMAGES),
     Row("Flatten", 0, -2, x=IMAGES),
     Row("Identity"),
+    Row("Columns", [0, 3, 0], [True, False, False], [0, 2, 0], x=from_numpy(np.eye(3))),
     Row("Normalize", 0.1, 3.0),
     Row("Normalize", [0.1, 0.2, 1e-30], [1.0, 1e30, 1 / 3]),
     Row("Normalize", np.float64(0.1), np.array(2), x=from_numpy(np.arange(6))),

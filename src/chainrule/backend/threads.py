@@ -82,7 +82,10 @@ def _blas() -> list[Any]:
         from threadpoolctl import ThreadpoolController
 
         cores = _available()
-        _libraries.extend(ThreadpoolController().select(user_api="blas").lib_controllers)
+        found = ThreadpoolController().select(user_api="blas").lib_controllers
+        # SciPy may have brought a second one, which no product of this library goes to.
+        own = [library for library in found if "numpy" in library.filepath]
+        _libraries.extend(own or found)
         _natural = min([cores, *(library.num_threads for library in _libraries)])
     return _libraries
 
