@@ -26,11 +26,14 @@ if TYPE_CHECKING:
         integrated_gradients,
         saliency,
     )
+    from chainrule.explain.look.calibration import Calibration, calibration
     from chainrule.explain.look.confusion import Confusion, confusion
     from chainrule.explain.look.gradients import Gradients, gradients
+    from chainrule.explain.look.importance import Importance, importance
     from chainrule.explain.look.mistakes import Mistake, Mistakes, mistakes
     from chainrule.explain.look.parameters import Weights, weights
     from chainrule.explain.look.plane import Plane, embedding_plane
+    from chainrule.explain.look.roc import Roc, roc
     from chainrule.explain.look.surface import Between, Surface, between, loss_surface
     from chainrule.explain.napkin import Machine, Napkin, napkin
     from chainrule.explain.overview.summary import Summary, summary
@@ -40,11 +43,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Activations",
     "Between",
+    "Calibration",
     "Confusion",
     "Diagnosis",
     "Equations",
     "Finding",
     "Gradients",
+    "Importance",
     "IntegratedGradients",
     "Machine",
     "Mistake",
@@ -53,6 +58,7 @@ __all__ = [
     "Origin",
     "Plane",
     "RateTest",
+    "Roc",
     "Saliency",
     "Severity",
     "Summary",
@@ -60,11 +66,13 @@ __all__ = [
     "Weights",
     "activations",
     "between",
+    "calibration",
     "confusion",
     "doctor",
     "embedding_plane",
     "equations",
     "gradients",
+    "importance",
     "integrated_gradients",
     "loss_surface",
     "lr_find",
@@ -72,6 +80,7 @@ __all__ = [
     "nan_origin",
     "napkin",
     "profile",
+    "roc",
     "saliency",
     "summary",
     "trace",
@@ -82,11 +91,13 @@ __all__ = [
 _LATER = {
     "Activations": "look.activations",
     "Between": "look.surface",
+    "Calibration": "look.calibration",
     "Confusion": "look.confusion",
     "Diagnosis": "doctor.finding",
     "Equations": "equations.equations",
     "Finding": "doctor.finding",
     "Gradients": "look.gradients",
+    "Importance": "look.importance",
     "IntegratedGradients": "look.attribution",
     "Machine": "napkin",
     "Mistake": "look.mistakes",
@@ -95,6 +106,7 @@ _LATER = {
     "Origin": "doctor.origin",
     "Plane": "look.plane",
     "RateTest": "doctor.rate",
+    "Roc": "look.roc",
     "Saliency": "look.attribution",
     "Severity": "doctor.finding",
     "Summary": "overview.summary",
@@ -102,11 +114,13 @@ _LATER = {
     "Weights": "look.parameters",
     "activations": "look.activations",
     "between": "look.surface",
+    "calibration": "look.calibration",
     "confusion": "look.confusion",
     "doctor": "doctor.examine",
     "embedding_plane": "look.plane",
     "equations": "equations.entry",
     "gradients": "look.gradients",
+    "importance": "look.importance",
     "integrated_gradients": "look.attribution",
     "loss_surface": "look.surface",
     "lr_find": "doctor.rate",
@@ -114,6 +128,7 @@ _LATER = {
     "nan_origin": "doctor.origin",
     "napkin": "napkin",
     "profile": "profiling.profiler",
+    "roc": "look.roc",
     "saliency": "look.attribution",
     "summary": "overview.summary",
     "trace": "runs.trace",

@@ -2,10 +2,11 @@
 
 Charts (`line_chart`, `tangent_chart`, `descent_chart`, `contour_chart`, `scatter_chart`,
 `points_chart`, `region_chart`, `matrix_chart`, `bar_chart`, `dots_chart`, `strip_chart`,
-`tile_chart`) return an `Svg`, which a notebook shows, `inline` sets into a page, and `save` writes;
-`stacked` makes one of several; PNG and PDF files of it take a library each. Images (`to_pixels`,
-`diverging`, `image_grid`) are arrays of pixels that `encode_png` and `data_uri` turn into files and
-addresses. `element` is what the pictures, and any page that shows them, are written with.
+`tile_chart`, `reliability_chart`) return an `Svg`, which a notebook shows, `inline` sets into a
+page, and `save` writes; `stacked` makes one of several; PNG and PDF files of it take a library
+each. Images (`to_pixels`, `diverging`, `image_grid`) are arrays of pixels that `encode_png` and
+`data_uri` turn into files and addresses. `element` is what the pictures, and any page that shows
+them, are written with.
 """
 
 from chainrule.picture.charts.axis import format_value
@@ -17,6 +18,7 @@ from chainrule.picture.charts.lines import line_chart
 from chainrule.picture.charts.matrix import matrix_chart
 from chainrule.picture.charts.points import points_chart
 from chainrule.picture.charts.regions import region_chart
+from chainrule.picture.charts.reliability import reliability_chart
 from chainrule.picture.charts.scatter import scatter_chart
 from chainrule.picture.charts.stack import stacked
 from chainrule.picture.charts.strips import Strip, strip_chart
@@ -55,6 +57,7 @@ __all__ = [
     "matrix_chart",
     "points_chart",
     "region_chart",
+    "reliability_chart",
     "scatter_chart",
     "shrink",
     "stacked",

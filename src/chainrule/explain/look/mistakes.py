@@ -10,12 +10,13 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.data import Examples
+from chainrule.explain.look.chances import chances
 from chainrule.explain.look.confusion import taken_for
 from chainrule.explain.look.rows import Rows, pixels_of, rows_of
 from chainrule.explain.look.seen import Seen
 from chainrule.explain.look.still import outputs_of
 from chainrule.nn.usual import are_classes
-from chainrule.ops import Array, sigmoid, softmax
+from chainrule.ops import Array
 from chainrule.picture import Svg, tile_chart
 from chainrule.picture.markup import join
 from chainrule.picture.svg import label
@@ -141,7 +142,7 @@ def _worst(rows: Rows, outputs: Array, most: int) -> tuple[list[Mistake], int]:
     if rows.y is None or not are_classes(rows.y):
         return _far_off(rows, outputs, most), len(outputs)
     truth, guesses = taken_for(rows, outputs)
-    shares = _probabilities(outputs)
+    shares = chances(outputs)
     sure = shares.max(axis=1)
     wrong = np.flatnonzero(guesses != truth)
     order = wrong[np.argsort(-sure[wrong], kind="stable")][:most].tolist()
@@ -163,13 +164,6 @@ def _far_off(rows: Rows, outputs: Array, most: int) -> list[Mistake]:
 
 def _numbers(values: Array) -> str:
     return ", ".join(f"{value:.4g}" for value in values.tolist())
-
-
-def _probabilities(outputs: Array) -> Array:
-    if outputs.shape[1] > 1:
-        return np.asarray(softmax(outputs, dim=1))
-    second = np.asarray(sigmoid(outputs))
-    return np.concatenate([1 - second, second], axis=1)
 
 
 def _mistake(rows: Rows, i: int, truth: str, predicted: str, confidence: float) -> Mistake:

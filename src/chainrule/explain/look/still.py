@@ -14,7 +14,7 @@ from chainrule.autograd.generator import default_generator
 from chainrule.errors import OptionError, ShapeError, kind_of
 from chainrule.ops import Array
 
-__all__ = ["fed", "outputs_of", "still"]
+__all__ = ["fed", "given_by", "outputs_of", "still"]
 
 _ROWS = 512  # at a time
 
@@ -64,7 +64,21 @@ def outputs_of(model: nn.Module, x: Array) -> Array:
     Raises:
         ShapeError: the model gives something else.
     """
-    with still(model) as copied, no_grad():
+    with still(model) as copied:
+        return given_by(copied, x)
+
+
+def given_by(copied: nn.Module, x: Array) -> Array:
+    """Return the outputs, `(N, K)`, of a network that is held still already.
+
+    Args:
+        copied: from `still`.
+        x: `(N, ...)`.
+
+    Raises:
+        ShapeError: the model gives something else.
+    """
+    with no_grad():
         parts = [copied(fed(copied, x[i : i + _ROWS])) for i in range(0, len(x), _ROWS)]
     outputs = np.concatenate([part.array for part in parts])
     if outputs.ndim == 1:

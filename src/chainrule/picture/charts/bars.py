@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from chainrule.errors import DataError
 from chainrule.picture.charts.axis import drawable, format_value
@@ -26,6 +27,7 @@ def bar_chart(
     x_label: str = "",
     most: int = 30,
     told: Callable[[float], str] = format_value,
+    spreads: Mapping[str, float] = MappingProxyType({}),
     width: float = 560,
 ) -> Svg:
     """Draw one bar for each amount: red to the right of zero, blue to the left.
@@ -36,6 +38,7 @@ def bar_chart(
         x_label: what the length of a bar is.
         most: how many are drawn; of more it says how many there are.
         told: how an amount is written.
+        spreads: by how much an amount is uncertain, by name: a line across the end of its bar.
         width: of the picture, in pixels; its height follows.
 
     Returns:
@@ -52,8 +55,14 @@ def bar_chart(
         raise DataError("bars: expected one amount or more by name, got none")
     shown = dict(list(values.items())[:most])
     left = 8 + min(max(text_width(name) for name in shown), _LONGEST_NAME)
-    written = max(text_width(told(value)) for value in shown.values()) + 10
-    known = [value for value in shown.values() if drawable(value)]
+    words = {name: _told(told, value, spreads.get(name)) for name, value in shown.items()}
+    written = max(map(text_width, words.values())) + 10
+    known = [
+        value + side * spreads.get(name, 0)
+        for name, value in shown.items()
+        for side in (-1, 1)
+        if drawable(value)
+    ]
     below, above = -min([0.0, *known]), max([0.0, *known])
     begin, end = left + (written if below else 8), width - (written if above else 8)
     scale = (end - begin) / ((below + above) or 1)
@@ -61,7 +70,7 @@ def bar_chart(
     top = 6 + 20 * bool(title) + 20 * bool(x_label)
     bottom = top + _ROW * len(shown)
     rows = [
-        _row(name, value, told(value), left, zero, scale, top + i * _ROW)
+        _row(name, value, spreads.get(name, 0), words[name], left, zero, scale, top + i * _ROW)
         for i, (name, value) in enumerate(shown.items())
     ]
     rest = len(values) - len(shown)
@@ -72,13 +81,24 @@ def bar_chart(
         line(zero, top, zero, bottom, class_="axis"),
         label(f"and {rest:,} more", 0, bottom + 16, class_="soft") if rest else None,
     ]
-    words = "; ".join(f"{name} {told(value)}" for name, value in shown.items())
+    described = "; ".join(f"{name} {words[name]}" for name in shown)
     height = bottom + 4 + 18 * bool(rest)
-    return Svg(width, height, title or "bars", words, join(body))
+    return Svg(width, height, title or "bars", described, join(body))
+
+
+def _told(told: Callable[[float], str], value: float, spread: float | None) -> str:
+    return told(value) if spread is None else f"{told(value)} ± {told(spread)}"
 
 
 def _row(
-    name: str, value: float, told: str, left: float, zero: float, scale: float, top: float
+    name: str,
+    value: float,
+    spread: float,
+    told: str,
+    left: float,
+    zero: float,
+    scale: float,
+    top: float,
 ) -> Markup:
     """The name, the bar, and the amount where the bar ends."""
     short = shorten(name, _LONGEST_NAME)
@@ -86,6 +106,7 @@ def _row(
     up = value >= 0 or math.isnan(value)
     end = zero + length if up else zero - length
     middle = top + _ROW / 2
+    reach = spread * scale if drawable(value) else 0.0
     return group(
         [
             element("title", f"{name}: {told}"),
@@ -99,9 +120,10 @@ def _row(
                 fill=_ABOVE if up else _BELOW,
                 fill_opacity=0.8,
             ),
+            line(end - reach, middle, end + reach, middle, class_="axis") if reach else None,
             label(
                 told,
-                end + (6 if up else -6),
+                end + (reach + 6 if up else -reach - 6),
                 middle + 4,
                 class_="soft",
                 text_anchor="start" if up else "end",
