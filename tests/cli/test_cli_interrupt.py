@@ -59,7 +59,8 @@ def test_in_the_middle(chainrule, tmp_path, interrupted):
     info = is_whole(tmp_path / "out", epochs=3)
     told = re.search(
         r"stopped in epoch 4; keeping the best weights so far, those of epoch (\d)\n"
-        r"trained in \d\.\d s\nto compare: .*\ntest accuracy \d+\.\d %\nmodel, figures and report: out\n$",
+        r"trained in \d\.\d s\nto compare: .*\n"
+        r"test accuracy \d+\.\d %\nmodel, figures and report: out\n$",
         ended.out,
     )
     assert int(told[1]) == info["best_epoch"]
