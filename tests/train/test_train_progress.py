@@ -65,8 +65,27 @@ def test_figures_of_every_size():
         "odd": lambda y, t: float("nan"),
         "[bold]": lambda y, t: 1.0,
     }
-    line = shown(metrics=metrics, validation=None, epochs=1).splitlines()[0]
-    assert "huge 1.235e+05  r2 -25.0 %  small 0.0000  odd nan  [bold] 1.0000  " in line
+    names, line = shown(metrics=metrics, validation=None, epochs=1).splitlines()
+    assert names.split() == ["loss", "huge", "r2", "small", "odd", "[bold]"]
+    assert re.search(r"  1\.235e\+05   -25\.0 %    0\.0000       nan    1\.0000  \d", line)
+    two = {name: metrics[name] for name in ("huge", "[bold]")}
+    line = shown(metrics=two, validation=None, epochs=1).splitlines()[0]
+    assert "huge 1.235e+05  [bold] 1.0000  " in line
+
+
+def test_many_metrics_are_columns():
+    asked = ["accuracy", "f1", "roc_auc", "balanced_accuracy"]
+    names, *rows = shown(metrics=asked, epochs=2).splitlines()
+    assert names.split("  ")[-1] == "balanced accuracy"
+    assert [row.split()[0] for row in rows] == ["epoch", "validation", "epoch", "validation"]
+    ends = {row.index(" examples/s") for row in rows[::2]}
+    places = [names.index(name) + len(name) for name in ("loss", "accuracy", "f1", "roc auc")]
+    for row in rows:
+        assert all(row[place - 1] in "0123456789%" for place in places)
+        assert all(row[place : place + 2].strip() == "" for place in places)
+    assert len(ends) <= 2
+    whole = shown(metrics=asked, epochs=1, validation=None).splitlines()
+    assert len(whole) == 2
 
 
 def test_a_bar():

@@ -1,6 +1,7 @@
 """Training seen: a bar with loss, accuracy, speed and time left; a line for each epoch (floor 4).
 
-In a terminal a bar moves; elsewhere (a file, a pipe) there are only the lines.
+In a terminal a bar moves; elsewhere (a file, a pipe) there are only the lines. Of more metrics than
+a line has room for the lines become a table, its columns under the names.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ from chainrule.train.callbacks.callback import Callback
 from chainrule.train.fitting.run import Run
 
 __all__ = ["Progress", "format_seconds"]
+
+# Metrics that are told by name in a line, and in the bar.
+_MOST_NAMED = 2
+
+_NO_FIGURES = ("epoch", "seconds", "learning_rate", "examples_per_second")
 
 
 def format_seconds(seconds: float) -> str:
@@ -53,6 +59,7 @@ class Progress(Callback):
         self._bar: Any = None
         self._task: Any = None
         self._drawn = 0.0
+        self._has_names = False  # whether the names above the columns have been written
 
     def _say(self, run: Run) -> None:
         """Write what the person is to know."""
@@ -62,6 +69,7 @@ class Progress(Callback):
 
     def on_fit_start(self, run: Run) -> None:
         """Show the bar."""
+        self._has_names = False
         self._say(run)
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
@@ -93,7 +101,8 @@ class Progress(Callback):
         now = self._drawn = time.perf_counter()
         rate = run.seen / max(now - run.started, 1e-9)
         ahead = max(run.total_steps - run.step, 0) * (now - run.started) / max(run.step, 1)
-        figures = "  ".join(f"{k} {_shown(k, v)}" for k, v in run.running().items())
+        named = list(run.running().items())[: 1 + _MOST_NAMED]
+        figures = "  ".join(f"{k} {_shown(k, v)}" for k, v in named)
         self._bar.update(
             self._task,
             completed=run.step,
@@ -114,19 +123,36 @@ class Progress(Callback):
             return
         self._draw(run)
         row = run.history.rows[-1]
-        width = len(str(run.epochs))
-        skip = ("epoch", "seconds", "learning_rate", "examples_per_second")
-        figures = "  ".join(
-            f"{name.replace('_', ' ')} {_shown(name, value)}"
-            for name, value in row.items()
-            if name not in skip
-        )
-        self._bar.console.print(
-            f"epoch {run.epoch:>{width}}/{run.epochs}  {figures}  "
-            f"{row['examples_per_second']:,.0f} examples/s",
-            soft_wrap=True,
-            markup=False,
-        )
+        figures = {k: v for k, v in row.items() if k not in _NO_FIGURES}
+        epoch = f"epoch {run.epoch:>{len(str(run.epochs))}}/{run.epochs}"
+        speed = f"{row['examples_per_second']:,.0f} examples/s"
+        if len(run.metrics) > _MOST_NAMED:
+            self._rows(figures, epoch, speed)
+            return
+        told = (f"{name.replace('_', ' ')} {_shown(name, v)}" for name, v in figures.items())
+        self._print("  ".join((epoch, *told, speed)))
+
+    def _rows(self, figures: dict[str, float], epoch: str, speed: str) -> None:
+        """Write the figures under their names, those of validation below those of training."""
+        names = dict.fromkeys(name.removeprefix("validation_") for name in figures)
+        widths = {name: max(len(name), 8) for name in names}
+        first = max(len(epoch), len("validation"))
+
+        def line(start: str, values: dict[str, str]) -> str:
+            cells = (f"{values.get(name, ''):>{width}}" for name, width in widths.items())
+            return "  ".join((f"{start:<{first}}", *cells))
+
+        if not self._has_names:
+            self._print(line("", {name: name.replace("_", " ") for name in names}))
+            self._has_names = True
+        shown = {name: _shown(name, value) for name, value in figures.items()}
+        self._print(f"{line(epoch, shown)}  {speed}")
+        held_out = {n: shown[f"validation_{n}"] for n in names if f"validation_{n}" in shown}
+        if held_out:
+            self._print(line("validation", held_out).rstrip())
+
+    def _print(self, text: str) -> None:
+        self._bar.console.print(text, soft_wrap=True, markup=False)
 
     def on_fit_end(self, run: Run) -> None:
         """Take the bar away."""

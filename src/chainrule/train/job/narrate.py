@@ -132,9 +132,12 @@ def conclude(console: Any, outcome: Outcome) -> None:
         console.print(f"[bold]test error {error} on average{r2}[/bold]")
     others = {k: v for k, v in outcome.figures.items() if k not in ("accuracy", "mae", "r2")}
     if others:
-        console.print(Text(", ".join(f"test {name} {v:.4g}" for name, v in others.items())))
+        told = ", ".join(f"test {name} {v:.4g}" for name, v in others.items())
+        console.print(Text(told), soft_wrap=True)
     folder = one_line(str(outcome.folder))
     console.print(Text(f"model, figures and report: {folder}"), soft_wrap=True)
+    if outcome.interrupted:
+        console.print(Text(f"to go on: chainrule train --resume {folder}"), soft_wrap=True)
 
 
 def _told(error: float) -> str:
