@@ -6,6 +6,7 @@ extremes and the kinks as it does in NumPy.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -42,7 +43,10 @@ def element(nest: Nest, instruction: Instruction, arguments: Sequence[str]) -> s
     if text is None:
         return None
     given = np.dtype(np.bool_) if instruction.op.name in _TRUTHS else dtypes[-1]
-    return text if given == out else f"({ctype(out)})({text})"
+    if given == out or text.startswith(f"({ctype(out)})"):
+        return text
+    simple = re.fullmatch(r"[\w.]+", text)
+    return f"({ctype(out)}){text}" if simple else f"({ctype(out)})({text})"
 
 
 def _is_half(dtypes: Sequence[Dtype]) -> bool:
@@ -172,7 +176,7 @@ def _cast(call: _Call, x: str) -> str:
     # To the dtype that the result has: `element` sees to it, but for real to whole.
     kind = np.dtype(call.attrs["dtype"])
     if call.is_real and kind.kind in "iu":
-        return f"{call.nest.scene.helper('whole')}({x})"
+        return f"({ctype(kind)}){call.nest.scene.helper('whole')}({x})"
     return f"{x} != 0" if kind.kind == "b" else x
 
 
@@ -203,9 +207,9 @@ EXPRESSIONS: dict[str, Rule] = {
     "bitwise_and": _operator("&"),
     "bitwise_or": _operator("|"),
     "bitwise_xor": _operator("^"),
-    "isnan": lambda call, x: f"isnan({x}) != 0" if call.is_real else "0",
-    "isfinite": lambda call, x: f"isfinite({x}) != 0" if call.is_real else "1",
-    "signbit": lambda call, x: f"signbit({x}) != 0" if call.is_real else f"{x} < 0",
+    "isnan": lambda call, x: f"isnan({x})" if call.is_real else "0",
+    "isfinite": lambda call, x: f"isfinite({x})" if call.is_real else "1",
+    "signbit": lambda call, x: f"signbit({x})" if call.is_real else f"{x} < 0",
     "neg": lambda call, x: f"-{x}",
     "square": lambda call, x: f"{x} * {x}",
     "reciprocal": lambda call, x: f"1 / {x}" if call.is_real else None,

@@ -80,6 +80,20 @@ static bool {name}_cell(char *text, int column, float *number)
     return *end == 0;
 }}
 
+/* End the cell that begins here; what follows it, if anything does. */
+static char *{name}_cut(char *text)
+{{
+    bool quoted = false;
+    while (*text && (quoted || *text != ',')) {{
+        quoted ^= *text++ == '"';
+    }}
+    if (*text == 0) {{
+        return NULL;
+    }}
+    *text = 0;
+    return text + 1;
+}}
+
 int main(void)
 {{
     static char line[{longest}];
@@ -88,10 +102,7 @@ int main(void)
         int count = 0;
         bool whole = true;
         for (char *cell = line, *next; cell; cell = next, count++) {{
-            next = strchr(cell, ',');
-            if (next) {{
-                *next++ = 0;
-            }}
+            next = {name}_cut(cell);
             if (count < {upper}_INPUTS && !{name}_cell(cell, count, &input[count])) {{
                 whole = false;
             }}

@@ -228,7 +228,10 @@ class _File:
 
     def _constants(self) -> list[list[str]]:
         parts = []
+        used = set(re.findall(r"\w+", str(self.function.scene.code)))
         for value, name in self.function.constants.items():
+            if name not in used:
+                continue
             assert value.array is not None
             told = f"{self.names[value] or 'a constant'}: {_shape(value.shape)}"
             parts.append([comment(told), *_initialised(name, value.array)])
@@ -280,14 +283,14 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 def _codes(field: Field) -> str:
-    """A comment that says which number stands for which category."""
+    """A comment that says which number stands for which text, the first of those that share one."""
     if not field.codes:
         return ""
-    named = ", ".join(f"{code} {word}" for word, code in list(field.codes.items())[:20])
-    more = len(field.codes) - 20
-    rest = f", ... {more} more" if more > 0 else ""
+    first = {code: text for text, code in reversed(list(field.codes.items()))}
+    named = [f"{code} = {first[code]}" for code in sorted(first)]
+    more = f", and {len(named) - 12} more" if len(named) > 12 else ""
     other = "not a number" if math.isnan(field.missing) else f"{field.missing:g}"
-    return " " + comment(f"{named}{rest}; any other is {other}")
+    return " " + comment(f"{', '.join(named[:12])}{more}; any other is {other}")
 
 
 def _initialised(name: str, array: Array) -> list[str]:

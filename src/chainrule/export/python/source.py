@@ -157,8 +157,7 @@ class _File:
         for name, value in zip(self._parameters().split(", "), self.program.inputs):
             self.names[value] = name
             lines.append(f"{name} = np.asarray({name}, {told(value.dtype)})")
-        if self.outline.axes:
-            lines.append(f"n = len({self._parameters().split(', ')[0]})")
+        start = len(lines)
         for value in self.program.state:
             self._state(value, lines)
         layer = None
@@ -167,6 +166,8 @@ class _File:
                 layer = layer_of(step.instruction)
                 lines += ["", f"# {_plain(layer)}"]
             lines += self._step(step)
+        if any(re.search(r"\bn\b", line.partition("  #")[0]) for line in lines[start:]):
+            lines.insert(start, f"n = len({self._parameters().split(', ')[0]})")
         outputs = ", ".join(self.names[v] for v in self.program.outputs)
         return [*lines, "", f"return {outputs}"]
 
@@ -192,9 +193,10 @@ class _File:
             self.names[value] = self._weight(name, value.array)
 
     def _weight(self, name: str, array: Array) -> str:
-        called = f"w_{re.sub(r'[^0-9A-Za-z]+', '_', name)}" if name else "constant"
-        if called in self.weights or not name:
-            called = f"{called}_{len(self.weights)}"
+        stem = f"w_{re.sub(r'[^0-9A-Za-z]+', '_', name)}" if name else "constant"
+        called = stem
+        for k in range(1, len(self.weights) + 1):
+            called = called if called not in self.weights else f"{stem}_{k}"
         self.weights[called] = (array, name)
         return called
 
