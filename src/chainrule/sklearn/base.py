@@ -85,7 +85,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             raise OptionError("partial_fit does not support early_stopping=True")
         if self.n_members > 1:
             return self._fit_members(X, y, sample_weight, eval_set, incremental, classes)
-        vars(self).pop("estimators_", None)
+        self._forget("estimators_")
         first = not hasattr(self, "module_") or not (self.warm_start or incremental)
         X, y = self._read(X, y, first)
         weight = self._weights(X, y, sample_weight)
@@ -152,16 +152,20 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         """Begin anew: a network, and no figures."""
         self._network(X, random)
         self.n_iter_, self.t_ = 0, 0
-        for name in ("_memory", "_rate", "temperature_"):
-            vars(self).pop(name, None)
+        self._forget("_memory", "_rate", "temperature_")
         if self.solver == "lbfgs":
             return
         self._no_improvement_count = 0
+        self._best: dict[str, Array] | None = None
         self.loss_curve_: list[float] = []
-        self.validation_loss_curve_: list[float] | None = []
+        self.validation_loss_curve_: list[float] = []
         self.validation_scores_: list[float] | None = [] if self.early_stopping else None
         self.best_validation_score_ = -np.inf if self.early_stopping else None
         self.best_loss_ = None if self.early_stopping else np.inf
+
+    def _forget(self, *names: str) -> None:
+        for name in names:
+            self.__dict__.pop(name, None)
 
     def _packed(self, X: Any, y: Array, weight: Array | None) -> Array:
         """Targets, and weights in the last column."""
@@ -178,7 +182,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             (eval_set,) = eval_set
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
             raise OptionError("eval_set must be a pair (X, y) of data to measure on")
-        X, y = self._inputs.again_with(self, *eval_set, not is_classifier(self))
+        given, labels = eval_set
+        X, y = self._inputs.again_with(self, given, labels, not is_classifier(self))
         y = y.toarray() if hasattr(y, "toarray") else y
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
         self._known_targets(y)
@@ -216,9 +221,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self.n_iter_ = 0
         try:
             self._run(trainer, X, packed, held, order, batches, epochs)
-            best = vars(self).pop("_best", None) if self.early_stopping else None
-            if best is not None:
-                trainer.model.load_state_dict(best)
+            if self.early_stopping and self._best is not None:
+                trainer.model.load_state_dict(self._best)
+            self._best = None
             self._memory = trainer.memory()
         finally:
             self.module_ = own
@@ -233,9 +238,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         memory = getattr(self, "_memory", None) if more else None
         seed = int(random.randint(2**31 - 1)) if trainer.generator is not None else 0
         trainer.begin(self.module_, self.alpha, seed, memory)
-        rate = getattr(self, "_rate", self.learning_rate_init) if more else self.learning_rate_init
+        rate = getattr(self, "_rate", None) if more else None
         for group in trainer.optimizer.param_groups:
-            group["lr"] = float(rate)
+            group["lr"] = float(self.learning_rate_init if rate is None else rate)
             if self.solver == "adam":
                 group["betas"] = (self.beta_1, self.beta_2)
                 group["eps"] = self.epsilon
@@ -377,7 +382,6 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _scored(self, trainer: Trainer, held: Held) -> float:
         if isinstance(self.scoring, str) and self.scoring == "loss":
-            assert self.validation_loss_curve_
             return -self.validation_loss_curve_[-1]
         probe = copy.copy(self)
         probe._trusts = True

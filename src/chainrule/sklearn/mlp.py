@@ -82,7 +82,7 @@ class Perceptron(NetworkEstimator):
     @property
     def intercepts_(self) -> list[Array]:
         """What is added in each layer, (outputs,)."""
-        return [layer.bias.array for layer in self._layers("intercepts_")]
+        return [layer.bias.array for layer in self._layers("intercepts_") if layer.bias is not None]
 
     @intercepts_.setter
     def intercepts_(self, given: Any) -> None:

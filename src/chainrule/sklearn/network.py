@@ -145,6 +145,7 @@ def initialised(model: nn.Sequential, activations: Sequence[str], random: Any) -
         fan_in, fan_out = layer.in_features, layer.out_features
         bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / (fan_in + fan_out))
         _set(layer.weight.array, random.uniform(-bound, bound, (fan_in, fan_out)).T)
+        assert layer.bias is not None
         _set(layer.bias.array, random.uniform(-bound, bound, fan_out))
 
 

@@ -36,14 +36,20 @@ class Rule(NamedTuple):
     names: Sequence[str] = ()
 
 
-def number(low: float, high: float = math.inf, *, open_low: bool = False, open_high: bool = False):  # type: ignore[no-untyped-def]
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, (bool, np.bool_))
+
+
+def number(
+    low: float, high: float = math.inf, *, open_low: bool = False, open_high: bool = False
+) -> Rule:
     """A number within bounds."""
 
     def allows(value: Any) -> bool:
-        if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        if _is_truth(value) or not isinstance(value, numbers.Real):
             return False
-        above = value > low if open_low else value >= low
-        return bool(above and (value < high if open_high else value <= high))
+        x = float(value)
+        return (x > low if open_low else x >= low) and (x < high if open_high else x <= high)
 
     bounds = f"{'above' if open_low else 'at least'} {low:g}"
     if high < math.inf:
@@ -55,7 +61,7 @@ def whole(low: int) -> Rule:
     """A whole number."""
 
     def allows(value: Any) -> bool:
-        return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= low
+        return not _is_truth(value) and isinstance(value, numbers.Integral) and int(value) >= low
 
     return Rule(allows, f"a whole number of at least {low}")
 
@@ -90,7 +96,7 @@ def _list_of(rule: Rule) -> Rule:
     )
 
 
-_TRUTH = Rule(lambda v: isinstance(v, (bool, np.bool_)), "True or False")
+_TRUTH = Rule(_is_truth, "True or False")
 _SHARE = number(0, 1, open_high=True)
 
 RULES: dict[str, Rule] = {

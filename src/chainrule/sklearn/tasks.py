@@ -64,8 +64,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         if type_of_target(y).startswith("multilabel"):
             classes = np.arange(np.shape(y)[1]) if classes is None else classes
         if _check_partial_fit_first_call(self, classes):
-            for name in ("module_", "estimators_"):
-                vars(self).pop(name, None)
+            self._forget("module_", "estimators_")
         return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
     def predict(self, X: Any) -> Array:
