@@ -19,13 +19,16 @@ from chainrule.nn.module import Module
 
 __all__ = ["Columns"]
 
+_SMALL = 0.1  # the deviation of the vectors of categories before they are learned
+
 
 class Columns(Module):
     """A row of mixed cells as one vector: numbers scaled, gaps marked, categories looked up.
 
     A number x becomes (x - mean) / std. Where it is missing (NaN) it becomes 0, which is the mean;
     a column of which numbers may be missing gives a second value too, 1 where it is missing and
-    else 0. A category is a whole number from 0 to K - 1 and becomes a learned vector.
+    else 0. A category is a whole number from 0 to K - 1 and becomes a learned vector, which begins
+    as normal numbers with the deviation 0.1.
 
     In the output the numbers come first, in their order, then the marks of gaps, then the vectors.
 
@@ -81,6 +84,8 @@ class Columns(Module):
         self.tables = ModuleList(
             Embedding(self.sizes[i], self.widths[i], generator=generator) for i in self._categories
         )
+        for table in self.tables:  # large ones would be learned by heart beside the numbers
+            table.weight.detach().mul_(_SMALL)
         self.out_features = len(self._numbers) + len(self._gaps) + sum(self.widths)
 
     def _check(self) -> None:
