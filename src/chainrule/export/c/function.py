@@ -59,8 +59,11 @@ def written(name: str, whole: Settled) -> Function:
         whole: the program.
 
     Raises:
-        DataError: an operation that there is no rule for, or nothing to compute.
+        DataError: an operation that there is no rule for, or numbers that C does not have.
     """
+    program = whole.program
+    for value in (*program.inputs, *program.state, *(i.out for i in program)):
+        ctype(value.dtype)
     return Function(name, whole)
 
 
