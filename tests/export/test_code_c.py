@@ -185,8 +185,7 @@ def test_the_program_reads_rows_and_names_classes(tmp_path):
         assert name == words[row.argmax()]
         np.testing.assert_allclose([float(n) for n in numbers], row, rtol=0, atol=1e-6)
     wrong = subprocess.run(
-        [tmp_path / "net"], input="1,2
-", capture_output=True, text=True, check=False
+        [tmp_path / "net"], input="1,2\n", capture_output=True, text=True, check=False
     )
     assert (wrong.returncode, wrong.stderr) == (2, "row 1 needs 64 numbers between commas\n")
 
