@@ -85,7 +85,8 @@ class Columns(Module):
             Embedding(self.sizes[i], self.widths[i], generator=generator) for i in self._categories
         )
         for table in self.tables:  # large ones would be learned by heart beside the numbers
-            table.weight.detach().mul_(_SMALL)
+            if table.weight.array.flags.writeable:  # no place-holder of what is about to be loaded
+                table.weight.detach().mul_(_SMALL)
         self.out_features = len(self._numbers) + len(self._gaps) + sum(self.widths)
 
     def _check(self) -> None:
