@@ -41,7 +41,7 @@ def interrupted(monkeypatch):
 
 def is_whole(folder, epochs):
     assert {path.name for path in folder.iterdir()} == {
-        *("metrics.jsonl", "model.json", "model.safetensors", "report.html")
+        *("job.json", "metrics.jsonl", "model.json", "model.safetensors", "report.html")
     }
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == list(range(1, epochs + 1))
@@ -60,7 +60,8 @@ def test_in_the_middle(chainrule, tmp_path, interrupted):
     told = re.search(
         r"stopped in epoch 4; keeping the best weights so far, those of epoch (\d)\n"
         r"trained in \d\.\d s\nto compare: .*\n"
-        r"test accuracy \d+\.\d %\nmodel, figures and report: out\n$",
+        r"test accuracy \d+\.\d %\nmodel, figures and report: out\n"
+        r"to go on: chainrule train --resume out\n$",
         ended.out,
     )
     assert int(told[1]) == info["best_epoch"]

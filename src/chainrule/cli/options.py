@@ -160,6 +160,19 @@ JOB_OPTIONS = _grouped(
         show_default=True,
         help="Examine network and data, watch the training, and say what is not well.",
     ),
+    click.option(
+        "--checkpoint",
+        type=click.FloatRange(0),
+        default=30.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Save the run when so many seconds have passed, for --resume to go on from.",
+    ),
+    click.option(
+        "--resume",
+        metavar="RUN",
+        help="Go on with the run in this folder, that was broken off, with its data and options.",
+    ),
     click.option("--target", help="The column of a table that is to be predicted."),
     click.option(
         "--categorical",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +11,31 @@ from rich.console import Console
 
 from chainrule.cli.loading import examples_of, noted
 from chainrule.data import Examples
-from chainrule.errors import chosen
+from chainrule.errors import OptionError, chosen
 from chainrule.train.fitting.engine import ENGINES
-from chainrule.train.job.job import foresee_job, run_job
+from chainrule.train.job.job import foresee_job, resume_job, run_job
 from chainrule.train.job.outcome import Settings
 
 __all__ = ["train_command"]
 
 
-def train_command(data: str, options: Mapping[str, Any], command: str) -> int:
+# What may be given beside --resume: it says where things are, and changes nothing of the run.
+_BESIDE = {"resume", "data", "data_dir"}
+
+
+def train_command(
+    data: str, options: Mapping[str, Any], command: str, given: Collection[str] = ()
+) -> int:
     """Run the job that the options describe, and return the exit code.
 
     Args:
         data: a name or path.
         options: of the command line, by name.
         command: the whole line, which repeats the run.
+        given: the names of the options that a person gave.
     """
+    if options["resume"] is not None:
+        return _resumed(data, options, given)
     examples = examples_of(data, options)
     names = [field.name for field in dataclasses.fields(Settings)]
     usual = chosen("engine", options["engine"], ENGINES)._asdict()
@@ -44,6 +53,23 @@ def train_command(data: str, options: Mapping[str, Any], command: str) -> int:
         console=console,
         command=command,
         overwrite=overwrite,
+    )
+    return 130 if outcome.interrupted else 0
+
+
+def _resumed(data: str, options: Mapping[str, Any], given: Collection[str]) -> int:
+    """Go on with a run, and return the exit code."""
+    for name in options:
+        if name in given and name not in _BESIDE:
+            raise OptionError(
+                f"--{name.replace('_', '-')} cannot be given beside --resume: a run goes on with "
+                "the options that it was begun with; leave it out, or train anew"
+            )
+    outcome = resume_job(
+        Path(options["resume"]),
+        console=Console(highlight=False, emoji=False),
+        source=data if "data" in given else None,
+        data_dir=options["data_dir"],
     )
     return 130 if outcome.interrupted else 0
 

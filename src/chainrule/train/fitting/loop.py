@@ -220,6 +220,7 @@ def _loop(
     try:
         begun = time.perf_counter()
         tell(run, "on_fit_start", callbacks)
+        steps.start()
         run.started += time.perf_counter() - begun
         while steps.within or (run.epoch < run.epochs and not run.stopped):
             _epoch(run, steps, held_out, callbacks)
@@ -228,6 +229,7 @@ def _loop(
         raise
     finally:
         run.history.stopped = run.stopped
+        run.history.seconds = time.perf_counter() - run.started
         run.model.eval()
         tell(run, "on_fit_end", callbacks)
 

@@ -37,6 +37,7 @@ class History:
         best_epoch: whose weights were kept, if `BestWeights` was there.
         stopped: why training ended before its last epoch; empty if it did not.
         findings: what a doctor found before, during and after the run, if there was one.
+        seconds: how long it has been trained, with what was before a break.
         kept: of the last epoch, the figures that are no numbers: confusion, validation_confusion.
     """
 
@@ -46,6 +47,7 @@ class History:
         self.kept: dict[str, Array] = {}
         self.best_epoch: int | None = None
         self.stopped = ""
+        self.seconds = 0.0
 
     def __getitem__(self, name: str) -> list[float]:
         return [row.get(name, math.nan) for row in self.rows]

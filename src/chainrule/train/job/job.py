@@ -1,16 +1,13 @@
 """The job behind `chainrule train`: data in, a folder with model, figures and report out (floor 4).
 
 Load, split, build, fit, measure on examples never seen, write. What it says goes to a console that
-is given to it; what goes wrong is one sentence, raised before anything is written.
+is given to it; what goes wrong is one sentence, raised before anything is written. A run that was
+broken off is taken up again from its own folder.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +15,34 @@ import numpy as np
 
 from chainrule.backend import threads
 from chainrule.data import Examples
-from chainrule.errors import ChainruleError, OptionError
-from chainrule.files import replace_bytes
+from chainrule.errors import ChainruleError, DataError
 from chainrule.io import save_model
-from chainrule.train.callbacks.callback import Callback
+from chainrule.train.callbacks.checkpoint import Checkpoint
 from chainrule.train.callbacks.logs import JsonLines
 from chainrule.train.callbacks.progress import Progress
 from chainrule.train.fitting.loop import fit, predict
 from chainrule.train.fitting.run import History
 from chainrule.train.job.baseline import baselines_of
 from chainrule.train.job.choices import callbacks_of, fit_options, measured_by
+from chainrule.train.job.folder import (
+    FIGURES,
+    Journal,
+    checkpoints_of,
+    fingerprint,
+    held,
+    opened,
+    usable,
+)
 from chainrule.train.job.foresee import Foresight, foresee
 from chainrule.train.job.narrate import conclude
 from chainrule.train.job.outcome import Outcome, Settings
 from chainrule.train.job.parts import figures_of
-from chainrule.train.job.prepare import prepare, show
+from chainrule.train.job.prepare import Job, prepare, show
+from chainrule.train.job.revisit import data_of
 from chainrule.train.reporting.report import write
 from chainrule.train.reporting.reporting import report_of
 
-__all__ = ["foresee_job", "run_job"]
-
-FIGURES = "metrics.jsonl"
+__all__ = ["foresee_job", "resume_job", "run_job"]
 
 
 def run_job(
@@ -67,58 +71,116 @@ def run_job(
         DataError: examples that cannot be trained on.
     """
     job = prepare(examples, settings)
+    journal = Journal(job.settings, info, command, fingerprint(examples))
+    with opened(folder, overwrite):
+        journal.write(folder)
+        outcome = _trained(job, journal, folder, console)
+    return _finished(outcome, journal, console)
+
+
+def resume_job(
+    folder: Path, *, console: Any, source: str | None = None, data_dir: str | None = None
+) -> Outcome:
+    """Go on with a run that was broken off, as if it had not been.
+
+    Data, settings and command are those that it has noted. Its model and its figures will be those,
+    to the last bit, that it would have come to, on a machine of the same kind.
+
+    Args:
+        folder: of the run.
+        console: a rich console that is told what happens.
+        source: its data, by name or path, if they are elsewhere by now.
+        data_dir: the folder where data sets such as mnist are kept.
+
+    Raises:
+        OptionError: the run has finished, or another process is at it.
+        DataError: something in the folder is damaged, or the data are others by now.
+    """
+    journal = Journal.read(folder)
+    settings = journal.settings
+    source = source or journal.source
+    examples = data_of(journal.info, str(folder), settings.seed, source, data_dir)
+    if fingerprint(examples) != journal.data:
+        raise DataError(
+            f"{examples.name} is not what {folder} was trained on: the data have changed since; "
+            "bring them back to what they were, or train anew"
+        )
+    job = prepare(examples, settings)
+    with held(folder):
+        journal.state = "running"
+        journal.write(folder)
+        outcome = _trained(job, journal, folder, console)
+    return _finished(outcome, journal, console)
+
+
+def _trained(job: Job, journal: Journal, folder: Path, console: Any) -> Outcome:
+    """Train, from the newest checkpoint where there is one, measure, and save the model."""
     settings, task, model = job.settings, job.task, job.model
     training, validation, test = job.parts
-    with _opened(folder, overwrite):
-        show(job, console)
-        callbacks: list[Callback] = [*callbacks_of(settings), JsonLines(folder / FIGURES)]
-        callbacks.append(Progress(console))
-        history = History()
-        started = time.perf_counter()
-        interrupted = False
+    saved = checkpoints_of(folder)
+    show(job, console)
+    history = History()
+    interrupted = False
+    allowed = settings.threads or journal.threads
+    with threads.policy(allowed):
         try:
             fit(
                 model,
                 (training.x, training.y),
                 task.loss,
                 settings.optimizer,
-                **fit_options(settings, task),
+                **{**fit_options(settings, task), "threads": allowed},
                 validation=None if validation is None else (validation.x, validation.y),
-                callbacks=callbacks,
+                callbacks=[
+                    *callbacks_of(settings),
+                    JsonLines(folder / FIGURES),
+                    Checkpoint(saved, seconds=settings.checkpoint),
+                    Progress(console),
+                ],
                 step=job.step,
                 generator=job.generator,
                 history=history,
                 doctor=settings.doctor,
                 progress=False,
+                resume=saved if saved.exists() else None,
             )
         except KeyboardInterrupt:
             interrupted = True
             console.print(f"stopped in epoch {len(history) + 1}; {_kept(history)}")
-        seconds = time.perf_counter() - started
-        with threads.policy(settings.threads):
-            outputs = predict(model, test.x)
-        if not np.isfinite(outputs).all():
-            raise ChainruleError(
-                "the trained network gives no finite numbers for the test examples; use a lower "
-                f"learning rate than {settings.lr:g}, or look for unscaled numbers in the data"
-            )
-        outcome = Outcome(
-            model,
-            history,
-            examples,
-            test,
-            outputs,
-            figures_of(outputs, test, measured_by(settings, task)),
-            job.summary,
-            seconds,
-            settings,
-            interrupted,
-            folder,
-            history.findings,
-            baselines_of(training, test),
+        outputs = predict(model, test.x)
+    if not np.isfinite(outputs).all():
+        raise ChainruleError(
+            "the trained network gives no finite numbers for the test examples; use a lower "
+            f"learning rate than {settings.lr:g}, or look for unscaled numbers in the data"
         )
-        save_model(folder, model, _description(outcome, info))
-    write(report_of(outcome, command), folder / "report.html")
+    outcome = Outcome(
+        model,
+        history,
+        job.examples,
+        test,
+        outputs,
+        figures_of(outputs, test, measured_by(settings, task)),
+        job.summary,
+        history.seconds,
+        settings,
+        interrupted,
+        folder,
+        history.findings,
+        baselines_of(training, test),
+    )
+    save_model(folder, model, _description(outcome, journal.info))
+    return outcome
+
+
+def _finished(outcome: Outcome, journal: Journal, console: Any) -> Outcome:
+    """Write the report, and leave nothing to resume unless a person stopped it."""
+    folder = outcome.folder
+    write(report_of(outcome, journal.command), folder / "report.html")
+    if outcome.interrupted:
+        journal.state = "interrupted"
+        journal.write(folder)
+    else:
+        journal.finish(folder)
     conclude(console, outcome)
     return outcome
 
@@ -140,44 +202,11 @@ def foresee_job(
         DataError: likewise.
     """
     job = prepare(examples, settings)
-    _usable(folder, overwrite)
+    usable(folder, overwrite)
     show(job, console)
     foreseen = foresee(job)
     foreseen.tell(console)
     return foreseen
-
-
-def _usable(folder: Path, overwrite: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise OptionError(f"--out {folder} is a file; give a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise OptionError(f"--out {folder} is not empty; choose another, or pass --overwrite")
-
-
-@contextmanager
-def _opened(folder: Path, overwrite: bool) -> Iterator[None]:
-    """Make the folder; what fails inside leaves everything as it was before."""
-    _usable(folder, overwrite)
-    new = [place for place in (folder, *folder.parents) if not place.exists()]
-    figures = folder / FIGURES
-    before = figures.read_bytes() if figures.exists() else None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(f"--out {folder} cannot be made: {error.strerror or error}") from None
-    try:
-        yield
-    except BaseException:
-        if new:
-            shutil.rmtree(folder, ignore_errors=True)
-        elif before is None:
-            figures.unlink(missing_ok=True)
-        else:
-            replace_bytes(figures, before)
-        with suppress(OSError):  # another run may be in them by now
-            for place in new[1:]:
-                place.rmdir()
-        raise
 
 
 def _kept(history: History) -> str:

@@ -49,6 +49,8 @@ class Settings:
         seed: of every random choice.
         threads: the most processor threads to use; as many as there are cores if `None`.
         doctor: examine network and data, watch the run, and say what is not well.
+        checkpoint: seconds between two checkpoints at least; so seldom that writing them takes a
+            twentieth of the time at most.
     """
 
     model: str = "auto"
@@ -76,6 +78,7 @@ class Settings:
     seed: int = 0
     threads: int | None = None
     doctor: bool = True
+    checkpoint: float = 30.0
 
 
 class Baseline(NamedTuple):

@@ -26,7 +26,7 @@ from chainrule.train.job.described import Input, classes_of, input_of
 from chainrule.train.job.outcome import Outcome, Settings
 from chainrule.train.job.parts import figures_of, split
 
-__all__ = ["Visit", "visit"]
+__all__ = ["Visit", "data_of", "settings_of", "visit"]
 
 _FIGURES = "metrics.jsonl"
 _SHARES = ("validation", "test", "label_smoothing", "dropout")  # below 1
@@ -95,13 +95,14 @@ def visit(folder: str, *, source: str | None = None, data_dir: str | None = None
         model,
         takes,
         classes_of(info, outputs, folder),
-        _settings_of(info.get("settings"), folder),
+        settings_of(info.get("settings"), folder),
         _history_of(Path(folder) / _FIGURES, info.get("best_epoch")),
         _numbers(info.get("test")),
         summary(model, nothing),
     )
     try:
-        examples = _data_of(info, found, source, data_dir)
+        examples = data_of(info, folder, found.settings.seed, source, data_dir)
+        _check_same(examples, found)
         return dataclasses.replace(found, outcome=_outcome(found, examples))
     except (ChainruleError, OSError) as error:
         for option, given in (("--data", source), ("--data-dir", data_dir)):
@@ -131,25 +132,35 @@ def _outcome(found: Visit, examples: Examples) -> Outcome:
 # --- the data -----------------------------------------------------------------------------------
 
 
-def _data_of(
-    info: dict[str, Any], found: Visit, source: str | None, data_dir: str | None
+def data_of(
+    info: dict[str, Any], run: str, seed: int, source: str | None, data_dir: str | None
 ) -> Examples:
-    """The data that it was trained on, loaded as they were then."""
+    """Load the data that a run was trained on, as they were loaded then.
+
+    Args:
+        info: what the run notes, from outside.
+        run: its folder, for the sentence.
+        seed: of its settings.
+        source: the data, by name or path; those that the run notes if `None`.
+        data_dir: the folder where data sets such as mnist are kept.
+
+    Raises:
+        DataError: the run does not say what they are, or they are not there.
+        OptionError: an option that such data do not have.
+    """
     noted = _text(info.get("source")) or _text(info.get("data"))
     size, grey = info.get("image_size"), info.get("grey")
     if not (source or noted):
-        raise DataError(f"{found.folder} does not say what it was trained on; name it by --data")
-    examples = load(
+        raise DataError(f"{run} does not say what it was trained on; name it by --data")
+    return load(
         source or noted,
         data_dir=data_dir,
         target=_text(info.get("target")) or None,
         size=size if type(size) is int and size > 0 else None,
         grey=grey if isinstance(grey, bool) else None,
         **{option: _names(info.get(option)) for option in ("categorical", "numeric", "drop")},
-        seed=found.settings.seed,
+        seed=seed,
     )
-    _check_same(examples, found)
-    return examples
 
 
 def _check_same(examples: Examples, found: Visit) -> None:
@@ -189,8 +200,16 @@ def _numbers(value: Any) -> dict[str, float]:
     return {k: float(v) for k, v in value.items() if type(v) in (int, float)}
 
 
-def _settings_of(value: Any, run: str) -> Settings:
-    """The settings, those that the run does not name as they are by default."""
+def settings_of(value: Any, run: str) -> Settings:
+    """Return the settings of a run, those that it does not name as they are by default.
+
+    Args:
+        value: what it says of them, from outside.
+        run: its folder, for the sentence.
+
+    Raises:
+        DataError: a value that cannot be.
+    """
     if not isinstance(value, dict):
         raise DataError(f"{run} does not say how it was trained; train it anew")
     usual = Settings()
