@@ -46,7 +46,7 @@ def run(tmp_path_factory):
     out = io.StringIO()
     outcome = run_job(
         examples,
-        Settings(epochs=30, hidden=(64,)),
+        Settings(),
         here / "run",
         info={"data": "houses.csv", "source": str(here / "houses.csv"), "target": None},
         console=Console(file=out, width=100),
