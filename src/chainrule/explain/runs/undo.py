@@ -54,7 +54,7 @@ class Undone:
     """What was there before, in the order in which it was first met."""
 
     def __init__(self) -> None:
-        self._arrays: dict[int, tuple[Array, Array]] = {}
+        self._arrays: dict[int, tuple[weakref.ref[Array], Array]] = {}
         self._back: dict[int, Callable[[], None]] = {}
         self._leaves: dict[int, tuple[weakref.ref[Any], Any, Any]] = {}
         self._watching = ExitStack()
@@ -73,10 +73,12 @@ class Undone:
 
     def put_back(self) -> None:
         """Make everything as it was."""
-        for array, copy in self._arrays.values():
-            array[...] = copy
-        for found, grad, used in self._leaves.values():
-            leaf = found()
+        for found, copy in self._arrays.values():
+            array = found()
+            if array is not None:
+                array[...] = copy
+        for of_leaf, grad, used in self._leaves.values():
+            leaf = of_leaf()
             if leaf is not None:
                 leaf.grad = grad
             if grad is not None:
@@ -89,8 +91,10 @@ class Undone:
     def _about_to_change(self, a: Any) -> None:
         if isinstance(a, np.ndarray):
             whole = owner(a)
-            if id(whole) not in self._arrays and whole.flags.writeable:
-                self._arrays[id(whole)] = whole, whole.copy()
+            known = self._arrays.get(id(whole))
+            # What is made inside and goes again is not kept: a recording would find it held.
+            if (known is None or known[0]() is not whole) and whole.flags.writeable:
+                self._arrays[id(whole)] = weakref.ref(whole), whole.copy()
 
     def _hear(self, what: str, *things: Any) -> None:
         if what == "tensors":

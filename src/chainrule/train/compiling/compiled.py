@@ -373,6 +373,11 @@ class Compiled:
         """
         self._awaited = {**stage, "kinds": dict(stage["kinds"]), "at": SETTINGS.changes}
 
+    def go_on(self) -> None:
+        """Let what was set up to now, before a resumed run's first step, be as it was there."""
+        if self._awaited is not None:
+            self._awaited["at"] = SETTINGS.changes
+
     def rehearse(self, *args: Any) -> None:
         """Record what another process had recorded of such arguments, and change nothing.
 

@@ -91,6 +91,11 @@ class Epoch:
         self._data = None if one_by_one else _at_hand(loader)
         self._turn = _FIRST
 
+    def start(self) -> None:
+        """Let the first step come, now that the callbacks are ready."""
+        if isinstance(self.step, TapeStep):
+            self.step.start()
+
     def begin(self) -> None:
         """Begin an epoch."""
         self.within, self._done = True, 0

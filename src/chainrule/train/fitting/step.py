@@ -102,6 +102,11 @@ class TapeStep:
             self._quick = self._compiled(run, strict=self._mode is True)
             self._quick.go_on_from(state["quick"])
 
+    def start(self) -> None:
+        """Begin, or go on: what callbacks set up before the first step is no news."""
+        if self._quick is not None:
+            self._quick.go_on()
+
     def foreseen(self, run: Run, x: Tensor, y: Tensor) -> Callable[[Tensor, Tensor], Any]:
         """The step as most of a run will take it, compiled where it will be; nothing is changed.
 
