@@ -43,6 +43,9 @@ _DTYPES = ["float32", "float64", "float16", "int64", "int32", "int16", "int8", "
 # Numbers that a tensor may show of each that is there: an expanded one shows some many times.
 _SHOWN = 1 << 16
 
+# What the reader of archives raises at damaged ones.
+_DAMAGED = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
+
 _safe: dict[str, type] = {}
 
 
@@ -104,7 +107,7 @@ def read_torch(content: bytes) -> Any:
             return _Reader(archive, len(content)).read()
     except DataError:
         raise
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except _DAMAGED as error:
         raise DataError(f"it is no whole archive of PyTorch's ({error})") from None
 
 

@@ -318,10 +318,17 @@ def _plain_lines(
             if not line.strip():
                 continue
             raise _NotPlainError
+        others = [line]
         if text == 0:
-            cells.append(line.split(delimiter, 1)[0].strip())
+            cell, *others = line.split(delimiter, 1)
+            cells.append(cell.strip())
         elif text is not None:  # from the right, where targets that are not first mostly stand
-            cells.append(line.rsplit(delimiter, between + 1 - text)[1].strip())
+            before, cell, *others = line.rsplit(delimiter, between + 1 - text)
+            cells.append(cell.strip())
+            others.append(before)
+        # NumPy's parser of whole numbers ends the process at some letters of other scripts.
+        if not (line.isascii() or all(map(str.isascii, others))):
+            raise _NotPlainError
         yield line
 
 

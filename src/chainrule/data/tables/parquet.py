@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.tables.cells import MISSING, TARGET_MISSING, Cells
-from chainrule.errors import DataError, did_you_mean, require
+from chainrule.errors import DataError, did_you_mean, one_line, require
 
 __all__ = ["ParquetFile"]
 
@@ -91,7 +91,7 @@ class ParquetFile:
                             for name in names
                         }
             except (arrow.ArrowException, OSError) as error:
-                raise DataError(f"{self.path} is damaged: {error}") from None
+                raise DataError(f"{self.path} is damaged: {one_line(str(error))}") from None
 
     def _cells(self, name: str, column: Any, missing: frozenset[str]) -> Cells:
         types = require("pyarrow.types", "parquet", "reading Parquet files")
@@ -123,4 +123,6 @@ def _opened(path: Path) -> Any:
     try:
         return parquet.ParquetFile(path)
     except (arrow.ArrowException, OSError) as error:
-        raise DataError(f"{path} is no Parquet file that can be read: {error}") from None
+        raise DataError(
+            f"{path} is no Parquet file that can be read: {one_line(str(error))}"
+        ) from None
