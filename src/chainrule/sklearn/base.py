@@ -101,6 +101,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if first:
             self._start(X, random)
         packed = self._packed(X, y, weight)
+        if callable(self.loss):
+            self._probe_loss(X, packed, weight)
         held = self._read_held(eval_set)
         if (
             (self.early_stopping or self.calibrate) and held is None and self.solver != "lbfgs"
@@ -174,6 +176,16 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         found[:, :-1] = targets
         found[:, -1] = 1 if weight is None else weight
         return found
+
+    def _probe_loss(self, X: Any, packed: Array, weight: Array | None) -> None:
+        """See what a person's own loss gives, on a few rows."""
+        objective = self._head.objective.probed(self._outputs_of(X[:2]), packed[:2])
+        if weight is not None and not objective.by_rows:
+            raise OptionError(
+                "loss gives one number for a batch, so rows cannot have weights; return one for "
+                "each row, (N,)"
+            )
+        self._head.objective = objective
 
     def _read_held(self, eval_set: Any) -> Held | None:
         if eval_set is None:
@@ -312,15 +324,17 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         return EpsilonHat(trainer.optimizer, self.epsilon, int(memory[0]["step"]))
 
     def _batch_size(self, rows: int) -> int:
-        if isinstance(self.batch_size, str):
-            return min(200, rows)
-        if self.batch_size > rows:
+        size = 200 if isinstance(self.batch_size, str) else int(self.batch_size)
+        if size > rows and size == self.batch_size:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped.",
                 stacklevel=6,
             )
-        return min(int(self.batch_size), rows)
+        size = min(size, rows)
+        while self._mixes_rows and rows % size == 1 and 1 < size < rows:
+            size += 1  # a norm over the rows of a batch needs two at least
+        return size
 
     def _optimizer(self, parameters: Any) -> optim.Optimizer:
         if self.solver == "sgd":

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.autograd import Tensor
+from chainrule.autograd import Tensor, from_numpy
 from chainrule.errors import OptionError
 from chainrule.nn import functional as F
 from chainrule.ops import Array
@@ -140,16 +140,14 @@ class Objective:
             mean = mean - mean.detach() * (1 - self.told)
         return mean + penalty / total
 
-    def probed(self, outputs: Tensor, packed: Array) -> Objective:
+    def probed(self, outputs: Array, packed: Array) -> Objective:
         """Return the same, knowing whether a person's loss gives a number for each row.
 
         Raises:
             OptionError: it gives something else.
         """
-        from chainrule.autograd import from_numpy
-
         targets = from_numpy(np.ascontiguousarray(packed[:, :-1]))
-        found = self.loss(outputs, targets[:, 0].long() if self.is_class else targets)
+        found = self.loss(from_numpy(outputs), targets[:, 0].long() if self.is_class else targets)
         shape = tuple(found.shape) if isinstance(found, Tensor) else None
         if shape not in {(), (len(packed),)}:
             what = type(found).__name__ if shape is None else f"a tensor of shape {shape}"

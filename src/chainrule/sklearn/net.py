@@ -172,7 +172,7 @@ class NetClassifier(Network, Classifier):
         >>> X, y = load_iris(return_X_y=True)
         >>> def network(n_features, n_outputs):
         ...     return nn.Sequential(nn.Linear(n_features, 16), nn.GELU(), nn.Linear(16, n_outputs))
-        >>> model = NetClassifier(network, learning_rate_init=0.02, max_iter=100, random_state=0)
+        >>> model = NetClassifier(network, learning_rate_init=0.02, tol=1e-3, random_state=0)
         >>> model.fit(X, y).score(X, y) > 0.95
         True
     """

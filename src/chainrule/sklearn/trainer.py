@@ -34,7 +34,7 @@ __all__ = ["Step", "Trainer", "borrowed", "given_back"]
 _EAGER = 4
 
 # Jobs of fewer steps are not recorded; one that machine code saves more seconds is compiled.
-_FEW, _WORTH = 12, 0.5
+_FEW, _WORTH = 12, 0.25
 
 # Trainers that are kept, and the most numbers that the network of one may have.
 _KEPT, _LARGE = 8, 2_000_000
