@@ -27,7 +27,7 @@ from chainrule.plan.program import Value
 
 __all__ = ["python_source", "write_python"]
 
-_SMALL = 8  # numbers that stand in the text as they are
+_SMALL = 4  # numbers that stand in the text as they are
 _WIDTH = 96
 
 
@@ -116,19 +116,21 @@ class _File:
     def text(self) -> str:
         body = "\n".join(f"    {line}" if line else "" for line in self._body())
         head = [f"{word} = {self._listed(names)}" for word, names in self.words.items() if names]
+        below = [*self._helpers(), *self._arrays()]
+        needed = [name for name in ("base64", "math") if any(f"{name}." in part for part in below)]
         parts = [
             _INTRODUCTION.format(
                 inputs=self._inputs(),
                 outputs=self._outputs(),
                 batch="where n is the size of the batch, " if self.outline.axes else "",
             ),
+            "\n".join(f"import {name}" for name in needed) + "\n\nimport numpy as np",
             "\n".join(head),
             f'@np.errstate(all="ignore")\ndef predict({self._parameters()}):\n{body}',
-            *self._helpers(),
-            _ARRAY,
-            *self._arrays(),
+            *below,
         ]
-        return "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+        introduction, imports, *rest = [part.strip("\n") for part in parts if part]
+        return "\n\n\n".join([f"{introduction}\n\n{imports}", *rest]) + "\n"
 
     def _listed(self, names: Sequence[str]) -> str:
         return "[\n" + "".join(f"    {name!r},\n" for name in names) + "]"
@@ -228,8 +230,9 @@ class _File:
 
     def _arrays(self) -> list[str]:
         tables = {name: (array, "") for name, array in self.page.arrays.items()}
-        parts = [_array(name, a, told_as) for name, (a, told_as) in (self.weights | tables).items()]
-        return ["\n".join(parts)]
+        lines = [_array(name, a, told_as) for name, (a, told_as) in (self.weights | tables).items()]
+        large = any(line.split(" = ")[1].startswith("array") for line in lines)
+        return [*[_ARRAY] * large, *["\n".join(lines)] * bool(lines)]
 
 
 _INTRODUCTION = '''"""A neural network in NumPy, written by chainrule.
@@ -241,19 +244,11 @@ _INTRODUCTION = '''"""A neural network in NumPy, written by chainrule.
 {batch}and gives
 
 {outputs}
-"""
-
-import base64
-import math
-
-import numpy as np'''
+"""'''
 
 _ARRAY = '''def array(kind, shape, text):
     """The numbers that a text in base64 holds, the first byte of each the least."""
-    return np.frombuffer(base64.b64decode(text), np.dtype(kind)).reshape(shape)
-
-
-# --- weights ---'''
+    return np.frombuffer(base64.b64decode(text), np.dtype(kind)).reshape(shape)'''
 
 
 def _plain(text: str) -> str:
@@ -283,7 +278,8 @@ def _array(name: str, array: Array, told_as: str) -> str:
     comment = f"  # {_plain(told_as)}" if told_as else ""
     kind = array.dtype.newbyteorder("<")
     if array.size <= _SMALL:
-        return f"{name} = np.array({_listed(array.tolist())}, {kind.str!r}){comment}"
+        values = _listed(array.tolist())
+        return f"{name} = np.array({values}, {kind.str!r}){comment}"
     text = base64.b64encode(np.ascontiguousarray(array).astype(kind).tobytes()).decode("ascii")
     lines = "\n".join(textwrap.wrap(text, _WIDTH))
     return f'{name} = array({kind.str!r}, {array.shape}, """\n{lines}\n"""){comment}'
