@@ -73,7 +73,7 @@ def test_shares_end_at_one_hundred_percent():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(math.nan, "not a number"), (math.inf, "infinite"), (12345.678, "1.235e+04"), (0.5, "0.5")],
+    [(math.nan, "not a number"), (math.inf, "infinite"), (12345.678, "12,346"), (0.5, "0.5")],
 )
 def test_values_are_told(value, text):
     assert format_value(value) == text

@@ -17,7 +17,7 @@ from chainrule.explain.look.seen import Seen
 from chainrule.explain.look.still import outputs_of
 from chainrule.nn.usual import are_classes
 from chainrule.ops import Array
-from chainrule.picture import Svg, tile_chart
+from chainrule.picture import Svg, format_value, tile_chart
 from chainrule.picture.markup import join
 from chainrule.picture.svg import label
 from chainrule.picture.text import shorten
@@ -163,7 +163,7 @@ def _far_off(rows: Rows, outputs: Array, most: int) -> list[Mistake]:
 
 
 def _numbers(values: Array) -> str:
-    return ", ".join(f"{value:.4g}" for value in values.tolist())
+    return ", ".join(format_value(value) for value in values.tolist())
 
 
 def _mistake(rows: Rows, i: int, truth: str, predicted: str, confidence: float) -> Mistake:

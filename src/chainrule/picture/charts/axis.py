@@ -149,15 +149,20 @@ def whole_zero(value: float, size: float) -> float:
 def format_value(value: float, percent: bool = False) -> str:
     """Return a measured value for a reader: four digits, or a percentage to a tenth.
 
+    Large ones are written out to the last digit before the point, up to ten million.
+
     Examples:
         >>> format_value(0.98765, percent=True), format_value(0.0123456), format_value(-2.0)
         ('98.8 %', '0.01235', '−2')
+        >>> format_value(48213.7), format_value(2.5e9)
+        ('48,214', '2.5e+09')
     """
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
     if percent:
         return f"{100 * value:.1f} %".replace("-", "−")
-    return f"{value:.4g}".replace("-", "−")
+    told = f"{value:,.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
+    return told.replace("-", "−")
 
 
 def _reach(values: Iterable[float], most: float = math.inf) -> tuple[float, float]:

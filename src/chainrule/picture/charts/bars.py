@@ -28,6 +28,7 @@ def bar_chart(
     most: int = 30,
     told: Callable[[float], str] = format_value,
     spreads: Mapping[str, float] = MappingProxyType({}),
+    color: str | None = None,
     width: float = 560,
 ) -> Svg:
     """Draw one bar for each amount: red to the right of zero, blue to the left.
@@ -39,6 +40,7 @@ def bar_chart(
         most: how many are drawn; of more it says how many there are.
         told: how an amount is written.
         spreads: by how much an amount is uncertain, by name: a line across the end of its bar.
+        color: of all bars, in place of red and blue by their side.
         width: of the picture, in pixels; its height follows.
 
     Returns:
@@ -54,7 +56,7 @@ def bar_chart(
     if not values:
         raise DataError("bars: expected one amount or more by name, got none")
     shown = dict(list(values.items())[:most])
-    left = 8 + min(max(text_width(name) for name in shown), _LONGEST_NAME)
+    left = 12 + min(max(text_width(name) for name in shown), _LONGEST_NAME)
     words = {name: _told(told, value, spreads.get(name)) for name, value in shown.items()}
     written = max(map(text_width, words.values())) + 10
     known = [
@@ -70,7 +72,9 @@ def bar_chart(
     top = 6 + 20 * bool(title) + 20 * bool(x_label)
     bottom = top + _ROW * len(shown)
     rows = [
-        _row(name, value, spreads.get(name, 0), words[name], left, zero, scale, top + i * _ROW)
+        _row(
+            name, value, spreads.get(name, 0), words[name], color, left, zero, scale, top + i * _ROW
+        )
         for i, (name, value) in enumerate(shown.items())
     ]
     rest = len(values) - len(shown)
@@ -95,6 +99,7 @@ def _row(
     value: float,
     spread: float,
     told: str,
+    color: str | None,
     left: float,
     zero: float,
     scale: float,
@@ -117,7 +122,7 @@ def _row(
                 y=middle - _TALL / 2,
                 width=length,
                 height=_TALL,
-                fill=_ABOVE if up else _BELOW,
+                fill=color or (_ABOVE if up else _BELOW),
                 fill_opacity=0.8,
             ),
             line(end - reach, middle, end + reach, middle, class_="axis") if reach else None,

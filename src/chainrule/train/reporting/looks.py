@@ -90,6 +90,8 @@ def _gradients(outcome: Outcome, rows: Examples) -> Iterator[Look]:
 def _attributions(outcome: Outcome, rows: Examples) -> Iterator[Look]:
     model = outcome.model
     if not rows.is_image:
+        if not outcome.examples.is_plain:
+            return  # the code of a category, or a gap, has no slope
         baseline = outcome.examples.x.mean(axis=0)
         shares = explain.integrated_gradients(model, rows, baseline=baseline, steps=32)
         yield Look(

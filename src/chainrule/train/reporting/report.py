@@ -18,13 +18,16 @@ from chainrule.train.reporting.sections.curves import curves
 from chainrule.train.reporting.sections.data import data
 from chainrule.train.reporting.sections.errors import scatter
 from chainrule.train.reporting.sections.findings import findings
+from chainrule.train.reporting.sections.foreseen import foreseen
 from chainrule.train.reporting.sections.look import look
 from chainrule.train.reporting.sections.mistakes import mistakes
 from chainrule.train.reporting.sections.network import network
 from chainrule.train.reporting.sections.parts import section
 from chainrule.train.reporting.sections.regions import regions
 from chainrule.train.reporting.sections.repeat import repeat
+from chainrule.train.reporting.sections.use import use
 from chainrule.train.reporting.sections.weights import weights
+from chainrule.train.reporting.sections.worth import worth
 
 __all__ = ["render", "write"]
 
@@ -49,16 +52,20 @@ def render(report: Report) -> str:
     sections = (
         *(section(p.name, p.title, p.reading, p.content) for p in report.passages),
         findings(report),
+        worth(report),
         curves(report),
         regions(report),
         scatter(report),
         confusion(report),
+        *map(look, report.judged),
         mistakes(report),
         weights(report),
         *map(look, report.looks),
         data(report),
         network(report),
+        foreseen(report),
         repeat(report),
+        use(report),
     )
     style = files("chainrule.train.reporting").joinpath("report.css").read_text(encoding="utf-8")
     body = (_band(report), element("main", *sections), _footer())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -24,8 +25,10 @@ from chainrule.train.fitting.loop import predict
 from chainrule.train.job.outcome import Outcome, Settings
 from chainrule.train.job.revisit import Visit
 from chainrule.train.reporting.contents import Boundary, Passage, Report
+from chainrule.train.reporting.judged import judged
 from chainrule.train.reporting.looks import looks_of
 from chainrule.train.reporting.sections.parts import is_share
+from chainrule.train.reporting.summaries import class_means, columns_of
 
 __all__ = ["environment_of", "figure_pairs", "report_again", "report_of", "setting_pairs"]
 
@@ -47,6 +50,8 @@ def report_of(outcome: Outcome, command: str) -> Report:
     common: dict[str, Any] = {
         "title": f"chainrule train {examples.name}",
         "headline": _headline(outcome),
+        "figures": outcome.figures,
+        "baselines": outcome.baselines,
         "data": _data(examples, test),
         "network": [
             {
@@ -62,12 +67,17 @@ def report_of(outcome: Outcome, command: str) -> Report:
         "findings": outcome.findings,
         "mistakes": most_wrong(test, outcome.outputs, _MISTAKES),
         "weights": _first_weights(outcome.model, examples),
+        "judged": judged(outcome),
         "looks": looks_of(outcome),
         "samples": samples,
         "sample_labels": labels,
+        "columns": columns_of(examples),
+        "class_counts": examples.counts(),
+        "class_means": class_means(examples),
         "settings": setting_pairs(outcome.settings),
         "command": command,
         "environment": environment_of(),
+        "uses": _uses(outcome) if command else (),
     }
     if test.classes is None:
         guesses = outcome.outputs.reshape(-1)
@@ -156,8 +166,8 @@ def setting_pairs(settings: Settings) -> list[tuple[str, str]]:
 
 def _setting(value: Any) -> str:
     if isinstance(value, tuple):
-        return ", ".join(str(v) for v in value)
-    return "-" if value is None else str(value)
+        value = ", ".join(str(v) for v in value)
+    return "-" if value in (None, "") else str(value)
 
 
 def environment_of() -> list[tuple[str, str]]:
@@ -205,6 +215,18 @@ def _first_weights(model: nn.Module, examples: Examples) -> Array | None:
         if isinstance(module, nn.Linear):
             return module.weight.array.reshape(-1, *examples.x.shape[1:])
     return None
+
+
+def _uses(outcome: Outcome) -> list[tuple[str, str]]:
+    """What can be done with the folder of a run."""
+    folder = shlex.quote(str(outcome.folder))
+    inputs = "image.png" if outcome.examples.is_image else "new.csv"
+    return [
+        ("Predict", f"chainrule predict {folder} {inputs}"),
+        ("Serve over HTTP", f"chainrule serve {folder}"),
+        ("See what is in it", f"chainrule explain {folder}"),
+        ("Go on in Python", f"chainrule.io.load_model({str(outcome.folder)!r})"),
+    ]
 
 
 def _boundary(outcome: Outcome) -> Boundary | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.picture import Markup, Svg, bar_chart, dots_chart, element, line_chart
+from chainrule.picture import GOOD, Markup, Svg, bar_chart, dots_chart, element, line_chart
 from chainrule.train.callbacks.progress import format_seconds
 from chainrule.train.reporting.contents import Passage, Report
 from chainrule.train.reporting.reporting import environment_of, setting_pairs
@@ -265,4 +265,4 @@ def _explained(ranks: np.ndarray[Any, Any], groups: Sequence[Any]) -> float:
 
 def _shares(found: dict[str, float]) -> Markup:
     named = {name.replace("_", " "): 100 * share for name, share in found.items()}
-    return bar_chart(named, told=lambda share: f"{share:.0f} %", width=480).inline()
+    return bar_chart(named, told=lambda share: f"{share:.0f} %", color=GOOD, width=480).inline()

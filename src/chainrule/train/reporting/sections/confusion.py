@@ -34,7 +34,8 @@ def confusion(report: Report) -> Markup | None:
         "Which classes it confuses",
         "A row of the matrix is a true class and a column the class that was given, so blue on "
         "the diagonal is right and every orange cell is a mistake. Recall is how many of a class "
-        "were found, precision how many of those given a class belonged to it.",
+        "were found, precision how many of those given a class belonged to it, and F1 is their "
+        "harmonic mean.",
         element("div", matrix, table, class_="matrix-and-table") if few else join([matrix, table]),
         _commonest(Confusion(counts, tuple(report.classes))),
     )
@@ -45,6 +46,12 @@ def _commonest(found: Confusion) -> Markup:
     told = [f"{truth} taken for {given} ({n:,})" for truth, given, n in found.commonest(3)]
     text = f"Most frequent: {', '.join(told)}." if told else "Nothing in the test set was confused."
     return element("p", text, class_="note")
+
+
+def _f1(recall: float, precision: float) -> float:
+    """Their harmonic mean; NaN where either is."""
+    both = recall + precision
+    return 2 * recall * precision / both if both else 0.0
 
 
 def _class_table(counts: Array, classes: Sequence[str]) -> Markup:
@@ -61,12 +68,13 @@ def _class_table(counts: Array, classes: Sequence[str]) -> Markup:
             element("td", f"{counts[k].sum():,}", class_="number"),
             share_cell(recall[k]),
             share_cell(precision[k]),
+            share_cell(_f1(recall[k], precision[k])),
         )
         for k in order
     ]
     head = (
         element("th", name, class_="number" if name == "rows" else None, scope="col")
-        for name in ("class", "rows", "recall", "precision")
+        for name in ("class", "rows", "recall", "precision", "F1")
     )
     heads = join(head)
     first = table([heads], rows[:_MOST_CLASSES])
