@@ -38,11 +38,11 @@ def _merged(
     rank = len(instruction.values[0].shape)
     kept = [d for d in range(rank) if d not in gone]
     at: dict[int, Index] = dict(zip(gone, inner))
-    if len(instruction.out.shape) == rank:
-        at |= {d: outer[d] for d in kept}
+    if instruction.op.name == "sum_to" or len(instruction.out.shape) == rank:
+        lead = rank - len(instruction.out.shape)
+        at |= {d: outer[d - lead] for d in kept}
     else:
-        lead = len(outer) - len(kept) if instruction.op.name == "sum_to" else 0
-        at |= dict(zip(kept, outer[lead:]))
+        at |= dict(zip(kept, outer))
     return tuple(at[d] for d in range(rank))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
+from chainrule.errors import DataError
 from chainrule.export.c.elementwise import element
 from chainrule.export.c.groups import Group, groups
 from chainrule.export.c.moves import copied
@@ -18,7 +21,9 @@ from chainrule.plan.passes.memory import Step, lifetimes
 from chainrule.plan.passes.views import View, row_major, views
 from chainrule.plan.program import Instruction, Program, Value
 
-__all__ = ["Function", "written"]
+__all__ = ["MOST_NUMBERS", "Function", "written"]
+
+MOST_NUMBERS = 20_000_000  # some 350 MB of text
 
 
 class Function:
@@ -59,9 +64,16 @@ def written(name: str, whole: Settled) -> Function:
         whole: the program.
 
     Raises:
-        DataError: an operation that there is no rule for, or numbers that C does not have.
+        DataError: an operation that there is no rule for, numbers that C does not have, or too
+            many.
     """
     program = whole.program
+    count = sum(math.prod(v.shape) for v in program.state)
+    if count > MOST_NUMBERS:
+        raise DataError(
+            f"a network with {count:,} numbers is too large for a compiler, which is given up to "
+            f"{MOST_NUMBERS:,}; write it as ONNX"
+        )
     for value in (*program.inputs, *program.state, *(i.out for i in program)):
         ctype(value.dtype)
     return Function(name, whole)
@@ -77,13 +89,20 @@ def _numbered(word: str, count: int) -> list[str]:
 def _constants(name: str, whole: Settled) -> dict[Value, str]:
     found: dict[Value, str] = {}
     for value, sources in whole.names.items():
-        stem = f"{name}_{identifier(sources) or 'constant'}"
-        taken = found.values()
-        count = next(
-            k for k in range(len(found) + 1) if (f"{stem}_{k}" if k else stem) not in taken
-        )
-        found[value] = f"{stem}_{count}" if count else stem
+        stem = identifier(sources) or "constant"
+        stem = f"{name}_weight_{stem}" if _OTHERS.fullmatch(stem) else f"{name}_{stem}"
+        found[value] = stem
+        for k in range(1, len(found)):
+            if list(found.values()).count(found[value]) > 1:
+                found[value] = f"{stem}_{k}"
     return found
+
+
+# What else has a name in the file.
+_OTHERS = re.compile(
+    "sum|whole|remainder|logaddexp|columns|classes|codes|missing|cell|cut|workspace|predict.*"
+    r"|(places|shares|starts|counts)_\d+"
+)
 
 
 def _given(
@@ -125,14 +144,7 @@ def _buffers(
 
 
 def _size(value: Value) -> int:
-    return max(1, _product(value.shape))
-
-
-def _product(shape: Shape) -> int:
-    count = 1
-    for n in shape:
-        count *= n
-    return count
+    return max(1, math.prod(value.shape))
 
 
 def _waste(there: int, size: int) -> tuple[bool, int]:
