@@ -10,7 +10,7 @@ from chainrule.data import Examples, load
 __all__ = ["LOADED", "examples_of", "noted"]
 
 # The options that say how data are loaded; the seed is one of the training's.
-LOADED = ("target", "categorical", "numeric", "drop", "image_size", "grey", "data_dir")
+LOADED = ("target", "categorical", "numeric", "drop", "memory", "image_size", "grey", "data_dir")
 
 
 def examples_of(data: str, options: Mapping[str, Any]) -> Examples:
@@ -33,6 +33,7 @@ def examples_of(data: str, options: Mapping[str, Any]) -> Examples:
         categorical=options["categorical"],
         numeric=options["numeric"],
         drop=options["drop"],
+        memory=options["memory"],
         seed=options["seed"],
     )
 
@@ -54,4 +55,5 @@ def noted(data: str, options: Mapping[str, Any], examples: Examples) -> dict[str
         "categorical": list(options["categorical"]),
         "numeric": list(options["numeric"]),
         "drop": list(options["drop"]),
+        "memory": options["memory"],
     }

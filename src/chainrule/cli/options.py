@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["JOB_OPTIONS", "comma_names", "comma_numbers"]
+__all__ = ["JOB_OPTIONS", "byte_count", "comma_names", "comma_numbers"]
 
 
 def comma_numbers(_context: Any, parameter: Any, text: str) -> tuple[int, ...]:
@@ -26,6 +26,18 @@ def comma_numbers(_context: Any, parameter: Any, text: str) -> tuple[int, ...]:
 def comma_names(_context: Any, _parameter: Any, text: str) -> tuple[str, ...]:
     """Read "a,b" as ("a", "b"); nothing as no names."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def byte_count(_context: Any, parameter: Any, text: str | None) -> int | None:
+    """Read "512M" as 536870912; K, M and G are powers of 1024."""
+    if text is None:
+        return None
+    number, unit = text[:-1] or text, text[-1:].upper()
+    power = {"K": 1, "M": 2, "G": 3}.get(unit)
+    digits = text if power is None else number
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
+        raise click.BadParameter(f"{text!r} is no size such as 512M or 2G", param=parameter)
+    return int(digits) * 1024 ** (power or 0)
 
 
 def _grouped(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -187,6 +199,11 @@ JOB_OPTIONS = _grouped(
         help="Columns that are numbers; cells that are none count as missing.",
     ),
     click.option("--drop", default="", callback=comma_names, help="Columns to leave out."),
+    click.option(
+        "--memory",
+        callback=byte_count,
+        help="A larger table is read in pieces and kept in a file, as 2G.  [default: 512M]",
+    ),
     click.option(
         "--image-size", type=click.IntRange(1), help="Bring the images of a folder to this size."
     ),

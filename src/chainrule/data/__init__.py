@@ -20,6 +20,7 @@ from chainrule.data.loader import DataLoader
 from chainrule.data.mnist import mnist
 from chainrule.data.sampler import (
     BatchSampler,
+    BlockSampler,
     DistributedSampler,
     RandomSampler,
     Sampler,
@@ -36,6 +37,7 @@ from chainrule.data.workers import get_worker_info
 __all__ = [
     "KNOWN",
     "BatchSampler",
+    "BlockSampler",
     "ChainDataset",
     "ConcatDataset",
     "DataLoader",

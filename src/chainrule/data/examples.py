@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule.data.stored import blocks_of, gathered, is_stored
 from chainrule.data.tables.recipe import Recipe
 from chainrule.errors import DataError, OptionError
 
@@ -123,7 +124,8 @@ but the 2 classes are numbered 0 to 1
                 f"with shape {rows.shape}"
             )
         try:
-            return replace(self, x=self.x[rows], y=self.y[rows])
+            x = gathered(self.x, rows) if is_stored(self.x) else self.x[rows]
+            return replace(self, x=x, y=self.y[rows])
         except IndexError as error:
             raise OptionError(
                 f"{self.name}: the indices reach outside its {len(self):,} examples "
@@ -222,12 +224,18 @@ def _check_finite(name: str, what: str, values: Array, gaps: tuple[bool, ...] = 
     """Refuse what is not finite, but for NaN in columns that may have gaps."""
     if values.dtype.kind != "f":
         return
-    wrong = ~np.isfinite(values)
-    if any(gaps):
-        wrong &= ~(np.array(gaps) & np.isnan(values))
-    if not wrong.any():
+    begin = 0
+    for block in blocks_of(values):
+        wrong = ~np.isfinite(block)
+        if any(gaps):
+            wrong &= ~(np.array(gaps) & np.isnan(block))
+        if wrong.any():
+            break
+        begin += len(block)
+    else:
         return
-    where = tuple(int(axis) for axis in np.argwhere(wrong)[0])
+    row, *place = map(int, np.argwhere(wrong)[0])
+    where = (begin + row, *place)
     raise DataError(
         f"{name}: {what} holds {values[where]} in row {where[0]} (from 0); replace it or leave "
         "the row out"

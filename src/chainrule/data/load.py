@@ -47,6 +47,7 @@ OWNERS = {
     "categorical": "a table",
     "numeric": "a table",
     "drop": "a table",
+    "memory": "a table",
     "size": "a folder of images",
     "grey": "a folder of images",
 }
@@ -60,6 +61,7 @@ def load(
     categorical: Collection[str] = (),
     numeric: Collection[str] = (),
     drop: Collection[str] = (),
+    memory: int | None = None,
     size: Size | None = None,
     grey: bool | None = None,
     seed: int = 0,
@@ -73,6 +75,7 @@ def load(
         categorical: of a table only: columns that are categories whatever they look like.
         numeric: of a table only: columns that are numbers; cells that are none count as missing.
         drop: of a table only: columns to leave out.
+        memory: of a table only: bytes; a larger file is read in pieces.
         size: of a folder of images only: height and width to bring them to.
         grey: of a folder of images only: whether to keep one channel or three.
         seed: of the toys, which are drawn; nothing else has any use for it.
@@ -94,7 +97,14 @@ def load(
 out
     """
     columns = {"categorical": categorical or None, "numeric": numeric or None, "drop": drop or None}
-    options = {"data_dir": data_dir, "target": target, **columns, "size": size, "grey": grey}
+    options = {
+        "data_dir": data_dir,
+        "target": target,
+        **columns,
+        "memory": memory,
+        "size": size,
+        "grey": grey,
+    }
     if isinstance(name, str) and name in KNOWN:
         applying = _applying(name, options, *BY_NAME.get(name, ()))
         return TOYS[name](seed=seed, **applying) if name in TOYS else KNOWN[name](**applying)
@@ -107,8 +117,8 @@ out
                 f"{path} is not a kind of file to learn from; a table "
                 f"({', '.join(sorted(TABLES))}) or a folder of images is due"
             )
-        asked = _applying(name, options, "target", *columns)
-        return table(path, asked.pop("target"), **{key: asked[key] or () for key in columns})
+        asked = _applying(name, options, "target", *columns, "memory")
+        return table(path, **{key: value for key, value in asked.items() if value is not None})
     raise DataError(
         f"{str(name)!r} is neither a file or folder nor one of the data sets {', '.join(KNOWN)}"
         f"{did_you_mean(str(name).lower(), KNOWN)}"

@@ -9,6 +9,8 @@ import numpy as np
 from chainrule.autograd import Generator
 from chainrule.data.dataset import Dataset, TensorDataset
 from chainrule.data.loader import DataLoader
+from chainrule.data.sampler import BlockSampler
+from chainrule.data.stored import is_stored
 from chainrule.errors import DataError, OptionError, kind_of
 from chainrule.ops import Array
 
@@ -37,7 +39,11 @@ def loader_of(
     if isinstance(data, DataLoader):
         return data
     if isinstance(data, tuple) or (isinstance(data, list) and len(data) == 2):
+        on_disk = shuffle and any(map(is_stored, data))
         data = TensorDataset(*data)
+        if on_disk:
+            sampler = BlockSampler(data, generator)
+            return DataLoader(data, batch_size, sampler=sampler, generator=generator)
     if not isinstance(data, Dataset) and not hasattr(data, "__getitem__"):
         raise OptionError(
             f"data must be a pair (x, y), a Dataset or a DataLoader, got {type(data).__name__}"

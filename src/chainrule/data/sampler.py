@@ -21,6 +21,7 @@ from chainrule.ops import Array, random_uniform
 
 __all__ = [
     "BatchSampler",
+    "BlockSampler",
     "DistributedSampler",
     "RandomSampler",
     "Sampler",
@@ -127,6 +128,53 @@ class RandomSampler(Sampler[int]):
             for _ in range(math.ceil(wanted / n) if n else 0)
         ]
         return np.concatenate([np.arange(0), *passes])[:wanted]
+
+
+class BlockSampler(Sampler[int]):
+    """The samples in an order that is quick to read from a disk, another one on every pass.
+
+    Blocks of neighbours come in random order, and within a window of several blocks the samples do:
+    about as random as need be, and no window is left before all of it has been read.
+
+    Args:
+        data_source: what has a length.
+        generator: where chance comes from; the default one if `None`.
+        block: samples that lie side by side.
+        window: samples that are mixed.
+
+    Examples:
+        >>> sorted(BlockSampler(range(10), block=2, window=4)) == list(range(10))
+        True
+    """
+
+    def __init__(
+        self,
+        data_source: Sized,
+        generator: Generator | None = None,
+        block: int = 256,
+        window: int = 65_536,
+    ) -> None:
+        self.data_source = data_source
+        self.generator = generator
+        self.block = _count("block", block)
+        self.window = _count("window", window)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.order().tolist())
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+    def order(self) -> Array:
+        """Return the numbers of a pass in one array."""
+        n = len(self.data_source)
+        starts = randperm(-(-n // self.block), generator=self.generator).array * self.block
+        order = (starts[:, None] + np.arange(self.block)).ravel()
+        order = order[order < n]
+        for i in range(0, n, self.window):
+            part = order[i : i + self.window]
+            part[:] = part[randperm(len(part), generator=self.generator).array]
+        return order
 
 
 class SubsetRandomSampler(Sampler[int]):

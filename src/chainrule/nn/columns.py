@@ -5,7 +5,7 @@ Being the first layer of a network it travels with it: what is left to others is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,11 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.nn.containers import ModuleList
 from chainrule.nn.embedding import Embedding
 from chainrule.nn.module import Module
+from chainrule.ops import Array
 
 __all__ = ["Columns"]
 
+_BLOCK = 65_536  # rows that are scaled by together: a table may be larger than memory
 _SMALL = 0.1  # the deviation of the vectors of categories before they are learned
 
 
@@ -104,11 +106,11 @@ class Columns(Module):
 
         Missing numbers are passed over; a column that is the same everywhere is only shifted.
         """
-        numbers = np.asarray(x)[:, self._numbers].astype(np.float64)
-        known = np.isfinite(numbers)
-        count = np.maximum(known.sum(axis=0), 1)
-        mean = np.where(known, numbers, 0.0).sum(axis=0) / count
-        spread = np.sqrt(np.where(known, np.square(numbers - mean), 0.0).sum(axis=0) / count)
+        x, which = np.asarray(x), self._numbers
+        count, total = _over_blocks(x, which, lambda numbers: numbers)
+        mean = total / np.maximum(count, 1)
+        _, squares = _over_blocks(x, which, lambda numbers: np.square(numbers - mean))
+        spread = np.sqrt(squares / np.maximum(count, 1))
         self.mean.copy_(from_numpy(mean.astype(np.float32)))
         self.std.copy_(from_numpy(np.where(spread > 0, spread, 1.0).astype(np.float32)))
         return self
@@ -132,3 +134,16 @@ class Columns(Module):
     def extra_repr(self) -> str:
         """Return how many columns of each kind there are."""
         return f"{len(self._numbers)} numbers, {len(self._categories)} categories"
+
+
+def _over_blocks(
+    x: Array, which: list[int], value: Callable[[Array], Array]
+) -> tuple[Array, Array]:
+    """Of some columns how many numbers are known, and the sum of a value of each."""
+    count, total = np.zeros(len(which)), np.zeros(len(which))
+    for i in range(0, len(x), _BLOCK):
+        numbers = x[i : i + _BLOCK, which].astype(np.float64)
+        known = np.isfinite(numbers)
+        count += known.sum(axis=0)
+        total += np.where(known, value(numbers), 0.0).sum(axis=0)
+    return count, total

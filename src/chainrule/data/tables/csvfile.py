@@ -46,6 +46,11 @@ class Header:
     delimiter: str
     names: tuple[str, ...]
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file, about as many as what is made of it takes in memory."""
+        return self.path.stat().st_size
+
     def index(self, name: str) -> int:
         """Return where the column `name` stands, from 0.
 

@@ -27,10 +27,12 @@ class ParquetFile:
     Args:
         path: the file.
         names: its columns.
+        size: bytes that its cells take in memory, at 8 each.
     """
 
     path: Path
     names: tuple[str, ...]
+    size: int
 
     @classmethod
     def of(cls, path: Path) -> ParquetFile:
@@ -47,11 +49,12 @@ class ParquetFile:
             raise DataError(f"{path}: there is no such file")
         with _opened(path) as file:
             names = tuple(file.schema_arrow.names)
+            rows = file.metadata.num_rows
         if not names or len(set(names)) < len(names) or "" in names:
             raise DataError(
                 f"{path}: columns with names, all different, are due, got {names!r:.80}"
             )
-        return cls(path, names)
+        return cls(path, names, 8 * rows * len(names))
 
     def index(self, name: str) -> int:
         """Return where the column `name` stands, from 0.

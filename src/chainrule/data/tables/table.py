@@ -18,6 +18,7 @@ from chainrule.data.examples import Examples
 from chainrule.data.tables.answers import answers, digit_labels
 from chainrule.data.tables.cells import Cells
 from chainrule.data.tables.csvfile import Header, read_columns, read_header, read_plainly, smallest
+from chainrule.data.tables.large import Large
 from chainrule.data.tables.parquet import ParquetFile
 from chainrule.data.tables.recipe import Recipe
 from chainrule.errors import DataError, OptionError
@@ -27,6 +28,7 @@ __all__ = ["table", "table_columns", "table_rows"]
 
 TARGETS = ("label", "target", "class", "y")
 DIGITS = tuple("0123456789")
+MEMORY = 2**29  # bytes of a file that is read at once
 
 
 def table(
@@ -36,6 +38,7 @@ def table(
     categorical: Collection[str] = (),
     numeric: Collection[str] = (),
     drop: Collection[str] = (),
+    memory: int = MEMORY,
 ) -> Examples:
     r"""Read a table: one column is the target, the others are the features.
 
@@ -56,6 +59,8 @@ def table(
         categorical: the names of columns that are categories whatever they look like.
         numeric: of columns that are numbers; cells that are none count as missing.
         drop: of columns to leave out.
+        memory: bytes; a larger file is read in pieces. What is made of it is kept in a file of its
+            own, without a name, and the kinds of columns are found on rows drawn evenly from all.
 
     Returns:
         Features (N, F), uint8 where all are whole and 0 to 255 and float32 otherwise, or images
@@ -90,10 +95,13 @@ def table(
     asked = {"categorical": categorical, "numeric": numeric, "drop": drop}
     _check_asked(source, name, asked)
     side = _side(features) if name == "label" else None
+    why = _why(source, index, target)
     if side is not None and isinstance(source, Header):
         return _digits(source, index, side)
+    if source.size > memory:
+        return _large(source, name, why, asked)
     columns, x, target_cells = _read(source, features, index, plainly=not (categorical or numeric))
-    return _examples(source, name, _why(source, index, target), columns, x, target_cells, asked)
+    return _examples(source, name, why, columns, x, target_cells, asked)
 
 
 def _examples(
@@ -118,14 +126,33 @@ def _examples(
         x = smallest(recipe.encode(columns)) if recipe.plain else recipe.encode(columns)
     elif len(recipe.needed) < x.shape[1]:
         x = x[:, [column.used for column in recipe.columns]]
-    without = int(len(known) - known.sum())
-    about = (
-        f"a table of {len(known):,} rows: {len(recipe.needed)} features, target {target!r}{why}, "
-        + (f"a number to predict ({reason})" if classes is None else f"{len(classes)} classes")
-        + (f" ({reason})" if classes is not None and reason else "")
-        + (f"; {without:,} rows without a target are left out" if without else "")
-    )
+    about = _about(recipe, f"{target!r}{why}", classes, reason, known)
     return Examples(source.path.name, x, y, classes, about, recipe.features, recipe=recipe)
+
+
+def _large(
+    source: Header | ParquetFile, target: str, why: str, asked: Mapping[str, Collection[str]]
+) -> Examples:
+    read = Large(source, target, asked)
+    (y, classes, known, reason), recipe = read.answers, read.recipe
+    about = (
+        f"{_about(recipe, f'{target!r}{why}', classes, reason, known)}; read in pieces, its "
+        f"{read.x.nbytes / 2**20:,.0f} MiB of numbers lie in a file, what its columns are was "
+        f"found on {read.drawn:,} rows"
+    )
+    return Examples(source.path.name, read.x, y, classes, about, recipe.features, recipe=recipe)
+
+
+def _about(
+    recipe: Recipe, target: str, classes: Collection[str] | None, reason: str, known: Array
+) -> str:
+    what = "a number to predict" if classes is None else f"{len(classes)} classes"
+    without = int(len(known) - known.sum())
+    left_out = f"; {without:,} rows without a target are left out" if without else ""
+    return (
+        f"a table of {len(known):,} rows: {len(recipe.needed)} features, target {target}, "
+        f"{what} ({reason}){left_out}"
+    )
 
 
 def table_columns(path: Path | str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from chainrule.autograd.tape import wrap
 from chainrule.data import DataLoader, IterableDataset, SequentialSampler
 from chainrule.data.batches import Batches
 from chainrule.data.pairs import first_targets, loader_of
+from chainrule.data.stored import is_stored
 from chainrule.errors import ChainruleError, OptionError, kind_of
 from chainrule.explain.doctor.visit import Visit
 from chainrule.nn.lazy import UninitializedParameter
@@ -143,9 +144,9 @@ class Case:
 
     @cached_property
     def everything(self) -> tuple[Array, Array] | None:
-        """All rows and targets to train on, where they lie in memory."""
+        """All rows and targets to train on, where they lie in memory; of a file the sample."""
         tensors: tuple[Tensor, ...] = getattr(self.loader.dataset, "tensors", ())
-        if len(tensors) == 2:
+        if len(tensors) == 2 and not is_stored(tensors[0].array):
             return tensors[0].array, tensors[1].array
         return None if self.numbers is None else (self.numbers, self.y)
 

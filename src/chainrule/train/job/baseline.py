@@ -15,6 +15,7 @@ from chainrule.data import Examples
 from chainrule.nn import functional as F
 from chainrule.ops import Array
 from chainrule.optim import LBFGS
+from chainrule.train.fitting.loop import predict
 from chainrule.train.job.outcome import Baseline
 from chainrule.train.job.parts import figures_of
 
@@ -50,7 +51,8 @@ def baselines_of(training: Examples, test: Examples) -> list[Baseline]:
         columns = _columns(training)
         if columns.out_features <= _MOST_COLUMNS:
             fit = _ridge if training.classes is None else _logistic
-            outputs = fit(columns, _some(training, columns.out_features), test)
+            line = fit(columns, _some(training, columns.out_features))
+            outputs = predict(nn.Sequential(columns, line), test.x.astype(np.float32, copy=False))
             found.append(Baseline("a linear model", figures_of(outputs, test)))
     return found
 
@@ -78,12 +80,8 @@ def _columns(training: Examples) -> nn.Columns:
 
 def _some(training: Examples, width: int) -> Examples:
     """Rows evenly from all, as many as are learned from in seconds."""
-    most = max(_MOST_NUMBERS // width, 1)
-    return (
-        training
-        if len(training) <= most
-        else training.take(range(0, len(training), -(-len(training) // most)))
-    )
+    apart = -(-len(training) * width // _MOST_NUMBERS)
+    return training if apart <= 1 else training.take(np.arange(0, len(training), apart))
 
 
 def _seen(columns: nn.Columns, x: Array) -> Tensor:
@@ -91,16 +89,19 @@ def _seen(columns: nn.Columns, x: Array) -> Tensor:
         return columns(from_numpy(x.astype(np.float32)))
 
 
-def _ridge(columns: nn.Columns, training: Examples, test: Examples) -> Array:
+def _ridge(columns: nn.Columns, training: Examples) -> nn.Linear:
     x = _seen(columns, training.x).numpy().astype(np.float64)
     centre, mean = x.mean(axis=0), training.y.mean(dtype=np.float64)
     x -= centre
     products = x.T @ x + _PENALTY * np.eye(x.shape[1])
     weight = np.linalg.solve(products, x.T @ (training.y - mean))
-    return ((_seen(columns, test.x).numpy() - centre) @ weight + mean).astype(np.float32)
+    model = nn.Linear(len(weight), 1)
+    bias = np.array([mean - centre @ weight], np.float32)
+    model.load_state_dict({"weight": weight.astype(np.float32)[None], "bias": bias})
+    return model
 
 
-def _logistic(columns: nn.Columns, training: Examples, test: Examples) -> Array:
+def _logistic(columns: nn.Columns, training: Examples) -> nn.Linear:
     assert training.classes is not None
     x, y = _seen(columns, training.x), from_numpy(training.y)
     model = nn.Linear(columns.out_features, len(training.classes))
@@ -116,5 +117,4 @@ def _logistic(columns: nn.Columns, training: Examples, test: Examples) -> Array:
         return loss
 
     optimizer.step(closure)
-    with no_grad():
-        return model(_seen(columns, test.x)).numpy()
+    return model

@@ -149,7 +149,7 @@ def data_of(
         OptionError: an option that such data do not have.
     """
     noted = _text(info.get("source")) or _text(info.get("data"))
-    size, grey = info.get("image_size"), info.get("grey")
+    size, grey, memory = info.get("image_size"), info.get("grey"), info.get("memory")
     if not (source or noted):
         raise DataError(f"{run} does not say what it was trained on; name it by --data")
     return load(
@@ -159,6 +159,7 @@ def data_of(
         size=size if type(size) is int and size > 0 else None,
         grey=grey if isinstance(grey, bool) else None,
         **{option: _names(info.get(option)) for option in ("categorical", "numeric", "drop")},
+        memory=memory if type(memory) is int and memory >= 0 else None,
         seed=seed,
     )
 
