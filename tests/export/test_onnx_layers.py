@@ -15,6 +15,8 @@ from nn.rows import ACTIVATIONS, LAYERS, LOSSES
 from nn.rows_sequences import SEQUENCES
 from nn.rows_windows import WINDOWS
 
+onnx = pytest.importorskip("onnx")
+
 ROWS = [*LAYERS, *ACTIVATIONS, *LOSSES, *SEQUENCES, *WINDOWS]
 
 # What is not exported, and a part of the sentence that says so.
@@ -90,7 +92,7 @@ def test_the_batch_stays_open(row):
             onnx_bytes(case, *case.examples, input_names=names, dynamic_axes=axes)
         return
     if str(row) in {*ONE_SIZE, *REFUSED}:
-        with pytest.raises(DataError, match="another size of batch|reads numbers"):
+        with pytest.raises(DataError, match=r"another size of batch|reads numbers"):
             onnx_bytes(case, *case.examples, input_names=names, dynamic_axes=axes)
         return
     content = onnx_bytes(case, *case.examples, input_names=names, dynamic_axes=axes)
@@ -113,10 +115,8 @@ def test_doubles_stay_doubles(row):
     content = onnx_bytes(case, *case.examples, dynamic_batch=False)
     expected = ours(case, case.examples)
     agree(ours(read_onnx(content), case.examples), expected, near=1e-12)
-    try:
-        found = answers(content, case.examples, plainly=True)
-    except Exception as error:
-        assert type(error).__name__ == "NotImplemented"
-        assert any(f"implementation for {kind}(" in str(error) for kind in SINGLE)
+    if SINGLE & {node.op_type for node in onnx.load_from_string(content).graph.node}:
+        with pytest.raises(Exception, match=r"NOT_IMPLEMENTED .* implementation for"):
+            answers(content, case.examples, plainly=True)
         return
-    agree(found, expected)
+    agree(answers(content, case.examples, plainly=True), expected)

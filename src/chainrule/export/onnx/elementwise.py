@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.export.onnx.graph import BOOL, INT64, WRITERS, Graph, Writer, writes
-from chainrule.export.onnx.sizes import Step
+from chainrule.export.onnx.sizes import Size, Step
 from chainrule.plan.program import Value
 
 # Formats that onnxruntime computes with; in others, operations go through one of these.
@@ -25,7 +25,8 @@ def computed(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def common(step: Step) -> np.dtype[Any]:
     """The format in which arguments meet."""
-    return np.result_type(*(a.dtype if isinstance(a, Value) else a for a in step.args))
+    numbers = (0 if isinstance(a, Size) else a for a in step.args)
+    return np.result_type(*(a.dtype if isinstance(a, Value) else a for a in numbers))
 
 
 # --- one node -----------------------------------------------------------------------------------

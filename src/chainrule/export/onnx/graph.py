@@ -16,10 +16,12 @@ import numpy as np
 from chainrule.errors import DataError
 from chainrule.export.onnx.sizes import (
     Axis,
+    Computed,
     Counted,
     Dim,
     Filled,
     Outline,
+    Rule,
     Size,
     Step,
     Triangle,
@@ -305,6 +307,9 @@ class Graph:
 
     def name(self, v: Any, dtype: Any = None) -> str:
         """Return the name of an argument, converted if it has another dtype."""
+        if isinstance(v, Size):
+            number = self.add("Squeeze", self.size(v), self.ints(0))
+            return self.cast(number, INT64, dtype if dtype is not None else INT64)
         if not isinstance(v, Value):
             return self.number(v, dtype if dtype is not None else np.asarray(v).dtype)
         if v not in self._names:
@@ -324,6 +329,8 @@ class Graph:
 
     def _state(self, v: Value) -> str:
         rule = self.outline.made.get(v)
+        if isinstance(rule, DataError):
+            raise rule
         if rule is not None:
             return self._made(rule)
         assert v.array is not None
@@ -333,7 +340,10 @@ class Graph:
         self.arrays[name] = v.array
         return name
 
-    def _made(self, rule: Filled | Counted | Triangle) -> str:
+    def _made(self, rule: Rule) -> str:
+        if isinstance(rule, Computed):
+            listed = self.reshape(self.sizes(rule.numbers), rule.shape)
+            return self.cast(listed, INT64, rule.dtype)
         if isinstance(rule, Filled):
             return self.filled(rule.value, rule.shape, rule.dtype)
         if isinstance(rule, Triangle):

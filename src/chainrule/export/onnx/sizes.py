@@ -21,7 +21,19 @@ from chainrule.export.forward import Forward, forward_of
 from chainrule.ops import Array
 from chainrule.plan.program import Instruction, Value
 
-__all__ = ["Axis", "Counted", "Dim", "Filled", "Outline", "Size", "Step", "Triangle", "outline_of"]
+__all__ = [
+    "Axis",
+    "Computed",
+    "Counted",
+    "Dim",
+    "Filled",
+    "Outline",
+    "Rule",
+    "Size",
+    "Step",
+    "Triangle",
+    "outline_of",
+]
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,18 @@ class Triangle:
 
 
 @dataclass(frozen=True)
+class Computed:
+    """A few whole numbers, some of which grow with open sizes."""
+
+    numbers: tuple[Dim, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+Rule: TypeAlias = Filled | Counted | Triangle | Computed
+
+
+@dataclass(frozen=True)
 class Step:
     """An instruction whose attributes and plain operands may hold a `Size`."""
 
@@ -118,14 +142,15 @@ class Outline:
         axes: the open dimensions.
         steps: its instructions.
         shapes: of all values.
-        made: the constants that differ from size to size.
+        made: the constants that differ from size to size; those that follow no rule as the error
+            of whoever reads them.
     """
 
     forward: Forward
     axes: tuple[Axis, ...]
     steps: tuple[Step, ...]
     shapes: Mapping[Value, tuple[Dim, ...]]
-    made: Mapping[Value, Filled | Counted | Triangle]
+    made: Mapping[Value, Rule | DataError]
 
 
 # --- recording ----------------------------------------------------------------------------------
@@ -196,7 +221,7 @@ class _Together:
         shapes: dict[Value, tuple[Dim, ...]] = {}
         for values in zip(*(p.inputs for p in programs)):
             shapes[values[0]] = self._shape(values)
-        made = {}
+        made: dict[Value, Rule | DataError] = {}
         for values in zip(*(p.state for p in programs)):
             shapes[values[0]] = self._shape(values)
             rule = self._constant([np.asarray(v.array) for v in values], shapes[values[0]])
@@ -270,9 +295,7 @@ class _Together:
 
     # --- constants ------------------------------------------------------------------------------
 
-    def _constant(
-        self, arrays: Sequence[Array], shape: tuple[Dim, ...]
-    ) -> Filled | Counted | Triangle | None:
+    def _constant(self, arrays: Sequence[Array], shape: tuple[Dim, ...]) -> Rule | DataError | None:
         """The rule of arrays that differ, or `None` where they are the same."""
         first = arrays[0]
         if all(
@@ -283,10 +306,18 @@ class _Together:
         fills = {a.flat[0].item() for a in arrays if a.size}
         if len(fills) == 1 and all((a == a.flat[0]).all() for a in arrays if a.size):
             return Filled(fills.pop(), shape, first.dtype)
-        for rule in (_triangle(arrays, shape), *self._counted(arrays, shape)):
-            if rule is not None:
-                return rule
-        raise self._differs("computes with other numbers")
+        rules = self._computed(arrays), _triangle(arrays, shape), *self._counted(arrays, shape)
+        return next((r for r in rules if r), self._differs("computes with other numbers"))
+
+    def _computed(self, arrays: Sequence[Array]) -> Computed | None:
+        first = arrays[0]
+        if first.dtype.kind not in "iu" or len({a.shape for a in arrays}) > 1 or first.size > 64:
+            return None
+        columns = zip(*(a.ravel().tolist() for a in arrays))
+        try:
+            return Computed(tuple(map(self._size, columns)), first.shape, first.dtype)
+        except DataError:
+            return None
 
     def _counted(self, arrays: Sequence[Array], shape: tuple[Dim, ...]) -> Iterator[Counted | None]:
         open_dims = [d for d, n in enumerate(shape) if isinstance(n, Size)]

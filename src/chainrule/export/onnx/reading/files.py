@@ -118,6 +118,11 @@ def _without_functions(onnx: Any, model: Any) -> Any:
         raise DataError(f"the file's functions cannot be read: {one_line(str(error))}") from None
 
 
+def _text(value: Any) -> str:
+    """Text of a file, which may be no text: then what is wrong is marked."""
+    return value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")
+
+
 class _Reader:
     """The parts of one model as records."""
 
@@ -130,14 +135,15 @@ class _Reader:
             raise DataError("the file has sparse weights, which are not supported")
         arrays = {}
         for tensor in graph.initializer:
-            if not tensor.name or tensor.name in arrays:
-                raise DataError(f"the file names two weights {one_line(tensor.name)!r}, or none")
-            arrays[tensor.name] = self.array(tensor, f"weight {one_line(tensor.name)!r}")
-        inputs = [self._input(v) for v in graph.input if v.name not in arrays]
+            name = _text(tensor.name)
+            if not name or name in arrays:
+                raise DataError(f"the file names two weights {one_line(name)!r}, or none")
+            arrays[name] = self.array(tensor, f"weight {one_line(name)!r}")
+        inputs = [self._input(v) for v in graph.input if _text(v.name) not in arrays]
         nodes = [self._node(n) for n in graph.node]
-        outputs = [v.name for v in graph.output]
+        outputs = [_text(v.name) for v in graph.output]
         _ordered(nodes, {*arrays, *(v.name for v in inputs)}, outputs)
-        metadata = {p.key: p.value for p in self.model.metadata_props}
+        metadata = {_text(p.key): _text(p.value) for p in self.model.metadata_props}
         return Described(nodes, inputs, outputs, arrays, self._opset(), metadata)
 
     def _opset(self) -> int:
@@ -151,32 +157,32 @@ class _Reader:
         return int(version)
 
     def _input(self, value: Any) -> Input:
+        name = _text(value.name)
         if not value.type.HasField("tensor_type"):
-            raise DataError(f"input {one_line(value.name)!r} is no tensor, which is not supported")
+            raise DataError(f"input {one_line(name)!r} is no tensor, which is not supported")
         kind = value.type.tensor_type
         dtype = DTYPES.get(kind.elem_type)
         if kind.elem_type and dtype is None:
             raise DataError(
-                f"input {one_line(value.name)!r} has elements of kind {kind.elem_type}, which is "
+                f"input {one_line(name)!r} has elements of kind {kind.elem_type}, which is "
                 "not supported"
             )
         if not kind.HasField("shape"):
-            return Input(value.name, dtype, None)
+            return Input(name, dtype, None)
         dims = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
-        return Input(value.name, dtype, tuple(dims))
+        return Input(name, dtype, tuple(dims))
 
     # --- nodes ----------------------------------------------------------------------------------
 
     def _node(self, node: Any) -> NodeRecord:
-        record = NodeRecord(
-            node.op_type, node.name, tuple(node.input), tuple(node.output) or ("",), {}
-        )
+        inputs, outputs = (tuple(map(_text, names)) for names in (node.input, node.output))
+        record = NodeRecord(_text(node.op_type), _text(node.name), inputs, outputs or ("",), {})
         if node.domain not in ("", "ai.onnx"):
+            domain = one_line(_text(node.domain))
             raise DataError(
-                f"{record} is of the domain {one_line(node.domain)!r}, whose operators are not "
-                "supported"
+                f"{record} is of the domain {domain!r}, whose operators are not supported"
             )
-        attrs = {a.name: self._attribute(a, record) for a in node.attribute}
+        attrs = {_text(a.name): self._attribute(a, record) for a in node.attribute}
         return NodeRecord(record.kind, record.name, record.inputs, record.outputs, attrs)
 
     def _attribute(self, a: Any, node: NodeRecord) -> Any:
@@ -188,7 +194,7 @@ class _Reader:
         if a.type == kinds.STRING:
             return a.s.decode("utf-8", "replace")
         if a.type == kinds.TENSOR:
-            return self.array(a.t, f"attribute {one_line(a.name)!r} of {node}")
+            return self.array(a.t, f"attribute {one_line(_text(a.name))!r} of {node}")
         if a.type == kinds.FLOATS:
             return tuple(map(float, a.floats))
         if a.type == kinds.INTS:
@@ -196,8 +202,8 @@ class _Reader:
         if a.type == kinds.STRINGS:
             return tuple(s.decode("utf-8", "replace") for s in a.strings)
         raise DataError(
-            f"{node} has an attribute {one_line(a.name)!r} of a kind that is not supported, such "
-            "as a graph of its own"
+            f"{node} has an attribute {one_line(_text(a.name))!r} of a kind that is not supported, "
+            "such as a graph of its own"
         )
 
     # --- arrays ---------------------------------------------------------------------------------
@@ -224,7 +230,8 @@ class _Reader:
 
     def _raw(self, tensor: Any, what: str) -> bytes | None:
         if tensor.data_location == type(tensor).EXTERNAL:
-            return self._external({e.key: e.value for e in tensor.external_data}, what)
+            entries = {_text(e.key): _text(e.value) for e in tensor.external_data}
+            return self._external(entries, what)
         return bytes(tensor.raw_data) if tensor.HasField("raw_data") else None
 
     def _external(self, where: Mapping[str, str], what: str) -> bytes:

@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.autograd import Tensor, as_tensor
 from chainrule.errors import CallError, ChainruleError, DataError, ShapeError, one_line
 from chainrule.export.onnx.reading import elementwise, recurrent, reduce, shapes, windows
-from chainrule.export.onnx.reading.call import READERS, Call
+from chainrule.export.onnx.reading.call import READERS, Call, fixed
 from chainrule.export.onnx.reading.files import Described, Input, NodeRecord, described
 from chainrule.nn import Buffer, Module, Parameter
 from chainrule.ops import Array, quiet
@@ -129,9 +129,8 @@ class OnnxGraph(Module):
             if name and k >= len(results):
                 raise DataError(f"{node} has {len(results)} results, and {k + 1} are read")
             if name:
-                values[name] = (
-                    results[k] if isinstance(results[k], Tensor) else np.asarray(results[k])
-                )
+                y = results[k]
+                values[name] = y if isinstance(y, Tensor) else fixed(y)
 
     def extra_repr(self) -> str:
         """Return how many nodes there are, and what goes in."""

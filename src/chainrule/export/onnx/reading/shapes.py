@@ -98,6 +98,8 @@ def _one_hot(call: Call, indices: Any, depth: Any, values: Any) -> Any:
 @reads("Reshape")
 def _reshape(call: Call, x: Any, shape: Any = None) -> Any:
     wanted = whole(shape, "shape") if shape is not None else list(call.get("shape", ()))
+    if min(wanted, default=0) < -1:
+        raise DataError(f"the shape {wanted} has a size below -1")
     if not call.get("allowzero", 0):
         if any(n == 0 and d >= rank_of(x) for d, n in enumerate(wanted)):
             raise DataError(f"the shape {wanted} copies a size that {shape_of(x)} has not")
