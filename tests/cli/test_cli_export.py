@@ -16,7 +16,10 @@ from chainrule.export import read_json
 from chainrule.io import load, load_model, save_model
 from chainrule.train import predict
 
-FORMS = {"c": ".c", "python": ".py", "safetensors": ".safetensors", "json": ".json"}
+FORMS = {
+    **{"c": ".c", "python": ".py", "json": ".json"},
+    **{"safetensors": ".safetensors", "torch": ".pt"},
+}
 CLASSES = ["cat", "dog", "é"]
 
 
@@ -95,13 +98,14 @@ def test_c_compiles_as_it_says(table, tmp_path):
 def test_weights_as_pytorch_reads_them(run, tmp_path):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     safetensors = pytest.importorskip("safetensors.torch")
-    assert code(run, "--to", "safetensors") == 0
+    assert code(run, "--to", "safetensors") == code(run, "--to", "torch") == 0
     theirs = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
     theirs.load_state_dict(safetensors.load_file(tmp_path / "first_try.safetensors"))
+    theirs.load_state_dict(torch.load(tmp_path / "first_try.pt", weights_only=True))
     x = np.ones((2, 1, 2, 2), np.float32)
     found = theirs(torch.as_tensor(x)).detach().numpy()
     np.testing.assert_allclose(found, predict(load_model(run).model, x), atol=1e-6)
-    assert list(load(tmp_path / "first_try.safetensors")) == ["1.weight", "1.bias"]
+    assert sorted(load(tmp_path / "first_try.safetensors")) == ["1.bias", "1.weight"]
 
 
 def test_json_comes_back(table, tmp_path):

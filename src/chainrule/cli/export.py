@@ -17,6 +17,7 @@ from chainrule.export.c.source import write_c
 from chainrule.export.onnx import write_onnx
 from chainrule.export.plain import write_json
 from chainrule.export.python.source import write_python
+from chainrule.export.torch_file import write_torch
 from chainrule.io import save
 from chainrule.train.job.predictor import Predictor
 
@@ -38,7 +39,7 @@ def export_command(run: str, *, form: str, out: str | None, probabilities: bool)
         OptionError: an option that does not go with the run or the form.
     """
     predictor = Predictor.of(run)
-    if probabilities and (not predictor.classes or form in ("safetensors", "json")):
+    if probabilities and (not predictor.classes or form not in ("c", "python", "onnx")):
         what = "a network that predicts a number" if not predictor.classes else form
         raise OptionError(f"--probabilities is for classes, in C, Python or ONNX; not for {what}")
     suffix, write = FORMS[form]
@@ -115,6 +116,10 @@ def _to_safetensors(path: Path, predictor: Predictor, probabilities: bool) -> No
     save(predictor.model.state_dict(), path)
 
 
+def _to_torch(path: Path, predictor: Predictor, probabilities: bool) -> None:
+    write_torch(path, predictor.model.state_dict())
+
+
 def _to_json(path: Path, predictor: Predictor, probabilities: bool) -> None:
     about = {"shape": list(predictor.takes.shape), "classes": predictor.classes}
     write_json(path, predictor.model, about | {"columns": _columns(predictor)})
@@ -126,6 +131,7 @@ FORMS: dict[str, tuple[str, Callable[[Path, Predictor, bool], None]]] = {
     "python": (".py", _to_python),
     "onnx": (".onnx", _to_onnx),
     "safetensors": (".safetensors", _to_safetensors),
+    "torch": (".pt", _to_torch),
     "json": (".json", _to_json),
 }
 
@@ -152,6 +158,7 @@ def _use(path: Path, form: str) -> str:
         "python": f"from {name} import predict",
         "onnx": f'onnxruntime.InferenceSession("{one_line(path.name)}")',
         "safetensors": f'safetensors.torch.load_file("{one_line(path.name)}")',
+        "torch": f'torch.load("{one_line(path.name)}")',
         "json": f'chainrule.export.read_json("{one_line(path.name)}")',
     }[form]
 

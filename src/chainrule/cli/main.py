@@ -161,9 +161,9 @@ def compare(runs: tuple[str, ...], out: str, data_dir: str | None) -> None:
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["c", "python", "onnx", "safetensors", "json"]),
+    type=click.Choice(["c", "python", "onnx", "safetensors", "torch", "json"]),
     required=True,
-    help="c: C99; python: NumPy; safetensors: weights by PyTorch's names; json: small networks.",
+    help="c: C99; python: NumPy; safetensors, torch: weights for PyTorch; json: small networks.",
 )
 @click.option("--out", help="The file; by default the name of the run, in this folder.")
 @click.option("--probabilities", is_flag=True, help="Probabilities of classes, not scores.")

@@ -6,6 +6,7 @@ from chainrule.export.forward import Forward, forward_of
 from chainrule.export.onnx.write import write_onnx
 from chainrule.export.plain import read_json, write_json
 from chainrule.export.python.source import python_source, write_python
+from chainrule.export.torch_file import write_torch
 
 __all__ = [
     "Field",
@@ -19,4 +20,5 @@ __all__ = [
     "write_json",
     "write_onnx",
     "write_python",
+    "write_torch",
 ]

@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DataError, OptionError
-from chainrule.export.onnx.sizes import Axis, Filled, Outline, Step, Triangle, outline_of
+from chainrule.export.onnx.sizes import (
+    Axis,
+    Computed,
+    Filled,
+    Outline,
+    Rule,
+    Step,
+    Triangle,
+    outline_of,
+)
 from chainrule.export.python.expressions import Page, expression, functions, told
 from chainrule.export.settled import answering, layer_of, unsupported
 from chainrule.files import replace_text
@@ -170,29 +179,40 @@ class _File:
             lines += self._step(step)
         if any(re.search(r"\bn\b", line.partition("  #")[0]) for line in lines[start:]):
             lines.insert(start, f"n = len({self._parameters().split(', ')[0]})")
-        outputs = ", ".join(self.names[v] for v in self.program.outputs)
+        outputs = ", ".join(map(self._named, self.program.outputs))
         return [*lines, "", f"return {outputs}"]
 
     def _state(self, value: Value, lines: list[str]) -> None:
-        """Name a weight or constant; one whose shape is open is made in the function."""
+        """Name a weight or constant; one that depends on open sizes is made in the function."""
         assert value.array is not None
         rule = self.outline.made.get(value)
-        self.names[value] = value.name
-        if isinstance(rule, Filled):
-            shape, kind = told(rule.shape), told(rule.dtype)
-            lines.append(f"{value.name} = np.full({shape}, {told(rule.value)}, {kind})")
-        elif isinstance(rule, Triangle):
-            lower = f"np.tri(*{told(rule.shape)}, dtype=bool)"
-            values = f"{told(rule.below)}, {told(rule.above)}"
-            lines.append(f"{value.name} = np.where({lower}, {values}).astype({told(rule.dtype)})")
-        elif rule is not None:
-            self.page.helpers.add("counted")
-            parts = [self.page.array(a, "places") for a in (rule.per, rule.step, rule.rest)]
-            words = ", ".join([*parts, "n", str(rule.dim), told(rule.shape)])
-            lines.append(f"{value.name} = counted({words})")
-        else:
+        if rule is None:
             name = self.outline.forward.names.get(value, "")
             self.names[value] = self._weight(name, value.array)
+        elif not isinstance(rule, DataError):  # what has no rule must not be read
+            self.names[value] = value.name
+            lines.append(f"{value.name} = {self._made(rule)}")
+
+    def _made(self, rule: Rule) -> str:
+        """The expression of a constant whose size or numbers grow with the batch."""
+        if isinstance(rule, Filled):
+            return f"np.full({told(rule.shape)}, {told(rule.value)}, {told(rule.dtype)})"
+        if isinstance(rule, Computed):
+            listed = f"np.array({_listed(list(rule.numbers))}, {told(rule.dtype)})"
+            return f"{listed}.reshape({told(rule.shape)})"
+        if isinstance(rule, Triangle):
+            lower = f"np.tri(*{told(rule.shape)}, dtype=bool)"
+            chosen = f"np.where({lower}, {told(rule.below)}, {told(rule.above)})"
+            return f"{chosen}.astype({told(rule.dtype)})"
+        self.page.helpers.add("counted")
+        parts = [self.page.array(a, "places") for a in (rule.per, rule.step, rule.rest)]
+        return f"counted({', '.join([*parts, 'n', str(rule.dim), told(rule.shape)])})"
+
+    def _named(self, value: Value) -> str:
+        rule = self.outline.made.get(value)
+        if isinstance(rule, DataError):
+            raise rule
+        return self.names[value]
 
     def _weight(self, name: str, array: Array) -> str:
         stem = f"w_{re.sub(r'[^0-9A-Za-z]+', '_', name)}" if name else "constant"
@@ -209,7 +229,7 @@ class _File:
             return []
         if changed(instruction):
             raise unsupported(instruction, "it changes numbers that outlive a call")
-        args = [self.names[a] if isinstance(a, Value) else told(a) for a in step.args]
+        args = [self._named(a) if isinstance(a, Value) else told(a) for a in step.args]
         text = expression(self.page, step, args)
         if text is None:
             raise unsupported(instruction, "there is no rule for it in NumPy")
