@@ -413,3 +413,47 @@ def test_a_run_that_leaves_the_numbers_is_told():
 def test_targets_that_are_no_classes():
     with pytest.raises(ValueError, match="one column of classes, or columns of 0 and 1"):
         MLPClassifier().fit(DIGITS, np.c_[DIGIT, DIGIT])
+
+
+class Interrupter(Callback):
+    each_step = False
+
+    def on_epoch_end(self, run):
+        if run.epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_fit_keeps_what_was_learned():
+    model = MLPClassifier(callbacks=[Interrupter()], random_state=0)
+    with pytest.warns(UserWarning, match=r"Training interrupted by user\."):
+        model.fit(DIGITS, DIGIT)
+    short = MLPClassifier(max_iter=2, random_state=0).fit(DIGITS, DIGIT)
+    np.testing.assert_array_equal(model.predict_proba(DIGITS), short.predict_proba(DIGITS))
+
+
+def test_a_search_makes_one_plan_and_no_difference():
+    from chainrule.sklearn import trainer
+
+    trainer._idle.clear()
+    options = {"max_iter": 20, "random_state": 0}
+    alone = [MLPClassifier(alpha=a, **options).fit(DIGITS, DIGIT).loss_curve_ for a in (0, 0.1)]
+    assert len(trainer._idle) == 1
+    again = [MLPClassifier(alpha=a, **options).fit(DIGITS, DIGIT).loss_curve_ for a in (0.1, 0)]
+    assert alone == again[::-1]
+    for units in range(2, 12):
+        MLPClassifier((units,), max_iter=1).fit(DIGITS, DIGIT)
+    assert len(trainer._idle) == trainer._KEPT
+
+
+def test_the_same_job_gives_the_same_numbers_whatever_was_before():
+    pytest.importorskip("llvmlite", reason="machine code needs llvmlite")
+    from chainrule.sklearn import trainer
+
+    trainer._idle.clear()
+    options = {"max_iter": 170, "random_state": 0, "tol": 0, "batch_size": 100, "shuffle": True}
+    curves = [
+        MLPClassifier((8,), **options).fit(DIGITS[:350], DIGIT[:350]).loss_curve_ for _ in "ab"
+    ]
+    (kept,) = trainer._idle.values()
+    assert "auto" in kept._plans
+    assert curves[0] == curves[1]

@@ -37,7 +37,7 @@ _EAGER = 4
 _FEW, _WORTH = 12, 0.25
 
 # Trainers that are kept, and the most numbers that the network of one may have.
-_KEPT, _LARGE = 8, 2_000_000
+_KEPT, _LARGE = 8, 500_000
 
 
 class Trainer:
