@@ -18,7 +18,17 @@ from export.layers import REFUSED, ROWS, WRITTEN, Case, close
 
 COMPILER = shutil.which("cc")
 needs_compiler = pytest.mark.skipif(not COMPILER, reason="no C compiler (cc) is installed")
-FLAGS = ["-std=c99", "-O0", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+FLAGS = [
+    "-std=c99",
+    "-pedantic",
+    "-Wshadow",
+    "-O0",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-shared",
+    "-fPIC",
+]
 
 
 @pytest.fixture(scope="session")

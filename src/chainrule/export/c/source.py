@@ -101,6 +101,8 @@ def c_source(
     return _File(name, whole, classes, fields).text()
 
 
+_WIDTH = 100
+
 _HEAD = """ * {name}: a neural network in C99, written by chainrule.
  *
  * void {name}_predict(PARAMETERS);
@@ -206,6 +208,13 @@ class _File:
         outputs = [f"{ctype(v.dtype)} *{n}" for n, v in zip(self.function.outputs, self.outputs)]
         return ", ".join([*inputs, *outputs])
 
+    def _head(self, name: str, first: str = "") -> list[str]:
+        """The first lines of a function of all inputs and outputs."""
+        start, given = f"void {self.name}_{name}(", f"{first}{self._parameters()})"
+        if len(start + given) <= _WIDTH:
+            return [start + given]
+        return [start, *(f"    {part}" for part in given.replace(", ", ",\n").splitlines())]
+
     def _sizes(self) -> list[str]:
         lines = []
         for parameter, value in self._both():
@@ -243,16 +252,16 @@ class _File:
         return ["typedef struct {", *(pieces or ["    char unused;"]), f"}} {self.name}_workspace;"]
 
     def _predict_with(self) -> list[str]:
-        head = f"void {self.name}_predict_with({self.name}_workspace *w, {self._parameters()})"
+        head = self._head("predict_with", f"{self.name}_workspace *w, ")
         body = [f"    {line}" if line else "" for line in self.function.scene.code.lines]
         used = "\n".join(body)
         unused = [n for n in ("w", *self.function.inputs) if not re.search(rf"\b{n}\b", used)]
-        return [head, "{", *(f"    (void){n};" for n in unused), *body[not unused :], "}"]
+        return [*head, "{", *(f"    (void){n};" for n in unused), *body[not unused :], "}"]
 
     def _predict(self) -> list[str]:
         given = ", ".join([*self.function.inputs, *self.function.outputs])
         return [
-            f"void {self.name}_predict({self._parameters()})",
+            *self._head("predict"),
             "{",
             f"    static {self.name}_workspace workspace;",
             f"    {self.name}_predict_with(&workspace, {given});",

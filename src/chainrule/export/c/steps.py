@@ -27,7 +27,8 @@ def _walk(nest: Nest, sizes: Sequence[int]) -> Iterator[tuple[Index, Index, Inde
         if even:
             with nest.loop(sizes[0]) as n:
                 here = _plus(_times(sizes[0], t), n)
-                yield t, n, here, _plus(_times(sizes[0], f"({t} - 1)"), n)
+                back = f"{t} - 1" if sizes[0] == 1 else f"{sizes[0]}*({t} - 1)"
+                yield t, n, here, _plus(back, n)
             return
         starts = nest.scene.table(np.array(starts_of(tuple(sizes)), np.int32), "starts")
         counts = nest.scene.table(np.array(sizes, np.int32), "counts")
@@ -53,7 +54,7 @@ def _before(
     initial = nest.read(first, (n, unit))
     if t == 0:
         return initial
-    return f"({t} == 0 ? {initial} : {nest.read(out, (*back, unit))})"
+    return f"{t} == 0 ? {initial} : {nest.read(out, (*back, unit))}"
 
 
 class _Unit:
@@ -112,7 +113,7 @@ def _lstm(nest: Nest, instruction: Instruction) -> bool:
         names = unit.sums(starts)
         _add_up(nest, w, names, j, lambda k: _before(nest, h, n, out, (0, back), t, k))
         for name, text in zip(
-            ("in", "forget", "new", "open"),
+            ("enter", "forget", "made", "leave"),
             (
                 unit.sigmoid(names[0]),
                 unit.sigmoid(names[1]),
@@ -122,8 +123,9 @@ def _lstm(nest: Nest, instruction: Instruction) -> bool:
         ):
             nest.line(f"const {unit.kind} {name} = {text};")
         held = _before(nest, c, n, out, (1, back), t, j)
-        nest.line(f"const {unit.kind} cell = forget * {held} + in * new;")
-        values = (f"open * tanh{unit.suffix}(cell)", "cell", "in", "forget", "new", "open")
+        nest.line(f"const {unit.kind} held = {held};")
+        nest.line(f"const {unit.kind} cell = forget * held + enter * made;")
+        values = (f"leave * tanh{unit.suffix}(cell)", "cell", "enter", "forget", "made", "leave")
         for k, text in enumerate(values):
             nest.write(out, (k, row, j), text)
     return True
@@ -141,9 +143,10 @@ def _gru(nest: Nest, instruction: Instruction) -> bool:
         nest.line(f"const {unit.kind} reset = {unit.sigmoid(f'({given[0]} + {names[0]})')};")
         nest.line(f"const {unit.kind} keep = {unit.sigmoid(f'({given[1]} + {names[1]})')};")
         nest.line(f"const {unit.kind} last = ({unit.kind}){names[2]};")
-        nest.line(f"const {unit.kind} new = {unit.tanh(f'({given[2]} + reset * last)')};")
+        nest.line(f"const {unit.kind} made = {unit.tanh(f'({given[2]} + reset * last)')};")
         held = _before(nest, h, n, out, (0, back), t, j)
-        values = (f"({held} - new) * keep + new", "reset", "keep", "new", "last")
+        nest.line(f"const {unit.kind} held = {held};")
+        values = ("(held - made) * keep + made", "reset", "keep", "made", "last")
         for k, text in enumerate(values):
             nest.write(out, (k, row, j), text)
     return True
