@@ -67,7 +67,7 @@ def told(name: str, seconds: int, seed: int, files: tuple[str, ...]) -> bool:
         f"{'held' if not run.returncode else 'FAILED'}"
     )
     if run.returncode:
-        click.echo("\n".join(run.stderr.splitlines()[-60:]))
+        click.echo("\n".join(run.stdout.splitlines()[-30:] + run.stderr.splitlines()[-8:]))
     return not run.returncode
 
 
@@ -78,11 +78,15 @@ def fuzz(name: str, seconds: int, seed: int, files: tuple[str, ...]) -> None:
     with atheris.instrument_imports(include=["chainrule"]):
         from chainrule.errors import ChainruleError
         from fuzz.targets import TARGETS
-    target = TARGETS[name]
+
+        target = TARGETS[name]
+        seeds = target.seeds()
+        for content in seeds:  # what is imported only when it is used is followed too
+            with suppress(ChainruleError):
+                target.read(content)
     corpus = Path(tempfile.mkdtemp())
-    for k, content in enumerate(target.seeds()):
-        target_file = corpus / f"seed-{k}"
-        target_file.write_bytes(content)
+    for k, content in enumerate(seeds):
+        Path(corpus, f"seed-{k}").write_bytes(content)
 
     def once(content: bytes) -> None:
         with suppress(ChainruleError):

@@ -277,3 +277,24 @@ def test_tensors_of_odd_shapes(offset, size, stride):
     except ChainruleError:
         return
     assert set(np.unique(tensor.numpy())) <= set(range(6))
+
+
+# --- what was found -----------------------------------------------------------------------------
+
+FOUND = [
+    # Letters beyond the 65,536th end NumPy's parser of whole numbers, and the process with it.
+    ("csv", "c;y\n\U00106651\U0009b6a2;1\n1;2\n".encode()),
+    ("csv", "c;y\n\U00106651;\U00106651\n1;2\n".encode()),
+    # A name that is no UTF-8.
+    ("parquet", lambda seed: seed.replace(b"kind", b"\x9aind")),
+    # An archive whose members begin before it.
+    ("torch", lambda seed: seed[:4] + seed[5:]),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), FOUND, ids=range(len(FOUND)))
+def test_what_was_found(name, content):
+    target = TARGETS[name]
+    if not target.is_there:
+        pytest.skip(f"{target.needs} is not installed")
+    is_read_or_refused(target.read, content(target.seeds()[0]) if callable(content) else content)

@@ -93,7 +93,7 @@ class ParquetFile:
                             )
                             for name in names
                         }
-            except (arrow.ArrowException, OSError) as error:
+            except (arrow.ArrowException, OSError, UnicodeError) as error:
                 raise DataError(f"{self.path} is damaged: {one_line(str(error))}") from None
 
     def _cells(self, name: str, column: Any, missing: frozenset[str]) -> Cells:
@@ -125,7 +125,7 @@ def _opened(path: Path) -> Any:
     arrow = require("pyarrow", "parquet", "reading Parquet files")
     try:
         return parquet.ParquetFile(path)
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, UnicodeError) as error:
         raise DataError(
             f"{path} is no Parquet file that can be read: {one_line(str(error))}"
         ) from None
