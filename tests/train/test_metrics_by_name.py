@@ -248,8 +248,11 @@ def test_positions_of_sequences_and_those_left_out():
     targets[:, 5:] = -100
     rows = np.moveaxis(outputs, 1, -1)[targets >= 0]
     kept = targets[targets >= 0]
+    last = np.moveaxis(outputs, 1, -1)
     for name in ("accuracy", "f1", "log_loss", "perplexity", "roc_auc", "top_2"):
-        assert metric_of(name)(outputs, targets) == pytest.approx(metric_of(name)(rows, kept))
+        expected = pytest.approx(metric_of(name)(rows, kept))
+        for given in (outputs, last, last.reshape(-1, 4)):
+            assert metric_of(name)(given, targets) == expected
 
 
 def test_what_cannot_be_said_is_nan():

@@ -3,6 +3,7 @@
 Outputs are scores as losses take them, before a softmax or a sigmoid. The kind is read from shapes:
 
     outputs (N, K) or (N, K, ...), targets (N) or (N, ...)   one of K classes for each row
+    outputs (N, ..., K) or (N * ..., K), targets (N, ...)    the same, the classes last
     outputs (N) or (N, 1), targets of as many numbers        the second of two classes, or not
     outputs (N, L), targets (N, L) of 0 and 1                several labels, each or not
 
@@ -76,13 +77,14 @@ def answers(outputs: Array, targets: Array) -> Classed | Labelled:
     if outputs.size == targets.size and (outputs.ndim < 2 or outputs.shape[1:] == (1,)):
         _are_two(targets)
         return Classed(outputs.reshape(-1, 1), targets.reshape(-1).astype(np.int64))
-    if outputs.ndim != targets.ndim + 1 or outputs.shape[:1] + outputs.shape[2:] != targets.shape:
+    rows = _by_rows(outputs, targets)
+    if rows is None:
         raise ShapeError(
             f"outputs of shape {outputs.shape} and targets of shape {targets.shape} are no "
             "classes; metrics of classes take outputs (N, K) and targets (N), or both of shape "
             "(N, L) for several labels"
         )
-    return _of_positions(outputs, targets)
+    return _of_classes(rows, targets.reshape(-1))
 
 
 def of_classes(metric: str, outputs: Array, targets: Array) -> Classed:
@@ -146,23 +148,30 @@ def weighed(weights: Array | None, rows: int) -> Array:
     return np.asarray(weights, dtype=np.float64)
 
 
-def _of_positions(outputs: Array, targets: Array) -> Classed:
-    """One row for each target; the dimension of the classes is the second, as losses have it."""
-    k = outputs.shape[1]
-    if targets.dtype.kind not in "iub":
-        raise DataError(f"metrics of classes take whole numbers as targets, got {targets.dtype}")
-    if outputs.ndim > 2:
-        outputs = np.moveaxis(outputs, 1, -1).reshape(-1, k)
-    classes = targets.reshape(-1)
+def _by_rows(outputs: Array, targets: Array) -> Array | None:
+    """The scores of each target, (targets, K); none where shapes do not say which they are."""
+    if outputs.ndim < 2:
+        return None
+    if outputs.shape[:1] + outputs.shape[2:] == targets.shape:  # as losses have it
+        return np.moveaxis(outputs, 1, -1).reshape(targets.size, outputs.shape[1])
+    if outputs.shape[:-1] in (targets.shape, (targets.size,)):
+        return outputs.reshape(targets.size, outputs.shape[-1])
+    return None
+
+
+def _of_classes(scores: Array, classes: Array) -> Classed:
+    """Rows with their classes, without those that are left out."""
+    if classes.dtype.kind not in "iub":
+        raise DataError(f"metrics of classes take whole numbers as targets, got {classes.dtype}")
     if classes.size and classes.min() < 0 and (classes == _IGNORED).any():
         kept = classes != _IGNORED
-        outputs, classes = outputs[kept], classes[kept]
-    if classes.size and (classes.min() < 0 or classes.max() >= k):
+        scores, classes = scores[kept], classes[kept]
+    if classes.size and (classes.min() < 0 or classes.max() >= scores.shape[1]):
         raise DataError(
             f"the targets hold the classes {classes.min()} to {classes.max()}, there are scores "
-            f"for 0 to {k - 1}"
+            f"for 0 to {scores.shape[1] - 1}"
         )
-    return Classed(outputs, classes)
+    return Classed(scores, classes)
 
 
 def _are_two(targets: Array) -> None:
