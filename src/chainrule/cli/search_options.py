@@ -34,7 +34,17 @@ SEARCHED = MappingProxyType(
 )
 # What `chainrule train` has and a search does not, or has in its own way.
 _OTHERWISE = {
-    *("engine", "doctor", "validation", "threads", "out", "overwrite", "dry_run", "resume"),
+    *(
+        "engine",
+        "doctor",
+        "validation",
+        "threads",
+        "out",
+        "overwrite",
+        "dry_run",
+        "resume",
+        "checkpoint",
+    ),
     *SEARCHED,
 }
 

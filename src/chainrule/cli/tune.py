@@ -17,7 +17,7 @@ from rich.text import Text
 from chainrule.cli.loading import LOADED, examples_of, noted
 from chainrule.data import Examples
 from chainrule.errors import DataError, OptionError, one_line
-from chainrule.train.job.job import run_job
+from chainrule.train.job.job import resume_job, run_job
 from chainrule.train.job.models import chosen_model
 from chainrule.train.job.outcome import Settings
 from chainrule.train.reporting.report import write
@@ -157,10 +157,13 @@ def _train_best(
     folder = study.folder / _BEST
     if not options["best"]:
         return 0
-    if (folder / "report.html").exists():
+    broken_off = (folder / "job.json").exists()
+    if (folder / "report.html").exists() and not broken_off:
         console.print(Text(f"its run is there already: {one_line(str(folder))}"), soft_wrap=True)
         return 0
     console.print("\ntraining it once more, to be measured on the test examples:\n")
+    if broken_off:
+        return 130 if resume_job(folder, console=console).interrupted else 0
     outcome = run_job(
         study.examples,
         best_run(study.best_settings),

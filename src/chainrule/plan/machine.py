@@ -23,7 +23,7 @@ from chainrule import __version__
 from chainrule.backend.threads import get_num_threads
 from chainrule.files import cache_folder, replace_text
 
-__all__ = ["forget", "measured", "processor"]
+__all__ = ["forget", "is_kept", "measured", "processor"]
 
 T = TypeVar("T")
 
@@ -53,6 +53,13 @@ def measured(name: str, measure: Callable[[], Any], read: Callable[[Any], T]) ->
     found = measure()
     _keep(file, found)
     return read(found)
+
+
+def is_kept(name: str) -> bool:
+    """Whether something has been measured of this machine whose name begins so."""
+    with suppress(OSError):
+        return any((cache_folder() / "machine").glob(f"{name}*-{_digest()}.json"))
+    return False
 
 
 def forget() -> None:

@@ -24,7 +24,7 @@ from chainrule.explain.napkin.samples import Known, Load, Sample
 from chainrule.explain.telling.words import amount, seconds_text
 from chainrule.ops import REGISTRY
 from chainrule.plan.costs import limits
-from chainrule.plan.machine import forget, measured, processor
+from chainrule.plan.machine import forget, is_kept, measured, processor
 
 __all__ = ["Machine", "Speeds", "Terms"]
 
@@ -145,6 +145,11 @@ class Machine:
             limits(anew=True)
             _here.cache_clear()
         return _here(get_num_threads())
+
+    @staticmethod
+    def is_known() -> bool:
+        """Whether this machine was measured before, so that `here` takes no time."""
+        return all(map(is_kept, ("limits", "eager", "compiled")))
 
     def but(
         self,

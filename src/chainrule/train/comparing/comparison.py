@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.errors import OptionError
+from chainrule.errors import DataError, OptionError
 from chainrule.explain.telling.words import amount
 from chainrule.ops import Array
 from chainrule.picture import format_value
@@ -126,11 +126,20 @@ def compare(folders: Sequence[str], *, data_dir: str | None = None) -> Compariso
     """
     if not 2 <= len(folders) <= _MOST:
         raise OptionError(f"2 to {_MOST} runs are compared at a time, got {len(folders)}")
-    runs = [visit(folder, data_dir=data_dir) for folder in folders]
+    runs = [_visited(folder, data_dir) for folder in folders]
     missed, why_not = _missed(runs)
     return Comparison(
         runs, _names(folders), _figures(runs, alike=not why_not), _settings(runs), missed, why_not
     )
+
+
+def _visited(folder: str, data_dir: str | None) -> Visit:
+    """A run; what is wrong with it is told with its name."""
+    try:
+        return visit(folder, data_dir=data_dir)
+    except DataError as error:
+        told = str(error)
+        raise DataError(told if folder in told else f"{folder}: {told}") from None
 
 
 def by_chance(one: int, other: int) -> float:

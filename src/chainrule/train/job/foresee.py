@@ -6,7 +6,9 @@ the examples that choose the best weights and those that it is tested on.
 
 from __future__ import annotations
 
+import sys
 from functools import partial
+from statistics import median
 from typing import Any, NamedTuple
 
 from rich.text import Text
@@ -14,14 +16,14 @@ from rich.text import Text
 from chainrule.backend import threads
 from chainrule.data import DataLoader, Examples
 from chainrule.data.pairs import loader_of
-from chainrule.explain.napkin import Napkin, napkin
+from chainrule.explain.napkin import Machine, Napkin, napkin
 from chainrule.explain.telling.words import seconds_text, size_text
 from chainrule.optim.names import optimizer_of
-from chainrule.train.fitting.run import Run
+from chainrule.train.fitting.run import History, Run
 from chainrule.train.fitting.step import TapeStep
 from chainrule.train.job.prepare import Job
 
-__all__ = ["Foresight", "foresee"]
+__all__ = ["Foresight", "beside", "foresee", "foreseen_at_once"]
 
 _AT_ONCE = 1000  # examples that are measured on together
 
@@ -86,6 +88,49 @@ def foresee(job: Job) -> Foresight:
             seconds += epochs * _measuring(job, validation)
     data = sum(part.x.nbytes + part.y.nbytes for part in job.parts if part is not None)
     return Foresight(steps, seconds, steps.memory.total + data)
+
+
+def foreseen_at_once(job: Job) -> Foresight | None:
+    """Predict what a job will take if that is soon done: if this machine has been measured before.
+
+    Args:
+        job: prepared.
+    """
+    with threads.policy(job.settings.threads):
+        known = Machine.is_known()
+    return foresee(job) if known else None
+
+
+def beside(foreseen: Foresight | None, history: History) -> list[tuple[str, str, str]]:
+    """Put what a run took beside what was predicted: name, predicted, measured.
+
+    Args:
+        foreseen: before the run; nothing gives nothing.
+        history: of the run.
+    """
+    if foreseen is None or not len(history):
+        return []
+    steps, job = foreseen.training, foreseen.training.job
+    epoch = median(history["seconds"][1:] or history["seconds"])  # in the first it is compiled
+    found = [
+        ("a step", seconds_text(steps.seconds), seconds_text(epoch / job.steps)),
+        ("an epoch of training", seconds_text(steps.epoch), seconds_text(epoch)),
+        ("all, with measuring", seconds_text(foreseen.seconds), seconds_text(history.seconds)),
+    ]
+    if peak := _peak():
+        predicted = f"{size_text(foreseen.memory)} of data and steps"
+        found.append(("memory", predicted, f"{size_text(peak)}, Python and libraries with it"))
+    return found
+
+
+def _peak() -> int:
+    """The most bytes that this process has held; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _loader(examples: Examples, batch_size: int) -> DataLoader:

@@ -33,7 +33,7 @@ from chainrule.train.job.folder import (
     opened,
     usable,
 )
-from chainrule.train.job.foresee import Foresight, foresee
+from chainrule.train.job.foresee import Foresight, beside, foresee, foreseen_at_once
 from chainrule.train.job.narrate import conclude
 from chainrule.train.job.outcome import Outcome, Settings
 from chainrule.train.job.parts import figures_of
@@ -119,6 +119,7 @@ def _trained(job: Job, journal: Journal, folder: Path, console: Any) -> Outcome:
     training, validation, test = job.parts
     saved = checkpoints_of(folder)
     show(job, console)
+    foreseen = None if saved.exists() else foreseen_at_once(job)
     history = History()
     interrupted = False
     allowed = settings.threads or journal.threads
@@ -167,6 +168,7 @@ def _trained(job: Job, journal: Journal, folder: Path, console: Any) -> Outcome:
         folder,
         history.findings,
         baselines_of(training, test),
+        beside(foreseen, history),
     )
     save_model(folder, model, _description(outcome, journal.info))
     return outcome

@@ -111,6 +111,7 @@ class Outcome:
         folder: where it all went.
         findings: what a doctor found, the worst first.
         baselines: what the network is held against, measured on the same examples.
+        foreseen: of what the run takes its name, what was predicted and what was measured.
     """
 
     model: nn.Module
@@ -126,3 +127,4 @@ class Outcome:
     folder: Path = field(default_factory=Path)
     findings: Sequence[Finding] = ()
     baselines: Sequence[Baseline] = ()
+    foreseen: Sequence[tuple[str, str, str]] = ()

@@ -13,7 +13,7 @@ from chainrule.explain.look.mistakes import Mistake
 from chainrule.ops import Array
 from chainrule.picture import Markup, Svg
 
-__all__ = ["Boundary", "ColumnSeen", "Foreseen", "Look", "Passage", "Report"]
+__all__ = ["Boundary", "ColumnSeen", "Look", "Passage", "Report"]
 
 
 @dataclass(frozen=True)
@@ -68,21 +68,6 @@ class ColumnSeen:
 
 
 @dataclass(frozen=True)
-class Foreseen:
-    """Something that was predicted, and then measured.
-
-    Attributes:
-        name: what it is.
-        predicted: in words.
-        measured: likewise.
-    """
-
-    name: str
-    predicted: str
-    measured: str
-
-
-@dataclass(frozen=True)
 class Boundary:
     """What a classifier of points in the plane says on a grid, and the points.
 
@@ -134,7 +119,7 @@ class Report:
         columns: of a table, what is in each column.
         class_counts: how many examples there are of each class.
         class_means: of images the mean of each class, `(K, C, H, W)` floats 0 to 1.
-        foreseen: what was predicted, beside what was measured.
+        foreseen: of what a run takes its name, what was predicted and what was measured.
         uses: what can be done with the run, and the command for it.
         settings: what the run was told, as name and value.
         command: the command line that repeats it.
@@ -165,7 +150,7 @@ class Report:
     columns: Sequence[ColumnSeen] = ()
     class_counts: Mapping[str, int] = field(default_factory=dict)
     class_means: Array | None = None
-    foreseen: Sequence[Foreseen] = ()
+    foreseen: Sequence[tuple[str, str, str]] = ()
     uses: Sequence[tuple[str, str]] = ()
     settings: Sequence[tuple[str, str]] = ()
     command: str = ""

@@ -77,6 +77,7 @@ def report_of(outcome: Outcome, command: str) -> Report:
         "settings": setting_pairs(outcome.settings),
         "command": command,
         "environment": environment_of(),
+        "foreseen": outcome.foreseen,
         "uses": _uses(outcome) if command else (),
     }
     if test.classes is None:

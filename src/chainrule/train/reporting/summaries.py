@@ -12,6 +12,7 @@ __all__ = ["class_means", "columns_of"]
 
 _MOST_COLUMNS = 200
 _MOST_CLASSES = 100
+_MOST_ROWS = 100_000  # of more, rows at equal distances
 
 
 def columns_of(examples: Examples) -> list[ColumnSeen]:
@@ -23,13 +24,14 @@ def columns_of(examples: Examples) -> list[ColumnSeen]:
     if examples.is_image or not examples.columns:
         return []
     names = examples.columns[:_MOST_COLUMNS]
+    x = examples.x[:: -(-len(examples) // _MOST_ROWS) or 1]
     recipe = examples.recipe
     kinds = {} if recipe is None else {f: c.kind for c in recipe.columns for f in c.features}
     categories = {} if recipe is None else recipe.categories()
     return [
-        _counted(name, examples.x[:, j], categories[name])
+        _counted(name, x[:, j], categories[name])
         if name in categories
-        else ColumnSeen(name, kinds.get(name, "number"), examples.x[:, j])
+        else ColumnSeen(name, kinds.get(name, "number"), x[:, j])
         for j, name in enumerate(names)
     ]
 

@@ -7,18 +7,16 @@ and taken up again it comes to what it would have come to.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from chainrule.data import Examples
 from chainrule.errors import DataError, OptionError
 from chainrule.files import replace_text
+from chainrule.train.job.folder import fingerprint
 from chainrule.train.job.outcome import Settings
 from chainrule.train.job.prepare import prepare
 from chainrule.train.tuning.record import Record
@@ -195,7 +193,7 @@ class Study:
         return {
             "format": _FORMAT,
             "data": self.examples.name,
-            "fingerprint": _fingerprint(self.examples),
+            "fingerprint": fingerprint(self.examples),
             "method": self.method,
             "trials": len(self.plan.values),
             "space": described(self.space),
@@ -225,17 +223,6 @@ def _fitting(space: Iterable[str], settings: Settings, examples: Examples) -> No
             raise OptionError(f"a linear model has no {name} to search; leave it out of the space")
         if examples.classes is None and name == "label_smoothing":
             raise OptionError("label_smoothing is for classes; leave it out of the space")
-
-
-def _fingerprint(examples: Examples) -> str:
-    """What changes when the data do."""
-    found = hashlib.sha256()
-    for part in (examples, *([examples.test] if examples.test is not None else [])):
-        for array in (part.x, part.y):
-            found.update(f"{array.dtype.str}{array.shape}".encode())
-            found.update(np.ascontiguousarray(array).data)
-    found.update(repr((examples.classes, examples.columns)).encode())
-    return found.hexdigest()
 
 
 def noted_arguments(folder: str | Path) -> list[str]:

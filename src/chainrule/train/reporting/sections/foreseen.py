@@ -16,10 +16,10 @@ def foreseen(report: Report) -> Markup | None:
     rows = [
         element(
             "tr",
-            element("th", one.name, scope="row"),
-            *(element("td", told, class_="number") for told in (one.predicted, one.measured)),
+            element("th", name, scope="row"),
+            *(element("td", told, class_="number") for told in both),
         )
-        for one in report.foreseen
+        for name, *both in report.foreseen
     ]
     names = ("", "predicted", "measured")
     head = [element("th", n, class_="number" if n else None, scope="col") for n in names]
