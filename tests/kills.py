@@ -35,12 +35,14 @@ class Kills:
 
     Attributes:
         begun: of each process that was killed, how many seconds it lived.
+        training: how many of them had begun to train.
         at: the step of the newest checkpoint at each kill; 0 where there was none.
         lost: the seconds between that, or the start of the process, and the kill.
         differing: what is not as in the run that was left alone.
     """
 
     begun: list[float] = field(default_factory=list)
+    training: list[int] = field(default_factory=list)
     at: list[int] = field(default_factory=list)
     lost: list[float] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
@@ -71,6 +73,22 @@ def newest(folder):
     return (int(files[-1].stem[5:]), files[-1].stat().st_mtime) if files else (0, None)
 
 
+def wait(process, folder, rng, longest):
+    """Wait for a random time from the start, or else from the first step; return when that was."""
+    begun, trains = time.time(), None
+    from_start = rng.random() < 0.3
+    seconds = rng.uniform(0.05, longest)
+    figures = folder / "metrics.jsonl"
+    while process.poll() is None:
+        now = time.time()
+        if trains is None and figures.exists() and figures.stat().st_mtime > begun:
+            trains = now
+        if now >= (begun if from_start else trains or now) + seconds:
+            break
+        time.sleep(0.002)
+    return trains
+
+
 def killed(line, folder, rng, longest, most):
     """Train until the end, killed up to so many times on the way."""
     kills = Kills()
@@ -82,21 +100,22 @@ def killed(line, folder, rng, longest, most):
         if len(kills.at) == most:
             said = ended(process)
         else:
-            seconds = rng.uniform(0.05, longest)
-            try:
-                said = ended(process, seconds)
-            except subprocess.TimeoutExpired:
+            begun = time.time()
+            trains = wait(process, folder, rng, longest)
+            if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 now = time.time()
-                said, _ = process.communicate()
+                process.communicate()
                 step, written = newest(folder)
-                kills.begun.append(seconds)
+                kills.begun.append(now - begun)
+                kills.training.append(trains is not None)
                 kills.at.append(step)
-                if written is not None:
-                    kills.lost.append(min(now - written, seconds))
+                if trains is not None:
+                    kills.lost.append(now - max(trains, written or 0.0))
                 if step < before:
                     kills.differing.append(f"the checkpoint of step {before} is gone")
                 continue
+            said = ended(process)
         if before and f"resumed from step-{before:09d}.safetensors" not in said:
             kills.differing.append(f"not resumed from step {before}: {said}")
         return kills
@@ -127,7 +146,7 @@ def one_run(place, name, seed, rng, most, checkpoint=0.1, more=()):
     begun = time.perf_counter()
     said = ended(command(*line, "--out", str(place / "whole")))
     alone = time.perf_counter() - begun
-    kills = killed(line, place / "killed", rng, alone / 2, most)
+    kills = killed(line, place / "killed", rng, alone / 4, most)
     kills.differing += compared(place / "killed", place / "whole")
     return kills, alone, said
 
@@ -159,8 +178,9 @@ def main():
         failed = failed or bool(total.differing)
         lost = total.lost or [0.0]
         print(
-            f"{name}, {compiled}: {len(total.at)} kills of {runs} runs, after "
-            f"{min(total.begun):.2f} to {max(total.begun):.1f} s; lost each time "
+            f"{name}, {compiled}: {len(total.at)} kills of {runs} runs, "
+            f"{min(total.begun):.2f} to {max(total.begun):.1f} s after their start, "
+            f"{sum(total.training)} of them while training; lost each time "
             f"{sum(lost) / len(lost):.2f} s on average, {max(lost):.2f} s at most; "
             + ("NOT identical" if total.differing else "weights, model and figures identical")
         )

@@ -10,10 +10,12 @@ import csv
 import json
 import math
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
-from chainrule.errors import OptionError
+from chainrule.errors import DataError, OptionError
 from chainrule.train.callbacks.callback import Callback
 from chainrule.train.fitting.run import Run
 
@@ -36,15 +38,28 @@ class _Lines(Callback):
     def on_fit_start(self, run: Run) -> None:
         """Open the file, and write what the run brings."""
         self._file = self.path.open("w", encoding="utf-8", newline="\n")
-        for row in run.history.rows:
-            self._write(self._file, row)
-        self._file.flush()
+        self._add(run.history.rows)
 
     def on_epoch_end(self, run: Run) -> None:
         """Write a line."""
-        if self._file is not None:
-            self._write(self._file, run.history.rows[-1])
-            self._file.flush()
+        self._add(run.history.rows[-1:])
+
+    def _add(self, rows: Sequence[dict[str, float]]) -> None:
+        """Write lines so that they are there, or say why that cannot be."""
+        file = self._file
+        if file is None:
+            return
+        try:
+            for row in rows:
+                self._write(file, row)
+            file.flush()
+        except OSError as error:
+            self._file = None
+            with suppress(OSError):  # it would be tried again
+                file.close()
+            raise DataError(
+                f"{self.path} cannot be written: {error.strerror or error}; make room for it"
+            ) from None
 
     def on_fit_end(self, run: Run) -> None:
         """Close the file."""

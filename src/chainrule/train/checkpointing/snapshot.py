@@ -29,6 +29,10 @@ from chainrule.train.fitting.run import History, Run
 __all__ = ["Snapshots"]
 
 
+# What reading plain values comes to where they are not what they should be.
+_MISFITS = (ChainruleError, LookupError, TypeError, ValueError, AttributeError, OverflowError)
+
+
 class Snapshots:
     """Takes a run down as it is, and takes it up again.
 
@@ -83,8 +87,8 @@ class Snapshots:
         try:
             self._fits(state["job"])
             self._go_on(state)
-        except (ChainruleError, KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = repr(error) if isinstance(error, KeyError) else str(error)
+        except _MISFITS as error:
+            reason = str(error) if isinstance(error, ChainruleError) else "a part of it is none"
             raise DataError(
                 f"{name} is not of this run: {reason.rstrip('.')}; resume with the network, the "
                 "optimizer, the data and the options that it was saved with"
@@ -199,8 +203,12 @@ def _told(history: History) -> dict[str, Any]:
 
 
 def _remember(history: History, state: Mapping[str, Any]) -> None:
-    history.rows[:] = state["rows"]
-    history.best_epoch = state["best_epoch"]
+    rows = [{str(name): float(value) for name, value in row.items()} for row in state["rows"]]
+    for row in rows:
+        row["epoch"] = int(row["epoch"])
+    history.rows[:] = rows
+    best = state["best_epoch"]
+    history.best_epoch = None if best is None else int(best)
     history.kept = dict(state["kept"])
     history.findings[:] = [
         Finding(check, Severity(severity), where, evidence, advice, figures)

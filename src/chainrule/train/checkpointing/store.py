@@ -23,7 +23,7 @@ from chainrule.io.nested import packed, unpacked
 from chainrule.io.weights import parsed, read_bytes, write_weights
 from chainrule.ops import Array
 
-__all__ = ["Newest", "clear", "newest", "write"]
+__all__ = ["Newest", "clear", "exist", "newest", "write"]
 
 _FORMAT = 1
 _NAME = re.compile(r"step-(\d{1,18})\.safetensors")
@@ -96,6 +96,15 @@ def newest(folder: Path, most_bytes: int | None = None) -> Newest:
         except DataError as error:
             damaged.append(f"the checkpoint {path.name} is damaged and left out: {error}")
     return Newest(None, None, tuple(damaged))
+
+
+def exist(folder: Path) -> bool:
+    """Return whether there is any checkpoint.
+
+    Args:
+        folder: it need not exist.
+    """
+    return bool(_found(folder))
 
 
 def clear(folder: Path, *, parts_only: bool = False) -> None:

@@ -204,7 +204,7 @@ def opened(folder: Path, overwrite: bool) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            if checkpoints_of(folder).exists():
+            if store.exist(checkpoints_of(folder)):
                 error.add_note(f"what was saved goes on by: chainrule train --resume {folder}")
                 raise
             _put_back(folder, new, before)
@@ -214,6 +214,7 @@ def opened(folder: Path, overwrite: bool) -> Iterator[None]:
 def _put_back(folder: Path, new: list[Path], figures: bytes | None) -> None:
     """Leave the folder, and those above, as they were."""
     (folder / _JOURNAL).unlink(missing_ok=True)
+    store.clear(checkpoints_of(folder))
     if new:
         shutil.rmtree(folder, ignore_errors=True)
     elif figures is None:
