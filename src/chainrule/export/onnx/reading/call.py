@@ -22,8 +22,10 @@ from chainrule.ops.core import constant
 
 __all__ = ["MOST_ELEMENTS", "READERS", "Call", "Operator", "known", "reads", "shape_of"]
 
-# How many elements an operator may make of a few numbers of a file.
+# How many elements an operator may make of a few numbers of a file, and how many times as many as
+# its largest operand has.
 MOST_ELEMENTS = 2**26
+GROWTH = 64
 
 Operator: TypeAlias = Callable[..., Any]
 
@@ -96,12 +98,21 @@ def rank_of(x: Any) -> int:
     return len(x.shape)
 
 
-def bounded(shape: Sequence[int]) -> tuple[int, ...]:
-    """Return a shape that a file asks for, if memory may be taken for it."""
+def bounded(shape: Sequence[int], *xs: Any) -> tuple[int, ...]:
+    """Return a shape that a file asks for, if memory may be taken for it.
+
+    That is so up to `MOST_ELEMENTS`, and where an operand is not much smaller.
+    """
     found = tuple(int(n) for n in shape)
-    if min(found, default=0) < 0 or math.prod(found) > MOST_ELEMENTS:
+    most = max(MOST_ELEMENTS, *(GROWTH * math.prod(x.shape) for x in xs), 0)
+    if min(found, default=0) < 0 or math.prod(found) > most:
         raise DataError(f"it asks for an array of shape {found}")
     return found
+
+
+def broadcast(*xs: Any) -> None:
+    """Hold the shape that operands have together against the memory that may be taken."""
+    bounded(np.broadcast_shapes(*(shape_of(x) for x in xs)), *xs)
 
 
 def fixed(array: Any, dtype: Any = None) -> Array:

@@ -9,14 +9,27 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.export.onnx.reading.call import READERS, Call, axis_of, cast, fixed, known, reads
+from chainrule.export.onnx.reading.call import (
+    READERS,
+    Call,
+    axis_of,
+    broadcast,
+    cast,
+    fixed,
+    known,
+    reads,
+)
 from chainrule.export.onnx.reading.files import DTYPES
 
 __all__: list[str] = []
 
 
 def _plain(name: str, operation: Callable[..., Any]) -> None:
-    READERS[name] = lambda _call, *xs: operation(*xs)
+    def read(_call: Call, *xs: Any) -> Any:
+        broadcast(*xs)
+        return operation(*xs)
+
+    READERS[name] = read
 
 
 _PLAIN: dict[str, Callable[..., Any]] = {
@@ -38,7 +51,11 @@ for theirs, ours in _PLAIN.items():
 
 
 def _many(name: str, operation: Callable[..., Any]) -> None:
-    READERS[name] = lambda _call, *xs: functools.reduce(operation, xs)
+    def read(_call: Call, *xs: Any) -> Any:
+        broadcast(*xs)
+        return functools.reduce(operation, xs)
+
+    READERS[name] = read
 
 
 _many("Max", ops.maximum)
@@ -54,6 +71,7 @@ def _mean(_call: Call, *xs: Any) -> Any:
 @reads("Div")
 def _div(_call: Call, a: Any, b: Any) -> Any:
     """Division; of whole numbers without what is behind the point."""
+    broadcast(a, b)
     if np.dtype(a.dtype).kind == "f":
         return ops.div(a, b)
     away = ops.sub(a, ops.fmod(a, b))
@@ -62,6 +80,7 @@ def _div(_call: Call, a: Any, b: Any) -> Any:
 
 @reads("Pow")
 def _pow(_call: Call, a: Any, b: Any) -> Any:
+    broadcast(a, b)
     if np.dtype(a.dtype).kind != "f" and np.dtype(b.dtype).kind == "f":
         return cast(ops.pow(cast(a, np.float64), cast(b, np.float64)), a.dtype)
     return cast(ops.pow(a, cast(b, a.dtype)), a.dtype)
@@ -69,6 +88,7 @@ def _pow(_call: Call, a: Any, b: Any) -> Any:
 
 @reads("Mod")
 def _mod(call: Call, a: Any, b: Any) -> Any:
+    broadcast(a, b)
     return ops.fmod(a, b) if call.get("fmod", 0) else ops.remainder(a, b)
 
 
@@ -160,6 +180,7 @@ def _shrink(call: Call, x: Any) -> Any:
 
 @reads("PRelu")
 def _prelu(_call: Call, x: Any, slope: Any) -> Any:
+    broadcast(x, slope)
     return ops.where(ops.gt(x, 0), x, ops.mul(x, slope))
 
 

@@ -35,7 +35,7 @@ _FAULTS = (
     AttributeError,
     LookupError,
     MemoryError,
-    NotImplementedError,
+    RuntimeError,
     TypeError,
     ValueError,
     AssertionError,

@@ -13,6 +13,7 @@ from chainrule.export.onnx.reading.call import (
     READERS,
     Call,
     axis_of,
+    bounded,
     cast,
     fixed,
     rank_of,
@@ -154,6 +155,8 @@ def _cumprod(call: Call, x: Any, axis: Any) -> Any:
 
 @reads("MatMul")
 def _matmul(_call: Call, a: Any, b: Any) -> Any:
+    lead = np.broadcast_shapes(shape_of(a)[:-2], shape_of(b)[:-2])
+    bounded((*lead, *shape_of(a)[-2:-1], *(shape_of(b)[-1:] if rank_of(b) > 1 else ())), a, b)
     return ops.matmul(a, b)
 
 
@@ -165,7 +168,9 @@ def _gemm(call: Call, a: Any, b: Any, c: Any = None) -> Any:
     straight = c is not None and len(shape_of(c)) == 1 and alpha == beta == 1
     if call.get("transB", 0) and (straight or (c is None and alpha == 1)):
         return ops.linear(a, b, c) if straight else ops.linear(a, b)
-    y = ops.matmul(a, ops.transpose(b) if call.get("transB", 0) else b)
+    b = ops.transpose(b) if call.get("transB", 0) else b
+    bounded((a.shape[0], b.shape[1]), a, b)
+    y = ops.matmul(a, b)
     y = y if alpha == 1 else ops.mul(y, alpha)
     if c is None:
         return cast(y, a.dtype)
@@ -174,4 +179,10 @@ def _gemm(call: Call, a: Any, b: Any, c: Any = None) -> Any:
 
 @reads("Einsum")
 def _einsum(call: Call, *xs: Any) -> Any:
-    return ops.einsum(call.get("equation", "").replace(" ", ""), *xs)
+    equation = call.get("equation", "").replace(" ", "")
+    inputs, _, output = equation.partition("->")
+    sizes = {
+        label: n for labels, x in zip(inputs.split(","), xs) for label, n in zip(labels, x.shape)
+    }
+    bounded([sizes.get(label, 1) for label in output], *xs)
+    return ops.einsum(equation, *xs)

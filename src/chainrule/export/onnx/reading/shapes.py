@@ -147,13 +147,13 @@ def _unsqueeze(call: Call, x: Any, axes: Any = None) -> Any:
 @reads("Expand")
 def _expand(_call: Call, x: Any, shape: Any) -> Any:
     wanted = np.broadcast_shapes(shape_of(x), tuple(whole(shape, "shape")))
-    return ops.broadcast_to(x, shape=bounded(wanted))
+    return ops.broadcast_to(x, shape=bounded(wanted, x))
 
 
 @reads("Tile")
 def _tile(_call: Call, x: Any, repeats: Any) -> Any:
     times = whole(repeats, "repeats")
-    bounded([n * m for n, m in zip(shape_of(x), times, strict=True)])
+    bounded([n * m for n, m in zip(shape_of(x), times, strict=True)], x)
     return ops.tile(x, tuple(times))
 
 
@@ -184,8 +184,8 @@ def _split(call: Call, x: Any, split: Any = None) -> Any:
     sizes = call.of_input("split", split)
     if sizes is None:
         count = call.get("num_outputs", len(call.node.outputs))
-        if count < 1:
-            raise DataError(f"it makes {count} pieces")
+        if count != len(call.node.outputs):
+            raise DataError(f"it makes {count} pieces, and {len(call.node.outputs)} are named")
         each = -(-x.shape[axis] // count)
         sizes = [min(each, max(0, x.shape[axis] - k * each)) for k in range(count)]
     return tuple(ops.split(x, [int(n) for n in sizes], axis))
@@ -233,7 +233,7 @@ def padded(x: Any, widths: Sequence[tuple[int, int]], mode: str, fill: Any) -> A
     if any(a < 0 or b < 0 for a, b in widths):
         x = ops.slice(x, key=cut)
     more = [(max(a, 0), max(b, 0)) for a, b in widths]
-    bounded([n + a + b for n, (a, b) in zip(x.shape, more)])
+    bounded([n + a + b for n, (a, b) in zip(x.shape, more)], x)
     if mode == "constant":
         return ops.pad_constant(x, widths=tuple(more), value=fill)
     if mode not in ("edge", "reflect", "wrap"):

@@ -73,6 +73,7 @@ def _conv(call: Call, x: Any, w: Any, b: Any = None) -> Any:
     even = all(a == c for a, c in borders)
     if not even:
         x = _bordered(x, borders, 0.0)
+    bounded((*x.shape[:2], *(n + a + c for n, (a, c) in zip(x.shape[2:], borders))), x)
     given = [v for v in (x, w, b) if v is not None]
     padding = tuple(a for a, _ in borders) if even else window.padding
     return ops.convolution(
@@ -91,7 +92,8 @@ def _conv_transpose(call: Call, x: Any, w: Any, b: Any = None) -> Any:
     if wanted is not None:
         borders = [_shares(m + o - n, call) for m, o, n in zip(least, more, wanted[-rank:])]
     groups = call.get("group", 1)
-    full = tuple(bounded([m + max(o, 0) for m, o in zip(least, more)]))
+    full = tuple(m + max(o, 0) for m, o in zip(least, more))
+    bounded((x.shape[0], w.shape[1] * groups, *full), x)
     y = ops.convolution_input(
         x, w, size=full, stride=plain.stride, padding=0, dilation=plain.dilation, groups=groups
     )
@@ -353,7 +355,7 @@ def _upsample(call: Call, x: Any, scales: Any = None) -> Any:
 def _resized(
     call: Call, x: Any, axes: Sequence[int], factors: Sequence[float], new: Sequence[int], mode: str
 ) -> Any:
-    bounded([*new, *(n for d, n in enumerate(x.shape) if d not in axes)])
+    bounded([*new, *(n for d, n in enumerate(x.shape) if d not in axes)], x)
     for d, factor, n in zip(axes, factors, new):
         old = x.shape[d]
         if n == old and factor == 1:
