@@ -22,6 +22,7 @@ from chainrule.ops import Array, softmax
 from chainrule.picture import format_value
 from chainrule.train.callbacks.progress import format_seconds
 from chainrule.train.fitting.loop import predict
+from chainrule.train.job.folder import fingerprint
 from chainrule.train.job.outcome import Outcome, Settings
 from chainrule.train.job.revisit import Visit
 from chainrule.train.reporting.contents import Boundary, Passage, Report
@@ -36,6 +37,7 @@ _MISTAKES = 42
 _SAMPLES = 20
 _GRID = 120  # points of the plane along each side at which the network is asked
 _POINTS = 1500
+_DIGITS = 16  # of the fingerprint: enough to see that data are others
 
 
 def report_of(outcome: Outcome, command: str) -> Report:
@@ -157,6 +159,7 @@ def _data(examples: Examples, test: Examples) -> list[tuple[str, str]]:
         facts.append(("classes", ", ".join(examples.classes)))
     if examples.columns:
         facts.append(("columns", ", ".join(examples.columns)))
+    facts.append(("fingerprint", fingerprint(examples)[:_DIGITS]))
     return facts
 
 
