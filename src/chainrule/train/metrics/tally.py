@@ -79,13 +79,16 @@ class Tally:
     ) -> None:
         """Add the sums of steps one by one, as if each had come alone."""
         steps, rows = targets.shape[:2]
-        of_each = len(figures) // (steps * rows)
-        if len(figures) != of_each * steps * rows:  # some rows were left out
-            parts = [metric.each(y, t) for y, t in zip(outputs, targets, strict=True)]
-        else:
-            parts = list(figures.reshape(steps, -1, *figures.shape[1:]))
-        for part in parts:
-            self._sum(name, metric.total(part), len(part))
+        if len(figures) not in (steps * rows, targets.size):  # some rows were left out
+            for y, t in zip(outputs, targets, strict=True):
+                part = metric.each(y, t)
+                self._sum(name, metric.total(part), len(part))
+            return
+        of_steps = figures.reshape(steps, -1, *figures.shape[1:]).sum(axis=1, dtype=np.float64)
+        before, count = self._totals.get(name, (np.zeros(1), 0))
+        first = np.broadcast_to(before, figures.shape[1:] or (1,))[None]
+        each = np.concatenate([first, of_steps.reshape(steps, -1)])
+        self._totals[name] = np.add.accumulate(each, axis=0)[-1], count + len(figures)
 
     def _sum(self, name: str, total: Any, rows: int) -> None:
         before, count = self._totals.get(name, (0, 0))
