@@ -260,8 +260,8 @@ def test_the_network_is_left_as_it_is():
     [
         ({"name": "9lives"}, "begins with a letter"),
         ({"name": "a-b"}, "begins with a letter"),
-        ({"classes": ["a"]}, "one class for each"),
-        ({"fields": [Field("a")] * 3}, "one field for each"),
+        ({"classes": ["a"]}, "2 outputs need as many names of classes, got 1"),
+        ({"fields": [Field("a")] * 3}, "2 inputs need as many fields, got 3"),
     ],
 )
 def test_options_that_do_not_fit(options, sentence):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -91,10 +92,9 @@ def _constants(name: str, whole: Settled) -> dict[Value, str]:
     for value, sources in whole.names.items():
         stem = identifier(sources) or "constant"
         stem = f"{name}_weight_{stem}" if _OTHERS.fullmatch(stem) else f"{name}_{stem}"
-        found[value] = stem
-        for k in range(1, len(found)):
-            if list(found.values()).count(found[value]) > 1:
-                found[value] = f"{stem}_{k}"
+        taken = set(found.values())
+        others = (f"{stem}_{k}" for k in itertools.count(1))
+        found[value] = next(n for n in itertools.chain([stem], others) if n not in taken)
     return found
 
 

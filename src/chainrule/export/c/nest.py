@@ -18,7 +18,7 @@ from chainrule.ops import Array, Shape
 from chainrule.plan.passes.views import View
 from chainrule.plan.program import Operand, Value
 
-__all__ = ["Nest", "Scene", "aligned"]
+__all__ = ["Nest", "Scene", "aligned", "type_of"]
 
 _LETTERS = "ijklmnpqrstuvxyz"
 
@@ -96,14 +96,14 @@ class Nest:
             yield
 
     @contextmanager
-    def loop(self, count: int, start: Index = 0) -> Iterator[Index]:
+    def loop(self, count: int) -> Iterator[Index]:
         """Write a loop around what is written inside; its variable is what is yielded."""
-        if count == 1 and start == 0:
+        if count == 1:
             yield 0
             return
         letter = _LETTERS[self._open] if self._open < len(_LETTERS) else f"i{self._open}"
         self._open += 1
-        with self.code.block(f"for (int {letter} = {start}; {letter} < {count}; {letter}++)"):
+        with self.code.block(f"for (int {letter} = 0; {letter} < {count}; {letter}++)"):
             yield letter
         self._open -= 1
 
@@ -136,7 +136,7 @@ class Nest:
 
     def total(self, start: str = "0") -> str:
         """Declare what a sum is added up in; its name."""
-        name = "sum" if not self._fresh else self.fresh("sum")
+        name = self.fresh("sum") if self._fresh else "sum"
         self._fresh += 1
         self.line(f"{self.scene.total} {name} = {start};")
         return name

@@ -6,7 +6,6 @@ compiles it asks for that, a program around it.
 
 from __future__ import annotations
 
-import keyword
 import math
 import os
 import re
@@ -92,7 +91,7 @@ def c_source(
         >>> "#define TINY_INPUTS 2" in text
         True
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name, flags=re.ASCII) or keyword.iskeyword(name):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise OptionError(
             f"a network in C needs a name of letters, digits and underscores that begins with a "
             f"letter, got {name!r}"
@@ -103,22 +102,21 @@ def c_source(
 
 _WIDTH = 100
 
-_HEAD = """ * {name}: a neural network in C99, written by chainrule.
+_INTRODUCTION = """/*
+ * {name}: a neural network in C99, written by chainrule.
  *
- * void {name}_predict(PARAMETERS);
+ * void {name}_predict({parameters});
  *
-"""
-_REST = """
+{arrays}
  *
  * It works in memory of its own, so one thread at a time may call it. For several threads,
  * {name}_predict_with takes a {name}_workspace as well: one for each. Nothing is allocated,
  * and nothing but the mathematical library is needed:
  *
  *     cc -O2 -std=c99 -c {name}.c
- * PROGRAM
- *
+{program} *
  * Sums are added up in double precision; where that is slow, compile with -D{upper}_SUM=float.
-"""
+ */"""
 _PROGRAM = """ *
  * With a main that reads rows of numbers between commas from standard input:
  *
@@ -148,16 +146,14 @@ class _File:
         return len(both) == 2 and all(v.shape[:1] == (1,) for v in both)
 
     def _check(self) -> None:
-        for what, given, sides in (
-            ("class", self.classes, self.outputs),
-            ("field", self.fields, self.inputs),
+        for what, given, side, values in (
+            ("names of classes", self.classes, "outputs", self.outputs),
+            ("fields", self.fields, "inputs", self.inputs),
         ):
-            counts = [_count(v) for v in sides]
+            counts = [_count(v) for v in values]
             if given and counts != [len(given)]:
-                raise OptionError(
-                    f"a network with {' and '.join(map(str, counts))} numbers on that side takes "
-                    f"one {what} for each of one array of numbers, got {len(given)}"
-                )
+                total = " + ".join(map(str, counts))
+                raise OptionError(f"{total} {side} need as many {what}, got {len(given)}")
 
     def text(self) -> str:
         parts = [
@@ -186,14 +182,18 @@ class _File:
         return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
     def _introduction(self) -> list[str]:
-        parameters = [
+        arrays = [
             f" *     {parameter:<9} {_count(value)} of {ctype(value.dtype)}: {_shape(value.shape)}"
             for parameter, value in self._both()
         ]
-        program = _PROGRAM if self._has_program else ""
-        text = (_HEAD + "\n".join(parameters) + _REST).replace(" * PROGRAM\n", program)
-        text = text.replace("PARAMETERS", self._parameters())
-        return ["/*", *text.format(name=self.name, upper=self.upper).splitlines(), " */"]
+        names = {"name": self.name, "upper": self.upper}
+        text = _INTRODUCTION.format(
+            parameters=self._parameters(),
+            arrays="\n".join(arrays),
+            program=_PROGRAM.format(**names) if self._has_program else "",
+            **names,
+        )
+        return text.splitlines()
 
     @property
     def _has_program(self) -> bool:
@@ -256,7 +256,7 @@ class _File:
         body = [f"    {line}" if line else "" for line in self.function.scene.code.lines]
         used = "\n".join(body)
         unused = [n for n in ("w", *self.function.inputs) if not re.search(rf"\b{n}\b", used)]
-        return [*head, "{", *(f"    (void){n};" for n in unused), *body[not unused :], "}"]
+        return [*head, "{", *(f"    (void){n};" for n in unused), *body[0 if unused else 1 :], "}"]
 
     def _predict(self) -> list[str]:
         given = ", ".join([*self.function.inputs, *self.function.outputs])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import itertools
 import os
 import re
 import textwrap
@@ -216,9 +217,8 @@ class _File:
 
     def _weight(self, name: str, array: Array) -> str:
         stem = f"w_{re.sub(r'[^0-9A-Za-z]+', '_', name)}" if name else "constant"
-        called = stem
-        for k in range(1, len(self.weights) + 1):
-            called = called if called not in self.weights else f"{stem}_{k}"
+        others = (f"{stem}_{k}" for k in itertools.count(1))
+        called = next(n for n in itertools.chain([stem], others) if n not in self.weights)
         self.weights[called] = (array, name)
         return called
 
