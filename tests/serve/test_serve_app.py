@@ -246,6 +246,8 @@ def test_a_row_filled_in(client):
     told = client("table").post("/predict", json={"rows": [[3, 4.5]]}).json()["predictions"][0]
     share = f"{100 * max(told['probabilities'].values()):.1f} %"
     assert share in answer.text
+    assert ' value="3"' in answer.text  # to go on from
+    assert ' value="4.5"' in answer.text
     assert f"<h2>{told['class'].replace('<', '&lt;').replace('>', '&gt;')}</h2>" in answer.text
 
 
@@ -259,6 +261,7 @@ def test_what_is_wrong_with_a_form_is_on_the_page(client):
     answer = client("table").post("/", data={"column:age": "<old>", "column:weight": "4"})
     assert answer.status_code == 422
     assert "&#x27;age&#x27; is &#x27;&lt;old&gt;&#x27;, a number is due" in answer.text
+    assert ' value="&lt;old&gt;"' in answer.text
     assert client("table").post("/", data={"other": "1"}).status_code == 422
 
 

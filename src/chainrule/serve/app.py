@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chainrule.errors import ChainruleError, one_line
 from chainrule.ops import Array
+from chainrule.picture import Markup
 from chainrule.serve.batching import Batcher
 from chainrule.serve.limits import Limits
 from chainrule.serve.page import answered, page, refused
@@ -131,11 +132,17 @@ class _Service:
             said, status = answered(*await self._predicted(request)), 200
         except ChainruleError as error:
             said, status = refused(one_line(str(error))), _status(error)
-        return self._page(request, said, status)
+        return self._page(request, said, status, getattr(request.state, "row", None))
 
-    def _page(self, request: Request, said: Any = None, status: int = 200) -> Response:
+    def _page(
+        self,
+        request: Request,
+        said: Markup | None = None,
+        status: int = 200,
+        filled: dict[str, Any] | None = None,
+    ) -> Response:
         address = str(request.base_url).rstrip("/")
-        text = page(self.predictor, self.title, address, said)
+        text = page(self.predictor, self.title, address, said, filled)
         return HTMLResponse(text, status, _HEADERS)
 
     async def health(self, _: Request) -> Response:
@@ -191,7 +198,9 @@ class _Service:
         if kind == "application/json" or (kind == _CURLS and content.lstrip().startswith(b"{")):
             return await self._beside(len(content) > _LARGE, asked_by_json, content)
         if kind in ("multipart/form-data", _CURLS):
-            return await asked_by_form(request, content)
+            asked = await asked_by_form(request, content)
+            request.state.row = asked.rows[0] if asked.rows else None
+            return asked
         if kind.startswith("image/"):
             switches = [request.query_params.get(name) == "1" for name in ("resize", "invert")]
             return Asked([], [content], switches[0], switches[1])

@@ -7,7 +7,7 @@ forbids both. A form goes to the service itself, and what comes back is this pag
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -21,7 +21,13 @@ _MOST_FIELDS = 200  # columns that a person would fill in
 _MOST_BARS = 12
 
 
-def page(predictor: Predictor, title: str, address: str, said: Markup | None = None) -> str:
+def page(
+    predictor: Predictor,
+    title: str,
+    address: str,
+    said: Markup | None = None,
+    filled: Mapping[str, Any] | None = None,
+) -> str:
     """Return the page.
 
     Args:
@@ -29,6 +35,7 @@ def page(predictor: Predictor, title: str, address: str, said: Markup | None = N
         title: of the service.
         address: under which it was asked for.
         said: an answer to show.
+        filled: the values that it answers, by column, to go on from.
     """
     band = element(
         "div",
@@ -38,7 +45,7 @@ def page(predictor: Predictor, title: str, address: str, said: Markup | None = N
     )
     body = (
         element("header", band, class_="band"),
-        element("main", said, _form(predictor), _programs(predictor, address)),
+        element("main", said, _form(predictor, filled or {}), _programs(predictor, address)),
         element("footer", "This page is whole: it loads nothing."),
     )
     style = files("chainrule.serve").joinpath("page.css").read_text(encoding="utf-8")
@@ -60,8 +67,9 @@ def _about(predictor: Predictor) -> str:
 # --- the form -----------------------------------------------------------------------------------
 
 
-def _form(predictor: Predictor) -> Markup | None:
-    fields = _image_fields() if len(predictor.takes.shape) == 3 else _row_fields(predictor)
+def _form(predictor: Predictor, filled: Mapping[str, Any]) -> Markup | None:
+    image = len(predictor.takes.shape) == 3
+    fields = _image_fields() if image else _row_fields(predictor, filled)
     if not fields:
         return None
     form = element(
@@ -89,13 +97,13 @@ def _switch(name: str, says: str, checked: str | None = None) -> Markup:
     return element("label", box, says, class_="switch wide")
 
 
-def _row_fields(predictor: Predictor) -> list[Markup]:
+def _row_fields(predictor: Predictor, filled: Mapping[str, Any]) -> list[Markup]:
     if not 0 < len(predictor.columns) <= _MOST_FIELDS:
         return []
-    return [_field(predictor, name) for name in predictor.columns]
+    return [_field(predictor, name, filled.get(name)) for name in predictor.columns]
 
 
-def _field(predictor: Predictor, name: str) -> Markup:
+def _field(predictor: Predictor, name: str, value: Any) -> Markup:
     """A place for the value of a column."""
     known: Sequence[str] = ()
     example, needed = "", "required"
@@ -112,6 +120,7 @@ def _field(predictor: Predictor, name: str) -> Markup:
             name=COLUMN + name,
             required=needed or None,
             placeholder=example or None,
+            value=None if value is None else str(_sample(str(value))),
             list=list_id,
             inputmode=None if known else "text",
             autocomplete="off",
