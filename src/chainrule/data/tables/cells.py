@@ -205,7 +205,8 @@ def _plain_numbers(texts: Sequence[Any]) -> Array | None:
         together = "".join(texts)
         if "_" in together or not together.isascii():
             return None
-        numbers = np.fromiter((float(t) if t else np.nan for t in texts), np.float64, len(texts))
+        some = [t or "nan" for t in texts] if "" in texts else texts
+        numbers = np.fromiter(map(float, some), np.float64, len(texts))
     except (TypeError, ValueError):
         return None
     return None if (np.abs(numbers) > _EXACT).any() else numbers

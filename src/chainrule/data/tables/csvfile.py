@@ -89,9 +89,10 @@ class Header:
         with _opened(self.path) as handle:
             rows = (cells for _, cells in _rows(self, handle))
             while some := list(itertools.islice(rows, AT_ONCE)):
+                columns = list(zip(*some, strict=True))
                 yield {
-                    name: Cells.of([row[k] for row in some], name, missing[name])
-                    for name, k in zip(names, places)
+                    name: Cells.of(columns[place], name, missing[name])
+                    for name, place in zip(names, places)
                 }
 
 
