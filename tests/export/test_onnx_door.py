@@ -115,6 +115,25 @@ def test_nodes_are_named_after_their_modules():
     assert len({*names}) == len(names)
 
 
+@pytest.mark.parametrize(
+    ("layer", "kinds"),
+    [
+        (nn.Softmax(-1), ["Softmax"]),
+        (nn.LogSoftmax(1), ["LogSoftmax"]),
+        (nn.LSTM(3, 2), ["LSTM"]),
+        (nn.MultiheadAttention(3, 1), ["Softmax"]),
+    ],
+    ids=lambda v: type(v).__name__ if isinstance(v, nn.Module) else v[0],
+)
+def test_what_has_an_operator_is_one_node(layer, kinds):
+    x = cr.from_numpy(drawn(4, 2, 3))
+    attends = isinstance(layer, nn.MultiheadAttention)
+    made = model_of((lambda v: layer(v, v, v)[0]) if attends else layer, x, dynamic_batch=False)
+    found = [node.op_type for node in made.graph.node]
+    assert [kind for kind in found if kind in ("Softmax", "LogSoftmax", "LSTM")] == kinds
+    assert "Exp" not in found
+
+
 def test_training_goes_on_as_before():
     model = digits().train()
     exported(model, cr.from_numpy(raw(1)))

@@ -54,8 +54,41 @@ def finite_peak(g: Graph, x: str, dims: str, dtype: Any, keep: int) -> str:
 @writes("peak")
 def _peak(g: Graph, step: Step) -> str:
     (x,) = step.args
+    _softmax(g, step)
     dims = g.ints(*dims_of(step.attrs.get("dim"), len(g.shape(x))))
     return finite_peak(g, g.name(x), dims, x.dtype, int(step.attrs.get("keepdim", False)))
+
+
+def _softmax(g: Graph, peak: Step) -> None:
+    """Where a softmax or its logarithm begins with this peak, write it as the one node it is.
+
+    The composites are z = x - peak, z - log(sum(exp(z))), and the exponential of that.
+    """
+    (x,), dims = peak.args, dims_of(peak.attrs.get("dim"), len(g.shape(peak.args[0])))
+    shifted = _reader(g, peak, "sub")
+    if shifted is None or shifted.args[0] is not x or len(dims) != 1:
+        return
+    found: Step | None = None
+    readers = g.users(shifted.instruction.out) or []
+    for powers in readers:
+        total = _reader(g, powers, "sum") if powers.instruction.op.name == "exp" else None
+        same = total is not None and total.attrs.get("dim") == peak.attrs.get("dim")
+        log = _reader(g, total, "log") if total is not None and same else None
+        found = _reader(g, log, "sub") if log is not None else None
+        if found is not None:
+            break
+    if found is None or len(readers) != 2 or found.args[0] is not shifted.instruction.out:
+        return
+    power = _reader(g, found, "exp")
+    kind = "Softmax" if power is not None else "LogSoftmax"
+    g.finish(power or found, g.add(kind, g.name(x), axis=dims[0]))
+
+
+def _reader(g: Graph, step: Step, name: str) -> Step | None:
+    """What reads the result of a step, if it is one operation of that name."""
+    users = g.users(step.instruction.out)
+    one = users is not None and len(users) == 1 and users[0].instruction.op.name == name
+    return users[0] if users is not None and one else None
 
 
 @writes("logsumexp")
