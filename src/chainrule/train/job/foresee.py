@@ -6,7 +6,6 @@ the examples that choose the best weights and those that it is tested on.
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from statistics import median
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from chainrule.explain.telling.words import seconds_text, size_text
 from chainrule.optim.names import optimizer_of
 from chainrule.train.fitting.run import History, Run
 from chainrule.train.fitting.step import TapeStep
+from chainrule.train.job.memory import peak_memory
 from chainrule.train.job.prepare import Job
 
 __all__ = ["Foresight", "beside", "foresee", "foreseen_at_once"]
@@ -117,20 +117,10 @@ def beside(foreseen: Foresight | None, history: History) -> list[tuple[str, str,
         ("an epoch of training", seconds_text(steps.epoch), seconds_text(epoch)),
         ("all, with measuring", seconds_text(foreseen.seconds), seconds_text(history.seconds)),
     ]
-    if peak := _peak():
+    if peak := peak_memory():
         predicted = f"{size_text(foreseen.memory)} of data and steps"
         found.append(("memory", predicted, f"{size_text(peak)}, Python and libraries with it"))
     return found
-
-
-def _peak() -> int:
-    """The most bytes that this process has held; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # on Windows
-        return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _loader(examples: Examples, batch_size: int) -> DataLoader:

@@ -11,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from chainrule.data import Examples, Recipe
+from chainrule.data.stored import is_stored
 from chainrule.data.tables.columns import Column
 from chainrule.errors import one_line
 from chainrule.explain.overview.summary import Summary
-from chainrule.explain.telling.words import shape_text
+from chainrule.explain.telling.words import shape_text, size_text
 from chainrule.train.callbacks.progress import format_seconds
+from chainrule.train.job.memory import peak_memory
 from chainrule.train.job.outcome import Outcome
 
 __all__ = ["conclude", "explain_smoothing", "introduce", "show_columns", "show_network"]
@@ -134,6 +136,9 @@ def conclude(console: Any, outcome: Outcome) -> None:
     if others:
         told = ", ".join(f"test {name} {v:.4g}" for name, v in others.items())
         console.print(Text(told), soft_wrap=True)
+    if is_stored(outcome.examples.x) and (peak := peak_memory()):
+        held, kept = size_text(peak), size_text(outcome.examples.x.nbytes)
+        console.print(f"memory held at most: {held}, with what was at hand of {kept} in a file")
     folder = one_line(str(outcome.folder))
     console.print(Text(f"model, figures and report: {folder}"), soft_wrap=True)
     if outcome.interrupted:
