@@ -6,14 +6,23 @@ from pathlib import Path
 
 # Floor by floor from the top: what the floor is for, and its rooms with a word on each.
 FLOORS = [
-    ("5  doors", [("cli", "chainrule train, predict, explain, learn")]),
-    ("4  the work", [("train", "fit, the job, its report")]),
+    (
+        "5  doors",
+        [
+            ("cli", "the commands"),
+            ("sklearn", "estimators"),
+            ("serve", "answers over HTTP"),
+            ("onnx", "files for others"),
+        ],
+    ),
+    ("4  the work", [("train", "fit, checkpoints, jobs, reports, searches")]),
     ("seeing inside", [("explain", "equations, predictions, a doctor, looks")]),
     (
         "pictures, files",
         [
             ("draw", "graphs and plots"),
             ("io", "models in files"),
+            ("export", "ONNX, C, NumPy, JSON"),
             ("learn", "the lessons"),
         ],
     ),

@@ -32,8 +32,8 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_options_in_the_readme_exist() -> None:
     from chainrule.cli.main import cli
 
-    commands = re.findall(r"chainrule (train|predict|learn)\b([^#\n]*)", COMMANDS)
-    assert {name for name, _ in commands} == {"train", "predict", "learn"}
+    commands = re.findall(rf"chainrule ({'|'.join(cli.commands)})\b([^#\n]*)", COMMANDS)
+    assert {name for name, _ in commands} == set(cli.commands)
     for name, rest in commands:
         known = {option for p in cli.commands[name].params for option in p.opts} | {"--help"}
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest)) <= known, f"{name} {rest}"
