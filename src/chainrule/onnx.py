@@ -83,7 +83,7 @@ def export(
         >>> from chainrule import nn
         >>> from chainrule.autograd import zeros
         >>> file = io.BytesIO()
-        >>> export(nn.Linear(3, 2), zeros(1, 3), file)
+        >>> export(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), zeros(1, 3), file)
         >>> load(file.getvalue())
         OnnxGraph(2 nodes, input: float32[?, 3])
     """

@@ -135,7 +135,11 @@ class OnnxGraph(Module):
     def extra_repr(self) -> str:
         """Return how many nodes there are, and what goes in."""
         taken = ", ".join(f"{one_line(i.name)}: {_told(i)}" for i in self.signature)
-        return f"{len(self._file.nodes)} nodes, {taken}"
+        count = len(self._file.nodes)
+        return f"{count} node{'s' * (count != 1)}, {taken}"
+
+    def __repr__(self) -> str:
+        return f"OnnxGraph({self.extra_repr()})"  # what holds the weights is no layer
 
 
 def read_onnx(source: str | os.PathLike[str] | bytes | BinaryIO) -> OnnxGraph:
