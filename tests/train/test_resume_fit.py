@@ -1,13 +1,15 @@
 """`fit` broken off and resumed: the numbers are those of the run that was not, to the last bit."""
 
+import random
 from contextlib import suppress
 from functools import cache
 
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule import nn, optim
-from chainrule.autograd import Generator
+from chainrule.autograd import Generator, default_generator
 from chainrule.data import DataLoader, TensorDataset, digits
 from chainrule.errors import DataError, OptionError
 from chainrule.train import EMA, BestWeights, Callback, Checkpoint, EarlyStopping, History, fit
@@ -341,6 +343,34 @@ def test_more_epochs(tmp_path):
     longer = started(tmp_path, schedule="constant", epochs=4)
     assert longer[1][:2] == short[1]
     assert [row["epoch"] for row in longer[1]] == [1, 2, 3, 4]
+
+
+def test_generators_of_everybody(tmp_path):
+    """Of NumPy and Python themselves, of NumPy's objects, and the default one."""
+
+    class Anything(Noisy):
+        def __init__(self):
+            self.own = np.random.RandomState(4)
+
+        def __getitem__(self, i):
+            noise = np.random.rand() + random.random() + cr.rand(1).item() + self.own.rand()
+            return X[i] + np.float32(noise), Y[i]
+
+    def run(folder, kill=None):
+        random.seed(1)
+        np.random.seed(2)
+        cr.manual_seed(3)
+        return started(folder, kill, data=lambda _: Anything(), generator=None)
+
+    before = np.random.get_state(), random.getstate(), default_generator.get_state()
+    try:
+        whole = run(tmp_path / "whole")
+        assert run(tmp_path / "killed", Each(5, True)) is None
+        same(whole, run(tmp_path / "killed"))
+    finally:
+        np.random.set_state(before[0])
+        random.setstate(before[1])
+        default_generator.set_state(before[2])
 
 
 # --- what is refused ----------------------------------------------------------------------------

@@ -184,7 +184,7 @@ def _passing(model: nn.Module) -> Iterator[tuple[str, Any]]:
 
 def _most_bytes(model: nn.Module) -> int:
     """The size of a file that such a model may need: its weights, many times over, and figures."""
-    return 256 * sum(np.asarray(v).nbytes for v in model.state_dict().values()) + 2**28
+    return 256 * sum(np.asarray(v).nbytes for v in model.state_dict().values()) + 2**30
 
 
 # --- the figures --------------------------------------------------------------------------------

@@ -394,12 +394,14 @@ class Compiled:
         take_apart(args, {}, key)
         planned, waiting = self._awaited["kinds"].pop(repr(tuple(key)), (False, False))
         is_first = self._settings == _NEVER
-        if not (is_first or planned or waiting):
-            return
         settled, was_eager = self._settings == SETTINGS.changes, self._was_eager
         if is_first:
             nothing_set = self._awaited["at"] == SETTINGS.changes
             settled, was_eager = self._awaited["settled"] and nothing_set, self._awaited["eager"]
+        if not self._awaited["kinds"]:
+            self._awaited = None
+        if not (is_first or planned or waiting):
+            return
         with self._lock, undone() as before:
             if is_first:
                 self(*args)
