@@ -59,7 +59,7 @@ def _classes(report: Report) -> Markup | None:
         most=_MOST_CLASSES,
         width=480,
     )
-    return look_at(chart)
+    return chart.inline()
 
 
 def _columns(report: Report) -> Markup | None:

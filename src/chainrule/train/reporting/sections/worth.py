@@ -7,7 +7,7 @@ from functools import partial
 
 from chainrule.picture import GOOD, Markup, bar_chart, element, format_value
 from chainrule.train.reporting.contents import Report
-from chainrule.train.reporting.sections.parts import is_share, look_at, section
+from chainrule.train.reporting.sections.parts import is_share, section
 
 __all__ = ["worth"]
 
@@ -31,9 +31,9 @@ def worth(report: Report) -> Markup | None:
             title=f"Test {_SPOKEN[figure]}" + " (less is better)" * (figure == "mae"),
             told=partial(_told, percent=is_share(figure)),
             color=GOOD,
-            width=620,
+            width=480,
         )
-        charts.append(look_at(chart))
+        charts.append(chart.inline())
     if not charts:
         return None
     return section(
