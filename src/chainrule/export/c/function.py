@@ -13,6 +13,7 @@ from chainrule.export.c.elementwise import element
 from chainrule.export.c.groups import Group, groups
 from chainrule.export.c.moves import copied
 from chainrule.export.c.nest import Nest, Scene, aligned
+from chainrule.export.c.products import convolved_row
 from chainrule.export.c.rules import BLOCKS, CELLS
 from chainrule.export.c.steps import STEPS
 from chainrule.export.c.text import Index, comment, ctype, identifier
@@ -25,6 +26,7 @@ from chainrule.plan.program import Instruction, Program, Value
 __all__ = ["MOST_NUMBERS", "Function", "written"]
 
 MOST_NUMBERS = 20_000_000  # some 350 MB of text
+_WIDEST = 1024  # sums that stand side by side on the stack
 
 
 class Function:
@@ -196,6 +198,9 @@ def _write_block(scene: Scene, instruction: Instruction) -> None:
 
 def _write_cells(scene: Scene, group: Group) -> None:
     first, *rest = group.instructions
+    if first.op.name == "convolution" and 1 < group.shape[-1] <= _WIDEST:
+        _write_rows(scene, group)
+        return
     nest = Nest(scene, group.shape)
     with nest.running():
         rule = CELLS.get(first.op.name)
@@ -205,6 +210,19 @@ def _write_cells(scene: Scene, group: Group) -> None:
         _keep(nest, group, first, text)
         for instruction in rest:
             _write_element(nest, group, instruction)
+
+
+def _write_rows(scene: Scene, group: Group) -> None:
+    """A convolution by rows of its outputs, and what follows it."""
+    first, *rest = group.instructions
+    nest = Nest(scene, group.shape[:-1])
+    with nest.running():
+        convolved_row(nest, first)
+        with nest.loop(group.shape[-1]) as k:
+            nest.index = (*nest.index, k)
+            _keep(nest, group, first, f"({ctype(first.out.dtype)})sums[{k}]")
+            for instruction in rest:
+                _write_element(nest, group, instruction)
 
 
 def _write_flat(scene: Scene, group: Group) -> None:

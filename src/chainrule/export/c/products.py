@@ -10,11 +10,11 @@ from typing import Any
 
 from chainrule.export.c.nest import Nest, aligned, type_of
 from chainrule.export.c.text import Index, literal
-from chainrule.export.c.windows import meeting, met
+from chainrule.export.c.windows import columns, meeting, met
 from chainrule.ops.window import Window, sizes
 from chainrule.plan.program import Instruction, Value
 
-__all__ = ["ATTENTION", "PRODUCTS"]
+__all__ = ["ATTENTION", "PRODUCTS", "convolved_row"]
 
 
 def _times(nest: Nest, total: str, a: str, b: str) -> None:
@@ -77,6 +77,30 @@ def _convolution(nest: Nest, instruction: Instruction) -> str:
         with nest.given(inside):
             _times(nest, total, nest.read(x, (n, own, *at)), nest.read(w, (o, c, *taps)))
     return _cast(instruction, total)
+
+
+def convolved_row(nest: Nest, instruction: Instruction) -> None:
+    """Add up a row of outputs at once, in `sums`: the columns are the innermost loop.
+
+    No sum waits for itself there, and a compiler can take several together.
+    """
+    x, w = instruction.values[:2]
+    n, o, *steps = nest.index
+    channels, groups = w.shape[1], instruction.attrs.get("groups", 1)
+    stride, padding, dilation = _moves(instruction, len(x.shape) - 2)
+    above = Window(w.shape[2:-1], stride[:-1], padding[:-1], dilation[:-1])
+    along = Window(w.shape[-1:], stride[-1:], padding[-1:], dilation[-1:])
+    width = instruction.out.shape[-1]
+    nest.line(f"{nest.scene.total} sums[{width}];")
+    with nest.loop(width) as k:
+        nest.line(f"sums[{k}] = {_bias(nest, instruction.args, o)};")
+    with nest.loops((channels, *w.shape[2:])) as (c, *taps), nest.scope((c, *taps)):
+        at, inside = met(nest, above, x.shape[2:-1], steps, taps[:-1])
+        own = _of_group(o, w.shape[0] // groups, channels, c, groups)
+        with nest.given(inside):
+            nest.line(f"const {nest.scene.total} weight = {nest.read(w, (o, c, *taps))};")
+            with columns(nest, along, x.shape[-1], width, taps[-1]) as (k, column):
+                nest.line(f"sums[{k}] += weight * {nest.read(x, (n, own, *at, column))};")
 
 
 def _of_group(o: Index, outputs: int, channels: int, c: Index, groups: int) -> Index:

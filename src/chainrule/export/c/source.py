@@ -115,7 +115,9 @@ _INTRODUCTION = """/*
  *
  *     cc -O2 -std=c99 -c {name}.c
 {program} *
- * Sums are added up in double precision; where that is slow, compile with -D{upper}_SUM=float.
+ * Sums are added up in double precision, number after number. Where that is slow, compile with
+ * -D{upper}_SUM=float; -O3 -fassociative-math -fno-signed-zeros -fno-trapping-math lets the
+ * compiler add several at once.
  */"""
 _PROGRAM = """ *
  * With a main that reads rows of numbers between commas from standard input:

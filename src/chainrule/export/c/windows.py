@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from chainrule.ops.resample import table
 from chainrule.ops.window import Window
 from chainrule.plan.program import Instruction
 
-__all__ = ["WINDOWS", "meeting", "met"]
+__all__ = ["WINDOWS", "columns", "meeting", "met"]
 
 
 # --- where pixels lie ---------------------------------------------------------------------------
@@ -39,6 +40,30 @@ def met(
         at.append(name)
         inside.append(f"{name} >= 0 && {name} < {size}")
     return at, inside
+
+
+@contextmanager
+def columns(
+    nest: Nest, window: Window, size: int, count: int, tap: Index
+) -> Iterator[tuple[Index, Index]]:
+    """A loop over those windows of a row whose tap meets a pixel; yields window and pixel."""
+    (reach,), (stride,), (before,) = window.reach(), window.stride, window.padding
+    shift = _sum_of((tap, window.dilation[0]))
+    if not before and (count - 1) * stride + reach <= size:
+        with nest.loop(count) as k:
+            yield k, _sum_of((k, stride), (shift, 1))
+        return
+    lead, begin, end = nest.fresh("lead"), nest.fresh("begin"), nest.fresh("end")
+    more = f" + {stride - 1}" if stride > 1 else ""
+    down = f" / {stride}" if stride > 1 else ""
+    nest.line(f"const int {lead} = {before}{f' - {shift}' if shift != 0 else ''};")
+    first, last = f"({lead}{more}){down}", f"({size} + {lead}{more}){down}"
+    nest.line(f"const int {begin} = {lead} > 0 ? {first if stride > 1 else lead} : 0;")
+    last = last if stride > 1 else f"{size} + {lead}"
+    nest.line(f"const int {end} = {last} < {count} ? {last} : {count};")
+    k = nest.fresh("column")
+    with nest.code.block(f"for (int {k} = {begin}; {k} < {end}; {k}++)"):
+        yield k, f"{_sum_of((k, stride))} - {lead}"
 
 
 def _sum_of(*terms: tuple[Index, int]) -> Index:
