@@ -233,3 +233,20 @@ def test_free_text_is_left_out_when_asked(tmp_path):
     with pytest.raises(DataError, match="free text"):
         load(path)
     assert load(path, drop=["said"]).columns == ("n",)
+
+
+def test_of_a_table_in_a_file_the_memory_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "houses.csv").write_text(houses(rows=80))
+    out = io.StringIO()
+    run_job(
+        load(tmp_path / "houses.csv", memory=0),
+        Settings(epochs=2, doctor=False),
+        tmp_path / "run",
+        info={"data": "houses.csv"},
+        console=Console(file=out, width=100),
+        command="chainrule train houses.csv",
+    )
+    pytest.importorskip("resource", reason="the system does not count memory in this way")
+    assert "memory held at most: " in out.getvalue()
+    assert "KiB in a file" in out.getvalue()
