@@ -66,13 +66,15 @@ def adaptive_places(x: Array, size: Sizes) -> Array:
         array([[[1, 1]]])
     """
     _adaptive_shape(x.shape, size=size)
-    positions = []
-    for n, m in zip(x.shape[2:], size):
-        i = np.arange(m)
-        first, last = i * n // m, -(-(i + 1) * n // m) - 1
-        taps = np.arange((last - first).max() + 1)
-        positions.append(np.minimum(first[:, None] + taps, last[:, None])[None, None])
-    return _places(x, positions)
+    return _places(x, [pixels(n, m)[None, None] for n, m in zip(x.shape[2:], size)])
+
+
+def pixels(n: int, m: int) -> Array:
+    """The pixels of each of m windows that share out n, (m, taps); short ones repeat their last."""
+    i = np.arange(m)
+    first, last = i * n // m, -(-(i + 1) * n // m) - 1
+    taps = np.arange((last - first).max() + 1)
+    return np.minimum(first[:, None] + taps, last[:, None])
 
 
 def _fractional_shape(x: Shape, samples: Shape, *, window: Sizes, size: Sizes) -> Shape:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -145,8 +144,3 @@ def _next(n: Dim) -> Dim:
     rest = sum(c for c, symbols in n.terms if not symbols) + 1
     terms = [t for t in n.terms if t[1]]
     return Size(tuple([(rest, ()), *terms] if rest else terms))
-
-
-def count_of(shape: Sequence[int]) -> int:
-    """How many elements a shape has."""
-    return math.prod(shape)

@@ -12,6 +12,7 @@ from chainrule.errors import DataError
 from chainrule.export.onnx.elementwise import computed
 from chainrule.export.onnx.graph import INT64, Graph, writes
 from chainrule.export.onnx.sizes import Step
+from chainrule.ops.adaptive import pixels
 from chainrule.ops.resample import table
 from chainrule.ops.window import Window
 
@@ -216,10 +217,7 @@ def _adaptive_windows(image: Sequence[int], size: Sequence[int]) -> Any:
     rank = len(image)
     place: Any = np.zeros((), np.int64)
     for d, (n, m) in enumerate(zip(image, size)):
-        i = np.arange(m)
-        first, last = i * n // m, -(-(i + 1) * n // m) - 1
-        taps = np.arange((last - first).max() + 1)
-        own = np.minimum(first[:, None] + taps, last[:, None])
+        own = pixels(n, m)
         shape = [1] * (2 * rank)
         shape[d], shape[rank + d] = own.shape
         place = place * n + own.reshape(shape)
