@@ -81,22 +81,14 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         classes: Any = None,
     ) -> Any:
         checked(self.get_params(deep=False), is_classifier(self))
-        if incremental and self.early_stopping:
-            raise OptionError("partial_fit does not support early_stopping=True")
+        for name in ("early_stopping", "calibrate"):
+            if incremental and getattr(self, name):
+                raise OptionError(f"partial_fit does not support {name}=True")
         if self.n_members > 1:
             return self._fit_members(X, y, sample_weight, eval_set, incremental, classes)
         self._forget("estimators_")
         first = not hasattr(self, "module_") or not (self.warm_start or incremental)
-        X, y = self._read(X, y, first)
-        weight = self._weights(X, y, sample_weight)
-        if first:
-            self._head = self._head_of(y, classes)
-            self._adopt(self._head)
-        else:
-            self._known_targets(y)
-        weight = self._balanced(y, weight)
-        if weight is not None:
-            X, y, weight = _without_zeros(X, y, weight)
+        X, y, weight = self._prepared(X, y, sample_weight, first, classes)
         random = check_random_state(self.random_state)
         if first:
             self._start(X, random)
@@ -104,9 +96,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if callable(self.loss):
             self._probe_loss(X, packed, weight)
         held = self._read_held(eval_set)
-        if (
-            (self.early_stopping or self.calibrate) and held is None and self.solver != "lbfgs"
-        ) or (self.calibrate and held is None):
+        stops = self.early_stopping and self.solver != "lbfgs"
+        if held is None and (stops or self.calibrate):
             X, packed, held = self._split(X, y, packed, weight, random)
         if self.solver == "lbfgs":
             self._go_down(X, packed)
@@ -117,6 +108,20 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if self.calibrate and held is not None:
             self._calibrate(held)
         return self
+
+    def _prepared(
+        self, X: Any, y: Any, sample_weight: Any, first: bool, classes: Any
+    ) -> tuple[Any, Array, Array | None]:
+        """X, y and the weights of rows, as far as they do not depend on the network."""
+        X, y = self._read(X, y, first)
+        weight = self._weights(X, y, sample_weight)
+        if first:
+            self._head = self._head_of(y, classes)
+            self._adopt(self._head)
+        else:
+            self._known_targets(y)
+        weight = self._balanced(y, weight)
+        return (X, y, None) if weight is None else _without_zeros(X, y, weight)
 
     def _read(self, X: Any, y: Any, first: bool) -> tuple[Any, Array]:
         numeric = not is_classifier(self)
@@ -348,7 +353,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _go_down(self, X: Any, packed: Array) -> None:
         """Train on all rows at once."""
-        trainer = Trainer(self.module_, self._head.objective, self._optimizer_for_start)
+        trainer = Trainer(self.module_, self._head.objective, optim.SGD)  # which takes no step
         trainer.begin(self.module_, self.alpha, 0)
         descent = optim.LBFGS(
             self.module_.parameters(),
@@ -362,13 +367,13 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         x, y = from_numpy(X.toarray() if rows is None else rows), from_numpy(packed)
         self.module_.train()
 
-        def forward_and_back(x: Any, y: Any) -> Any:
+        def closure() -> Any:
             descent.zero_grad()
             loss = trainer.loss(x, y)
             loss.backward()
             return loss
 
-        descent.step(lambda: forward_and_back(x, y))
+        descent.step(closure)
         self.module_.eval()
         with no_grad():
             self.loss_ = trainer.loss(x, y).item()
@@ -380,9 +385,6 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=4,
             )
-
-    def _optimizer_for_start(self, parameters: Any) -> optim.Optimizer:
-        return optim.SGD(parameters)
 
     # --- measuring ------------------------------------------------------------------------------
 

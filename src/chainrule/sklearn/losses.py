@@ -143,6 +143,10 @@ class Objective:
     def probed(self, outputs: Array, packed: Array) -> Objective:
         """Return the same, knowing whether a person's loss gives a number for each row.
 
+        Args:
+            outputs: of a few rows, (N, K).
+            packed: their targets and weights, (N, T + 1).
+
         Raises:
             OptionError: it gives something else.
         """

@@ -29,7 +29,6 @@ class Network(NetworkEstimator):
     """What both have: a network that a person gives."""
 
     _any_shape = True
-    batch_norm = False
 
     def _fit(self, *args: Any, **more: Any) -> Any:
         with self._own_chance():

@@ -15,9 +15,8 @@ import numpy as np
 from chainrule import nn
 from chainrule.autograd import Generator
 from chainrule.errors import OptionError
-from chainrule.ops import Array
 
-__all__ = ["ACTIVATIONS", "Plan", "built", "initialised", "linear_layers"]
+__all__ = ["ACTIVATIONS", "Plan", "built", "initialised", "linear_layers", "of_each"]
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module] | None] = {
     "identity": None,
@@ -58,11 +57,6 @@ class Plan(NamedTuple):
     sizes: tuple[int, ...]
     gaps: tuple[bool, ...]
     dtype: str
-
-    @property
-    def is_random(self) -> bool:
-        """Whether more is random in it than what its weights begin with."""
-        return any(self.dropout) or any(self.sizes)
 
 
 def of_each(name: str, given: Any, hidden: int) -> tuple[Any, ...]:
@@ -144,10 +138,6 @@ def initialised(model: nn.Sequential, activations: Sequence[str], random: Any) -
     for layer, activation in zip(layers, of_layers):
         fan_in, fan_out = layer.in_features, layer.out_features
         bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / (fan_in + fan_out))
-        _set(layer.weight.array, random.uniform(-bound, bound, (fan_in, fan_out)).T)
+        layer.weight.array[...] = random.uniform(-bound, bound, (fan_in, fan_out)).T
         assert layer.bias is not None
-        _set(layer.bias.array, random.uniform(-bound, bound, fan_out))
-
-
-def _set(target: Array, values: Array) -> None:
-    target[...] = values
+        layer.bias.array[...] = random.uniform(-bound, bound, fan_out)
