@@ -279,6 +279,7 @@ def relu(**more):
          "nothing makes the output 'q'"),
         (model_of([("Relu", "x", "y", {})], [("x", P.STRING, [1])], ["y"]), "elements of kind 8"),
     ],
+    ids=lambda v: "file" if isinstance(v, bytes) else v,
 )  # fmt: skip
 def test_what_is_no_network_is_refused_in_a_sentence(content, sentence):
     with pytest.raises(DataError, match=sentence):
