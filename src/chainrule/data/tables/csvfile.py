@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
@@ -29,6 +30,7 @@ __all__ = ["Header", "read_columns", "read_header", "read_plainly", "smallest"]
 
 DELIMITERS = ",;\t"
 LONGEST_HEADER = 2**24  # characters
+MOST_COLUMNS = 100_000
 AT_ONCE = 16_384  # rows that are taken from the careful reader together
 
 
@@ -51,6 +53,10 @@ class Header:
         """Bytes of the file, about as many as what is made of it takes in memory."""
         return self.path.stat().st_size
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
+
     def index(self, name: str) -> int:
         """Return where the column `name` stands, from 0.
 
@@ -64,8 +70,8 @@ class Header:
             ...
             chainrule.errors.DataError: iris.csv has no column 'speces'; did you mean 'species'?
         """
-        if name in self.names:
-            return self.names.index(name)
+        if name in self._places:
+            return self._places[name]
         guess = did_you_mean(name, self.names) or f"; it has {_some(self.names)}"
         raise DataError(f"{self.path} has no column {name!r}{guess}")
 
@@ -257,6 +263,11 @@ def _bad_line(path: Path) -> int:
 
 
 def _check_names(path: Path, names: tuple[str, ...]) -> None:
+    if len(names) > MOST_COLUMNS:
+        raise DataError(
+            f"{path} has {len(names):,} columns, more than the {MOST_COLUMNS:,} of a table that is "
+            "learned from; leave some out"
+        )
     if all(to_number(name) is not None for name in names):
         raise DataError(
             f"{path} begins with numbers ({_some(names)}), a line with column names is due; add one"
