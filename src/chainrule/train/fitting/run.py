@@ -121,7 +121,7 @@ class Run:
         self.losses: list[float] = []
         self.notices: list[str] = []
         self.snapshot: Callable[[], dict[str, Any]] | None = None
-        self._begun = 0.0
+        self._begun = self._seconds = 0.0
         self._rate = math.nan
         self._loss = 0.0
         self._tally = Tally(metrics, _ROOM)
@@ -142,6 +142,7 @@ class Run:
 
     def figures(self) -> dict[str, Any]:
         """Return loss and metrics of the epoch that is over, also those that are no numbers."""
+        self._seconds = time.perf_counter() - self._begun  # before anything else is measured
         if self._tally.crowded:
             self.notices.append(
                 "the outputs of an epoch are too many to be kept, so the metrics that want all of "
@@ -165,7 +166,7 @@ class Run:
         Args:
             figures: by name; what is no number is kept aside.
         """
-        seconds = time.perf_counter() - self._begun
+        seconds = self._seconds
         self.history.kept = {k: v for k, v in figures.items() if isinstance(v, np.ndarray)}
         row = {
             "epoch": self.epoch,
