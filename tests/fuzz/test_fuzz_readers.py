@@ -287,6 +287,8 @@ FOUND = [
     ("csv", "c;y\n\U00106651;\U00106651\n1;2\n".encode()),
     # A name that is no UTF-8.
     ("parquet", lambda seed: seed.replace(b"kind", b"\x9aind")),
+    # No numbers at all, in a shape whose other sizes are beyond every machine.
+    ("idx", bytes.fromhex("00000804 00000000 000000ff ffffffff 00010004 04")),
     # An archive whose members begin before it.
     ("torch", lambda seed: seed[:4] + seed[5:]),
 ]

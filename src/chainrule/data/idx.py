@@ -145,7 +145,10 @@ def _read_header(path: Path, file: BinaryIO) -> tuple[bytes, np.dtype[np.generic
     sizes = file.read(4 * axes)
     if len(sizes) < 4 * axes:
         raise DataError(f"{path} ends within its header; get the file again")
-    return magic + sizes, np.dtype(DTYPES[magic[2]]), list(struct.unpack(f">{axes}I", sizes))
+    shape = list(struct.unpack(f">{axes}I", sizes))
+    if 0 in shape and math.prod(n for n in shape if n) > MAX_BYTES:  # no array has such a shape
+        raise DataError(f"{path}: its header claims the impossible shape {shape}; get it again")
+    return magic + sizes, np.dtype(DTYPES[magic[2]]), shape
 
 
 def _allocate(path: Path, dtype: np.dtype[np.generic], shape: list[int], room: int) -> Array:
