@@ -89,11 +89,23 @@ def wait(process, folder, rng, longest):
     return trains
 
 
+def has_finished(folder):
+    """Whether a run had come to its end when it was killed; what is left is tidied up then."""
+    journal = folder / "job.json"
+    if journal.exists() and json.loads(journal.read_text())["state"] != "finished":
+        return False
+    process = command("--resume", str(folder))
+    said, _ = process.communicate()
+    return "has finished: there is nothing to resume" in said
+
+
 def killed(line, folder, rng, longest, most):
     """Train until the end, killed up to so many times on the way."""
     kills = Kills()
     while True:
         before, _ = newest(folder)
+        if (folder / "model.json").exists() and has_finished(folder):
+            return kills
         resumes = (folder / "job.json").exists()
         arguments = ["--resume", str(folder)] if resumes else [*line, "--out", str(folder)]
         process = command(*arguments)

@@ -10,6 +10,7 @@ import pytest
 import kills
 from chainrule.train import Checkpoint
 from chainrule.train.callbacks.progress import Progress
+from chainrule.train.checkpointing import store
 from cli import material
 
 LINE = "train moons --model mlp --hidden 8 --dropout 0.2 --batch-size 120 --epochs 6 --checkpoint 0"
@@ -160,6 +161,23 @@ def test_options_beside_it(chainrule, tmp_path, killed, option):
         f"error: {name} cannot be given beside --resume: a run goes on with the options that it "
         "was begun with; leave it out, or train anew\n"
     )
+
+
+def test_killed_while_it_is_tidied_up(chainrule, tmp_path, monkeypatch):
+    clear, model = store.clear, tmp_path / "out" / "model.json"
+
+    def stop(folder, **options):
+        if model.exists():
+            raise Killed
+        clear(folder, **options)
+
+    chainrule(LINE + " --out whole")
+    monkeypatch.setattr(store, "clear", stop)
+    with pytest.raises(Killed):
+        chainrule(LINE + " --out out")
+    monkeypatch.setattr(store, "clear", clear)
+    assert "out has finished: there is nothing to resume" in chainrule("train --resume out").err
+    is_the_same(tmp_path)
 
 
 def test_a_run_that_has_finished_and_none(chainrule, tmp_path):

@@ -31,7 +31,7 @@ __all__ = ["FIGURES", "Journal", "checkpoints_of", "fingerprint", "held", "opene
 
 FIGURES = "metrics.jsonl"
 _FORMAT = 1
-_JOURNAL = "job.json"
+_JOURNAL, _FINISHED = "job.json", "finished"
 _MOST_BYTES = 1 << 20
 _HASHED = 64 << 20  # bytes of the data that are looked at; of larger ones rows at equal distances
 
@@ -47,7 +47,8 @@ class Journal:
         data: the fingerprint of its examples.
         threads: the most processor threads that it uses.
         place: the folder that paths of its data start from.
-        state: "running", which it says of itself also when it was killed; or "interrupted".
+        state: "running", which it says of itself also when it was killed; "interrupted"; or, until
+            all is tidied up, "finished".
     """
 
     settings: Settings
@@ -89,10 +90,7 @@ class Journal:
         path = folder / _JOURNAL
         if not path.is_file():
             if (folder / "model.json").is_file():
-                raise OptionError(
-                    f"{folder} has finished: there is nothing to resume; to train longer, train "
-                    "anew with more --epochs"
-                )
+                raise _finished(folder)
             raise OptionError(
                 f"{folder} is no run that was broken off, for there is no {_JOURNAL} in it; give "
                 "the folder that chainrule train writes to"
@@ -111,7 +109,11 @@ class Journal:
         if not whole or not all(type(said.get(name)) is kind for name, kind in kinds.items()):
             raise DataError(f"{path} does not describe a job of format {_FORMAT}; train anew")
         known = {name: said[name] for name in kinds}
-        return cls(settings_of(said.get("settings"), str(folder)), **known)
+        found = cls(settings_of(said.get("settings"), str(folder)), **known)
+        if found.state == _FINISHED:  # and killed while it was tidied up
+            found.finish(folder)
+            raise _finished(folder)
+        return found
 
     @property
     def source(self) -> str | None:
@@ -128,8 +130,17 @@ class Journal:
         Args:
             folder: of the run.
         """
-        (folder / _JOURNAL).unlink(missing_ok=True)
+        self.state = _FINISHED  # first, should it be killed now
+        self.write(folder)
         store.clear(checkpoints_of(folder))
+        (folder / _JOURNAL).unlink(missing_ok=True)
+
+
+def _finished(folder: Path) -> OptionError:
+    return OptionError(
+        f"{folder} has finished: there is nothing to resume; to train longer, train anew with "
+        "more --epochs"
+    )
 
 
 def checkpoints_of(folder: Path) -> Path:
