@@ -80,12 +80,14 @@ def _passages(study: Study, sound: Sequence[Done], best: Done) -> Iterator[Passa
             "seen here.",
             _shares(found),
         )
+    side = "high" if _measure(study)[1] else "low"
     yield Passage(
         "settings",
         "What each setting does",
         "A dot for each training, the stronger the longer it was trained; ringed is the best, and "
-        "the worst quarter is left out. Where dots reach as high all along, the setting does not "
-        "matter; where they are highest at an end, it is worth looking beyond.",
+        "the worst quarter is left out. Where the best dots are as "
+        f"{side} all along, the setting does not matter; where they are {side}est at an end, it is "
+        "worth looking beyond.",
         _settings(study, sound, best),
     )
     yield Passage(

@@ -31,7 +31,8 @@ def figure_text(one: Done) -> str:
     if "accuracy" in one.figures:
         return f"accuracy {format_value(one.figures['accuracy'], percent=True)}"
     if "mae" in one.figures:
-        return f"mean error {one.figures['mae']:.4g}"
+        error = float(f"{one.figures['mae']:.4g}")
+        return f"mean error {format_value(error)}"
     return "failed"
 
 
