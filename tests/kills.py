@@ -124,7 +124,7 @@ def killed(line, folder, rng, longest, most):
                 kills.at.append(step)
                 if trains is not None:
                     kills.lost.append(now - max(trains, written or 0.0))
-                if step < before:
+                if step < before and not has_finished(folder):
                     kills.differing.append(f"the checkpoint of step {before} is gone")
                 continue
             said = ended(process)
