@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chainrule.data import Examples, load
+from chainrule.explain.telling.waiting import counted
 
 __all__ = ["LOADED", "examples_of", "noted"]
 
@@ -24,18 +25,20 @@ def examples_of(data: str, options: Mapping[str, Any]) -> Examples:
         DataError: nothing has that name, or what has it is not what it should be.
         OptionError: an option that this kind of data does not have.
     """
-    return load(
-        data,
-        data_dir=options["data_dir"],
-        target=options["target"],
-        size=options["image_size"],
-        grey=options["grey"],
-        categorical=options["categorical"],
-        numeric=options["numeric"],
-        drop=options["drop"],
-        memory=options["memory"],
-        seed=options["seed"],
-    )
+    with counted() as told:
+        return load(
+            data,
+            data_dir=options["data_dir"],
+            target=options["target"],
+            size=options["image_size"],
+            grey=options["grey"],
+            categorical=options["categorical"],
+            numeric=options["numeric"],
+            drop=options["drop"],
+            memory=options["memory"],
+            told=told,
+            seed=options["seed"],
+        )
 
 
 def noted(data: str, options: Mapping[str, Any], examples: Examples) -> dict[str, Any]:

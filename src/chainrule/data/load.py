@@ -17,6 +17,7 @@ from chainrule.data.digits import digits
 from chainrule.data.examples import Examples
 from chainrule.data.images import Size, image_folder
 from chainrule.data.mnist import mnist
+from chainrule.data.tables.large import Told, untold
 from chainrule.data.tables.table import table
 from chainrule.data.toys import blobs, circles, moons, rectangles, ring, spiral, xor
 from chainrule.errors import DataError, OptionError, did_you_mean
@@ -62,6 +63,7 @@ def load(
     numeric: Collection[str] = (),
     drop: Collection[str] = (),
     memory: int | None = None,
+    told: Told = untold,
     size: Size | None = None,
     grey: bool | None = None,
     seed: int = 0,
@@ -76,6 +78,7 @@ def load(
         numeric: of a table only: columns that are numbers; cells that are none count as missing.
         drop: of a table only: columns to leave out.
         memory: of a table only: bytes; a larger file is read in pieces.
+        told: hears how far that is: what is being done, rows done, and of how many if known.
         size: of a folder of images only: height and width to bring them to.
         grey: of a folder of images only: whether to keep one channel or three.
         seed: of the toys, which are drawn; nothing else has any use for it.
@@ -118,7 +121,8 @@ out
                 f"({', '.join(sorted(TABLES))}) or a folder of images is due"
             )
         asked = _applying(name, options, "target", *columns, "memory")
-        return table(path, **{key: value for key, value in asked.items() if value is not None})
+        given = {key: value for key, value in asked.items() if value is not None}
+        return table(path, **given, told=told)
     raise DataError(
         f"{str(name)!r} is neither a file or folder nor one of the data sets {', '.join(KNOWN)}"
         f"{did_you_mean(str(name).lower(), KNOWN)}"

@@ -7,9 +7,9 @@ written. Only the target of every row stays in memory.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -20,10 +20,17 @@ from chainrule.data.tables.recipe import Recipe
 from chainrule.errors import DataError
 from chainrule.ops import Array
 
-__all__ = ["Large"]
+__all__ = ["Large", "Told", "untold"]
+
+# Hears what is being done, how many rows of it are, and of how many if that is known.
+Told: TypeAlias = Callable[[str, int, int | None], None]
 
 DRAWN = 10_000_000  # cells on which the kinds are found
 FEWEST = 10_000  # rows of them
+
+
+def untold(what: str, done: int, total: int | None) -> None:
+    """Hear how far it is, and do nothing."""
 
 
 class Source(Protocol):
@@ -51,6 +58,7 @@ class Large:
         source: the file.
         target: the name of its target.
         asked: columns that a person has decided on, by what they are to be.
+        told: hears how far it is.
 
     Raises:
         DataError: something in it is not what it should be, or the disk has no room for it.
@@ -63,8 +71,14 @@ class Large:
         x: the features of these, float32 (N, F), stored.
     """
 
-    def __init__(self, source: Source, target: str, asked: Mapping[str, Collection[str]]) -> None:
-        columns, cells = _drawn(source, target)
+    def __init__(
+        self,
+        source: Source,
+        target: str,
+        asked: Mapping[str, Collection[str]],
+        told: Told = untold,
+    ) -> None:
+        columns, cells = _drawn(source, target, told)
         self.rows, self.drawn = len(cells), len(next(iter(columns.values())))
         try:
             self.recipe = Recipe.of(columns, **asked)
@@ -72,29 +86,32 @@ class Large:
             raise DataError(f"{source.path}: {error}") from None
         self.answers = answers(source, target, cells)
         known = self.answers[2]
-        encoded = _encoded(source, self.recipe, known)
+        encoded = _encoded(source, self.recipe, known, told)
         self.x = stored(encoded, int(known.sum()), len(self.recipe.features))
 
 
-def _encoded(source: Source, recipe: Recipe, known: Array) -> Iterator[Array]:
+def _encoded(source: Source, recipe: Recipe, known: Array, told: Told) -> Iterator[Array]:
     begin = 0
     for chunk in source.chunks(recipe.needed):
         block = recipe.encode(chunk)
         yield block[known[begin : begin + len(block)]]
         begin += len(block)
+        told("making numbers of its rows", begin, len(known))
 
 
-def _drawn(source: Source, target: str) -> tuple[dict[str, Cells], Cells]:
+def _drawn(source: Source, target: str, told: Told) -> tuple[dict[str, Cells], Cells]:
     """Return the features of rows drawn evenly from all, and the target of every row."""
     most = max(DRAWN // len(source.names), FEWEST)
     rng = np.random.default_rng(0)
     held: list[dict[str, Cells]] = []
     targets: list[Cells] = []
-    share, count = 1.0, 0
+    share, count, seen = 1.0, 0, 0
     for chunk in source.chunks(source.names, target):
         targets.append(chunk.pop(target))
         held.append(_some(chunk, rng.random(len(targets[-1])) < share))
         count += _rows(held[-1])
+        seen += len(targets[-1])
+        told("looking at what its columns hold", seen, None)
         while count > most:  # half of those held, and of those to come
             share /= 2
             held = [_some(one, rng.random(_rows(one)) < 0.5) for one in held]

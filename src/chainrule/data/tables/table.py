@@ -18,7 +18,7 @@ from chainrule.data.examples import Examples
 from chainrule.data.tables.answers import answers, digit_labels
 from chainrule.data.tables.cells import Cells
 from chainrule.data.tables.csvfile import Header, read_columns, read_header, read_plainly, smallest
-from chainrule.data.tables.large import Large
+from chainrule.data.tables.large import Large, Told, untold
 from chainrule.data.tables.parquet import ParquetFile
 from chainrule.data.tables.recipe import Recipe
 from chainrule.errors import DataError, OptionError
@@ -39,6 +39,7 @@ def table(
     numeric: Collection[str] = (),
     drop: Collection[str] = (),
     memory: int = MEMORY,
+    told: Told = untold,
 ) -> Examples:
     r"""Read a table: one column is the target, the others are the features.
 
@@ -61,6 +62,7 @@ def table(
         drop: of columns to leave out.
         memory: bytes; a larger file is read in pieces. What is made of it is kept in a file of its
             own, without a name, and the kinds of columns are found on rows drawn evenly from all.
+        told: hears how far that is: what is being done, rows done, and of how many if known.
 
     Returns:
         Features (N, F), uint8 where all are whole and 0 to 255 and float32 otherwise, or images
@@ -99,7 +101,7 @@ def table(
     if side is not None and isinstance(source, Header):
         return _digits(source, index, side)
     if source.size > memory:
-        return _large(source, name, why, asked)
+        return _large(source, name, why, asked, told)
     columns, x, target_cells = _read(source, features, index, plainly=not (categorical or numeric))
     return _examples(source, name, why, columns, x, target_cells, asked)
 
@@ -131,9 +133,13 @@ def _examples(
 
 
 def _large(
-    source: Header | ParquetFile, target: str, why: str, asked: Mapping[str, Collection[str]]
+    source: Header | ParquetFile,
+    target: str,
+    why: str,
+    asked: Mapping[str, Collection[str]],
+    told: Told,
 ) -> Examples:
-    read = Large(source, target, asked)
+    read = Large(source, target, asked, told)
     (y, classes, known, reason), recipe = read.answers, read.recipe
     about = (
         f"{_about(recipe, f'{target!r}{why}', classes, reason, known)}; read in pieces, its "

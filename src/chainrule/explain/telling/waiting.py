@@ -6,11 +6,14 @@ It goes to standard error, so that what is printed can be kept in a file, and on
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["shown", "waiting"]
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+__all__ = ["counted", "shown", "waiting"]
 
 T = TypeVar("T")
 
@@ -51,6 +54,41 @@ def shown(what: str) -> Iterator[None]:
 
     with Console(stderr=True).status(what):
         yield
+
+
+@contextmanager
+def counted() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Give what shows in a terminal how far something is: what, how many done, of how many.
+
+    Where it is not known of how many, the bar only moves; a rate is shown in either case.
+
+    Examples:
+        >>> with counted() as told:
+        ...     told("counting", 1, 2)
+    """
+    if not _is_terminal():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} rows, {task.fields[rate]:,.0f}/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, transient=True, console=Console(stderr=True)) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def told(what: str, done: int, total: int | None) -> None:
+            task = tasks.get(what)
+            if task is None:
+                task = tasks[what] = progress.add_task(what, total=total, rate=0)
+            seconds = progress.tasks[task].elapsed or 1e-9
+            progress.update(task, completed=done, rate=done / seconds)
+
+        yield told
 
 
 def _is_terminal() -> bool:

@@ -158,7 +158,9 @@ def data_of(
         target=_text(info.get("target")) or None,
         size=size if type(size) is int and size > 0 else None,
         grey=grey if isinstance(grey, bool) else None,
-        **{option: _names(info.get(option)) for option in ("categorical", "numeric", "drop")},
+        categorical=_names(info.get("categorical")),
+        numeric=_names(info.get("numeric")),
+        drop=_names(info.get("drop")),
         memory=memory if type(memory) is int and memory >= 0 else None,
         seed=seed,
     )
