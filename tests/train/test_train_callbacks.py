@@ -198,7 +198,7 @@ def test_the_best_weights_of_a_real_run():
 
 def test_all_of_the_state_is_put_back():
     """Running statistics too: they belong to the weights."""
-    module = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2))
+    module = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2, generator=Generator(0)))
     trained(BestWeights("loss", largest=True), module=module, lr=0.3, epochs=5)
     assert int(module[0].num_batches_tracked) == 2  # of the first epoch
 
