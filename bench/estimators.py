@@ -1,13 +1,14 @@
 """The estimators beside scikit-learn's own: scores and times, in one run.
 
 `python -m bench.estimators` writes what it found to `bench/ESTIMATORS.md`. Both are given the same
-data, the same parameters (the default ones) and the same random_state, in turns, with one thread.
-Times are the processor's, so that who else is at work on the machine matters less.
-The files of MNIST are looked for where `chainrule.data.mnist` looks for them.
+data, the same parameters (the default ones) and the same random_state, in turns, with one thread
+and with as many as there are cores. The files of MNIST are looked for where `chainrule.data.mnist`
+looks for them.
 """
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -75,9 +76,9 @@ def on_table(name: str) -> dict[str, Found]:
             for who, package in packages.items():
                 network = getattr(package, task)(random_state=seed)
                 model = make_pipeline(StandardScaler(), network)
-                begun = time.process_time()
+                begun = time.perf_counter()
                 model.fit(X[train], y[train])
-                times[who].append(time.process_time() - begun)
+                times[who].append(time.perf_counter() - begun)
                 scores[who].append(model.score(X[test], y[test]))
                 epochs[who].append(network.n_iter_)
     return {
@@ -104,9 +105,9 @@ def on_mnist(directory: str | None) -> dict[str, Found]:
     found = {}
     for who, package in {"ours": chainrule.sklearn, "theirs": neural_network}.items():
         model = package.MLPClassifier((100, 100), random_state=0)
-        begun = time.process_time()
+        begun = time.perf_counter()
         model.fit(X, y)
-        seconds = time.process_time() - begun
+        seconds = time.perf_counter() - begun
         found[who] = Found(model.score(X_test, y_test), seconds, seconds, model.n_iter_)
         click.echo(f"mnist, {who}: {found[who]}")
     return found
@@ -115,37 +116,51 @@ def on_mnist(directory: str | None) -> dict[str, Found]:
 # --- the page -----------------------------------------------------------------------------------
 
 
-def page(tables: dict[str, dict[str, Found]], mnist: dict[str, Found] | None, load: float) -> str:
+class Round(NamedTuple):
+    """What was found with a number of threads.
+
+    Attributes:
+        threads: how many.
+        tables: both on each table.
+        mnist: both on the images.
+    """
+
+    threads: int
+    tables: dict[str, dict[str, Found]]
+    mnist: dict[str, Found] | None
+
+
+def page(rounds: list[Round], load: float) -> str:
     """The page that is kept."""
     about = ", ".join(f"{key} {value}" for key, value in facts().items())
     lines = [
         "# The estimators beside scikit-learn's own",
         "",
-        f"`python -m bench.estimators` on {about}; one thread. {load:.1f} processes wanted to run "
-        f"when it began, {load_average():.1f} when it ended, its own among them.",
+        f"`python -m bench.estimators` on {about}. {load:.1f} processes wanted to run when it "
+        f"began, {load_average():.1f} when it ended, its own among them.",
         "",
         "Both with default parameters and the same random_state, after a `StandardScaler`; means "
         f"over {FOLDS} folds and {SEEDS} seeds, fitted in turns. In the first fit a network is "
-        "compiled that is worth it; those after it, of the same kind, have it ready. Times are the "
-        "processor's.",
+        "compiled that is worth it; those after it, of the same kind, have it ready.",
         "",
-        "| data | score: scikit-learn | ours | first fit: scikit-learn | ours "
+        "| data | threads | score: scikit-learn | ours | first fit: scikit-learn | ours "
         "| each other: scikit-learn | ours | times as fast |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for name, found in tables.items():
-        their, our = found["theirs"], found["ours"]
-        lines.append(
-            f"| {name} | {their.score:.4f} | {our.score:.4f} | {told(their.first)} "
-            f"| {told(our.first)} | {told(their.rest)} | {told(our.rest)} "
-            f"| {their.rest / our.rest:.1f} |"
-        )
-    if mnist:
-        lines += _images(mnist)
+    for name in TABLES:
+        for one in rounds:
+            their, our = one.tables[name]["theirs"], one.tables[name]["ours"]
+            lines.append(
+                f"| {name} | {one.threads} | {their.score:.4f} | {our.score:.4f} "
+                f"| {told(their.first)} | {told(our.first)} | {told(their.rest)} "
+                f"| {told(our.rest)} | {their.rest / our.rest:.1f} |"
+            )
+    if rounds[0].mnist:
+        lines += _images(rounds)
     return "\n".join(lines) + "\n"
 
 
-def _images(mnist: dict[str, Found]) -> list[str]:
+def _images(rounds: list[Round]) -> list[str]:
     lines = [
         "",
         "## MNIST",
@@ -153,22 +168,19 @@ def _images(mnist: dict[str, Found]) -> list[str]:
         "`MLPClassifier((100, 100), random_state=0)`, 60,000 images as float32 from 0 to 1, until "
         "it stops by itself; accuracy on the 10,000 of the test.",
         "",
-        "| | accuracy | epochs | time | an epoch |",
-        "|---|--:|--:|--:|--:|",
+        "| | threads | accuracy | epochs | time | an epoch | times as fast |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for who, label in {"theirs": "scikit-learn", "ours": "chainrule"}.items():
-        one = mnist[who]
-        lines.append(
-            f"| {label} | {100 * one.score:.2f} % | {one.epochs:.0f} | {told(one.first)} "
-            f"| {told(one.first / one.epochs)} |"
-        )
-    their, our = mnist["theirs"], mnist["ours"]
-    an_epoch = their.first / their.epochs / (our.first / our.epochs)
-    return [
-        *lines,
-        "",
-        f"{their.first / our.first:.1f} times as fast to the end, {an_epoch:.1f} times an epoch.",
-    ]
+    for one in rounds:
+        assert one.mnist is not None
+        for who, label in {"theirs": "scikit-learn", "ours": "chainrule"}.items():
+            found = one.mnist[who]
+            times = one.mnist["theirs"].first / found.first
+            lines.append(
+                f"| {label} | {one.threads} | {100 * found.score:.2f} % | {found.epochs:.0f} "
+                f"| {told(found.first)} | {told(found.first / found.epochs)} | {times:.1f} |"
+            )
+    return lines
 
 
 @click.command()
@@ -178,14 +190,16 @@ def _images(mnist: dict[str, Found]) -> list[str]:
 def main(images: bool, data: str | None, keep: bool) -> None:
     """Measure both, and keep the figures in bench/ESTIMATORS.md."""
     warnings.simplefilter("ignore", ConvergenceWarning)
-    before = load_average()
-    cr.set_num_threads(1)
-    tables = {}
-    with threadpool_limits(1):
-        for name in TABLES:
-            tables[name] = on_table(name)
-            click.echo(f"{name}: {tables[name]}")
-        text = page(tables, on_mnist(data) if images else None, before)
+    before, rounds = load_average(), []
+    for threads in sorted({1, os.cpu_count() or 1}):
+        cr.set_num_threads(threads)
+        tables = {}
+        with threadpool_limits(threads):
+            for name in TABLES:
+                tables[name] = on_table(name)
+                click.echo(f"{name}, {threads} threads: {tables[name]}")
+            rounds.append(Round(threads, tables, on_mnist(data) if images else None))
+    text = page(rounds, before)
     click.echo(text)
     if keep:
         PAGE.write_text(text, encoding="utf-8")
