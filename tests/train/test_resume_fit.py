@@ -386,7 +386,6 @@ def test_generators_of_everybody(tmp_path):
         ({"network": lambda g: mlp(g, batch_norm=True)}, "missing"),
         ({"network": lambda g: nn.Linear(64, 10, generator=g)}, "not expected"),
     ],
-    ids=str,
 )
 def test_a_checkpoint_of_another_run(tmp_path, options, words):
     started(tmp_path, Seldom(20, False))
