@@ -20,6 +20,7 @@ import numpy as np
 
 from chainrule import nn, ops, optim
 from chainrule.autograd import Generator, Tensor, from_numpy
+from chainrule.backend.threads import get_num_threads
 from chainrule.ops import Array
 from chainrule.plan.many import Table
 from chainrule.sklearn.losses import Objective
@@ -69,7 +70,7 @@ class Trainer:
         self._penalised = [p for p in model.parameters() if p.ndim >= 2]
         dtype = self._penalised[0].array.dtype if self._penalised else np.float64
         self._alpha = from_numpy(np.zeros((), dtype))
-        self._plans: dict[str, Compiled] = {}
+        self._plans: dict[tuple[str, int], Compiled] = {}
         self._savings: dict[Any, float] = {}
 
     def begin(self, model: nn.Module, alpha: float, seed: int, memory: Any = None) -> None:
@@ -122,11 +123,12 @@ class Trainer:
 
     def plan(self, executor: str) -> Compiled:
         """Return the step, recorded, for one of the executors."""
-        if executor not in self._plans:
-            self._plans[executor] = compile(
+        kind = executor, get_num_threads()  # how many share the work is laid down when compiling
+        if kind not in self._plans:
+            self._plans[kind] = compile(
                 self.step, strict=False, keep_gradients=self._keep, executor=executor
             )
-        return self._plans[executor]
+        return self._plans[kind]
 
     def saving(self, x: Tensor, packed: Tensor) -> tuple[float, Tensor]:
         """Take a step, and return the seconds that machine code would save of it, and the loss."""
