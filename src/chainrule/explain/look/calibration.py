@@ -57,11 +57,10 @@ class Calibration(Seen):
 
 
 def calibration(model: nn.Module, data: Any, *, bins: int = 10) -> Calibration:
-    r"""Return how sure a network is of its classes, beside how often it is right.
+    """Return how sure a network is of its classes, beside how often it is right.
 
-    .. math:: \mathrm{ECE} = \sum_b \frac{n_b}{N} \, | \mathrm{acc}_b - \mathrm{conf}_b |
-
-    over groups b of answers that are about equally sure.
+    The expected calibration error is the sum of n_b / N * |accuracy_b - confidence_b| over groups b
+    of answers that are about equally sure.
 
     Args:
         model: gives a number for each class, in front of a softmax; or one, in front of a sigmoid.

@@ -65,13 +65,11 @@ def _percent(points: float) -> str:
 def importance(
     model: nn.Module, data: Any, *, repeats: int = 5, seed: int = 0, most: int | None = None
 ) -> Importance:
-    r"""Return what each column of a table is worth: permutation importance.
+    """Return what each column of a table is worth: permutation importance.
 
-    .. math:: I_j = \frac{1}{R} \sum_{r=1}^{R} \big( s(X, y) - s(X^{(j, r)}, y) \big)
-
-    where :math:`X^{(j, r)}` is X with the cells of column j in another order, and s is the
-    accuracy; of numbers :math:`I_j` is the growth of the mean absolute error. A column may be worth
-    nothing although it matters, when another one says the same.
+    That of column j is the mean of s(X, y) - s(X', y), X' being X with the cells of column j in
+    another order, and s the accuracy; of numbers it is the growth of the mean absolute error. A
+    column may be worth nothing although it matters, when another one says the same.
 
     Args:
         model: gives a number for each class, or one number. It is left as it is.
