@@ -217,15 +217,11 @@ def _row(study: Study, one: Done, names: Sequence[str]) -> Markup:
 
 
 def shares(study: Study) -> dict[str, float]:
-    r"""Return how much of the differences between trials each setting explains by itself.
+    """Return how much of the differences between trials each setting explains by itself.
 
     The trials of the first round are put into groups by their value of the setting (of a range: by
-    quarters), and
-
-    .. math:: 1 - \frac{(1 - \eta^2) (n - 1)}{n - g}
-
-    is told, :math:`\eta^2` being the share of the variance of their ranks that lies between the
-    groups, n the trials and g the groups: about 0 where the setting does nothing, however many
+    quarters), and 1 - (1 - s) (n - 1) / (n - g) is told, s being the share of the variance of their
+    ranks that lies between the groups, n the trials and g the groups: about 0 where the setting does nothing, however many
     groups there are.
 
     Args:
