@@ -221,8 +221,8 @@ def shares(study: Study) -> dict[str, float]:
 
     The trials of the first round are put into groups by their value of the setting (of a range: by
     quarters), and 1 - (1 - s) (n - 1) / (n - g) is told, s being the share of the variance of their
-    ranks that lies between the groups, n the trials and g the groups: about 0 where the setting does nothing, however many
-    groups there are.
+    ranks that lies between the groups, n the trials and g the groups: about 0 where the setting
+    does nothing, however many groups there are.
 
     Args:
         study: with some trials; of too few nothing is told.
