@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 NAMES = (
     *("safetensors", "structure", "torch", "pickle", "checkpoint", "model", "figures", "recipe"),
+    *("plain", "job", "trials", "study", "space"),
     *("onnx", "idx", "csv", "parquet", "image", "request"),
 )
 LONGEST = 20  # seconds for one file

@@ -29,10 +29,17 @@ from chainrule.autograd import Generator
 from chainrule.data import read_idx, read_image, table, table_columns, write_idx
 from chainrule.data.tables.recipe import Recipe
 from chainrule.errors import ChainruleError, DataError
+from chainrule.export.plain import read_json, write_json
 from chainrule.io import load_model, save_model
 from chainrule.train.checkpointing import store
+from chainrule.train.job.folder import Journal
+from chainrule.train.job.outcome import Settings
 from chainrule.train.job.predictor import Predictor
 from chainrule.train.job.revisit import visit
+from chainrule.train.tuning.record import Record
+from chainrule.train.tuning.space import described, drawn, read_space
+from chainrule.train.tuning.study import noted_arguments
+from chainrule.train.tuning.trials import Done, Plan
 
 
 class Target(NamedTuple):
@@ -295,6 +302,65 @@ def _onnx_files() -> list[bytes]:
     return made
 
 
+def _plain_files() -> list[bytes]:
+    nets = [
+        nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)),
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten()),
+    ]
+    return [
+        _written(lambda path, net=net: write_json(path, net, {"classes": ["x", "y"]}), "plain.json")
+        for net in nets
+    ]
+
+
+# --- runs and searches under way ----------------------------------------------------------------
+
+
+def _journals() -> list[bytes]:
+    job = Journal(Settings(hidden=(4,)), {"source": "flats.csv"}, "chainrule train", "ab12", 1)
+    job.write(_room())
+    return [(_room() / "job.json").read_bytes()]
+
+
+_PLAN = Plan([{"lr": 0.1, "hidden": (4, 4)}, {"lr": 0.2, "hidden": (8,)}], (1, 3), kept=True)
+
+
+def _trials(path: Path) -> Any:
+    """The record of a search; after it another trial is written, and all is read once more."""
+    record = Record(path, _PLAN)
+    try:
+        done = dict(record.done)
+        left = _PLAN.due(done)
+        if left:
+            number, rung = left[0].number, left[0].rung
+            record.add(Done(number, rung, _PLAN.budgets[rung], _PLAN.values[number], {}, 1, 2, "x"))
+    finally:
+        record.close()
+    again = Record(path, _PLAN)
+    again.close()
+    assert again.done.items() >= done.items()
+    return again.done
+
+
+def _trial_lines() -> list[bytes]:
+    row = {
+        **{"number": 0, "rung": 0, "epochs": 1, "values": _PLAN.values[0]},
+        **{"figures": {"loss": 0.5, "mae": 1.5}, "seconds": 0.1, "parameters": 9, "error": ""},
+    }
+    other = {**row, "number": 1, "values": _PLAN.values[1], "figures": {}, "error": "too large"}
+    return [f"{json.dumps(row)}\n{json.dumps(other)}\n".encode(), json.dumps(row).encode()]
+
+
+def _space(content: bytes) -> Any:
+    """What a search is to try, and what it draws from that."""
+    try:
+        given = json.loads(content)
+    except (ValueError, RecursionError):
+        raise DataError("no JSON") from None
+    space = read_space(given)
+    return drawn(space, 0, 1), described(space)
+
+
 # --- data ---------------------------------------------------------------------------------------
 
 
@@ -397,6 +463,19 @@ TARGETS = {
         _figures, lambda: [b'{"epoch": 1, "loss": 0.5}\n{"epoch": 2, "loss": null}\n']
     ),
     "recipe": Target(_recipe, _recipes),
+    "plain": Target(_by_path("plain.json", read_json), _plain_files),
+    "job": Target(_by_path("job/job.json", lambda path: Journal.read(path.parent)), _journals),
+    "trials": Target(_by_path("trials.jsonl", _trials), _trial_lines),
+    "study": Target(
+        _by_path("study/study.json", lambda path: noted_arguments(path.parent)),
+        lambda: [b'{"arguments": ["digits", "--jobs", "2"], "seed": 0}'],
+    ),
+    "space": Target(
+        _space,
+        lambda: [
+            b'{"lr": [1e-4, 0.1], "hidden": [[32], [64, 32]], "dropout": {"low": 0, "high": 0.5}}'
+        ],
+    ),
     "onnx": Target(_onnx, _onnx_files, "onnx"),
     "idx": Target(_by_path("one.idx", read_idx), _idx_files),
     "csv": Target(_by_path("one.csv", _table), _csv_files),

@@ -162,7 +162,9 @@ def with_another(value, path, other):
     return copy
 
 
-@pytest.mark.parametrize("name", ["model", "recipe", "request", "structure"])
+@pytest.mark.parametrize(
+    "name", ["job", "model", "plain", "recipe", "request", "space", "structure", "study"]
+)
 def test_json_with_other_values(name):
     target = TARGETS[name]
     if not target.is_there:
