@@ -195,9 +195,10 @@ def test_a_run_that_has_finished_and_none(chainrule, tmp_path):
         (lambda said: json.dumps({**said, "format": 2}), "does not describe a job of format 1"),
         (lambda said: json.dumps({**said, "data": 3}), "does not describe a job of format 1"),
         (lambda said: json.dumps({**said, "settings": {"lr": -1}}), "says lr = -1, which cannot"),
+        (lambda said: json.dumps({**said, "threads": 0}), "says threads = 0, which cannot be"),
         (lambda said: json.dumps({**said, "info": {}}), "does not say what it was trained on"),
     ],
-    ids=["cut", "a list", "format", "data", "settings", "info"],
+    ids=["cut", "a list", "format", "data", "settings", "threads", "info"],
 )
 def test_a_job_that_is_damaged(chainrule, tmp_path, killed, change, words):
     killed(LINE + " --out out", 9)

@@ -33,6 +33,7 @@ FIGURES = "metrics.jsonl"
 _FORMAT = 1
 _JOURNAL, _FINISHED = "job.json", "finished"
 _MOST_BYTES = 1 << 20
+_MOST_THREADS = 1024
 _HASHED = 64 << 20  # bytes of the data that are looked at; of larger ones rows at equal distances
 
 
@@ -108,6 +109,8 @@ class Journal:
         kinds |= {"place": str, "state": str}
         if not whole or not all(type(said.get(name)) is kind for name, kind in kinds.items()):
             raise DataError(f"{path} does not describe a job of format {_FORMAT}; train anew")
+        if not 1 <= said["threads"] <= _MOST_THREADS:
+            raise DataError(f"{path} says threads = {said['threads']}, which cannot be; train anew")
         known = {name: said[name] for name in kinds}
         found = cls(settings_of(said.get("settings"), str(folder)), **known)
         if found.state == _FINISHED:  # and killed while it was tidied up

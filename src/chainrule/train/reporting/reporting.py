@@ -229,6 +229,7 @@ def _uses(outcome: Outcome) -> list[tuple[str, str]]:
         ("Predict", f"chainrule predict {folder} {inputs}"),
         ("Serve over HTTP", f"chainrule serve {folder}"),
         ("See what is in it", f"chainrule explain {folder}"),
+        ("Take it elsewhere", f"chainrule export {folder} --to c"),
         ("Go on in Python", f"chainrule.io.load_model({str(outcome.folder)!r})"),
     ]
 
