@@ -1,7 +1,7 @@
 """A page of HTML, complete in itself: it loads nothing, and a policy forbids it to (floor 0).
 
-The colours of every page, light and dark, are in `assets/page.css`; the rest of its look is its
-own. What is put into its body comes from `markup` and is escaped by construction.
+The colours of every page, light and dark, and its letters are in `assets/page.css`; the rest of its
+look is its own. What is put into its body comes from `markup` and is escaped by construction.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def document(title: str, style: str, *body: Markup, scripts: bool = False) -> st
 
     Args:
         title: of the page.
-        style: its style sheet, after that of the colours.
+        style: its style sheet, after that of all pages.
         *body: the elements in its body.
         scripts: whether the page's own scripts may run; otherwise none can.
 

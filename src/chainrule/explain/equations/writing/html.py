@@ -21,8 +21,8 @@ __all__ = ["fragment", "page"]
 
 _SHORT = 46  # characters of a line that fits beside another
 _LONG = 60  # characters of a side that is broken where the line ends
-_PAGE = "body { margin: 0 auto; padding: 40px 32px; max-width: 1160px; background: var(--paper); "
-_PAGE += "color: var(--ink); } h1 { margin: 0 0 20px; font: 650 28px/1.2 system-ui, sans-serif; }\n"
+_PAGE = "body { margin: 0 auto; padding: 40px 32px; max-width: 1160px; } "
+_PAGE += "h1 { margin: 0 0 20px; font: 650 28px/1.2 system-ui, sans-serif; }\n"
 
 
 def page(
