@@ -1,26 +1,23 @@
 """What a job's page shows of its network: what makes sense of it, and nothing else."""
 
-import io
 import re
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 import chainrule as cr
 from chainrule import nn
 from chainrule.data import Examples, digits, moons
 from chainrule.errors import DataError
-from chainrule.train.job.job import run_job
 from chainrule.train.job.outcome import Settings
 from chainrule.train.reporting import looks
 from chainrule.train.reporting.looks import looks_of
+from train.short_jobs import jobs_in
 
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
     """Outcomes of short jobs by name, each made when first asked for."""
-    home, made = tmp_path_factory.mktemp("jobs"), {}
     rng = np.random.default_rng(0)
     x = rng.normal(size=(120, 3)).astype("f4")
     number = Examples("sum", x, x @ np.array([2, 0, -1], "f4"), None, "made", ("a", "b", "c"))
@@ -30,17 +27,7 @@ def outcome(tmp_path_factory):
         "straight": (moons(200, seed=0), Settings(model="linear", epochs=2)),
         "number": (number, Settings(epochs=20, lr=0.05)),
     }
-
-    def job(name):
-        if name not in made:
-            examples, settings = jobs[name]
-            quiet = Console(file=io.StringIO())
-            made[name] = run_job(
-                examples, settings, home / name, info={}, console=quiet, command="chainrule train"
-            )
-        return made[name]
-
-    return job
+    return jobs_in(tmp_path_factory.mktemp("jobs"), jobs)
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,22 @@
 """What a page says of a network's worth, its answers, its data and its cost."""
 
-import io
 import re
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from chainrule.data import Examples, digits, moons
 from chainrule.explain import Machine
 from chainrule.picture import bar_chart
 from chainrule.train.fitting.run import History
 from chainrule.train.job.foresee import beside, foresee
-from chainrule.train.job.job import run_job
 from chainrule.train.job.outcome import Settings
 from chainrule.train.job.prepare import prepare
 from chainrule.train.reporting import judged
 from chainrule.train.reporting.contents import ColumnSeen, Look, Report
 from chainrule.train.reporting.report import render
 from chainrule.train.reporting.summaries import class_means, columns_of
+from train.short_jobs import jobs_in
 
 
 def sections(page):
@@ -28,7 +26,6 @@ def sections(page):
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
     """Outcomes of short jobs by name, each made when first asked for."""
-    home, made = tmp_path_factory.mktemp("judged"), {}
     rng = np.random.default_rng(0)
     x = rng.normal(size=(150, 3)).astype("f4")
     sums = Examples("sums", x, x @ np.array([2, 0, -1], "f4"), None, "made", ("a", "b", "c"))
@@ -37,17 +34,7 @@ def outcome(tmp_path_factory):
         "moons": (moons(300, seed=0), Settings(epochs=8, lr=0.01)),
         "sums": (sums, Settings(epochs=20, lr=0.05)),
     }
-
-    def job(name):
-        if name not in made:
-            examples, settings = jobs[name]
-            quiet = Console(file=io.StringIO())
-            made[name] = run_job(
-                examples, settings, home / name, info={}, console=quiet, command="chainrule train"
-            )
-        return made[name]
-
-    return job
+    return jobs_in(tmp_path_factory.mktemp("judged"), jobs)
 
 
 @pytest.mark.parametrize(
