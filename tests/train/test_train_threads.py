@@ -1,5 +1,7 @@
 """Threads for products by the size of their work, and NumPy's own setting as it was, afterwards."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 import threadpoolctl
@@ -56,6 +58,33 @@ def test_nested():
         threads.fit_to_work(LARGE)
         assert (blas(), threads.get_num_threads()) == (2, 2)
     assert blas() == before
+
+
+def test_overlapping_as_those_of_two_python_threads_do():
+    has(2)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        first, second = threads.policy(1), threads.policy(2)
+        with ExitStack() as left_last:
+            with ExitStack() as left_first:
+                left_first.enter_context(first)
+                left_last.enter_context(second)
+                threads.fit_to_work(LARGE)
+                assert blas() == 2
+                threads.fit_to_work(SMALL)
+            assert (blas(), threads.get_num_threads()) == (1, 2)
+        assert blas() == 2
+        threads.fit_to_work(SMALL)
+        assert blas() == 2
+
+
+def test_what_is_set_inside_holds_from_now_on(monkeypatch):
+    has(2)
+    monkeypatch.setattr(threads, "_allowed", None)
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        with threads.policy(1):
+            threads.set_num_threads(2)
+            assert threads.get_num_threads() == 2
+        assert (blas(), threads.get_num_threads()) == (2, 2)
 
 
 def test_also_after_an_error():

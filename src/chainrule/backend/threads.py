@@ -29,9 +29,10 @@ SMALL = 50_000_000
 TINY = 500_000
 
 _allowed: int | None = None
-_in_policy = False
+_policies: list[_Policy] = []  # those that are entered, in the order of entering, of all threads
 _current = 0  # what the BLAS was told last, 0 where somebody else may have spoken since
 _natural = 1
+_entering = threading.Lock()
 _libraries: list[Any] = []  # threadpoolctl's controllers
 _before: list[int] = []  # their numbers of threads when `policy` was entered
 
@@ -48,6 +49,9 @@ def get_num_threads() -> int:
 
     As many as were set; else as there are cores, or fewer where the BLAS was told so.
     """
+    for entered in reversed(_policies):
+        if entered.allowed:
+            return entered.allowed
     if not _allowed:
         _blas()
     return _allowed or _natural
@@ -71,7 +75,10 @@ def set_num_threads(n: int) -> None:
     if n < 1:
         raise OptionError(f"the number of threads must be at least 1, got {n}")
     _allowed = int(n)
+    for entered in _policies:
+        entered.allowed = None
     _set(_allowed)
+    _before[:] = [_allowed] * len(_before)
 
 
 def _blas() -> list[Any]:
@@ -94,7 +101,7 @@ def _set(n: int) -> None:
     global _current
     if n != _current:
         libraries = _blas()
-        if _in_policy and not _before:
+        if _policies and not _before:
             _before.extend(library.num_threads for library in libraries)
         for library in libraries:
             library.set_num_threads(n)
@@ -103,7 +110,7 @@ def _set(n: int) -> None:
 
 def fit_to_work(operations: int) -> None:
     """Give the product about to run, of so many operations, the threads that it is worth."""
-    if _in_policy:
+    if _policies:
         _set(1 if operations < SMALL else get_num_threads())
 
 
@@ -152,7 +159,7 @@ def matmul(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any] | None = None) ->
                [3.]])
     """
     operations = 2 * a.size * b.shape[-1]
-    if _in_policy:
+    if _policies:
         fit_to_work(operations)
     elif TINY <= operations < SMALL:
         with _alone:
@@ -175,13 +182,23 @@ def fitted(operations: int) -> Iterator[None]:
                [3.]])
     """
     fit_to_work(operations)
-    with _alone if not _in_policy and TINY <= operations < SMALL else nullcontext():
+    with _alone if not _policies and TINY <= operations < SMALL else nullcontext():
         yield
+
+
+class _Policy:
+    """One block under the policy, with the most threads that a product gets in it."""
+
+    def __init__(self, allowed: int | None) -> None:
+        self.allowed = allowed
 
 
 @contextmanager
 def policy(n: int | None = None) -> Iterator[None]:
     """Give products threads by the size of their work inside the block.
+
+    The BLAS has one setting for the whole process: where blocks of several Python threads overlap,
+    the one entered last says how many, and the last to leave puts back what was found.
 
     Args:
         n: the most threads a product gets; as set before if `None`.
@@ -190,17 +207,19 @@ def policy(n: int | None = None) -> Iterator[None]:
         >>> with policy(1):
         ...     pass
     """
-    global _in_policy, _allowed, _current
-    outer = _in_policy, _allowed
-    if not _in_policy:
-        _current = 0
-    _in_policy, _allowed = True, n or _allowed
+    global _current
+    entered = _Policy(n)
+    with _entering:
+        if not _policies:
+            _current = 0
+        _policies.append(entered)
     try:
         yield
     finally:
-        _in_policy, _allowed = outer
-        if not _in_policy:
-            for library, threads in zip(_libraries, _before):
-                library.set_num_threads(threads)
-            _before.clear()
-            _current = 0
+        with _entering:
+            _policies.remove(entered)
+            if not _policies:
+                for library, threads in zip(_libraries, _before):
+                    library.set_num_threads(threads)
+                _before.clear()
+                _current = 0
