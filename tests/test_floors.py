@@ -36,7 +36,7 @@ FLOORS = [
         "version",
     ),
     ("convert", "func", "random", "vision"),
-    ("train", "draw", "learn", "explain", "io", "export", "distributed", "utils"),
+    ("train", "draw", "learn", "explain", "io", "export", "distributed", "utils", "web"),
     ("sklearn", "serve", "onnx", "playground", "cli", "serialization"),
     ("__main__",),
 ]

@@ -43,7 +43,8 @@ def serve_command(run: str, *, host: str, port: int, limits: Mapping[str, str | 
     require("starlette", "serve", "serving a model")
     require("python_multipart", "serve", "serving a model")
     from chainrule.serve.limits import Limits
-    from chainrule.serve.server import is_loopback, serve
+    from chainrule.serve.server import serve
+    from chainrule.web.server import is_loopback
 
     granted = Limits(**{name: _number(name, value) for name, value in limits.items()})
     predictor = Predictor.of(run)

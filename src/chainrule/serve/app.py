@@ -1,14 +1,11 @@
 """The service as an application: its addresses, and how errors are told (floor 5).
 
-What goes wrong is JSON with one sentence and a status that fits, never a traceback: that goes to
-the log of whoever runs the service.
+What each address takes and gives; what a network makes of it is asked of the batcher.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,11 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chainrule.errors import ChainruleError, one_line
 from chainrule.ops import Array
@@ -28,14 +23,16 @@ from chainrule.picture import Markup
 from chainrule.serve.batching import Batcher
 from chainrule.serve.limits import Limits
 from chainrule.serve.page import answered, page, refused
-from chainrule.serve.reading import Asked, Bodies, asked_by_form, asked_by_json
-from chainrule.serve.refusal import RequestError
+from chainrule.serve.reading import Asked, asked_by_form, asked_by_json
 from chainrule.serve.schema import openapi, schema
 from chainrule.train.job.predictor import Answer, Predictor, Rows
+from chainrule.web.answers import HEADERS, handlers, json_answer, status_of
+from chainrule.web.bodies import Bodies
+from chainrule.web.hosts import Hosts
+from chainrule.web.refusal import RequestError
 
 __all__ = ["application"]
 
-_LOG = logging.getLogger("chainrule.serve")
 _CURLS = "application/x-www-form-urlencoded"  # what curl says that JSON is, if not told better
 _LARGE = 1 << 15  # bytes or numbers that are worked on beside the loop, so that others are heard
 _MOST_SAID = 1 << 18  # numbers in one answer
@@ -43,11 +40,10 @@ _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
+_HEADERS = {**HEADERS, "Content-Security-Policy": _POLICY}
+_SENTENCES = {
+    404: "there is nothing at this address; / is a page, and /predict takes questions",
+    405: "this address is not asked in this way; /schema says what there is",
 }
 
 
@@ -81,15 +77,10 @@ def application(
     app = Starlette(
         routes=routes,
         lifespan=service.lifespan,
-        exception_handlers={
-            ChainruleError: _told,
-            HTTPException: _told_of_http,
-            ClientDisconnect: _gone,
-            Exception: _unexpected,
-        },
+        exception_handlers=handlers(_SENTENCES),
     )
     if hosts is not None:
-        app.add_middleware(_Hosts, hosts=frozenset(hosts))
+        app.add_middleware(Hosts, hosts=frozenset(hosts))
     return app
 
 
@@ -131,7 +122,7 @@ class _Service:
         try:
             said, status = answered(*await self._predicted(request)), 200
         except ChainruleError as error:
-            said, status = refused(one_line(str(error))), _status(error)
+            said, status = refused(one_line(str(error))), status_of(error)
         return self._page(request, said, status, getattr(request.state, "row", None))
 
     def _page(
@@ -148,7 +139,7 @@ class _Service:
     async def health(self, _: Request) -> Response:
         """Whether the service is well, and what it has done."""
         done = self.batcher
-        return _json(
+        return json_answer(
             {
                 "status": "ok",
                 "model": self.title,
@@ -161,17 +152,17 @@ class _Service:
 
     async def schema(self, _: Request) -> Response:
         """What may be sent and what comes back."""
-        return _json(schema(self.predictor, self.limits))
+        return json_answer(schema(self.predictor, self.limits))
 
     async def openapi(self, _: Request) -> Response:
         """The same for tools."""
-        return _json(openapi(self.predictor, self.limits, self.title))
+        return json_answer(openapi(self.predictor, self.limits, self.title))
 
     async def predict(self, request: Request) -> Response:
         """What the model makes of rows or images."""
         answers, notes = await self._predicted(request)
         told: dict[str, Any] = {"predictions": [answer.plain() for answer in answers]}
-        return _json(told | ({"notes": notes} if notes else {}))
+        return json_answer(told | ({"notes": notes} if notes else {}))
 
     # --- from a request to answers --------------------------------------------------------------
 
@@ -240,66 +231,3 @@ class _Service:
             return work(*args)
         async with self.decoding:
             return await asyncio.to_thread(work, *args)
-
-
-# --- what goes wrong ----------------------------------------------------------------------------
-
-
-def _status(error: ChainruleError) -> int:
-    return error.status if isinstance(error, RequestError) else 422
-
-
-def _json(content: Any, status: int = 200) -> Response:
-    text = json.dumps(content, ensure_ascii=True, allow_nan=False)
-    return Response(text, status, _HEADERS, "application/json")
-
-
-async def _told(_: Request, error: Any) -> Response:
-    return _json({"error": one_line(str(error))}, _status(error))
-
-
-_SENTENCES = {
-    404: "there is nothing at this address; / is a page, and /predict takes questions",
-    405: "this address is not asked in this way; /schema says what there is",
-}
-
-
-async def _told_of_http(_: Request, error: Any) -> Response:
-    sentence = _SENTENCES.get(error.status_code, str(error.detail))
-    response = _json({"error": one_line(sentence)}, error.status_code)
-    response.headers.update(error.headers or {})
-    return response
-
-
-async def _gone(_: Request, _error: Any) -> Response:
-    return Response(status_code=400)  # to nobody
-
-
-async def _unexpected(_: Request, error: Any) -> Response:
-    if isinstance(error, MemoryError):
-        return _json({"error": "there is not enough memory for this; ask for less"}, 503)
-    _LOG.error("a request failed: %s: %s", type(error).__name__, one_line(str(error)))
-    return _json({"error": "something went wrong in the service; its log says what"}, 500)
-
-
-class _Hosts:
-    """Refuses requests that were meant for another host."""
-
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
-        self.app, self.hosts = app, hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            named = dict(scope["headers"]).get(b"host", b"").decode("latin1")
-            if _name(named) not in self.hosts:
-                sentence = "this service answers only where it was started; ask for localhost"
-                await _json({"error": sentence}, 421)(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-
-def _name(host: str) -> str:
-    """A host without its port, in lower case."""
-    if host.startswith("["):
-        return host.partition("]")[0].lower() + "]"
-    return host.partition(":")[0].lower()

@@ -19,7 +19,7 @@ import numpy as np
 from chainrule.errors import ChainruleError
 from chainrule.ops import Array
 from chainrule.serve.limits import Limits
-from chainrule.serve.refusal import RequestError
+from chainrule.web.refusal import RequestError
 
 __all__ = ["Batcher"]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from chainrule.errors import OptionError
+from chainrule.web.limits import WebLimits
 
 __all__ = ["Limits"]
 
 
-@dataclass(frozen=True)
-class Limits:
+@dataclass(frozen=True, kw_only=True)
+class Limits(WebLimits):
     """How much the service takes before it says no.
 
     Args:
@@ -33,18 +33,12 @@ class Limits:
         chainrule.errors.OptionError: the limit rows must be above 0, got 0
     """
 
-    body: int = 10 << 20
-    held: int = 256 << 20
     rows: int = 10_000
-    timeout: float = 30.0
     batch: int = 64
     wait: float = 0.002
     queue: int = 20_000
-    connections: int = 4096
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            least = 0 if field.name == "wait" else None
-            if not (value > 0 or value == least):
-                raise OptionError(f"the limit {field.name} must be above 0, got {value}")
+    @classmethod
+    def may_be_none(cls) -> tuple[str, ...]:
+        """A batch need not wait."""
+        return ("wait",)

@@ -1,4 +1,4 @@
-"""Connections that do not hang: uvicorn's protocol with a watch on each of them (floor 5).
+"""Connections that do not hang: uvicorn's protocol with a watch on each of them (floor 4).
 
 uvicorn waits for ever for a request that arrives a byte a second, and for a client that does not
 read its answer. Here a connection has to begin a new request between one look at it and the next,
@@ -10,20 +10,24 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from chainrule.serve.limits import Limits
+from chainrule.web.limits import WebLimits
 
 __all__ = ["guarded"]
 
 
-def guarded(limits: Limits) -> type[H11Protocol]:
+def guarded(
+    limits: WebLimits, streams: Callable[[str], bool] = lambda path: False
+) -> type[H11Protocol]:
     """Return the protocol of connections that keep to limits.
 
     Args:
         limits: of time and number.
+        streams: whether an address, given by its path, answers for as long as somebody listens.
     """
 
     class Guarded(H11Protocol):
@@ -58,10 +62,17 @@ def guarded(limits: Limits) -> type[H11Protocol]:
                 self._last = self.cycle
                 # An answer may take as long as its request did, and then has to be read.
                 self._look = self.loop.call_later(3 * limits.timeout, self._look_at)
+            elif self._is_heard():
+                self._look = self.loop.call_later(3 * limits.timeout, self._look_at)
             elif self.cycle is None or self.cycle.response_complete:
                 self._end(408, f"no whole request arrived within {limits.timeout:g} s")
             else:
                 self.transport.abort()
+
+        def _is_heard(self) -> bool:
+            """Whether this is a stream, and its client reads it."""
+            under_way = self.cycle is not None and not self.cycle.response_complete
+            return under_way and streams(self.cycle.scope["path"]) and not self.flow.write_paused
 
         def _end(self, status: int, sentence: str) -> None:
             """Say why and hang up."""

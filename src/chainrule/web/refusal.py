@@ -1,4 +1,4 @@
-"""What a client is told in place of an answer: a status and one sentence (floor 5)."""
+"""What a client is told in place of an answer: a status and one sentence (floor 4)."""
 
 from __future__ import annotations
 
