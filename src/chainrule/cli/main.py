@@ -100,6 +100,20 @@ def learn(lesson: str | None, page: bool, notebook: bool, no_open: bool) -> None
 
 
 @cli.command()
+@click.argument("page", default="plane", type=click.Choice(["plane", "digits", "descent"]))
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any that is free.")
+@click.option("--no-browser", is_flag=True, help="Print the address, and do not open it.")
+def play(page: str, port: int, no_browser: bool) -> None:
+    """Open a page on which a network is built, trained and touched.
+
+    Only this machine can reach it, by the address that is printed.
+    """
+    from chainrule.cli.play import play_command
+
+    play_command(page, port=port, browser=not no_browser)
+
+
+@cli.command()
 @click.argument("run")
 @click.option("--host", default="127.0.0.1", help="Where to listen; 0.0.0.0 lets others in.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0: any that is free.")

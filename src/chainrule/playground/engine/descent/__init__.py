@@ -1,0 +1,1 @@
+"""Optimisers that go downhill (floor 5)."""

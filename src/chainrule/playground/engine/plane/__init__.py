@@ -1,0 +1,1 @@
+"""A network on points of a plane (floor 5)."""
