@@ -1,6 +1,4 @@
-"""The files of the pages, as they lie beside the code: read once, and nothing else is ever read
-(floor 5).
-"""
+"""The files of the pages, read once from beside the code; nothing else is ever read (floor 5)."""
 
 from __future__ import annotations
 

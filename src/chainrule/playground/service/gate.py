@@ -1,8 +1,8 @@
 """Who is let in: only whoever knows the token, asking from a page of this very service (floor 5).
 
-The token stands first in every path. Another site's page may send requests to this machine in the
-name of the person who looks at it, but it does not know the token, names itself as their origin, and
-cannot read the answer.
+The token stands first in every path. Another site's page may send requests to this machine in
+the name of the person who looks at it, but it does not know the token, is named as their origin,
+and cannot read the answer.
 """
 
 from __future__ import annotations
