@@ -1,0 +1,76 @@
+// The bar above an experiment: play, step, begin anew, speed, undo, redo, and counters.
+
+import { element } from "./controls.js";
+import { icon } from "./icons.js";
+
+const SPEEDS = [null, 1000, 100, 10, 2]; // steps a second; as many as there can be if null
+
+/**
+ * The bar. `counters` are `{label, read, width}`: `read(frame)` gives the text, `width` its room in
+ * letters; `more` are elements that stand at the end.
+ */
+export function transport(experiment, { counters = [], more = [] } = {}) {
+  const play = element("button", { type: "button", class: "main play", onclick: () => experiment.play(!experiment.playing) });
+  const shows = { playing: null };
+  const undo = button("undo", "Undo", "Undo (Ctrl+Z)", () => experiment.undo());
+  const redo = button("redo", "Redo", "Redo (Ctrl+Shift+Z)", () => experiment.redo());
+  const told = counters.map((one) => counter(one));
+
+  showPlaying(false);
+  experiment.onFrame((frame) => {
+    showPlaying(frame.play?.playing ?? false);
+    undo.disabled = !frame.play?.undo;
+    redo.disabled = !frame.play?.redo;
+    for (const { show } of told) show(frame);
+  });
+
+  function showPlaying(playing) {
+    if (shows.playing === playing) return;
+    shows.playing = playing;
+    play.replaceChildren(icon(playing ? "pause" : "play"), playing ? "Pause" : "Play");
+    play.title = `${playing ? "Pause" : "Play"} (space bar)`;
+  }
+
+  return element(
+    "section",
+    { class: "transport", "aria-label": "Training" },
+    element(
+      "div",
+      { class: "buttons" },
+      play,
+      button("step", "Step", "One step (s)", () => experiment.step()),
+      button("anew", "Begin anew", "Begin anew under the same settings (r)", () => experiment.restart()),
+      undo,
+      redo,
+      speed(experiment),
+    ),
+    element("dl", { class: "counters" }, ...told.map(({ box }) => box)),
+    ...more,
+  );
+}
+
+function button(sign, label, title, onclick) {
+  const lettering = element("span", { class: "lettering" }, label);
+  return element("button", { type: "button", title, "aria-label": label, onclick }, icon(sign), lettering);
+}
+
+function counter({ label, read, width = 7 }) {
+  const value = element("dd", { style: `min-width: ${width}ch` }, "–");
+  const show = (frame) => {
+    const text = read(frame);
+    if (value.textContent !== text) value.textContent = text;
+  };
+  return { box: element("div", {}, element("dt", {}, label), value), show };
+}
+
+function speed(experiment) {
+  const options = SPEEDS.map((one) =>
+    element("option", { value: one ?? "" }, one ? `${one.toLocaleString("en")} steps/s` : "full speed"),
+  );
+  const select = element(
+    "select",
+    { "aria-label": "Speed", title: "Speed", onchange: () => experiment.pace(Number(select.value) || null) },
+    ...options,
+  );
+  return select;
+}
