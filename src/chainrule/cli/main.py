@@ -100,17 +100,19 @@ def learn(lesson: str | None, page: bool, notebook: bool, no_open: bool) -> None
 
 
 @cli.command()
-@click.argument("page", default="plane", type=click.Choice(["plane", "digits", "descent"]))
+@click.argument("start", default="plane")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any that is free.")
 @click.option("--no-browser", is_flag=True, help="Print the address, and do not open it.")
-def play(page: str, port: int, no_browser: bool) -> None:
+def play(start: str, port: int, no_browser: bool) -> None:
     """Open a page on which a network is built, trained and touched.
 
-    Only this machine can reach it, by the address that is printed.
+    START is the page: plane, digits or descent; or the link of an experiment, as it stands in the
+    address of such a page, also of another day. Only this machine can reach it, by the address that
+    is printed.
     """
     from chainrule.cli.play import play_command
 
-    play_command(page, port=port, browser=not no_browser)
+    play_command(start, port=port, browser=not no_browser)
 
 
 @cli.command()

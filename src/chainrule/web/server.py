@@ -22,7 +22,11 @@ _SPARE_FILES = 64  # that the process has open besides connections
 
 
 def server_of(
-    app: ASGIApp, limits: WebLimits, *, streams: Callable[[str], bool] = lambda path: False
+    app: ASGIApp,
+    limits: WebLimits,
+    *,
+    streams: Callable[[str], bool] = lambda path: False,
+    stopping: Callable[[], None] = lambda: None,
 ) -> uvicorn.Server:
     """Return what runs an application, on a socket of `listening`, until it is told to stop.
 
@@ -30,6 +34,7 @@ def server_of(
         app: the application.
         limits: what clients are granted.
         streams: whether an address, given by its path, answers for as long as somebody listens.
+        stopping: called in the loop when the server is told to stop, to end what would go on.
 
     Raises:
         OptionError: the system does not allow so many connections.
@@ -50,7 +55,19 @@ def server_of(
         timeout_keep_alive=max(1, min(30, int(limits.timeout))),
         timeout_graceful_shutdown=_GRACE,
     )
-    return uvicorn.Server(config)
+    return _Server(config, stopping)
+
+
+class _Server(uvicorn.Server):
+    """A server that lets endless answers end before it waits for all answers."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping()
+        await super().shutdown(sockets)
 
 
 def listening(host: str, port: int) -> socket.socket:

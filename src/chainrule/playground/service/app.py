@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -58,22 +58,14 @@ _SENTENCES = {
 _MOST_STEPS = 1_000_000
 
 
-def application(
-    token: str,
-    kinds: Mapping[str, type[Session]],
-    *,
-    grace: float = 10.0,
-    abandoned: Callable[[], None] = lambda: None,
-) -> Starlette:
+def application(token: str, pages: OpenPages) -> Starlette:
     """Return the playground, to be run by any ASGI server on this machine.
 
     Args:
         token: the first part of every path.
-        kinds: the sessions that there are, by the names of their pages.
-        grace: seconds that an experiment outlives its page.
-        abandoned: called when all pages have been closed for so long.
+        pages: the experiments; none yet.
     """
-    service = _Service(OpenPages(kinds, grace, abandoned))
+    service = _Service(pages)
     one = "/api/{name}"
     routes = [
         Route("/api/tables", service.tables, methods=["GET"]),

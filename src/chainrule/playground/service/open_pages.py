@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from chainrule.errors import did_you_mean
@@ -32,7 +33,8 @@ class OpenPage:
         self._loop = loop
         self._latest = b""
         self._listeners: set[asyncio.Event] = set()
-        self.unheard_since = time.monotonic()
+        self._unheard_since = time.monotonic()
+        self._ended = False
         self.player = Player(session, self._take, lambda: bool(self._listeners))
 
     def _take(self, frame: dict[str, Any]) -> None:
@@ -59,22 +61,31 @@ class OpenPage:
         self._listeners.add(news)
         try:
             self.player.do(lambda _: None)  # the first frame
-            while True:
-                try:
-                    await asyncio.wait_for(news.wait(), _QUIET)
-                except TimeoutError:
-                    yield b": still here\n\n"
-                    continue
-                news.clear()
-                yield b"data: " + self._latest + b"\n\n"
+            while not self._ended:
+                yield await self._said(news)
         finally:
             self._listeners.discard(news)
-            self.unheard_since = time.monotonic()
+            self._unheard_since = time.monotonic()
+
+    async def _said(self, news: asyncio.Event) -> bytes:
+        """The latest frame once there is a new one, or after a while that there is none."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), _QUIET)
+        if not news.is_set() or not self._latest:
+            return b": still here\n\n"
+        news.clear()
+        return b"data: " + self._latest + b"\n\n"
+
+    def let_go(self) -> None:
+        """End the streams of all listeners."""
+        self._ended = True
+        for listener in self._listeners:
+            listener.set()
 
     @property
     def unheard(self) -> float:
         """For how many seconds nobody has listened."""
-        return 0.0 if self._listeners else time.monotonic() - self.unheard_since
+        return 0.0 if self._listeners else time.monotonic() - self._unheard_since
 
 
 class OpenPages:
@@ -138,7 +149,13 @@ class OpenPages:
         """
         page = self._open.pop(name, None)
         if page is not None:
+            page.let_go()
             await asyncio.to_thread(page.player.close)
+
+    def let_go(self) -> None:
+        """End the streams of all listeners."""
+        for page in self._open.values():
+            page.let_go()
 
     async def end_all(self) -> None:
         """End every experiment."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.playground.engine.session import Session
 from chainrule.playground.service.app import LIMITS, application, is_stream
+from chainrule.playground.service.open_pages import OpenPages
 from chainrule.web.server import address_of, listening, server_of
 
 __all__ = ["Playground"]
@@ -49,8 +50,9 @@ class Playground:
             if ends_with_pages:
                 self._server.should_exit = True
 
-        app = application(token, kinds, grace=grace, abandoned=abandoned)
-        self._server = server_of(app, LIMITS, streams=is_stream)
+        pages = OpenPages(kinds, grace, abandoned)
+        app = application(token, pages)
+        self._server = server_of(app, LIMITS, streams=is_stream, stopping=pages.let_go)
 
     def run(self) -> None:
         """Answer until the process is told to stop, or the last page is closed."""
