@@ -49,7 +49,7 @@ NEIGHBOURS = {
     "explain": {"draw", "io"},
     "train": {"io", "explain", "utils"},
     "export": {"io"},
-    "cli": {"serve"},
+    "cli": {"serve", "playground"},
     "cuda": {"amp"},
 }
 
