@@ -9,7 +9,8 @@ from chainrule.errors import DataError, OptionError
 
 def test_names_in_order():
     points = ["moons", "circles", "ring", "spiral", "xor", "blobs"]
-    assert list(KNOWN) == ["digits", "mnist", *points, "rectangles"]
+    surfaces = ["slope", "hill", "waves"]
+    assert list(KNOWN) == ["digits", "mnist", *points, *surfaces, "rectangles"]
     assert all(load(name).name == name for name in KNOWN if name != "mnist")
 
 

@@ -7,6 +7,7 @@ from chainrule.data import toys
 from chainrule.errors import OptionError
 
 POINTS = ("moons", "circles", "ring", "spiral", "xor", "blobs")
+SURFACES = ("slope", "hill", "waves")
 
 
 @pytest.mark.parametrize("name", POINTS)
@@ -21,7 +22,7 @@ def test_points(name):
     assert some.columns == ("x1", "x2")
 
 
-@pytest.mark.parametrize("name", [*POINTS, "rectangles"])
+@pytest.mark.parametrize("name", [*POINTS, *SURFACES, "rectangles"])
 def test_seed_decides(name):
     make = getattr(toys, name)
     state = np.random.get_state()[1].copy()
@@ -30,7 +31,7 @@ def test_seed_decides(name):
     assert (np.random.get_state()[1] == state).all()
 
 
-@pytest.mark.parametrize("name", [*POINTS, "rectangles"])
+@pytest.mark.parametrize("name", [*POINTS, *SURFACES, "rectangles"])
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -72,6 +73,20 @@ def test_spiral_arms_do_not_touch():
     first, second = some.x[some.y == 0], some.x[some.y == 1]
     gaps = np.linalg.norm(first[:, None] - second[None], axis=2)
     assert gaps.min() > 0.1
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_surfaces_are_smooth_but_for_their_noise(name):
+    make = getattr(toys, name)
+    clean, noisy = make(n=2000, noise=0.0), make(n=2000, noise=0.1)
+    assert clean.classes is None
+    assert clean.columns == ("x1", "x2")
+    assert (clean.x == noisy.x).all()
+    assert 0.9 < np.abs(clean.y).max() <= 1
+    assert np.std(noisy.y - clean.y) == pytest.approx(0.1, rel=0.1)
+    # Another point that is near is about as high.
+    gap = np.hypot(*(clean.x[:, None] - clean.x[None]).T) + 9 * np.eye(2000)
+    assert np.abs(clean.y - clean.y[gap.argmin(axis=0)]).max() < 0.3
 
 
 def test_rectangles_are_what_one_neuron_learns_from():

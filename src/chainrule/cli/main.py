@@ -35,8 +35,9 @@ def train(context: click.Context, /, data: str, **options: object) -> None:
     """Train a network on DATA, and write model, figures and a report.
 
     DATA is a data set known by name (digits, mnist, moons, circles, ring, spiral, xor, blobs,
-    rectangles), a CSV file with a header and a target column, or a folder of images with a
-    subfolder for each class. Without DATA: the handwritten digits that come with chainrule.
+    slope, hill, waves, rectangles), a CSV file with a header and a target column, or a folder of
+    images with a subfolder for each class. Without DATA: the handwritten digits that come with
+    chainrule.
     """
     from chainrule.cli.train import train_command
 

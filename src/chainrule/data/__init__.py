@@ -31,7 +31,18 @@ from chainrule.data.sampler import (
 from chainrule.data.tables.recipe import Recipe
 from chainrule.data.tables.table import table, table_columns, table_rows
 from chainrule.data.text import text
-from chainrule.data.toys import blobs, circles, moons, rectangles, ring, spiral, xor
+from chainrule.data.toys import (
+    blobs,
+    circles,
+    hill,
+    moons,
+    rectangles,
+    ring,
+    slope,
+    spiral,
+    waves,
+    xor,
+)
 from chainrule.data.workers import get_worker_info
 
 __all__ = [
@@ -60,6 +71,7 @@ __all__ = [
     "default_convert",
     "digits",
     "get_worker_info",
+    "hill",
     "image_folder",
     "load",
     "mnist",
@@ -69,11 +81,13 @@ __all__ = [
     "read_image",
     "rectangles",
     "ring",
+    "slope",
     "spiral",
     "table",
     "table_columns",
     "table_rows",
     "text",
+    "waves",
     "write_idx",
     "xor",
 ]

@@ -19,7 +19,18 @@ from chainrule.data.images import Size, image_folder
 from chainrule.data.mnist import mnist
 from chainrule.data.tables.large import Told, untold
 from chainrule.data.tables.table import table
-from chainrule.data.toys import blobs, circles, moons, rectangles, ring, spiral, xor
+from chainrule.data.toys import (
+    blobs,
+    circles,
+    hill,
+    moons,
+    rectangles,
+    ring,
+    slope,
+    spiral,
+    waves,
+    xor,
+)
 from chainrule.errors import DataError, OptionError, did_you_mean
 
 __all__ = ["KNOWN", "load"]
@@ -33,6 +44,9 @@ TOYS: Mapping[str, Callable[..., Examples]] = MappingProxyType(
         "spiral": spiral,
         "xor": xor,
         "blobs": blobs,
+        "slope": slope,
+        "hill": hill,
+        "waves": waves,
         "rectangles": rectangles,
     }
 )

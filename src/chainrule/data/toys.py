@@ -1,18 +1,34 @@
 """Toy data sets: points in a plane, and small grey rectangles, drawn from a seed (floor 3).
 
 Each is a question a small network can be watched answering: two moons that no line separates, a
-ring around a cluster, spirals. Same arguments, same points. The classes take turns, so any first
-part of the examples is balanced. This file knows geometry and `Examples`, no files.
+ring around a cluster, spirals; or a surface over the plane, whose height is to be predicted. Same
+arguments, same points. The classes take turns, so any first part of the examples is balanced. This
+file knows geometry and `Examples`, no files.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from chainrule.data.examples import Array, Examples
 from chainrule.errors import OptionError
 
-__all__ = ["blobs", "circles", "moons", "rectangles", "ring", "spiral", "xor"]
+__all__ = [
+    "blobs",
+    "circles",
+    "hill",
+    "moons",
+    "rectangles",
+    "ring",
+    "slope",
+    "spiral",
+    "waves",
+    "xor",
+]
+
+_SIDE = 1.5  # surfaces are seen on a square from -_SIDE to _SIDE
 
 
 def moons(n: int = 1000, noise: float = 0.1, seed: int = 0) -> Examples:
@@ -176,6 +192,93 @@ def blobs(n: int = 1000, noise: float = 0.2, seed: int = 0, centers: int = 3) ->
     return _points("blobs", _jitter(x, noise, rng), y, names, f"{centers} round clusters")
 
 
+def slope(n: int = 1000, noise: float = 0.05, seed: int = 0) -> Examples:
+    """A tilted plane, y = (x1 + x2) / 3: what a network without a hidden layer can learn.
+
+    Args:
+        n: how many points.
+        noise: standard deviation of what is added to the heights.
+        seed: of the draw.
+
+    Returns:
+        Points (n, 2) float32 of a square from -1.5 to 1.5 and their heights (n,) float32, from -1
+        to 1 but for the noise.
+
+    Raises:
+        OptionError: no point, or a noise that is negative.
+
+    Examples:
+        >>> few = slope(n=2, noise=0)
+        >>> few.x.round(2)
+        array([[ 0.41, -0.69],
+               [-1.38, -1.45]], dtype=float32)
+        >>> few.y.round(2)
+        array([-0.09, -0.94], dtype=float32)
+    """
+    return _surface("slope", n, noise, seed, lambda a, b: (a + b) / 3, "a tilted plane")
+
+
+def hill(n: int = 1000, noise: float = 0.05, seed: int = 0) -> Examples:
+    """A round hill beside a hollow, y = exp(-2 |x - c|^2) - exp(-2 |x + c|^2), c = (0.7, 0.7).
+
+    Args:
+        n: how many points.
+        noise: standard deviation of what is added to the heights.
+        seed: of the draw.
+
+    Returns:
+        Points (n, 2) float32 of a square from -1.5 to 1.5 and their heights (n,) float32, from -1
+        to 1 but for the noise.
+
+    Raises:
+        OptionError: no point, or a noise that is negative.
+
+    Examples:
+        >>> few = hill(n=2, noise=0)
+        >>> few.x.round(2)
+        array([[ 0.41, -0.69],
+               [-1.38, -1.45]], dtype=float32)
+        >>> few.y.round(2)
+        array([-0.07, -0.13], dtype=float32)
+    """
+
+    def height(a: Array, b: Array) -> Array:
+        top, hollow = (np.exp(-2 * ((a - c) ** 2 + (b - c) ** 2)) for c in (0.7, -0.7))
+        return np.asarray(top - hollow)
+
+    return _surface("hill", n, noise, seed, height, "a hill beside a hollow")
+
+
+def waves(n: int = 1000, noise: float = 0.05, seed: int = 0) -> Examples:
+    """Crests and troughs that take turns like a chessboard's squares, y = sin(2 x1) sin(2 x2).
+
+    Args:
+        n: how many points.
+        noise: standard deviation of what is added to the heights.
+        seed: of the draw.
+
+    Returns:
+        Points (n, 2) float32 of a square from -1.5 to 1.5 and their heights (n,) float32, from -1
+        to 1 but for the noise.
+
+    Raises:
+        OptionError: no point, or a noise that is negative.
+
+    Examples:
+        >>> few = waves(n=2, noise=0)
+        >>> few.x.round(2)
+        array([[ 0.41, -0.69],
+               [-1.38, -1.45]], dtype=float32)
+        >>> few.y.round(2)
+        array([-0.72,  0.09], dtype=float32)
+    """
+
+    def height(a: Array, b: Array) -> Array:
+        return np.asarray(np.sin(2 * a) * np.sin(2 * b))
+
+    return _surface("waves", n, noise, seed, height, "crests and troughs")
+
+
 def rectangles(n: int = 1000, noise: float = 0.0, seed: int = 0, side: int = 2) -> Examples:
     """Grey rectangles, 0 white and 1 black, rounded to one decimal; the answer is their mean.
 
@@ -212,6 +315,16 @@ def rectangles(n: int = 1000, noise: float = 0.0, seed: int = 0, side: int = 2) 
     about = f"{side}x{side} grey rectangles drawn from a seed, the answer is their mean"
     x, y = grey.astype(np.float32), mean.astype(np.float32)
     return Examples("rectangles", x, y, None, about, columns)
+
+
+def _surface(
+    name: str, n: int, noise: float, seed: int, height: Callable[[Array, Array], Array], about: str
+) -> Examples:
+    rng, _ = _start(n, noise, seed, classes=1)
+    x = rng.uniform(-_SIDE, _SIDE, (n, 2))
+    y = _jitter(height(x[:, 0], x[:, 1]), noise, rng)
+    about = f"{about} over a square, drawn from a seed, the answer is the height"
+    return Examples(name, x.astype(np.float32), y.astype(np.float32), None, about, ("x1", "x2"))
 
 
 def _start(n: int, noise: float, seed: int, classes: int) -> tuple[np.random.Generator, Array]:
