@@ -1,26 +1,22 @@
 """A surface seen from above: shade and lines of equal height, and ways across it (floor 0).
 
-Where half of the plane lies near the bottom, as in a narrow valley, evenly spaced heights would
-leave the valley empty. So heights rise by a power, chosen so that the middle level halves the
-plane; the scale at the right says which heights they are.
+The scale at the right says which heights the lines and the shades are.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.errors import DataError, ShapeError
 from chainrule.picture.charts.axis import format_value, linear_axis, whole_zero
 from chainrule.picture.charts.descent import reached
 from chainrule.picture.charts.frame import Frame, framed
 from chainrule.picture.charts.levels import level_lines
 from chainrule.picture.charts.plane import inside, names, trail
+from chainrule.picture.charts.relief import Relief, relief_of, shares
 from chainrule.picture.charts.tangents import curve_points
 from chainrule.picture.markup import Markup, element, join, number
 from chainrule.picture.palette import SERIES, rgb
@@ -29,32 +25,9 @@ from chainrule.picture.svg import Svg, group, label
 
 __all__ = ["contour_chart"]
 
-_LEVELS = 14
 _HUE = "#4a6a8a"
 _HIGH, _LOW = 0.03, 0.62  # opacity of the shade on the heights and in the valleys
 _BESIDE = 76  # pixels at the right of the plot for the scale
-
-
-@dataclass(frozen=True)
-class _Relief:
-    """Heights, and the power by which levels rise from the lowest to the highest."""
-
-    heights: NDArray[Any]
-    low: float
-    high: float
-    power: float
-
-    def share(self, height: Any) -> Any:
-        """How many of the levels lie below a height, as a share of all."""
-        return np.clip((height - self.low) / (self.high - self.low or 1), 0, 1) ** (1 / self.power)
-
-    def level(self, share: float) -> float:
-        return float(self.low + (self.high - self.low) * share**self.power)
-
-    def told(self, height: float, digits: int = 4) -> str:
-        """A height for a reader; 0 where it is as good as that on this surface."""
-        nothing = abs(height) < 1e-4 * (self.high - self.low)
-        return format_value(0 if nothing else float(f"{height:.{digits}g}"))
 
 
 def contour_chart(
@@ -93,7 +66,7 @@ def contour_chart(
         >>> bowl.description
         'heights from 0 to 2; from (1, 1) to (0, 0) in 2 steps'
     """
-    relief = _relief(np.asarray(heights, dtype=float))
+    relief = relief_of(np.asarray(heights, dtype=float))
     ways = {name: reached(curve_points(name, way)) for name, way in (paths or {}).items()}
     across = linear_axis(extent[:2], name=x_label, tight=True)
     up = linear_axis(extent[2:], name=y_label, tight=True)
@@ -113,27 +86,6 @@ def contour_chart(
     return Svg(width, frame.height, title or "surface", told, join(body))
 
 
-def _relief(heights: NDArray[Any]) -> _Relief:
-    if heights.ndim != 2 or min(heights.shape) < 2:
-        raise ShapeError(
-            f"surface: expected heights on a grid of shape (H, W), 2 x 2 or more, "
-            f"got {heights.shape}"
-        )
-    heights = np.where(np.abs(heights) < 1e300, heights, np.nan)
-    known = heights[np.isfinite(heights)]
-    if not known.size:
-        raise DataError("surface: expected heights, got not one that is finite")
-    low, high = float(known.min()), float(known.max())
-    middle = (float(np.median(known)) - low) / (high - low or 1)
-    power = math.log(max(middle, 1e-3)) / math.log(0.5) if middle < 1 else 1.0
-    return _Relief(heights, low, high, min(max(power, 1.0), 8.0))
-
-
-def _levels() -> list[float]:
-    """The shares at which lines are drawn; the lowest would be lost between the nodes of a grid."""
-    return [i / _LEVELS for i in range(2, _LEVELS)]
-
-
 def _opacity(share: Any) -> Any:
     return np.rint(255 * (_LOW + (_HIGH - _LOW) * share)).astype(np.uint8)
 
@@ -145,7 +97,7 @@ def _painted(opacity: NDArray[Any]) -> str:
     return data_uri(encode_png(pixels))
 
 
-def _shade(frame: Frame, relief: _Relief) -> Markup:
+def _shade(frame: Frame, relief: Relief) -> Markup:
     """The heights as a small picture, which the viewer enlarges smoothly."""
     known = np.isfinite(relief.heights)
     opacity = np.where(known, _opacity(relief.share(np.where(known, relief.heights, 0))), 0)
@@ -160,7 +112,7 @@ def _shade(frame: Frame, relief: _Relief) -> Markup:
     )
 
 
-def _lines(frame: Frame, relief: _Relief) -> Markup:
+def _lines(frame: Frame, relief: Relief) -> Markup:
     rows, columns = relief.heights.shape
     wide = (frame.right - frame.left) / (columns - 1)
     high = (frame.bottom - frame.top) / (rows - 1)
@@ -171,7 +123,7 @@ def _lines(frame: Frame, relief: _Relief) -> Markup:
 
     drawn = (
         "".join(path(line) for line in level_lines(relief.heights, relief.level(share)))
-        for share in _levels()
+        for share in shares()
     )
     return group(
         (element("path", d=d) for d in drawn if d),
@@ -181,11 +133,11 @@ def _lines(frame: Frame, relief: _Relief) -> Markup:
     )
 
 
-def _scale(frame: Frame, relief: _Relief) -> Markup:
+def _scale(frame: Frame, relief: Relief) -> Markup:
     """Which shade is which height, at the right of the plot, the highest uppermost."""
     left, wide = frame.right + 14, 12
     tall = min(frame.bottom - frame.top, 200)
-    shares = [0.0, *_levels()[2:-1:3], 1.0]
+    told = [0.0, *shares()[2:-1:3], 1.0]
     return group(
         [
             element(
@@ -205,13 +157,13 @@ def _scale(frame: Frame, relief: _Relief) -> Markup:
                     class_="soft",
                     font_size=11,
                 )
-                for share in shares
+                for share in told
             ),
         ]
     )
 
 
-def _heights_in_words(relief: _Relief) -> str:
+def _heights_in_words(relief: Relief) -> str:
     return f"heights from {relief.told(relief.low)} to {relief.told(relief.high)}"
 
 
