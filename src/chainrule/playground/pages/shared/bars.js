@@ -3,7 +3,6 @@
 import { element } from "./controls.js";
 import { crisp, lettering } from "./crisp.js";
 import { colorOf } from "./palette.js";
-import { figure } from "./ticks.js";
 
 const LETTERS = 18; // pixels for a line of names or numbers
 
@@ -38,7 +37,9 @@ export function barChart(
     pen.fillText(name, middle, height - LETTERS / 2 + 1);
     if (value === undefined || !isFinite(value)) return;
     const top = place(value);
-    if (wide >= 26) pen.fillText(figure(value, places), middle, Math.min(top, zero) - LETTERS / 2);
+    const text = value.toFixed(places);
+    lettering(pen, { size: 11, align: "center", weight: marked ? 700 : 400 });
+    if (pen.measureText(text).width < wide) pen.fillText(text, middle, Math.min(top, zero) - LETTERS / 2);
     pen.fillStyle = colorOf(color);
     pen.globalAlpha = marked || shown.mark === null ? 1 : 0.55;
     pen.fillRect(middle - wide * 0.36, Math.min(top, zero), wide * 0.72, Math.abs(zero - top));
@@ -52,7 +53,7 @@ export function barChart(
     show(values, { mark = null } = {}) {
       shown = { values, mark };
       redraw();
-      const said = names.map((name, i) => `${name} ${figure(values[i], places)}`);
+      const said = names.map((name, i) => `${name} ${isFinite(values[i]) ? values[i].toFixed(places) : "–"}`);
       describe(`${label}: ${said.join(", ")}`);
     },
   };

@@ -129,7 +129,7 @@ class Lines {
     const area = { left: LEFT, right: width - right, top: TOP, bottom: height - BOTTOM };
     const down = this.#down(area);
     this.across = this.#across(area);
-    this.#axes(pen, area, this.across, down);
+    this.#axes(pen, area, this.across, down, width);
     if (!this.data) return;
     pen.save();
     pen.beginPath();
@@ -181,13 +181,13 @@ class Lines {
     }
     low = this.low ?? Math.min(0, low);
     high = this.high ?? Math.max(high, low + 1e-9);
-    const ticks = evenTicks(low, high, 4);
+    const ticks = evenTicks(low, high, 6);
     const step = ticks.length > 1 ? ticks[1] - ticks[0] : high - low;
     const upper = this.high ?? Math.ceil(high / step - 1e-9) * step; // to the next round number
     return [this.low ?? Math.floor(low / step + 1e-9) * step, upper];
   }
 
-  #axes(pen, area, across, down) {
+  #axes(pen, area, across, down, width) {
     pen.lineWidth = 1;
     pen.strokeStyle = colorOf("--rule");
     pen.fillStyle = colorOf("--soft");
@@ -198,15 +198,16 @@ class Lines {
       pen.fillText(tickText(tick), area.left - 6, y);
     }
     lettering(pen, { size: 11, align: "center", baseline: "alphabetic" });
-    const count = Math.max(2, Math.round((area.right - area.left) / 80));
+    const count = Math.max(2, Math.round((area.right - area.left) / 60));
     const y = area.bottom + 15;
-    const end = area.right + pen.measureText(this.x).width / 2;
+    const begin = Math.min(area.right + 14, width - pen.measureText(this.x).width); // of the name
     for (const tick of this.data ? evenTicks(across.from, across.to, count) : []) {
+      const text = tickText(tick);
       const at = across.place(tick);
-      if (at < area.right - 18) pen.fillText(tickText(tick), at, y);
+      if (at + pen.measureText(text).width / 2 < begin - 4) pen.fillText(text, at, y);
     }
-    pen.textAlign = "right";
-    pen.fillText(this.x, Math.max(end, area.right), y);
+    pen.textAlign = "left";
+    pen.fillText(this.x, begin, y);
   }
 
   #ends(pen, area, down) {
