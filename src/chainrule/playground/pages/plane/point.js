@@ -1,0 +1,92 @@
+// The point of the plane that the page speaks about: where the mouse is, or the keyboard put it.
+//
+// What the network makes of it is asked for at most ten times a second, one question at a time and
+// only about the newest place; while training, again and again.
+
+const QUICK = 100; // milliseconds between two questions
+const CALM = 250; // and between two calls of those who want it settled
+
+/** The point; `place` is `{x, y}` in the plane's coordinates, `look` the last answer about it. */
+export class Point {
+  constructor(experiment) {
+    this.experiment = experiment;
+    this.place = null;
+    this.look = null;
+    this.hovered = null;
+    this.listeners = { point: [], settled: [], neuron: [] };
+    this.asking = pacer(QUICK, () => this.#ask());
+    this.settling = pacer(CALM, () => this.#tell("settled"));
+    experiment.onFrame(() => this.place && this.#stir());
+  }
+
+  /** Call `show({x, y, label, look})` whenever the point moves, and when the answer is there. */
+  onPoint(show) {
+    this.listeners.point.push(show);
+    if (this.place) show(this.#told());
+  }
+
+  /** Call `show({x, y, label, look})` with the newest place, at most four times a second. */
+  onSettled(show) {
+    this.listeners.settled.push(show);
+    if (this.place) show(this.#told());
+  }
+
+  /** Call `show({layer, unit})`, or `show(null)`, for the neuron that the person looks at. */
+  onNeuron(show) {
+    this.listeners.neuron.push(show);
+    show(this.hovered);
+  }
+
+  /** Move the point. */
+  put({ x, y }) {
+    this.place = { x, y };
+    this.#tell("point");
+    this.#stir();
+  }
+
+  /** Say which neuron the person looks at. */
+  neuron(which) {
+    if (JSON.stringify(which) === JSON.stringify(this.hovered)) return;
+    this.hovered = which;
+    for (const show of this.listeners.neuron) show(which);
+  }
+
+  #stir() {
+    this.asking();
+    this.settling();
+  }
+
+  async #ask() {
+    const { x, y } = this.place;
+    const look = await this.experiment.ask("look", { x, y }, { say: false });
+    if (!look) return;
+    this.look = look;
+    this.#tell("point");
+  }
+
+  #told() {
+    const label = this.look?.nearest?.label ?? null;
+    return { ...this.place, label, look: this.look };
+  }
+
+  #tell(kind) {
+    for (const show of this.listeners[kind]) show(this.#told());
+  }
+}
+
+/** `work`, called soon, but only so often, never while it is under way, and once more at the end. */
+function pacer(pause, work) {
+  let [busy, again] = [false, false];
+  const run = async () => {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    again = false;
+    await Promise.all([work(), new Promise((done) => setTimeout(done, pause))]);
+    busy = false;
+    if (again) run();
+  };
+  return run;
+}
