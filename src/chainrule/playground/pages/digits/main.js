@@ -1,8 +1,96 @@
 // A network that reads digits: what the page is made of.
 
+import { lineChart } from "../shared/charts.js";
+import { element } from "../shared/controls.js";
 import { Experiment } from "../shared/experiment.js";
+import { exportMenu } from "../shared/exports.js";
+import { remark } from "../shared/remark.js";
+import { transport } from "../shared/transport.js";
+import { answerBars } from "./answer.js";
+import { confusion } from "./confusion.js";
+import { mistakes } from "./mistakes.js";
+import { percent } from "./numbers.js";
+import { Pad } from "./pad.js";
+import { Reading } from "./reading.js";
+import { layOutSettings } from "./settings.js";
+import { Slide } from "./slide.js";
+import { way } from "./way.js";
+import { weightImages } from "./weights.js";
+
+const box = (id) => document.getElementById(id);
+
+// What needs no service is there at once.
+let reading = null;
+const pad = new Pad(box("pad"), (ended) => reading?.read(pad.strokes, ended));
+const showBars = answerBars(box("answer"));
+const showWay = way(box("way"));
+const showConfusion = confusion(box("confusion"));
+const showMistakes = mistakes(box("mistakes"));
+const showWeights = weightImages(box("weights"));
+const curves = curvesOf(box("curves"));
 
 const experiment = await Experiment.open("digits");
-experiment.onFrame((frame) => {
-  document.getElementById("steps").textContent = frame.steps;
+
+box("transport").replaceWith(
+  transport(experiment, {
+    counters: [
+      { label: "epoch", read: (frame) => frame.epoch.toFixed(2), width: 6 },
+      { label: "steps", read: (frame) => frame.steps.toLocaleString("en"), width: 7 },
+      { label: "steps/s", read: ({ play }) => (play?.rate ? Math.round(play.rate).toLocaleString("en") : "–"), width: 6 },
+      { label: "test accuracy", read: ({ score }) => percent(score.test), width: 7 },
+      { label: "weights", read: (frame) => frame.params.toLocaleString("en"), width: 8 },
+    ],
+    more: [
+      exportMenu(experiment, [
+        { name: "script", label: "Python script", note: "repeats this run" },
+        { name: "model", label: "Model", note: "the network as it is now" },
+        { name: "picture", label: "Picture", note: "the curves, as SVG" },
+      ]),
+    ],
+  }),
+);
+layOutSettings(experiment, box("settings"));
+remark(experiment, box("remark"));
+
+const slide = new Slide(box("slide"), (channel) =>
+  experiment.ask("slide", { strokes: pad.strokes, channel }, { say: false }),
+);
+reading = new Reading(experiment);
+reading.onAnswer((answer, about) => {
+  showBars(answer, about);
+  showWay(answer, about);
+  if (experiment.settings.kind === "cnn") slide.refresh();
 });
+reading.read(pad.strokes, true);
+
+experiment.onSettings(({ kind, channels }) => {
+  const convolves = kind === "cnn" && channels.length > 0;
+  box("slide").hidden = !convolves;
+  box("slide-none").hidden = convolves;
+  if (convolves) slide.offer(channels[0]);
+});
+box("to-cnn").addEventListener("click", () => experiment.change({ kind: "cnn" }));
+
+experiment.onFrame((frame) => {
+  curves.show(frame.curve);
+  showConfusion(frame.confusion);
+  showMistakes(frame.mistakes);
+  showWeights(frame.weights);
+});
+
+function curvesOf(place) {
+  const known = [
+    { name: "train", label: "train", color: "var(--first)" },
+    { name: "test", label: "test", color: "var(--second)" },
+  ];
+  const [left, right] = [element("div"), element("div")];
+  place.append(left, right);
+  const loss = lineChart(left, { label: "Loss", height: 150, series: known });
+  const accuracy = lineChart(right, { label: "Accuracy", height: 150, low: 0, high: 1, logSwitch: false, series: known });
+  return {
+    show({ epoch, train, test, score_train, score_test }) {
+      loss.show({ x: epoch, series: [{ name: "train", values: train }, { name: "test", values: test }] });
+      accuracy.show({ x: epoch, series: [{ name: "train", values: score_train }, { name: "test", values: score_test }] });
+    },
+  };
+}

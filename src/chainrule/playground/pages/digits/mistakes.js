@@ -1,0 +1,51 @@
+// The examples of the test set that the network gets most wrong: image, truth, what it said, how sure.
+
+import { element } from "../shared/controls.js";
+import { onScheme } from "../shared/palette.js";
+import { percent } from "./numbers.js";
+import { drawSheet } from "./sheet.js";
+
+const MOST = 24;
+
+/** The examples in `box`; the function that is returned shows a frame's. */
+export function mistakes(box) {
+  const cards = Array.from({ length: MOST }, card);
+  const list = element("ol", { class: "mistakes" }, ...cards.map((one) => one.box));
+  const none = element("p", { class: "note" }, "They are shown when the test set has been read once.");
+  box.append(none, list);
+  let last = null;
+  onScheme(() => last && show(last));
+
+  function show(given) {
+    last = given;
+    const [count, height, width] = given.images.shape;
+    const size = height * width;
+    none.textContent = count ? "What they are, what they were read as, and how sure the network was." : "Nothing of the test set is read wrongly.";
+    cards.forEach((one, i) => {
+      one.box.classList.toggle("empty", i >= count);
+      if (i < count) one.show(given.images.subarray(i * size, (i + 1) * size), { height, width }, given, i);
+    });
+  }
+  return (given) => (last && same(last, given) ? null : show(given));
+}
+
+function card() {
+  const canvas = element("canvas", { "aria-hidden": "true", width: 28, height: 28 });
+  const [truth, said, chance] = ["b", "b", "span"].map((tag) => element(tag));
+  const words = element("span", { class: "visually-hidden" });
+  const line = element("span", { class: "line", "aria-hidden": "true" }, truth, " → ", said);
+  return {
+    box: element("li", { class: "empty" }, canvas, words, line, chance),
+    show(image, size, given, i) {
+      drawSheet(canvas, image, { ...size, colours: "ink" });
+      words.textContent = `a ${given.truth[i]}, read as a ${given.said[i]}, `;
+      truth.textContent = given.truth[i];
+      said.textContent = given.said[i];
+      chance.textContent = percent(given.chance[i]);
+    },
+  };
+}
+
+function same(a, b) {
+  return a.images.length === b.images.length && a.chance.every((chance, i) => chance === b.chance[i] && a.said[i] === b.said[i]);
+}

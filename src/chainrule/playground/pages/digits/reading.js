@@ -1,0 +1,61 @@
+// What the network makes of the drawing, asked as the drawing grows and as the network learns.
+//
+// One question is under way at a time, and the next is about the latest drawing. While training goes
+// on, the same drawing is asked about once a second.
+
+const PAUSE = 60; // milliseconds between two questions while drawing
+const AGAIN = 1000; // and while only the network changes
+
+/** The same question again and again, about the latest drawing. */
+export class Reading {
+  #experiment;
+  #listeners = [];
+  #strokes = [];
+  #ended = true;
+  #fresh = false;
+  #asked = 0; // when
+  #timer = null;
+  #due = Infinity;
+  #busy = false;
+  #steps = null; // that the network had taken when it was asked
+
+  constructor(experiment) {
+    this.#experiment = experiment;
+    experiment.onFrame((frame) => frame.steps !== this.#steps && this.#soon(AGAIN));
+    experiment.onSettings(() => this.#soon(PAUSE));
+  }
+
+  /** Call `show(answer, {strokes, ended, fresh})` for each answer; `fresh` if the drawing is another. */
+  onAnswer(show) {
+    this.#listeners.push(show);
+  }
+
+  /** Ask about a drawing; `ended` when its last stroke is whole. */
+  read(strokes, ended) {
+    this.#strokes = strokes;
+    this.#ended = ended;
+    this.#fresh = true;
+    this.#soon(PAUSE);
+  }
+
+  #soon(pause) {
+    const due = Math.max(performance.now(), this.#asked + pause);
+    if (due >= this.#due) return;
+    this.#due = due;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(), due - performance.now());
+  }
+
+  async #ask() {
+    this.#due = Infinity;
+    if (this.#busy) return this.#soon(PAUSE);
+    this.#busy = true;
+    const about = { strokes: this.#strokes.map((stroke) => stroke.slice()), ended: this.#ended, fresh: this.#fresh };
+    this.#fresh = false;
+    this.#asked = performance.now();
+    this.#steps = this.#experiment.frame?.steps ?? null;
+    const answer = await this.#experiment.ask("read", { strokes: about.strokes }, { say: false });
+    this.#busy = false;
+    if (answer) for (const show of this.#listeners) show(answer, about);
+  }
+}
