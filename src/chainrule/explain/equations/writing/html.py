@@ -17,7 +17,7 @@ from chainrule.explain.equations.writing.mathml import mathml, pieces
 from chainrule.explain.equations.writing.text import written
 from chainrule.picture import Markup, document, element, join
 
-__all__ = ["fragment", "page"]
+__all__ = ["fragment", "line_of", "page", "style"]
 
 _SHORT = 46  # characters of a line that fits beside another
 _LONG = 60  # characters of a side that is broken where the line ends
@@ -36,15 +36,16 @@ def page(
         checks: of slopes, if there are any.
         title: of the page.
     """
-    return document(title, _PAGE + _style(), element("h1", title), _body(head, sections, checks))
+    return document(title, _PAGE + style(), element("h1", title), _body(head, sections, checks))
 
 
 def fragment(head: Sequence[str], sections: Sequence[Section], checks: Sequence[Check]) -> str:
     """Return a derivation as HTML to be put into a page, in whose ink it is set."""
-    return join([element("style", Markup(_style())), _body(head, sections, checks)])
+    return join([element("style", Markup(style())), _body(head, sections, checks)])
 
 
-def _style() -> str:
+def style() -> str:
+    """Return the look of a derivation, as CSS."""
     folder = files("chainrule.explain.equations.writing")
     return folder.joinpath("equations.css").read_text(encoding="utf-8")
 
@@ -76,10 +77,17 @@ def _way(sections: Sequence[Section]) -> Markup:
 def _section(section: Section) -> Iterable[Markup]:
     if section.title:
         yield element("h3", section.title)
-    yield element("div", *map(_line, section.lines), class_="lines")
+    yield element("div", *map(line_of, section.lines), class_="lines")
 
 
-def _line(line: Line) -> Markup:
+def line_of(line: Line, *, mark: str = "", **attributes: str) -> Markup:
+    """Return a line as a row of an element of the class "lines".
+
+    Args:
+        line: what it says.
+        mark: a further class.
+        **attributes: of the row, as for `element`.
+    """
     sides = (line.right, *line.steps)
     shape = str(line.shape) if line.shape else ""
     said = " = ".join(map(written, (line.left, *sides)))
@@ -88,8 +96,9 @@ def _line(line: Line) -> Markup:
         element("div", mathml(line.left), class_="left"),
         element("div", *(span for side in sides for span in _side(side)), class_="sides"),
         element("div", "  ".join(filter(None, (line.note, shape))), class_="beside"),
-        class_="line",
+        class_=f"line {mark}".rstrip(),
         title=said,
+        **attributes,
     )
 
 

@@ -144,6 +144,7 @@ _WORDS = {
     "selu": "SELU",
     "celu": "CELU",
     "relu6": "ReLU6",
+    "leaky_relu": "LeakyReLU",
     "log": "ln",
     "log_softmax": "ln softmax",
     "maximum": "max",

@@ -108,6 +108,16 @@ class Subject:
                 found[-1] = found[-1]._replace(activation=module)
         return found
 
+    @cached_property
+    def plain(self) -> nn.Sequential:
+        """The same modules without those that act only while they are trained."""
+        kept = {
+            path: module
+            for path, module in self.model.named_children()
+            if not isinstance(module, _Dropout)
+        }
+        return nn.Sequential(kept)
+
     def names(self) -> list[str]:
         """What the layers are called: features, hidden 1, ..., output."""
         hidden = [f"hidden {i}" for i in range(1, len(self.stages))]

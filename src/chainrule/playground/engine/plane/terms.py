@@ -1,0 +1,102 @@
+"""Terms of single numbers: features, long sums of products, functions by their names (floor 5).
+
+What the formulas of neurons are made of; the terms are those of `explain.equations`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+import numpy as np
+
+from chainrule import ops
+from chainrule.explain.equations.terms.term import Part, Term, leaf
+from chainrule.ops import COMPOSITES, REGISTRY, Array, Op
+
+__all__ = ["added", "called", "feature", "only", "sum_of"]
+
+
+def feature(label: str) -> Term:
+    """Return a feature as it is written: x1 with an index, and what is made of it.
+
+    Args:
+        label: as the page has it, such as "x1", "x1x2", "x2²" or "sin(x1)"; other words are names.
+
+    Examples:
+        >>> from chainrule.explain.equations.writing.text import written
+        >>> [written(feature(label)) for label in ("x1", "x1x2", "x2^2", "sin(x1)", "age")]
+        ['x₁', 'x₁ x₂', 'x₂²', 'sin(x₁)', 'age']
+    """
+    if match := re.fullmatch(r"x_?([12])", label):
+        return leaf("x", match[1])
+    if match := re.fullmatch(r"x_?1[ ·*]?x_?2", label):
+        return Term(ops.mul, (leaf("x", "1"), leaf("x", "2")))
+    if match := re.fullmatch(r"x_?([12])(\^2|²)", label):
+        return Term(ops.square, (leaf("x", match[1]),))
+    if match := re.fullmatch(r"sin[_( ]x_?([12])\)?", label):
+        return Term(ops.sin, (leaf("x", match[1]),))
+    return leaf(label)
+
+
+def called(module: object) -> Op | str:
+    """Return the operation that a module performs, as a term has it.
+
+    Args:
+        module: an activation or a loss, named after its operation.
+
+    Examples:
+        >>> from chainrule import nn
+        >>> called(nn.Tanh()).name, called(nn.LeakyReLU()), called(nn.HuberLoss())
+        ('tanh', 'leaky_relu', 'huber_loss')
+    """
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(module).__name__).lower()
+    plain = name.replace("_", "")
+    return REGISTRY.get(name) or next(
+        (known for known in COMPOSITES if known.replace("_", "") == plain), name
+    )
+
+
+def only(part: Part) -> Term:
+    """Return a part as a term, a number being one too."""
+    return part if isinstance(part, Term) else Term("full", (part,))
+
+
+def added(parts: Sequence[Part]) -> Part:
+    """Return the sum of parts."""
+    return reduce(lambda a, b: Term(ops.add, (a, b)), parts)
+
+
+def sum_of(
+    factor: Callable[[int], Part], other: Callable[[int], Part], a: Array, b: Array, most: int
+) -> tuple[list[Part], list[Part]]:
+    """Return the parts of a sum of products, written with names and with numbers.
+
+    Of a long sum the largest products are written out, and the others added up.
+
+    Args:
+        factor: the name of the first factor of a product, by the product's number.
+        other: and of the second.
+        a: the numbers of the first factors.
+        b: and of the second.
+        most: products that are written out, if there is more than one beyond them.
+
+    Examples:
+        >>> from chainrule.explain.equations.writing.text import written
+        >>> w, x = (lambda i: leaf("w", str(i))), (lambda i: leaf("x", str(i)))
+        >>> names, numbers = sum_of(w, x, np.arange(4.0), np.ones(4), most=2)
+        >>> written(added(names)), written(added(numbers))
+        ('w₂ x₂ + w₃ x₃ + (… from 2 more)', '2 · 1 + 3 · 1 + (1 from 2 more)')
+    """
+    sizes = np.abs(a * b)
+    kept = range(len(a))
+    if len(a) > most + 1:
+        kept = sorted(np.argsort(-sizes, kind="stable")[:most].tolist())  # type: ignore[assignment]
+    names: list[Part] = [Term(ops.mul, (factor(i), other(i))) for i in kept]
+    numbers: list[Part] = [Term(ops.mul, (float(a[i]), float(b[i]))) for i in kept]
+    if (left := len(a) - len(kept)) > 0:
+        rest = float(np.dot(a, b) - sum(a[i] * b[i] for i in kept))
+        for parts, what in ((names, leaf("…")), (numbers, rest)):
+            parts.append(Term("rest", (what,), (("count", left),)))
+    return names, numbers
