@@ -1,0 +1,175 @@
+"""A service and a Chromium for tests of the pages, which must stay free of errors."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+_NAMES = "chromium", "chromium-browser", "google-chrome", "chrome"
+_PATIENCE = 20_000  # milliseconds
+
+
+class Opened:
+    """A page of the playground that shows its first frame; other names are those of its tab.
+
+    Args:
+        page: the tab.
+    """
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.page, name)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as the page has them."""
+        return self.page.evaluate("experiment.settings")
+
+    def frame(self, path: str = "") -> Any:
+        """The frame that is shown, or a part such as "loss.train"; arrays are nested lists."""
+        return self.page.evaluate(
+            """path => {
+                const part = path.split(".").reduce((one, name) => one?.[name], experiment.frame);
+                const whole = path ? part : experiment.frame;
+                const nested = (values, shape) => shape.length < 2 ? Array.from(values) :
+                    Array.from({ length: shape[0] }, (_, i) => {
+                        const size = values.length / shape[0];
+                        return nested(values.slice(i * size, (i + 1) * size), shape.slice(1));
+                    });
+                const plain = (one) => ArrayBuffer.isView(one) ? nested(one, one.shape) :
+                    Array.isArray(one) ? one.map(plain) : one && typeof one === "object" ?
+                    Object.fromEntries(Object.entries(one).map(([k, v]) => [k, plain(v)])) : one;
+                return plain(whole ?? null);
+            }""",
+            path,
+        )
+
+    def change(self, **given: Any) -> dict[str, Any]:
+        """Set something as the page's controls do; the settings as they are then."""
+        assert self.page.evaluate("given => experiment.change(given)", given), self.said
+        return self.settings
+
+    def ask(self, question: str, **values: Any) -> Any:
+        """The answer to a question; arrays are flat, as objects of places and values."""
+        return self.page.evaluate("([q, v]) => experiment.ask(q, v)", [question, values])
+
+    @property
+    def said(self) -> str:
+        """What the line at the bottom says."""
+        return self.page.inner_text("#status")
+
+    def wait(self, condition: str, argument: Any = None, seconds: float = 20.0) -> None:
+        """Wait until a JavaScript function of `argument` holds."""
+        self.page.wait_for_function(condition, arg=argument, timeout=1000 * seconds)
+
+    def wait_frame(self, condition: str, seconds: float = 20.0) -> None:
+        """Wait until a JavaScript function of the frame holds."""
+        self.wait(
+            f"() => Boolean(experiment.frame) && ({condition})(experiment.frame)", None, seconds
+        )
+
+    def train(self, until: str = "frame => frame.steps >= 100", seconds: float = 30.0) -> Any:
+        """Play until a JavaScript function of the frame holds, then pause; returns the frame."""
+        self.page.evaluate("experiment.play()")
+        try:
+            self.wait_frame(until, seconds)
+        finally:
+            self.page.evaluate("experiment.play(false)")
+        self.wait_frame("frame => !frame.play.playing")
+        return self.frame()
+
+    def fetch(self, name: str) -> bytes:
+        """A file of the experiment."""
+        address = self.page.evaluate(
+            "name => new URL(experiment.download(name), document.baseURI).href", name
+        )
+        answer = self.page.request.get(address)
+        assert answer.ok, answer.text()
+        return answer.body()
+
+
+@pytest.fixture(scope="session")
+def playground() -> Iterator[Any]:
+    """The service with all pages, at a free port, for as long as the process tests."""
+    pytest.importorskip("starlette", reason="the playground needs starlette")
+    pytest.importorskip("uvicorn", reason="the playground needs uvicorn")
+    from chainrule.playground import Descent, Digits, Plane
+    from chainrule.playground.service.server import Playground
+
+    with Playground({"plane": Plane, "digits": Digits, "descent": Descent}) as found:
+        yield found
+
+
+# Not of the session: what plays the browser leaves a loop of asyncio running in this thread, and
+# other modules' tests could run none of their own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window; the test is skipped where there is none."""
+    pytest.importorskip(
+        "playwright", reason="pages are tested by playwright, which is not installed"
+    )
+    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    if program is None:
+        pytest.skip("pages are tested in a Chromium, and there is none on the path")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--mute-audio"]
+    with sync_playwright() as player:
+        found = player.chromium.launch(executable_path=program, args=flags)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, playground: Any) -> Iterator[Callable[..., Opened]]:
+    """Opens a page by name and settings in the address; any error in one fails the test.
+
+    `open_page("plane", "#seed=3", viewport={"width": 390, "height": 844}, color_scheme="dark")`.
+    What the test expects to fail stands in `allowed`, as regular expressions.
+    """
+    contexts, faults = [], []
+
+    def opened(
+        name: str,
+        hash: str = "",
+        *,
+        allowed: tuple[str, ...] = (),
+        ready: bool = True,
+        **options: Any,
+    ) -> Opened:
+        context = browser.new_context(**{"accept_downloads": True, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(_PATIENCE)
+
+        def note(sentence: str) -> None:
+            if not any(re.search(one, sentence) for one in allowed):
+                faults.append(f"{name}: {sentence}")
+
+        def look(request: Any) -> None:
+            if not request.url.startswith((playground.address, "data:", "blob:")):
+                note(f"asks for {request.url}, which is not the service's")
+
+        page.on(
+            "console",
+            lambda m: (
+                m.type in ("error", "warning") and note(f"{m.text} {m.location.get('url', '')}")
+            ),
+        )
+        page.on("pageerror", lambda error: note(f"{error}"))
+        page.on("request", look)
+        page.goto(f"{playground.address}{name}{hash}")
+        if ready:
+            page.wait_for_selector("html[data-ready]", state="attached")
+        return Opened(page)
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not faults, "\n".join(faults)
