@@ -7,9 +7,10 @@ const SPEEDS = [null, 1000, 100, 10, 2]; // steps a second; as many as there can
 
 /**
  * The bar. `counters` are `{label, read, width}`: `read(frame)` gives the text, `width` its room in
- * letters; `more` are elements that stand at the end.
+ * letters; `more` are elements that stand at the end. With `epochs` there is a button for one, of as
+ * many steps as frames say under `epoch_steps`.
  */
-export function transport(experiment, { counters = [], more = [] } = {}) {
+export function transport(experiment, { counters = [], more = [], epochs = false } = {}) {
   const play = element("button", { type: "button", class: "main play", onclick: () => experiment.play(!experiment.playing) });
   const shows = { playing: null };
   const undo = button("undo", "Undo", "Undo (Ctrl+Z)", () => experiment.undo());
@@ -39,6 +40,7 @@ export function transport(experiment, { counters = [], more = [] } = {}) {
       { class: "buttons" },
       play,
       button("step", "Step", "One step (s)", () => experiment.step()),
+      epochs ? button("epoch", "One epoch", "One epoch", () => experiment.step(experiment.frame?.epoch_steps ?? 1)) : null,
       button("anew", "Begin anew", "Begin anew under the same settings (r)", () => experiment.restart()),
       undo,
       redo,

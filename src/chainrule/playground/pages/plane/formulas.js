@@ -1,0 +1,65 @@
+// The formulas of the network with the numbers of one point, and the line of the neuron looked at.
+
+import { element } from "../shared/controls.js";
+import { Inside } from "./inside.js";
+import { placeInWords } from "./place.js";
+
+/** The panel of formulas; `point` says which neuron is looked at. */
+export class Formulas {
+  constructor(panel, experiment, { place, point, isOpen }) {
+    this.at = element("p", { class: "at num" }, "\u00a0");
+    this.body = element("div", { class: "body", tabindex: 0, role: "region", "aria-label": "Formulas, to be scrolled" });
+    this.note = element("p", { class: "note" });
+    this.neuron = null;
+    this.box = panel;
+    panel.replaceChildren(element("div", { class: "inside-head" }, this.at, this.note), this.body);
+    this.inside = new Inside(experiment, "formulas", {
+      place: () => place.now,
+      isOpen: () => isOpen(panel),
+      show: (answer, asked) => this.#show(answer, placeInWords(asked, experiment.frame)),
+    });
+    place.onPlace(() => this.inside.refresh());
+    point.onNeuron?.((neuron) => this.#look(neuron));
+  }
+
+  refresh() {
+    this.inside.refresh();
+  }
+
+  // The markup is made by our own engine, of numbers and names that it escapes.
+  #show({ html, note }, said) {
+    if (this.at.textContent !== said) this.at.textContent = said;
+    this.note.textContent = note ?? "";
+    if (html === this.html) return;
+    const { scrollTop, scrollLeft } = this.body;
+    this.html = html;
+    this.body.innerHTML = html;
+    this.body.scrollTo(scrollLeft, scrollTop);
+    this.#mark();
+  }
+
+  #look(neuron) {
+    this.neuron = neuron;
+    const line = this.#mark();
+    if (!line || this.box.hidden) return;
+    // The panel scrolls, the page stays where it is.
+    const inner = line.getBoundingClientRect();
+    const outer = this.body.getBoundingClientRect();
+    if (inner.top < outer.top || inner.bottom > outer.bottom) {
+      this.body.scrollTop += inner.top - outer.top - (outer.height - inner.height) / 2;
+    }
+  }
+
+  #mark() {
+    return markNeuron(this.body, this.neuron);
+  }
+}
+
+/** Mark what belongs to a neuron within a box; returns the first of it. */
+export function markNeuron(box, neuron) {
+  for (const one of box.querySelectorAll(".looked")) one.classList.remove("looked");
+  if (!neuron) return null;
+  const found = box.querySelectorAll(`[data-neuron="${neuron.layer}.${neuron.unit}"]`);
+  for (const one of found) one.classList.add("looked");
+  return found[0] ?? null;
+}

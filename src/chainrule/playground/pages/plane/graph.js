@@ -1,0 +1,93 @@
+// The graph of numbers behind the output at one point, to be zoomed and scrolled.
+
+import { element } from "../shared/controls.js";
+import { markNeuron } from "./formulas.js";
+import { Inside } from "./inside.js";
+import { placeInWords } from "./place.js";
+
+const ZOOMS = [0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4];
+
+/** The panel of the graph. */
+export class Graph {
+  constructor(panel, experiment, { place, point, isOpen }) {
+    this.at = element("p", { class: "at num" }, "\u00a0");
+    this.note = element("p", { class: "note" });
+    this.body = element("div", { class: "body graph", tabindex: 0, role: "region", "aria-label": "The graph of numbers, to be scrolled" });
+    this.zoom = 0; // as wide as the panel
+    this.neuron = null;
+    const buttons = element(
+      "div",
+      { class: "row zoom" },
+      button("−", "Smaller", () => this.#zoomBy(-1)),
+      button("Fit", "As wide as the panel", () => this.#zoomTo(0)),
+      button("+", "Larger", () => this.#zoomBy(1)),
+    );
+    panel.replaceChildren(element("div", { class: "inside-head" }, this.at, this.note, buttons), this.body);
+    this.body.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    this.inside = new Inside(experiment, "graph", {
+      place: () => place.now,
+      isOpen: () => isOpen(panel),
+      show: (answer, asked) => this.#show(answer, placeInWords(asked, experiment.frame)),
+    });
+    place.onPlace(() => this.inside.refresh());
+    point.onNeuron?.((neuron) => this.#look(neuron));
+  }
+
+  refresh() {
+    this.inside.refresh();
+  }
+
+  #show({ svg, note }, said) {
+    if (this.at.textContent !== said) this.at.textContent = said;
+    this.note.textContent = note ?? "";
+    if (svg === this.svg) return;
+    const { scrollTop, scrollLeft } = this.body;
+    this.svg = svg;
+    this.body.innerHTML = svg;
+    const drawing = this.body.querySelector("svg");
+    this.natural = drawing ? drawing.viewBox.baseVal.width || drawing.width.baseVal.value : 0;
+    this.#size();
+    this.body.scrollTo(scrollLeft, scrollTop);
+    markNeuron(this.body, this.neuron);
+  }
+
+  #look(neuron) {
+    this.neuron = neuron;
+    const found = markNeuron(this.body, neuron);
+    if (!found || !this.zoom) return;
+    const inner = found.getBoundingClientRect();
+    const outer = this.body.getBoundingClientRect();
+    this.body.scrollTop += inner.top - outer.top - (outer.height - inner.height) / 2;
+    this.body.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+  }
+
+  #onWheel(event) {
+    if (!event.ctrlKey) return; // otherwise it scrolls
+    event.preventDefault();
+    this.#zoomBy(event.deltaY < 0 ? 1 : -1);
+  }
+
+  #zoomBy(direction) {
+    const now = this.zoom || this.body.clientWidth / this.natural;
+    const next = direction > 0 ? ZOOMS.find((one) => one > now * 1.02) : ZOOMS.findLast((one) => one < now / 1.02);
+    if (next) this.#zoomTo(next);
+  }
+
+  #zoomTo(zoom) {
+    this.zoom = zoom;
+    this.#size();
+  }
+
+  #size() {
+    const drawing = this.body.querySelector("svg");
+    if (!drawing) return;
+    drawing.removeAttribute("height");
+    drawing.style.height = "auto";
+    drawing.style.width = this.zoom ? `${this.natural * this.zoom}px` : "100%";
+    drawing.style.maxWidth = this.zoom ? "none" : `${this.natural}px`;
+  }
+}
+
+function button(sign, label, onclick) {
+  return element("button", { type: "button", "aria-label": label, title: label, onclick }, sign);
+}
