@@ -215,6 +215,7 @@ class Player:
         if not self._owed or begun < self._due or not self._wants():
             return
         self._owed = False
+        self._session.resting = not (self.playing or self._single)
         frame = self._session.frame()
         frame["play"] = {
             "playing": self.playing,

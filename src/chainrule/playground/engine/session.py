@@ -17,6 +17,7 @@ from chainrule.playground.engine.settings import Setting, settle
 __all__ = ["Download", "Session"]
 
 _UNDO = 100  # changes that can be taken back
+_KEPT = 2**28  # bytes of what training had made before them; the latest is kept whatever it takes
 
 
 class Download(NamedTuple):
@@ -48,6 +49,8 @@ class Session(ABC):
 
     Attributes:
         settings: the value of every setting.
+        resting: whether nothing is being trained, so that a frame may take longer and is to be of
+            now in all its parts.
 
     Raises:
         OptionError: there is no such setting, or it cannot be that.
@@ -58,11 +61,13 @@ class Session(ABC):
     QUESTIONS: ClassVar[Mapping[str, str]] = {}
     DOWNLOADS: ClassVar[Mapping[str, str]] = {}
     trains: ClassVar[bool] = True
+    resting: bool = True
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settle(self.SETTINGS, settings)
         self._past: deque[_Moment] = deque(maxlen=_UNDO)
         self._future: list[_Moment] = []
+        self._latest: set[str] = set()  # what the last change was of, if that was the last deed
         self._begin()
 
     # --- what a kind of experiment provides -----------------------------------------------------
@@ -73,7 +78,10 @@ class Session(ABC):
 
     @abstractmethod
     def _state(self) -> Any:
-        """Return what training has made, so that `_restore` can bring it back."""
+        """Return what training has made, so that `_restore` can bring it back.
+
+        What is large says in `nbytes` how large it is.
+        """
 
     @abstractmethod
     def _restore(self, state: Any) -> None:
@@ -114,8 +122,27 @@ class Session(ABC):
         Raises:
             OptionError: there is no such setting, or it cannot be that. Nothing is changed then.
         """
+        self._set(given, joins=False)
+
+    def adjust(self, **given: Any) -> None:
+        """Set something again; `undo` takes it back together with the change before.
+
+        So it is where the change before, and nothing since, was of the same settings, as while a
+        slider is dragged; otherwise this is a change of its own.
+
+        Args:
+            given: new values of settings.
+
+        Raises:
+            OptionError: there is no such setting, or it cannot be that. Nothing is changed then.
+        """
+        self._set(given, joins=True)
+
+    def _set(self, given: Mapping[str, Any], joins: bool) -> None:
         before, after = self.settings, settle(self.SETTINGS, given, self.settings)
         changed = {name for name in after if after[name] != before[name]}
+        joins = joins and self._latest == set(given)
+        self._latest = set(given) if changed or joins else set()
         if not changed:
             return
         moment = _Moment(before, self._state())
@@ -128,14 +155,22 @@ class Session(ABC):
         except Exception:
             self._return_to(moment)
             raise
-        self._past.append(moment)
+        if not joins:
+            self._past.append(moment)
         self._future.clear()
 
     def restart(self) -> None:
         """Begin anew under the same settings; `undo` takes it back."""
-        self._past.append(_Moment(self.settings, self._state()))
-        self._future.clear()
+        self._remember(_Moment(self.settings, self._state()))
         self._begin()
+
+    def _remember(self, moment: _Moment) -> None:
+        """Keep a moment to go back to, and forget the oldest where they take too much memory."""
+        self._past.append(moment)
+        self._future.clear()
+        sizes = [int(getattr(one.state, "nbytes", 0)) for one in self._past]
+        while len(self._past) > 1 and sum(sizes[-len(self._past) :]) > _KEPT:
+            self._past.popleft()
 
     @property
     def can_undo(self) -> bool:
@@ -158,6 +193,7 @@ class Session(ABC):
     def _travel(self, there: deque[_Moment] | list[_Moment], back: Any) -> bool:
         if not there:
             return False
+        self._latest = set()
         back.append(_Moment(self.settings, self._state()))
         self._return_to(there.pop())
         return True

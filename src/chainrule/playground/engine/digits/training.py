@@ -1,0 +1,162 @@
+"""Training of a network that reads digits, under rates that may change (floor 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule import nn, optim
+from chainrule.autograd import Tensor
+from chainrule.ops import Array
+from chainrule.playground.engine.digits.data import Digital, shifted
+from chainrule.playground.engine.digits.network import build
+from chainrule.playground.engine.held import Held
+from chainrule.playground.engine.stepping import Stepping
+from chainrule.train import compile
+
+__all__ = ["OPTIMIZERS", "Moment", "Training", "shifts_of"]
+
+# The class of `optim`, and what it is given beside rate and penalty.
+OPTIMIZERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "sgd": ("SGD", {}),
+    "momentum": ("SGD", {"momentum": 0.9}),
+    "nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
+    "rmsprop": ("RMSprop", {}),
+    "adagrad": ("Adagrad", {}),
+    "adam": ("Adam", {}),
+    "adamw": ("AdamW", {}),
+}
+
+
+def shifts_of(n: int, side: int, seed: int, epoch: int) -> Array:
+    """Return by how many pixels the images of an epoch are moved, (N, 2), in their order there.
+
+    Args:
+        n: how many images there are.
+        side: of an image; of large ones two pixels are possible, of small ones one.
+        seed: of the run.
+        epoch: counted from 0.
+
+    Examples:
+        >>> shifts_of(3, 8, seed=0, epoch=0).tolist()
+        [[1, 0], [-1, 0], [1, 0]]
+    """
+    far = 2 if side > 16 else 1
+    return np.random.default_rng([seed, epoch, 1]).integers(-far, far, (n, 2), endpoint=True)
+
+
+class Moment(NamedTuple):
+    """A training at a moment.
+
+    Attributes:
+        training: whose it is.
+        held: what it had learned.
+        steps: how many it had taken.
+        loss: of the last one.
+        rates: that were set by then.
+    """
+
+    training: Training
+    held: Held
+    steps: int
+    loss: float
+    rates: tuple[tuple[int, Mapping[str, float]], ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it keeps."""
+        return self.held.nbytes
+
+
+class Training:
+    """A network and all that trains it.
+
+    Args:
+        settings: of the session.
+        data: what it is trained on.
+
+    Attributes:
+        network: the network.
+        rates: what was set along the way, with the steps after which that was, so that it can be
+            repeated.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], data: Digital) -> None:
+        self.network = build(settings, data.shape, data.normalize())
+        self.rates: list[tuple[int, Mapping[str, float]]] = []
+        name, options = OPTIMIZERS[settings["optimizer"]]
+        self._optimizer: optim.Optimizer = getattr(optim, name)(
+            self.network.trained.parameters(),
+            lr=settings["lr"],
+            weight_decay=settings["l2"],
+            **options,
+        )
+        prepare = self._shifts(settings["seed"], len(data.train)) if settings["augment"] else None
+        self._stepping = Stepping(
+            compile(_step(self.network.trained, self._optimizer)),
+            (data.train.x, data.train.y),
+            settings["batch_size"],
+            settings["seed"],
+            prepare,
+        )
+
+    @staticmethod
+    def _shifts(seed: int, n: int) -> Callable[[Sequence[Array], int, int], Sequence[Array]]:
+        def prepare(rows: Sequence[Array], first: int, epoch: int) -> Sequence[Array]:
+            x, y = rows
+            by = shifts_of(n, x.shape[-1], seed, epoch)[first : first + len(x)]
+            return shifted(x, by), y
+
+        return prepare
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken."""
+        return self._stepping.steps
+
+    @property
+    def epoch(self) -> float:
+        """How often the training images were gone through."""
+        return self._stepping.epoch
+
+    def advance(self, until: float, most: int | None) -> int:
+        """Take steps, as `Stepping.advance` does."""
+        return self._stepping.advance(until, most)
+
+    def set(self, **rates: float) -> None:
+        """Go on under other rates.
+
+        Args:
+            rates: of lr and l2, those that are new.
+        """
+        self.rates.append((self.steps, rates))
+        names = {"lr": "lr", "l2": "weight_decay"}
+        for group in self._optimizer.param_groups:
+            for name, value in rates.items():
+                group[names[name]] = value
+
+    def moment(self) -> Moment:
+        """Return all that training has made, for `go_back`."""
+        held = Held(self.network.trained, self._optimizer, [self.network.dropout])
+        return Moment(self, held, self.steps, self._stepping.loss, tuple(self.rates))
+
+    def go_back(self, moment: Moment) -> None:
+        """Be as at a moment of this training."""
+        moment.held.put_back()
+        self._stepping.steps, self._stepping.loss = moment.steps, moment.loss
+        self.rates = list(moment.rates)
+
+
+def _step(network: nn.Module, optimizer: optim.Optimizer) -> Callable[[Tensor, Tensor], Tensor]:
+    loss_of = nn.CrossEntropyLoss()
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        loss: Tensor = loss_of(network(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
