@@ -155,13 +155,15 @@ class Session(ABC):
         except Exception:
             self._return_to(moment)
             raise
-        if not joins:
-            self._past.append(moment)
-        self._future.clear()
+        if joins:
+            self._future.clear()
+        else:
+            self._remember(moment)
 
     def restart(self) -> None:
         """Begin anew under the same settings; `undo` takes it back."""
         self._remember(_Moment(self.settings, self._state()))
+        self._latest = set()
         self._begin()
 
     def _remember(self, moment: _Moment) -> None:

@@ -6,6 +6,7 @@
     POST /api/open                 {page, settings}: begins an experiment; its name and settings
     GET  /api/NAME/frames          its frames, as server-sent events
     POST /api/NAME/change          {setting: value}: the settings as they are then
+    POST /api/NAME/adjust          likewise, as a part of the change before
     POST /api/NAME/undo, redo, restart
     POST /api/NAME/play            {playing, speed, steps}, each if it is to change
     POST /api/NAME/ask/QUESTION    {...}: the answer
@@ -72,6 +73,7 @@ def application(token: str, pages: OpenPages) -> Starlette:
         Route("/api/open", service.open, methods=["POST"]),
         Route(f"{one}/frames", service.frames, methods=["GET"]),
         Route(f"{one}/change", service.change, methods=["POST"]),
+        Route(f"{one}/adjust", service.adjust, methods=["POST"]),
         Route(one + "/{way:str}", service.travel, methods=["POST"]),
         Route(one + "/ask/{question}", service.ask, methods=["POST"]),
         Route(one + "/take/{file}", service.take, methods=["POST"]),
@@ -149,10 +151,19 @@ class _Service:
 
     async def change(self, request: Request) -> Response:
         """Set something."""
+        return await self._set(request, lambda session, given: session.change(**given))
+
+    async def adjust(self, request: Request) -> Response:
+        """Set something as a part of the change before."""
+        return await self._set(request, lambda session, given: session.adjust(**given))
+
+    async def _set(
+        self, request: Request, how: Callable[[Session, dict[str, Any]], None]
+    ) -> Response:
         page, given = self._page(request), await self._object(request)
 
         def work(session: Session) -> dict[str, Any]:
-            session.change(**given)
+            how(session, given)
             return session.settings
 
         return _json({"settings": await page.do(work)})

@@ -13,7 +13,9 @@ export function decoded(value) {
 }
 
 function array({ $, shape, bytes }) {
-  const raw = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+  const letters = atob(bytes);
+  const raw = new Uint8Array(letters.length);
+  for (let i = 0; i < raw.length; i++) raw[i] = letters.charCodeAt(i);
   const found = new TYPES[$](raw.buffer);
   found.shape = shape;
   return found;
@@ -41,16 +43,21 @@ async function answerOf(path, request) {
   });
   const answer = await response.json().catch(() => ({ error: response.statusText }));
   if (response.ok) return decoded(answer);
-  throw new (response.status === 410 ? Gone : Error)(answer.error);
+  const error = new (response.status === 410 ? Gone : Error)(answer.error);
+  error.status = response.status;
+  throw error;
 }
 
-/** The experiment is no longer there, or the whole service. */
+/** The experiment is no longer there, or the whole service; then it has no `status`. */
 export class Gone extends Error {}
 
-/** Frames of an experiment as they come, to `show`; `lost` is called when the stream breaks. */
-export function frames(name, show, lost) {
+/**
+ * Frames of an experiment as they come: `take(read)`, where `read()` is the frame, for not all are
+ * shown; `lost` is called when the stream breaks.
+ */
+export function frames(name, take, lost) {
   const stream = new EventSource(`api/${name}/frames`);
-  stream.onmessage = (event) => show(decoded(JSON.parse(event.data)));
+  stream.onmessage = ({ data }) => take(() => decoded(JSON.parse(data)));
   stream.onerror = () => {
     stream.close();
     lost();

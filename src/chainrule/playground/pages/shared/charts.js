@@ -15,7 +15,8 @@ const BOTTOM = 20;
 const APART = 14; // pixels between two labels at the ends of lines
 
 /**
- * A chart of lines in `container`, with `show({x, series: [{name, values}]})` and `clear()`.
+ * A chart of lines in `container`, with `show({x, series: [{name, values}], mark})` and `clear()`;
+ * `mark`, if any, is the number of the place that is marked while none is read.
  *
  * `label` says what is drawn, `x` what runs across. `series` gives lines labels and colours
  * beforehand: `{name, label, color}`. `low` and `high` fix the range. What is no number is a gap.
@@ -63,7 +64,7 @@ class Lines {
   }
 
   show(data) {
-    this.data = data && data.x.length ? { x: data.x, lines: this.#lines(data.series) } : null;
+    this.data = data && data.x.length ? { x: data.x, lines: this.#lines(data.series), mark: data.mark ?? null } : null;
     if (this.at !== null) this.#read(Math.min(this.at, (this.data?.x.length ?? 0) - 1));
     this.redraw();
     this.describe(this.#said());
@@ -138,7 +139,8 @@ class Lines {
     for (const line of this.data.lines) stroke(pen, line, this.data.x, this.across, down);
     pen.restore();
     this.#ends(pen, area, down);
-    if (this.at !== null) this.#cursor(pen, area, down);
+    const at = this.at ?? this.data.mark;
+    if (at !== null) this.#cursor(pen, area, down, at);
   }
 
   /** The room that the labels at the ends of the lines need; known beforehand where they are. */
@@ -229,14 +231,14 @@ class Lines {
     }
   }
 
-  #cursor(pen, area, down) {
-    const x = this.across.place(this.data.x[this.at]);
+  #cursor(pen, area, down, at) {
+    const x = this.across.place(this.data.x[at]);
     pen.strokeStyle = colorOf("--soft");
     segment(pen, Math.round(x) + 0.5, area.top, Math.round(x) + 0.5, area.bottom);
     for (const { values, color } of this.data.lines) {
-      if (!down.usable(values[this.at])) continue;
+      if (!down.usable(values[at])) continue;
       pen.fillStyle = colorOf(color);
-      dot(pen, x, down.place(values[this.at]), 3.5);
+      dot(pen, x, down.place(values[at]), 3.5);
     }
   }
 }

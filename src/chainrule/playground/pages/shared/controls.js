@@ -1,13 +1,31 @@
 // Controls for settings, made from the table of the service: one labelled control for each.
 
+const TOGETHER = 1000; // milliseconds within which changes by one control are one for undo
+
 /** A control for a setting of an experiment, kept as the experiment has it. */
 export function control(experiment, name) {
   const setting = experiment.table[name];
-  const made = MAKERS[setting.kind](setting, (value) => experiment.change({ [name]: value }));
+  const made = MAKERS[setting.kind](setting, changesOf(experiment, name, () => made.show(experiment.settings[name])));
   made.box.dataset.setting = name;
-  if (setting.help) made.box.title = setting.help;
+  if (setting.help) {
+    made.box.title = setting.help;
+    for (const input of made.box.querySelectorAll("input, select")) input.setAttribute("aria-description", setting.help);
+  }
   experiment.onSettings((settings) => made.show(settings[name]));
   return made.box;
+}
+
+/**
+ * Sets a setting, as `set(value)`; what follows soon belongs to the same change. `refused` is
+ * called where it cannot be that.
+ */
+function changesOf(experiment, name, refused) {
+  let last = -Infinity;
+  return async (value, { begins = false } = {}) => {
+    const same = !begins && performance.now() - last < TOGETHER;
+    last = performance.now();
+    if (!(await experiment.change({ [name]: value }, { same }))) refused();
+  };
 }
 
 /** Controls for all settings of a group, in the order of the table. */
@@ -64,7 +82,8 @@ function flag(setting, set) {
 }
 
 // A slider over the stops that the table names, or over the whole range, with the number beside it
-// that can also be typed.
+// that can also be typed. While it is dragged training goes on under each value where it can;
+// otherwise the number alone follows, and the value is set in the end.
 function amount(setting, set) {
   const whole = setting.kind === "count";
   const stops = setting.steps.length ? setting.steps : null;
@@ -74,8 +93,8 @@ function amount(setting, set) {
     max: stops ? stops.length - 1 : setting.high,
     step: stops || whole ? 1 : (setting.high - setting.low) / 100,
     "aria-label": setting.label,
-    oninput: () => (typed.value = shown(chosen())),
-    onchange: () => set(chosen()),
+    oninput: () => drag(),
+    onchange: () => release(),
   });
   const chosen = () => (stops ? stops[Number(slider.value)] : Number(slider.value));
   const typed = element("input", {
@@ -83,19 +102,45 @@ function amount(setting, set) {
     min: setting.low,
     max: setting.high,
     step: whole ? 1 : "any",
-    onchange: () => typed.value !== "" && set(Number(typed.value)),
+    onchange: () => (typed.value === "" ? show(now) : set(Number(typed.value))),
   });
   const unit = setting.unit ? element("span", { class: "unit" }, setting.unit) : null;
   const box = labelled(setting, typed, unit);
   box.append(slider);
-  return {
-    box,
-    show(value) {
-      typed.value = shown(value);
-      slider.value = stops ? nearest(stops, value) : value;
-      slider.setAttribute("aria-valuetext", shown(value));
-    },
-  };
+  let now = setting.usual;
+  let sent = null; // the value that was set last in this drag
+  let dragged = false;
+
+  function drag() {
+    dragged = true;
+    tell(chosen());
+    if (setting.live) send(chosen());
+  }
+
+  function release() {
+    dragged = false;
+    send(chosen());
+    sent = null;
+  }
+
+  function send(value) {
+    if (value !== sent) set(value);
+    sent = value;
+  }
+
+  function tell(value) {
+    typed.value = shown(value);
+    slider.setAttribute("aria-valuetext", [shown(value), setting.unit].filter(Boolean).join(" "));
+  }
+
+  function show(value) {
+    now = value;
+    if (dragged) return;
+    tell(value);
+    slider.value = stops ? nearest(stops, value) : value;
+  }
+
+  return { box, show };
 }
 
 function labelled(setting, input, unit = null) {

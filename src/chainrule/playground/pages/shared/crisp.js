@@ -2,8 +2,7 @@
 
 import { element } from "./controls.js";
 import { onScheme } from "./palette.js";
-
-const SAID = 1000; // milliseconds between two descriptions
+import { seldom } from "./timing.js";
 
 /**
  * A canvas of a fixed height at the end of `box`; `draw(pen, width, height)` is called with a pen
@@ -44,25 +43,6 @@ export function crisp(box, height, label, draw) {
   }).observe(canvas);
   onScheme(soon);
   return { canvas, redraw, describe };
-}
-
-/** Call `work` at once, but once a second at most, and in the end with what came last. */
-export function seldom(work, pause = SAID) {
-  let waiting = null;
-  let last = -Infinity;
-  let latest;
-  return (value) => {
-    latest = value;
-    if (waiting !== null) return;
-    const rest = last + pause - performance.now();
-    const now = () => {
-      waiting = null;
-      last = performance.now();
-      work(latest);
-    };
-    if (rest <= 0) now();
-    else waiting = setTimeout(now, rest);
-  };
 }
 
 /** The lettering of drawings. */

@@ -1,19 +1,34 @@
 // One experiment of the service, as a page sees it: settings, frames, questions, undo, the address.
 
+import { hashOf, isSettings, same, settingsOf, unknownIn } from "./address.js";
 import { Gone, ask, frames, post } from "./api.js";
-import { hashOf, settingsOf } from "./address.js";
+import { listenToKeys } from "./keys.js";
+import { lineOf } from "./line.js";
+import { later, seldom } from "./timing.js";
+
+const WRITTEN = 400; // milliseconds between two changes of the address, which browsers count
+const FIRST_WAIT = 500; // milliseconds before the connection is tried again
+const LONGEST_WAIT = 5000;
 
 /** An experiment; `await Experiment.open("plane")` begins the one that the address describes. */
 export class Experiment {
   static async open(page) {
     const experiment = new Experiment(page);
-    await experiment.#begin();
+    globalThis.experiment = experiment; // for the console of the browser
+    await experiment.#open();
     addEventListener("hashchange", () => experiment.#follow());
     addEventListener("pagehide", () => experiment.#leave());
     addEventListener("pageshow", (event) => event.persisted && location.reload());
-    addEventListener("keydown", (event) => experiment.#key(event));
+    listenToKeys(experiment);
     return experiment;
   }
+
+  #line = lineOf(document.getElementById("status"));
+  #orders = Promise.resolve(); // what was asked for, one after the other
+  #waiting = null; // the change that is last among them
+  #arrived = null; // reads the frame that is to be shown next
+  #trouble = "";
+  #write = seldom(() => this.#writeNow(), WRITTEN);
 
   constructor(page) {
     this.page = page;
@@ -25,10 +40,13 @@ export class Experiment {
 
   // --- what pages ask of it -------------------------------------------------------------------
 
-  /** Call `show(frame)` for each frame. */
+  /** Call `show(frame)` for each frame, when the browser is about to draw. */
   onFrame(show) {
     this.listeners.frame.push(show);
-    if (this.frame) show(this.frame);
+    if (this.frame) {
+      show(this.frame);
+      this.#ready();
+    }
   }
 
   /** Call `show(settings)` now, and whenever they change. */
@@ -37,48 +55,68 @@ export class Experiment {
     show(this.settings);
   }
 
-  /** Set something, as `{name: value}`; whether it could be. */
-  change(given) {
-    return this.#settle("change", given);
+  /**
+   * Set something, as `{name: value}`; whether it could be. What is `same` belongs to the change
+   * before, as while a slider is dragged: undo takes both back, and only the latest is sent.
+   */
+  change(given, { same = false } = {}) {
+    if (same && this.#waiting) {
+      Object.assign(this.#waiting.given, given);
+      return this.#waiting.done;
+    }
+    const order = { given: { ...given } };
+    order.done = this.#inOrder(() => {
+      if (this.#waiting === order) this.#waiting = null;
+      return this.#settle(same ? "adjust" : "change", order.given);
+    });
+    this.#waiting = order;
+    return order.done;
   }
 
   undo() {
-    return this.#settle("undo");
+    return this.#inOrder(() => this.#settle("undo"));
   }
 
   redo() {
-    return this.#settle("redo");
+    return this.#inOrder(() => this.#settle("redo"));
   }
 
   restart() {
-    return this.#settle("restart");
+    return this.#inOrder(() => this.#settle("restart"));
   }
 
   /** Take in a file that the person brought. */
   take(file) {
-    return this.#settle(`take/${encodeURIComponent(file.name)}`, file);
+    return this.#inOrder(() => this.#settle(`take/${encodeURIComponent(file.name)}`, file));
   }
 
   get playing() {
     return Boolean(this.frame?.play?.playing);
   }
 
-  play(playing = true) {
-    return this.#quietly(() => post(this.#path("play"), { playing }));
+  async play(playing = true) {
+    const done = await this.#order({ playing });
+    if (done && this.frame?.play) this.frame.play.playing = playing; // the next frame says so too
+    return done;
   }
 
   step(steps = 1) {
-    return this.#quietly(() => post(this.#path("play"), { steps }));
+    return this.#order({ steps });
   }
 
   /** How quick: steps a second, or `null` for as quick as it goes. */
   pace(speed) {
-    return this.#quietly(() => post(this.#path("play"), { speed }));
+    return this.#order({ speed });
   }
 
   /** The answer to a question, or `null` where there is none; `say` whether the person is told. */
-  ask(question, values = {}, { say = true } = {}) {
-    return this.#quietly(() => post(this.#path(`ask/${question}`), values), say);
+  async ask(question, values = {}, { say = true } = {}) {
+    try {
+      return await post(this.#path(`ask/${question}`), values);
+    } catch (error) {
+      if (say || error instanceof Gone) this.say(error.message);
+      return null;
+    }
   }
 
   /** Where a file is to be had. */
@@ -86,75 +124,156 @@ export class Experiment {
     return `api/${this.name}/download/${name}`;
   }
 
-  /** Tell the person something, in one line; nothing to take it away. */
-  say(sentence) {
-    const line = document.getElementById("status");
-    if (line && line.textContent !== sentence) line.textContent = sentence;
+  /** Tell the person something, in one line; `passing` if it may go by itself. */
+  say(sentence, { passing = false } = {}) {
+    if (passing) this.#line.passing(sentence);
+    else this.#line.say(sentence);
   }
 
-  // --- how it does that -----------------------------------------------------------------------
+  // --- orders ---------------------------------------------------------------------------------
 
   #path(what) {
     return `api/${this.name}/${what}`;
   }
 
-  async #begin() {
-    this.table = (await ask("api/tables"))[this.page];
-    let opened;
+  #inOrder(work) {
+    this.#waiting = null;
+    const done = this.#orders.then(work);
+    this.#orders = done.catch(() => {});
+    return done;
+  }
+
+  /** Do what the person wants; whether it could be done, and if not, why, is said. */
+  async #deed(way, body) {
     try {
-      const settings = settingsOf(location.hash, this.table);
-      opened = await post("api/open", { page: this.page, settings });
-    } catch (error) {
-      if (error instanceof Gone) throw error;
-      this.say(error.message);
-      opened = await post("api/open", { page: this.page, settings: {} });
-    }
-    this.name = opened.name;
-    this.#settled(opened.settings, false);
-    this.stream = frames(
-      this.name,
-      (frame) => this.#show(frame),
-      () => this.#lost(),
-    );
-  }
-
-  #show(frame) {
-    this.frame = frame;
-    if (frame.play?.trouble) this.say(frame.play.trouble);
-    for (const show of this.listeners.frame) show(frame);
-  }
-
-  async #settle(way, body = {}) {
-    const answer = await this.#quietly(() => post(this.#path(way), body));
-    if (answer) this.#settled(answer.settings);
-    return Boolean(answer);
-  }
-
-  #settled(settings, writes = true) {
-    this.settings = settings;
-    if (writes) {
-      const hash = hashOf(settings, this.table);
-      history.replaceState(null, "", hash || location.pathname);
-      for (const link of document.querySelectorAll("a[data-link]")) link.href = location.href;
-    }
-    for (const show of this.listeners.settings) show(settings);
-  }
-
-  async #quietly(work, says = true) {
-    try {
-      const answer = await work();
-      if (says) this.say("");
+      const answer = await post(this.#path(way), body);
+      this.#line.clear();
       return answer;
     } catch (error) {
-      if (says || error instanceof Gone) this.say(error.message);
+      this.say(error.message);
       return null;
     }
   }
 
-  /** The address was changed by hand. */
-  #follow() {
-    const usual = Object.fromEntries(Object.entries(this.table).map(([k, s]) => [k, s.usual]));
-    return this.change({ ...usual, ...settingsOf(location.hash, this.table) });
+  #order(body) {
+    return this.#inOrder(async () => Boolean(await this.#deed("play", body)));
+  }
+
+  async #settle(way, body = {}) {
+    const answer = await this.#deed(way, body);
+    if (answer) this.#settled(answer.settings);
+    return Boolean(answer);
+  }
+
+  #settled(settings) {
+    this.settings = settings;
+    this.#write();
+    for (const show of this.listeners.settings) attempt(() => show(settings));
+  }
+
+  // --- frames ---------------------------------------------------------------------------------
+
+  #listen() {
+    this.stream = frames(
+      this.name,
+      (read) => this.#take(read),
+      () => this.#lost(),
+    );
+  }
+
+  /** Show a frame when the browser draws next; of several, the last. */
+  #take(read) {
+    const asked = this.#arrived !== null;
+    this.#arrived = read;
+    if (!asked) requestAnimationFrame(() => this.#show());
+  }
+
+  #show() {
+    const frame = this.#arrived();
+    this.#arrived = null;
+    this.frame = frame;
+    const trouble = frame.play?.trouble ?? "";
+    if (trouble && trouble !== this.#trouble) this.say(trouble);
+    this.#trouble = trouble;
+    for (const show of this.listeners.frame) attempt(() => show(frame));
+    if (this.listeners.frame.length) this.#ready();
+  }
+
+  /** The page shows something: said on the root element. */
+  #ready() {
+    document.documentElement.dataset.ready = "";
+  }
+
+  // --- beginning, and beginning again ----------------------------------------------------------
+
+  async #open() {
+    try {
+      this.table = (await ask("api/tables"))[this.page];
+      await this.#begin(settingsOf(location.hash, this.table));
+      this.#sayUnknown();
+    } catch (error) {
+      this.say(error.message);
+      await new Promise(() => {}); // there is nothing to go on with until the page is loaded again
+    }
+  }
+
+  async #begin(wanted) {
+    const opened = await this.#opened(wanted);
+    this.name = opened.name;
+    this.settings = opened.settings;
+    for (const show of this.listeners.settings) attempt(() => show(opened.settings));
+    this.#listen();
+  }
+
+  /** Begin with what can be of the settings that are wanted: what a refusal names is left out. */
+  async #opened(wanted) {
+    const settings = { ...wanted };
+    for (;;) {
+      try {
+        return await post("api/open", { page: this.page, settings });
+      } catch (error) {
+        const names = Object.keys(settings);
+        if (error.status !== 422 || !names.length) throw error;
+        this.say(error.message);
+        const named = /^\w+/.exec(error.message)?.[0];
+        for (const name of names.includes(named) ? [named] : names) delete settings[name];
+      }
+    }
+  }
+
+  #sayUnknown() {
+    const unknown = unknownIn(location.hash, this.table);
+    if (!unknown.length) return;
+    const names = unknown.slice(0, 3).map((name) => `"${name.slice(0, 40)}"`);
+    this.say(`the address sets ${names.join(", ")}, which this page does not have; the rest holds`);
+  }
+
+  /** The stream broke: the connection, or this experiment, or the service has ended. */
+  async #lost() {
+    const [wanted, playing] = [this.settings, this.playing];
+    this.say("the connection is lost; trying again");
+    for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
+      await later(wait);
+      try {
+        await this.#again(wanted, playing);
+        return;
+      } catch (error) {
+        this.say(error.message);
+      }
+    }
+  }
+
+  async #again(wanted, playing) {
+    try {
+      await post(this.#path("play"));
+      this.#listen();
+      this.#line.clear();
+    } catch (error) {
+      if (error.status !== 410) throw error;
+      this.say("this experiment had ended, and has begun anew", { passing: true });
+      await this.#begin(wanted);
+      if (playing) this.play();
+    }
   }
 
   #leave() {
@@ -162,31 +281,38 @@ export class Experiment {
     post(this.#path("close"), {}, { keepalive: true }).catch(() => {});
   }
 
-  /** The stream broke: the service went, or this experiment. Try to begin it anew. */
-  async #lost() {
-    this.say("the connection is lost; trying again");
-    await new Promise((done) => setTimeout(done, 1000));
+  // --- the address ----------------------------------------------------------------------------
+
+  #writeNow() {
+    const hash = hashOf(this.settings, this.table);
     try {
-      await this.#begin();
-      this.say("");
-    } catch (error) {
-      this.say(error.message);
-      setTimeout(() => this.#lost(), 4000);
+      if (hash !== location.hash) history.replaceState(null, "", hash || location.pathname + location.search);
+    } catch {
+      this.say("this experiment is too large for an address");
     }
+    for (const link of document.querySelectorAll("a[data-link]")) link.href = location.href;
   }
 
-  #key(event) {
-    const writes = event.target.closest?.("input:not([type=range]):not([type=checkbox]), select, textarea");
-    if (writes || event.altKey) return;
-    const held = event.ctrlKey || event.metaKey;
-    const key = event.key.toLowerCase();
-    if (held && key === "z") (event.shiftKey ? this.redo() : this.undo());
-    else if (held && key === "y") this.redo();
-    else if (held) return;
-    else if (key === " " && !event.target.closest?.("button, a, summary, [role=button]")) this.play(!this.playing);
-    else if (key === "s") this.step();
-    else if (key === "r") this.restart();
-    else return;
-    event.preventDefault();
+  /** The address was changed by hand, or by a link. */
+  async #follow() {
+    if (!isSettings(location.hash)) {
+      this.#writeNow(); // the browser has gone to that place already
+      return;
+    }
+    const usual = Object.fromEntries(Object.entries(this.table).map(([name, { usual }]) => [name, usual]));
+    const wanted = { ...usual, ...settingsOf(location.hash, this.table) };
+    const unknown = unknownIn(location.hash, this.table).length > 0;
+    const done = same(wanted, this.settings) || (await this.change(wanted));
+    if (done && unknown) this.#sayUnknown();
+    this.#writeNow();
+  }
+}
+
+/** What goes wrong in one part of a page is reported, and does not keep the others from drawing. */
+function attempt(work) {
+  try {
+    work();
+  } catch (error) {
+    reportError(error);
   }
 }
