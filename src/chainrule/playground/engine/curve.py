@@ -53,6 +53,11 @@ class Curve:
         if len(rows) > self._most:
             self._thin()
 
+    @property
+    def due(self) -> float:
+        """The epoch from which on a further point would stay; 0 where there is none yet."""
+        return self._rows[-1][0] + self._gap if self._rows else 0.0
+
     def _is_crowded(self) -> bool:
         rows = self._rows
         return len(rows) > 1 and rows[-1][0] - rows[-2][0] < self._gap

@@ -14,6 +14,8 @@ from chainrule.errors import OptionError, did_you_mean, kind_of
 
 __all__ = ["Amount", "Choice", "Count", "Flag", "Points", "Setting", "Several", "Sizes", "settle"]
 
+_LABEL = 1000  # how far from 0 the label of a point may be
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
@@ -173,7 +175,7 @@ class Sizes(Setting):
 
 @dataclass(frozen=True, kw_only=True)
 class Points(Setting):
-    """Points of a plane, [x, y, label] each.
+    """Points of a plane, [x, y, label] each; a label is any number of usual size.
 
     Args:
         most: how many at most.
@@ -195,8 +197,10 @@ class Points(Setting):
         ]
         if not numbers or len(numbers) != 3 or len(point) != 3:
             raise OptionError(f"{name}[{i}] must be [x, y, label], got {_short(point)}")
-        if not all(abs(one) <= self.span for one in numbers):
+        if not all(abs(one) <= self.span for one in numbers[:2]):
             raise OptionError(f"{name}[{i}] must be within {self.span:g} of 0, got {_short(point)}")
+        if not abs(numbers[2]) <= _LABEL:
+            raise OptionError(f"{name}[{i}] must have a label within {_LABEL:,} of 0")
         return [float(one) for one in numbers]
 
 

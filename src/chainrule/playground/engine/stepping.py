@@ -70,7 +70,7 @@ class Stepping:
         self.batches = self._n // self._batch
         self.steps, self.loss = 0, float("nan")
         self._tensors = [from_numpy(array) for array in arrays]
-        self._order: tuple[int, Array] = -1, np.empty(0, dtype=np.int64)
+        self._order: tuple[int, Array] = -1, np.empty((0, 0), dtype=np.int64)
         self._each = 0.0  # seconds that a step takes, lately
         self._turn = 1  # steps in the next call, at most
 
@@ -99,10 +99,11 @@ class Stepping:
             now = time.perf_counter()
             if taken and now >= until:
                 break
-            epoch, first = divmod(self.steps, self.batches)
-            count = min(self._at_once(until - now), self.batches - first)
+            count = self._at_once(until - now)
+            if self._prepare is not None:  # which is done by the epoch
+                count = min(count, self.batches - self.steps % self.batches)
             count = count if most is None else min(count, most - taken)
-            self._take(epoch, first, count)
+            self._take(count)
             self._measure(count, time.perf_counter() - now)
             taken += count
         return taken
@@ -118,14 +119,15 @@ class Stepping:
         self._each = each if each < self._each or not self._each else 0.7 * self._each + 0.3 * each
         self._turn = min(2 * max(count, self._turn), _MOST)
 
-    def _take(self, epoch: int, first: int, count: int) -> None:
-        begin, end = first * self._batch, (first + count) * self._batch
-        rows = self._of_epoch(epoch)[begin:end]
+    def _take(self, count: int) -> None:
+        rows = self._rows(count)
         if self._prepare is None:
-            losses = self._step.many(*self._tensors, rows=rows.reshape(count, self._batch))
+            losses = self._step.many(*self._tensors, rows=rows)
         else:
-            here = self._prepare([array[rows] for array in self._arrays], begin, epoch)
-            each = np.arange(end - begin).reshape(count, self._batch)
+            epoch, first = divmod(self.steps, self.batches)
+            given = [array[rows.ravel()] for array in self._arrays]
+            here = self._prepare(given, first * self._batch, epoch)
+            each = np.arange(rows.size).reshape(rows.shape)
             losses = self._step.many(*map(from_numpy, here), rows=each)
         found = losses.array.reshape(count)
         self.loss = float(found[-1])
@@ -137,7 +139,19 @@ class Stepping:
                 "or begin anew, with a lower learning rate"
             )
 
+    def _rows(self, count: int) -> Array:
+        """The rows of the next steps, (count, rows a step)."""
+        found, step = [], self.steps
+        while step < self.steps + count:
+            epoch, first = divmod(step, self.batches)
+            last = min(first + self.steps + count - step, self.batches)
+            found.append(self._of_epoch(epoch)[first:last])
+            step += last - first
+        return np.concatenate(found)
+
     def _of_epoch(self, epoch: int) -> Array:
+        """The rows of each step of an epoch, (batches, rows a step)."""
         if self._order[0] != epoch:
-            self._order = epoch, order_of(self._n, self._seed, epoch)
+            order = order_of(self._n, self._seed, epoch)[: self.batches * self._batch]
+            self._order = epoch, order.reshape(self.batches, self._batch)
         return self._order[1]

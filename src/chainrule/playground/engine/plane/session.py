@@ -2,36 +2,128 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
+from chainrule.errors import DataError
+from chainrule.playground.engine.plane.csvfile import Table, read_table
+from chainrule.playground.engine.plane.data import KEYS, PlaneData, plane_data
+from chainrule.playground.engine.plane.frames import Frames
+from chainrule.playground.engine.plane.look import look
+from chainrule.playground.engine.plane.settings import SETTINGS
+from chainrule.playground.engine.plane.training import Moment, Training
 from chainrule.playground.engine.session import Session
-from chainrule.playground.engine.settings import Count, Setting, Sizes
+from chainrule.playground.engine.settings import Setting
 
 __all__ = ["Plane"]
 
 
-class Plane(Session):
-    """A network on points of a plane."""
+class _State(NamedTuple):
+    """What undo brings back."""
 
-    SETTINGS: ClassVar[dict[str, Setting]] = {
-        "layers": Sizes(label="Hidden layers", usual=[4, 2], most=64, high=4096),
-        "seed": Count(label="Seed", usual=0, low=0, high=2**31 - 1),
-    }
+    training: Training
+    frames: Frames
+    moment: Moment
+    table: Table | None
+    data: PlaneData | None
+    data_of: Any
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        return self.moment.nbytes
+
+
+class Plane(Session):
+    """A network on points of a plane.
+
+    Args:
+        settings: see `SETTINGS`.
+
+    Examples:
+        >>> plane = Plane(data="xor", layers=[4])
+        >>> plane.advance(0.0, most=3)
+        1
+        >>> plane.frame()["steps"]
+        1
+    """
+
+    SETTINGS: ClassVar[Mapping[str, Setting]] = SETTINGS
+    QUESTIONS: ClassVar[Mapping[str, str]] = {"data": "_data_shown", "look": "_look"}
+
+    _table: Table | None = None
+    _data: PlaneData | None = None
+    _data_of: Any = None  # what the points were made of
+    _versions = 0
 
     def _begin(self) -> None:
-        self.steps = 0
+        self._training = Training(self.settings, self._points())
+        self._frames = Frames(self._training)
 
-    def _state(self) -> Any:
-        return self.steps
+    def _points(self) -> PlaneData:
+        """The points, the same as before where nothing about them has changed."""
+        made_of = [self._table, *(self.settings[key] for key in KEYS)]
+        if self._data is None or made_of != self._data_of:
+            data = plane_data(self.settings, self._table, self._versions + 1)
+            self._versions += 1
+            self._data, self._data_of = data, made_of
+        return self._data
 
-    def _restore(self, state: Any) -> None:
-        self.steps = state
+    def _state(self) -> _State:
+        run = self._training, self._frames, self._training.moment()
+        return _State(*run, self._table, self._data, self._data_of)
+
+    def _restore(self, state: _State) -> None:
+        self._training, self._frames = state.training, state.frames
+        self._table, self._data, self._data_of = state.table, state.data, state.data_of
+        self._training.return_to(state.moment)
+
+    def _go_on(self, changed: set[str]) -> None:
+        for name in sorted(changed):
+            self._training.set_live(name, self.settings[name])
 
     def advance(self, until: float, most: int | None = None) -> int:
-        """Train."""
-        self.steps += 1
-        return 1
+        """Train until a moment, by a step at least.
+
+        Args:
+            until: the moment, by `time.perf_counter()`.
+            most: steps at most; any number if `None`.
+
+        Returns:
+            The steps that were taken.
+
+        Raises:
+            DataError: there are no points, or the loss is no finite number any more.
+        """
+        if self._training.data.note:
+            raise DataError(self._training.data.note)
+        return self._training.advance(until, most)
 
     def frame(self) -> dict[str, Any]:
-        """What moves."""
-        return {"steps": self.steps}
+        """Return everything that moves, as plain values and arrays."""
+        return {**self._frames.make(), "finding": None}
+
+    def take(self, name: str, content: bytes) -> None:
+        """Take in a CSV file; `undo` takes it back.
+
+        Args:
+            name: of the file.
+            content: its bytes.
+
+        Raises:
+            DataError: it cannot be read, is too large, or has no two columns of numbers.
+        """
+        table = read_table(name, content)
+
+        def begin() -> None:
+            self._table = table
+            self.settings = {**self.settings, "data": "csv"}
+            self._begin()
+
+        self._anew(begin)
+
+    def _data_shown(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return self._training.data.plain()
+
+    def _look(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return look(self._training.subject, values)
