@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -165,8 +166,12 @@ def open_page(browser: Any, playground: Any) -> Iterator[Callable[..., Opened]]:
         page.on("pageerror", lambda error: note(f"{error}"))
         page.on("request", look)
         page.goto(f"{playground.address}{name}{hash}")
-        if ready:
-            page.wait_for_selector("html[data-ready]", state="attached")
+        end = time.monotonic() + _PATIENCE / 1000
+        while ready and page.locator("html[data-ready]").count() == 0:
+            said = page.inner_text("#status")
+            assert not faults, "\n".join(faults)
+            assert time.monotonic() < end, f"{name} shows no frame, and says {said!r}"
+            page.wait_for_timeout(20)
         return Opened(page)
 
     yield opened
