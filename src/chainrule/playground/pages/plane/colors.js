@@ -2,8 +2,8 @@
 
 import { classRgb, isDark, onScheme, table } from "../shared/palette.js";
 
-const FAINT = 0.1; // of a class's colour where the network does not know
-const STRONG = 0.78; // and where it is sure
+const FAINT = 0.08; // of a class's colour where the network does not know
+const STRONG = 0.52; // and where it is sure
 
 let kept = new Map();
 onScheme(() => (kept = new Map()));
@@ -37,7 +37,7 @@ export function chanceTable(index) {
 export function mixer(classes, discrete) {
   const colors = Array.from({ length: classes }, (_, k) => classColor(k));
   const paper = nothing();
-  const strong = STRONG - (isDark() ? 0.1 : 0);
+  const strong = STRONG + (isDark() ? 0.04 : 0);
   return (chance, at, apart) => {
     let [best, sum, red, green, blue] = [0, 0, 0, 0, 0];
     for (let k = 0; k < classes; k++) {
@@ -49,7 +49,7 @@ export function mixer(classes, discrete) {
       green += weight * colors[k][1];
       blue += weight * colors[k][2];
     }
-    if (discrete) return blend(paper, colors[best], 0.6);
+    if (discrete) return blend(paper, colors[best], strong);
     if (!sum) return packed(paper);
     const top = chance[at + best * apart] / 255;
     const sure = classes > 1 ? Math.max((top - 1 / classes) / (1 - 1 / classes), 0) : 1;

@@ -4,6 +4,7 @@
 import { element } from "../shared/controls.js";
 import { colorOf } from "../shared/palette.js";
 import { figure, nameOf } from "./figures.js";
+import { cross } from "./marks.js";
 import { Surface } from "./surface.js";
 
 const MOST_WEIGHTS = 12; // listed of those that come into a neuron
@@ -83,28 +84,13 @@ export class Readout {
     if (!subject) return;
     if (subject.kind === "neuron") {
       strips[subject.layer]?.draw(context, subject.unit, 0, 0, width);
-      if (point) cross(context, point, frame.span, width);
+      if (point) cross(context, ((point.x + frame.span) / (2 * frame.span)) * width, ((frame.span - point.y) / (2 * frame.span)) * height);
       return;
     }
     const half = width / 2 - 5; // both ends of a weight, one above the other
     strips[subject.gap]?.draw(context, subject.into, 0, 0, half);
     strips[subject.gap + 1]?.draw(context, subject.out, width - half, height - half, half);
     arrow(context, half / 2, half + 4, width - half - 5, height - half / 2);
-  }
-}
-
-/** The mark of a point in a picture of the plane, readable on any colour. */
-export function cross(context, { x, y }, span, size, arm = 6) {
-  const [left, top] = [((x + span) / (2 * span)) * size, ((span - y) / (2 * span)) * size];
-  const path = new Path2D();
-  path.moveTo(left - arm, top);
-  path.lineTo(left + arm, top);
-  path.moveTo(left, top - arm);
-  path.lineTo(left, top + arm);
-  for (const [color, width] of [["#fff", 4], ["#111", 1.8]]) {
-    context.strokeStyle = color;
-    context.lineWidth = width;
-    context.stroke(path);
   }
 }
 

@@ -4,8 +4,9 @@
 // drawn. Over it lie the buttons of the layers and an element for each neuron.
 
 import { element } from "../shared/controls.js";
-import { lettering, seldom } from "../shared/crisp.js";
+import { lettering } from "../shared/crisp.js";
 import { colorOf, onScheme, table } from "../shared/palette.js";
+import { seldom } from "../shared/timing.js";
 import { chanceTable } from "./colors.js";
 import { Cursor } from "./cursor.js";
 import { figure, nameOf } from "./figures.js";

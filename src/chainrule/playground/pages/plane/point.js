@@ -3,6 +3,8 @@
 // What the network makes of it is asked for at most ten times a second, one question at a time and
 // only about the newest place; while training, again and again.
 
+import { later, latest } from "../shared/timing.js";
+
 const QUICK = 100; // milliseconds between two questions
 const CALM = 250; // and between two calls of those who want it settled
 
@@ -14,8 +16,8 @@ export class Point {
     this.look = null;
     this.hovered = null;
     this.listeners = { point: [], settled: [], neuron: [] };
-    this.asking = pacer(QUICK, () => this.#ask());
-    this.settling = pacer(CALM, () => this.#tell("settled"));
+    this.asking = latest(() => Promise.all([this.#ask(), later(QUICK)]));
+    this.settling = latest(() => Promise.all([this.#tell("settled"), later(CALM)]));
     experiment.onFrame(() => this.place && this.#stir());
   }
 
@@ -72,21 +74,4 @@ export class Point {
   #tell(kind) {
     for (const show of this.listeners[kind]) show(this.#told());
   }
-}
-
-/** `work`, called soon, but only so often, never while it is under way, and once more at the end. */
-function pacer(pause, work) {
-  let [busy, again] = [false, false];
-  const run = async () => {
-    if (busy) {
-      again = true;
-      return;
-    }
-    busy = true;
-    again = false;
-    await Promise.all([work(), new Promise((done) => setTimeout(done, pause))]);
-    busy = false;
-    if (again) run();
-  };
-  return run;
 }

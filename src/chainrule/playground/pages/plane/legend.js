@@ -1,0 +1,73 @@
+// What colours and marks in the large picture mean.
+
+import { element } from "../shared/controls.js";
+import { colorOf } from "../shared/palette.js";
+import { classColor } from "./colors.js";
+import { figure } from "./figures.js";
+import { addMark } from "./marks.js";
+import { largestLabel } from "./scatter.js";
+
+/** The legend; `box` is its element. */
+export class Legend {
+  constructor() {
+    this.box = element("ul", { class: "plane-legend" });
+    this.shown = "";
+  }
+
+  /** Say what a frame's colours mean; `anew` even if they mean the same. */
+  show(frame, data, anew = false) {
+    const limit = frame.kind === "number" ? largestLabel(data) : 0;
+    const shown = JSON.stringify([frame.kind, frame.classes, limit]);
+    if (shown === this.shown && !anew) return;
+    this.shown = shown;
+    const meaning = frame.kind === "number" ? [scale(limit)] : frame.classes.map((name, k) => item(mark(k), name));
+    this.box.replaceChildren(...meaning, item(mark(0, "--soft"), "training"), item(mark(0, "--soft", true), "test"));
+  }
+}
+
+function item(sign, text) {
+  return element("li", {}, sign, element("span", {}, text));
+}
+
+function scale(limit) {
+  const bar = element("i", { class: "scale" });
+  return element("li", {}, element("span", {}, figure(-limit)), bar, element("span", {}, figure(limit)));
+}
+
+/** The mark of a class as a small SVG drawing. */
+export function mark(shape, color = null, ring = false) {
+  const path = new Outline();
+  addMark(path, shape, 7, 7, 4.5);
+  const paint = color ? colorOf(color) : `rgb(${classColor(shape).join(" ")})`;
+  const drawn = svg("path", { d: path.text, fill: ring ? "none" : paint, stroke: paint, "stroke-width": ring ? 1.8 : 0 });
+  const picture = svg("svg", { width: 14, height: 14, viewBox: "0 0 14 14", "aria-hidden": "true" });
+  picture.append(drawn);
+  return picture;
+}
+
+// The part of a path that marks are made of, as the text that SVG has for it.
+class Outline {
+  text = "";
+
+  moveTo(x, y) {
+    this.text += `M${x},${y}`;
+  }
+
+  lineTo(x, y) {
+    this.text += `L${x},${y}`;
+  }
+
+  arc(x, y, radius) {
+    this.text += `A${radius},${radius} 0 1 1 ${x - radius},${y} A${radius},${radius} 0 1 1 ${x + radius},${y}`;
+  }
+
+  closePath() {
+    this.text += "Z";
+  }
+}
+
+function svg(tag, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
