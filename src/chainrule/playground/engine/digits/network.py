@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from chainrule import nn
 from chainrule.autograd import Generator
 from chainrule.errors import OptionError
-from chainrule.train.job.models import ACTIVATIONS
+from chainrule.playground.engine.choices import ACTIVATIONS
 
 __all__ = ["CLASSES", "Network", "Stage", "build", "check_size"]
 
@@ -153,7 +153,7 @@ def build(settings: Mapping[str, Any], shape: tuple[int, int], normalize: nn.Mod
             layers.append(nn.Flatten())
         layers.append(_layer(plan, settings["kernel"], generator))
         if plan.name != "output":
-            layers.append(ACTIVATIONS[settings["activation"]]())
+            layers.append(getattr(nn, ACTIVATIONS[settings["activation"]].name)())
         stages.append(Stage(plan.name, tuple(layers)))
         if plan.pooled != plan.side:
             stages.append(Stage(plan.name.replace("convolution", "pooling"), (nn.MaxPool2d(2),)))

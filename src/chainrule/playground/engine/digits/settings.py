@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chainrule.playground.engine.choices import ACTIVATIONS, OPTIMIZERS
 from chainrule.playground.engine.settings import Amount, Choice, Count, Flag, Setting, Sizes
 
 __all__ = ["SETTINGS"]
@@ -61,16 +62,7 @@ SETTINGS: Mapping[str, Setting] = {
     "activation": Choice(
         label="Activation",
         usual="relu",
-        options={
-            "relu": "ReLU",
-            "tanh": "tanh",
-            "sigmoid": "sigmoid",
-            "gelu": "GELU",
-            "elu": "ELU",
-            "silu": "SiLU",
-            "leaky_relu": "leaky ReLU",
-            "none": "none (linear)",
-        },
+        options={name: one.label for name, one in ACTIVATIONS.items()},
         group="network",
     ),
     "dropout": Amount(
@@ -84,15 +76,7 @@ SETTINGS: Mapping[str, Setting] = {
     "optimizer": Choice(
         label="Optimiser",
         usual="adam",
-        options={
-            "sgd": "gradient descent",
-            "momentum": "momentum",
-            "nesterov": "Nesterov",
-            "rmsprop": "RMSprop",
-            "adagrad": "AdaGrad",
-            "adam": "Adam",
-            "adamw": "AdamW",
-        },
+        options={name: one.label for name, one in OPTIMIZERS.items()},
         group="training",
     ),
     "lr": Amount(
@@ -111,7 +95,7 @@ SETTINGS: Mapping[str, Setting] = {
         high=1.0,
         steps=[0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1],
         group="training",
-        help="Draws weights towards 0.",
+        help="Penalty l2/2 sum w² of the weights, which keeps them small.",
         live=True,
     ),
     "batch_size": Count(

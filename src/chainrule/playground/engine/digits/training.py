@@ -8,26 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import nn, optim
-from chainrule.autograd import Tensor
-from chainrule.ops import Array
+from chainrule.autograd import Tensor, tensor
+from chainrule.ops import Array, assign
+from chainrule.playground.engine.choices import OPTIMIZERS
 from chainrule.playground.engine.digits.data import Digital, shifted
 from chainrule.playground.engine.digits.network import build
 from chainrule.playground.engine.held import Held
+from chainrule.playground.engine.recorded import Recorded
 from chainrule.playground.engine.stepping import Stepping
-from chainrule.train import compile
 
-__all__ = ["OPTIMIZERS", "Moment", "Training", "shifts_of"]
-
-# The class of `optim`, and what it is given beside rate and penalty.
-OPTIMIZERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "sgd": ("SGD", {}),
-    "momentum": ("SGD", {"momentum": 0.9}),
-    "nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
-    "rmsprop": ("RMSprop", {}),
-    "adagrad": ("Adagrad", {}),
-    "adam": ("Adam", {}),
-    "adamw": ("AdamW", {}),
-}
+__all__ = ["Moment", "Training", "shifts_of"]
 
 
 def shifts_of(n: int, side: int, seed: int, epoch: int) -> Array:
@@ -55,19 +45,23 @@ class Moment(NamedTuple):
         held: what it had learned.
         steps: how many it had taken.
         loss: of the last one.
+        l2: the penalty.
         rates: that were set by then.
+        room: bytes that steps are taken in.
     """
 
     training: Training
     held: Held
     steps: int
     loss: float
+    l2: float
     rates: tuple[tuple[int, Mapping[str, float]], ...]
+    room: int
 
     @property
     def nbytes(self) -> int:
         """Memory that it keeps."""
-        return self.held.nbytes
+        return self.held.nbytes + self.room
 
 
 class Training:
@@ -86,16 +80,16 @@ class Training:
     def __init__(self, settings: Mapping[str, Any], data: Digital) -> None:
         self.network = build(settings, data.shape, data.normalize())
         self.rates: list[tuple[int, Mapping[str, float]]] = []
-        name, options = OPTIMIZERS[settings["optimizer"]]
-        self._optimizer: optim.Optimizer = getattr(optim, name)(
-            self.network.trained.parameters(),
-            lr=settings["lr"],
-            weight_decay=settings["l2"],
-            **options,
+        kind = OPTIMIZERS[settings["optimizer"]]
+        self._optimizer: optim.Optimizer = getattr(optim, kind.name)(
+            self.network.trained.parameters(), lr=settings["lr"], **kind.options
         )
+        self._l2 = tensor(settings["l2"])
+        step = _step(self.network.trained, self._optimizer, self._l2)
+        self._step = Recorded(step, self._hold)
         prepare = self._shifts(settings["seed"], len(data.train)) if settings["augment"] else None
         self._stepping = Stepping(
-            compile(_step(self.network.trained, self._optimizer)),
+            self._step,
             (data.train.x, data.train.y),
             settings["batch_size"],
             settings["seed"],
@@ -132,30 +126,51 @@ class Training:
             rates: of lr and l2, those that are new.
         """
         self.rates.append((self.steps, rates))
-        names = {"lr": "lr", "l2": "weight_decay"}
-        for group in self._optimizer.param_groups:
-            for name, value in rates.items():
-                group[names[name]] = value
+        self._put(**rates)
+
+    def _put(self, lr: float | None = None, l2: float | None = None) -> None:
+        if lr is not None:
+            self._optimizer.param_groups[0]["lr"] = lr
+        if l2 is not None:
+            assign(self._l2, l2)
+
+    def _hold(self) -> Held:
+        return Held(self.network.trained, self._optimizer, [self.network.dropout])
 
     def moment(self) -> Moment:
         """Return all that training has made, for `go_back`."""
-        held = Held(self.network.trained, self._optimizer, [self.network.dropout])
-        return Moment(self, held, self.steps, self._stepping.loss, tuple(self.rates))
+        return Moment(
+            self,
+            self._hold(),
+            self.steps,
+            self._stepping.loss,
+            self._l2.item(),
+            tuple(self.rates),
+            self._step.nbytes,
+        )
 
     def go_back(self, moment: Moment) -> None:
         """Be as at a moment of this training."""
         moment.held.put_back()
-        self._stepping.steps, self._stepping.loss = moment.steps, moment.loss
+        self._put(l2=moment.l2)
+        self._step.steps = self._stepping.steps = moment.steps
+        self._stepping.loss = moment.loss
         self.rates = list(moment.rates)
 
 
-def _step(network: nn.Module, optimizer: optim.Optimizer) -> Callable[[Tensor, Tensor], Tensor]:
+def _step(
+    network: nn.Module, optimizer: optim.Optimizer, l2: Tensor
+) -> Callable[[Tensor, Tensor], Tensor]:
     loss_of = nn.CrossEntropyLoss()
+    weights = [p for p in network.parameters() if p.ndim > 1]
 
     def step(x: Tensor, y: Tensor) -> Tensor:
         optimizer.zero_grad()
         loss: Tensor = loss_of(network(x), y)
-        loss.backward()
+        total = loss
+        for w in weights:
+            total = total + l2 / 2 * (w * w).sum()
+        total.backward()
         optimizer.step()
         return loss
 
