@@ -1,7 +1,7 @@
 // The formulas of the network with the numbers of one point, and the line of the neuron looked at.
 
 import { element } from "../shared/controls.js";
-import { Inside } from "./inside.js";
+import { inside } from "./inside.js";
 import { placeInWords } from "./place.js";
 
 /** The panel of formulas; `point` says which neuron is looked at. */
@@ -13,17 +13,13 @@ export class Formulas {
     this.neuron = null;
     this.box = panel;
     panel.replaceChildren(element("div", { class: "inside-head" }, this.at, this.note), this.body);
-    this.inside = new Inside(experiment, "formulas", {
+    this.refresh = inside(experiment, "formulas", {
       place: () => place.now,
       isOpen: () => isOpen(panel),
       show: (answer, asked) => this.#show(answer, placeInWords(asked, experiment.frame)),
     });
-    place.onPlace(() => this.inside.refresh());
+    place.onPlace(() => this.refresh());
     point.onNeuron?.((neuron) => this.#look(neuron));
-  }
-
-  refresh() {
-    this.inside.refresh();
   }
 
   // The markup is made by our own engine, of numbers and names that it escapes.

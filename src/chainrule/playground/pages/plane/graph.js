@@ -2,7 +2,7 @@
 
 import { element } from "../shared/controls.js";
 import { markNeuron } from "./formulas.js";
-import { Inside } from "./inside.js";
+import { inside } from "./inside.js";
 import { placeInWords } from "./place.js";
 
 const ZOOMS = [0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4];
@@ -24,17 +24,13 @@ export class Graph {
     );
     panel.replaceChildren(element("div", { class: "inside-head" }, this.at, this.note, buttons), this.body);
     this.body.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
-    this.inside = new Inside(experiment, "graph", {
+    this.refresh = inside(experiment, "graph", {
       place: () => place.now,
       isOpen: () => isOpen(panel),
       show: (answer, asked) => this.#show(answer, placeInWords(asked, experiment.frame)),
     });
-    place.onPlace(() => this.inside.refresh());
+    place.onPlace(() => this.refresh());
     point.onNeuron?.((neuron) => this.#look(neuron));
-  }
-
-  refresh() {
-    this.inside.refresh();
   }
 
   #show({ svg, note }, said) {

@@ -1,8 +1,40 @@
 // A network on points of a plane: what the page is made of.
 
 import { Experiment } from "../shared/experiment.js";
+import { remark } from "../shared/remark.js";
+import { tabs } from "../shared/tabs.js";
+import { layOutBar } from "./bar.js";
+import { Boundary } from "./boundary.js";
+import { Chooser } from "./chooser.js";
+import { Data } from "./data.js";
+import { Formulas } from "./formulas.js";
+import { Graph } from "./graph.js";
+import { Network } from "./network.js";
+import { OwnFile } from "./own_file.js";
+import { Place } from "./place.js";
+import { Point } from "./point.js";
+import { layOutSettings } from "./settings.js";
+
+const box = (id) => document.getElementById(id);
 
 const experiment = await Experiment.open("plane");
-experiment.onFrame((frame) => {
-  document.getElementById("steps").textContent = frame.steps;
-});
+
+layOutBar(experiment, box("bar"));
+layOutSettings(experiment, box);
+
+const data = new Data(experiment);
+const file = new OwnFile(experiment, data);
+new Chooser(experiment, box("chooser"), file.tile);
+box("own-file").replaceChildren(file.line);
+const point = new Point(experiment);
+new Network(box("network"), experiment, { point });
+new Boundary(box("boundary"), experiment, { data, point });
+remark(experiment, box("remark"));
+
+const { isOpen, onOpen } = tabs(box("panels"));
+const place = new Place(point, data);
+const inside = [
+  new Formulas(box("formulas-panel"), experiment, { place, point, isOpen }),
+  new Graph(box("graph-panel"), experiment, { place, point, isOpen }),
+];
+onOpen(() => inside.forEach((panel) => panel.refresh()));
