@@ -110,7 +110,7 @@ class Descent(Session):
         ),
         "momentum": Amount(
             label="Momentum",
-            usual=0.9,
+            usual=0.8,
             group="optimizers",
             low=0.01,
             high=0.999,

@@ -15,8 +15,9 @@ const BOTTOM = 20;
 const APART = 14; // pixels between two labels at the ends of lines
 
 /**
- * A chart of lines in `container`, with `show({x, series: [{name, values}], mark})` and `clear()`;
- * `mark`, if any, is the number of the place that is marked while none is read.
+ * A chart of lines in `container`, with `show({x, series: [{name, values}], mark, least})` and
+ * `clear()`; `mark`, if any, is the number of the place that is marked while none is read, and `least` the end
+ * of a logarithmic scale, however low the values go.
  *
  * `label` says what is drawn, `x` what runs across. `series` gives lines labels and colours
  * beforehand: `{name, label, color}`. `low` and `high` fix the range. What is no number is a gap.
@@ -64,7 +65,7 @@ class Lines {
   }
 
   show(data) {
-    this.data = data && data.x.length ? { x: data.x, lines: this.#lines(data.series), mark: data.mark ?? null } : null;
+    this.data = data && data.x.length ? { x: data.x, lines: this.#lines(data.series), mark: data.mark ?? null, least: data.least ?? 0 } : null;
     if (this.at !== null) this.#read(Math.min(this.at, (this.data?.x.length ?? 0) - 1));
     this.redraw();
     this.describe(this.#said());
@@ -178,6 +179,7 @@ class Lines {
   #range(low, high) {
     if (low > high) [low, high] = this.log ? [0.1, 1] : [0, 1];
     if (this.log) {
+      low = Math.max(low, this.data?.least ?? 0);
       if (high < low * 1.5) [low, high] = [low / 1.5, high * 1.5];
       return [low / 1.1, high * 1.1];
     }
