@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import nn
 from chainrule.autograd import from_numpy, no_grad
 from chainrule.errors import OptionError
 from chainrule.explain import saliency
@@ -16,7 +17,7 @@ from chainrule.playground.engine.digits.figures import inked
 from chainrule.playground.engine.digits.network import Network
 from chainrule.playground.engine.digits.strokes import checked_strokes, drawn
 
-__all__ = ["first_weights", "read", "slide"]
+__all__ = ["first_weights", "read", "slide", "unit"]
 
 _MOST_SHOWN = 64  # of the first layer's units
 
@@ -100,6 +101,39 @@ def slide(network: Network, data: Digital, strokes: Any, channel: Any) -> dict[s
         "bias": 0.0 if bias is None else float(bias.array[channel]),
         "padding": convolution.kernel_size[0] // 2,
         "output": output.array[0, channel].astype(np.float32),
+    }
+
+
+def unit(network: Network, data: Digital, strokes: Any, number: Any) -> dict[str, Any]:
+    """Return what one unit of the first layer makes of a drawing.
+
+    Args:
+        network: without convolutions.
+        data: the set of digits that the drawing is brought to the form of.
+        strokes: from outside.
+        number: of the unit, from 0; from outside.
+
+    Returns:
+        `input` (H, W) as the layer is given it, the unit's `weights` (H, W), its `bias`, and its
+        `value` before the activation.
+
+    Raises:
+        OptionError: there are convolutions, or there is no such unit.
+    """
+    _, layer = network.first
+    if network.convolution is not None or not isinstance(layer, nn.Linear):
+        raise OptionError("units of a convolutional network see no whole drawing; ask for slide")
+    weight, bias = layer.weight.array, layer.bias
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(weight):
+        raise OptionError(f"unit must be a whole number from 0 to {len(weight) - 1}")
+    with no_grad():
+        scaled = network.stages[0].modules[0](from_numpy(_image(data, strokes)))
+        value = layer(scaled.flatten(1))
+    return {
+        "input": scaled.array[0, 0].astype(np.float32),
+        "weights": weight[number].reshape(data.shape).copy(),
+        "bias": 0.0 if bias is None else float(bias.array[number]),
+        "value": float(value.array[0, number]),
     }
 
 

@@ -58,7 +58,11 @@ class Digits(Session):
     """
 
     SETTINGS: ClassVar[Mapping[str, Setting]] = SETTINGS
-    QUESTIONS: ClassVar[Mapping[str, str]] = {"read": "_read", "slide": "_slide"}
+    QUESTIONS: ClassVar[Mapping[str, str]] = {
+        "read": "_read",
+        "slide": "_slide",
+        "unit": "_unit",
+    }
 
     def _begin(self) -> None:
         data = digital(self.settings["data"])
@@ -162,4 +166,9 @@ class Digits(Session):
     def _slide(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return reading.slide(
             self._training.network, self._data, values.get("strokes"), values.get("channel", 0)
+        )
+
+    def _unit(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return reading.unit(
+            self._training.network, self._data, values.get("strokes"), values.get("unit", 0)
         )

@@ -8,37 +8,38 @@ import { remark } from "../shared/remark.js";
 import { transport } from "../shared/transport.js";
 import { answerBars } from "./answer.js";
 import { confusion } from "./confusion.js";
+import { inside } from "./inside.js";
 import { mistakes } from "./mistakes.js";
 import { percent } from "./numbers.js";
 import { Pad } from "./pad.js";
 import { Reading } from "./reading.js";
 import { layOutSettings } from "./settings.js";
-import { Slide } from "./slide.js";
 import { way } from "./way.js";
 import { weightImages } from "./weights.js";
 
 const box = (id) => document.getElementById(id);
 
 // What needs no service is there at once.
-let reading = null;
+let [reading, showInside] = [null, null];
 const pad = new Pad(box("pad"), (ended) => reading?.read(pad.strokes, ended));
 const showBars = answerBars(box("answer"));
 const showWay = way(box("way"));
 const showConfusion = confusion(box("confusion"));
 const showMistakes = mistakes(box("mistakes"));
-const showWeights = weightImages(box("weights"));
+const showWeights = weightImages(box("weights"), (one) => showInside?.choose(one));
 const curves = curvesOf(box("curves"));
 
 const experiment = await Experiment.open("digits");
 
 box("transport").replaceWith(
   transport(experiment, {
+    epochs: true,
     counters: [
       { label: "epoch", read: (frame) => frame.epoch.toFixed(2), width: 6 },
-      { label: "steps", read: (frame) => frame.steps.toLocaleString("en"), width: 7 },
-      { label: "steps/s", read: ({ play }) => (play?.rate ? Math.round(play.rate).toLocaleString("en") : "–"), width: 6 },
       { label: "test accuracy", read: ({ score }) => percent(score.test), width: 7 },
-      { label: "weights", read: (frame) => frame.params.toLocaleString("en"), width: 8 },
+      { label: "steps", read: (frame) => frame.steps.toLocaleString("en"), width: 7, minor: true },
+      { label: "steps/s", read: ({ play }) => (play?.rate ? Math.round(play.rate).toLocaleString("en") : "–"), width: 6, minor: true },
+      { label: "weights", read: (frame) => frame.params.toLocaleString("en"), width: 8, minor: true },
     ],
     more: [
       exportMenu(experiment, [
@@ -52,24 +53,14 @@ box("transport").replaceWith(
 layOutSettings(experiment, box("settings"));
 remark(experiment, box("remark"));
 
-const slide = new Slide(box("slide"), (channel) =>
-  experiment.ask("slide", { strokes: pad.strokes, channel }, { say: false }),
-);
+showInside = inside(experiment, pad, box);
 reading = new Reading(experiment);
 reading.onAnswer((answer, about) => {
   showBars(answer, about);
   showWay(answer, about);
-  if (experiment.settings.kind === "cnn") slide.refresh();
+  showInside.refresh();
 });
 reading.read(pad.strokes, true);
-
-experiment.onSettings(({ kind, channels }) => {
-  const convolves = kind === "cnn" && channels.length > 0;
-  box("slide").hidden = !convolves;
-  box("slide-none").hidden = convolves;
-  if (convolves) slide.offer(channels[0]);
-});
-box("to-cnn").addEventListener("click", () => experiment.change({ kind: "cnn" }));
 
 experiment.onFrame((frame) => {
   curves.show(frame.curve);

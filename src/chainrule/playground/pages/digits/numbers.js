@@ -13,6 +13,11 @@ export function written(value, decimals = 2) {
   return value < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
 
+/** A number as it is added to another: in brackets where it is below 0. */
+export function signed(value, decimals = 2) {
+  return value < 0 ? `(${written(value, decimals)})` : written(value, decimals);
+}
+
 /** A share as people write it: "97 %", "0.4 %". */
 export function percent(share) {
   const whole = 100 * share;

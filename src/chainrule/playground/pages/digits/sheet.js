@@ -4,9 +4,14 @@ import { table } from "../shared/palette.js";
 
 /**
  * Draw `count` pictures of `height` x `width` bytes. `columns` are in a row, `gap` pixels lie between
- * them, and each byte is `scale` pixels wide. Nothing is drawn where there is no picture.
+ * them, and each byte is `scale` pixels wide. Nothing is drawn where there is no picture. `over(word,
+ * i)` may change the pixel of the byte `i`.
  */
-export function drawSheet(canvas, bytes, { count = 1, height, width, columns = count, gap = 0, scale = 1, colours = "diverging" }) {
+export function drawSheet(
+  canvas,
+  bytes,
+  { count = 1, height, width, columns = count, gap = 0, scale = 1, colours = "diverging", over = (word) => word },
+) {
   const rows = Math.ceil(count / columns);
   const [high, wide] = [height * scale + gap, width * scale + gap];
   resize(canvas, columns * wide - gap, rows * high - gap);
@@ -19,7 +24,10 @@ export function drawSheet(canvas, bytes, { count = 1, height, width, columns = c
     for (let y = 0; y < height * scale; y++) {
       const line = (one * height + Math.floor(y / scale)) * width;
       const start = (top + y) * canvas.width + left;
-      for (let x = 0; x < width * scale; x++) pixels[start + x] = words[bytes[line + Math.floor(x / scale)]];
+      for (let x = 0; x < width * scale; x++) {
+        const i = line + Math.floor(x / scale);
+        pixels[start + x] = over(words[bytes[i]], i);
+      }
     }
   }
   context.putImageData(image, 0, 0);
@@ -33,15 +41,6 @@ export function blended(from, to, share) {
     word |= Math.round(a + (b - a) * share) << shift;
   }
   return word >>> 0;
-}
-
-/** Which picture of a sheet lies at a point of its canvas, or -1. */
-export function pictureAt(canvas, event, { count, columns, rows }) {
-  const box = canvas.getBoundingClientRect();
-  const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
-  const row = Math.floor(((event.clientY - box.top) / box.height) * rows);
-  const one = row * columns + column;
-  return column >= 0 && column < columns && row >= 0 && one < count ? one : -1;
 }
 
 function resize(canvas, width, height) {

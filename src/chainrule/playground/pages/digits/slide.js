@@ -5,7 +5,7 @@ import { element } from "../shared/controls.js";
 import { icon } from "../shared/icons.js";
 import { bytesOf, onScheme } from "../shared/palette.js";
 import { padded, windowAt } from "./convolution.js";
-import { largest, written } from "./numbers.js";
+import { largest, signed, written } from "./numbers.js";
 import { drawSheet } from "./sheet.js";
 
 const SPEEDS = { 4: "4 pixels/s", 30: "30 pixels/s", 200: "200 pixels/s" };
@@ -39,6 +39,12 @@ export class Slide {
     if (map.options.length === maps) return;
     const chosen = Math.min(Number(map.value) || 0, maps - 1);
     map.replaceChildren(...Array.from({ length: maps }, (_, i) => element("option", { value: i, selected: i === chosen }, `Map ${i + 1}`)));
+  }
+
+  /** Show a map. */
+  choose(one) {
+    this.#parts.map.value = one;
+    this.refresh();
   }
 
   /** Ask anew about the drawing and the map that is chosen. */
@@ -123,7 +129,7 @@ export class Slide {
     grids.patch.show(here.patch, side, largest(this.#data.input));
     grids.kernel.show(kernel, side, largest(kernel));
     grids.products.show(here.products, side, largest(this.#data.input) * largest(kernel));
-    const told = `${written(here.sum, 3)} + ${signed(this.#data.bias)} = ${written(here.value, 3)}`;
+    const told = `${written(here.sum, 3)} + ${signed(this.#data.bias, 3)} = ${written(here.value, 3)}`;
     sum.replaceChildren(`sum of the ${side * side} products + bias: `, element("b", {}, told));
     output.box.setAttribute(
       "aria-label",
@@ -168,7 +174,7 @@ function picture(caption, walk = null) {
     figure: element("figure", {}, box, element("figcaption", {}, caption)),
     show(values, [row, column, side], filled) {
       const [height, width] = values.shape;
-      const limit = largest(values);
+      const limit = largest(values) || 1;
       drawSheet(canvas, bytesOf(values, -limit, limit), { height, width });
       if (filled < values.length) empty(canvas, filled, width);
       frame.style.cssText = `left: ${(100 * column) / width}%; top: ${(100 * row) / height}%; width: ${(100 * side) / width}%; height: ${(100 * side) / height}%`;
@@ -209,10 +215,6 @@ function grid(caption) {
 // Two decimals, without the zero in front that all of them have.
 function short(value) {
   return value === 0 ? "0" : written(value).replace(/^(−?)0\./, "$1.");
-}
-
-function signed(value) {
-  return value < 0 ? `(${written(value, 3)})` : written(value, 3);
 }
 
 function middle({ output }) {

@@ -6,8 +6,8 @@ import { bytesOf, onScheme, table } from "../shared/palette.js";
 import { counted, largest, written } from "./numbers.js";
 import { blended, drawSheet } from "./sheet.js";
 
-const ACROSS = 460; // pixels that a layer's picture may be wide
 const CELLS = 32; // units of a vector in a row
+const MOST = { units: 256, maps: 32 }; // that are shown
 const PAUSE = 140; // milliseconds from layer to layer
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -24,15 +24,7 @@ export function way(box) {
       element("div", { class: "input" }, input.box, element("label", { class: "tick" }, switchBox, "saliency")),
       list,
     ),
-    element(
-      "p",
-      { class: "note" },
-      "Saliency: where a little more ink would speak for the likeliest digit (",
-      element("span", { class: "for" }, "blue"),
-      ") or against it (",
-      element("span", { class: "against" }, "orange"),
-      ").",
-    ),
+    element("p", { class: "note" }, "Saliency: the stronger the orange, the more a little ink there changes the score of the likeliest digit."),
   );
 
   return (answer, about) => {
@@ -62,8 +54,7 @@ function inputPicture() {
   function draw() {
     if (!answer) return;
     const [height, width] = answer.input.shape;
-    drawSheet(canvas, answer.input, { height, width, colours: "ink" });
-    if (laid) layOver(canvas, answer.saliency);
+    drawSheet(canvas, answer.input, { height, width, colours: "ink", over: laid ? laidOver(answer.saliency) : undefined });
     canvas.setAttribute("aria-label", `The drawing as the network sees it, ${height} by ${width} pixels${laid ? ", with the saliency" : ""}`);
     canvas.dataset.laid = laid;
   }
@@ -80,14 +71,9 @@ function inputPicture() {
   };
 }
 
-function layOver(canvas, saliency) {
-  const context = canvas.getContext("2d");
-  const image = context.getImageData(0, 0, canvas.width, canvas.height);
-  const pixels = new Uint32Array(image.data.buffer);
-  const [most, signs] = [largest(saliency), table("diverging")];
-  if (!most) return;
-  saliency.forEach((value, i) => (pixels[i] = blended(pixels[i], signs[value < 0 ? 0 : 255], 0.9 * Math.abs(value / most))));
-  context.putImageData(image, 0, 0);
+function laidOver(saliency) {
+  const [most, [orange]] = [largest(saliency) || 1, table("diverging")];
+  return (word, i) => blended(word, orange, (0.9 * saliency[i]) / most);
 }
 
 function layerPicture() {
@@ -99,8 +85,10 @@ function layerPicture() {
 
   function draw() {
     if (!layer || !canvas.isConnected) return;
-    const limit = largest(layer.values);
-    drawSheet(canvas, bytesOf(layer.values, -limit, limit), layout(layer.shape));
+    const limit = largest(layer.values) || 1;
+    const laid = layout(layer.shape);
+    drawSheet(canvas, bytesOf(layer.values, -limit, limit), laid);
+    canvas.style.width = `${share(layer.shape, laid.columns)}%`;
     canvas.setAttribute("aria-label", `Values of ${layer.name}, from ${written(-limit)} to ${written(limit)}`);
   }
   return {
@@ -115,19 +103,24 @@ function layerPicture() {
 }
 
 function sizeOf(shape) {
-  if (shape.length < 3) return counted(shape[0], "value");
-  return `${counted(shape[0], "map")} of ${shape[1]} × ${shape[2]}`;
+  const [many, most] = shape.length < 3 ? [counted(shape[0], "value"), MOST.units] : [`${counted(shape[0], "map")} of ${shape[1]} × ${shape[2]}`, MOST.maps];
+  return shape[0] > most ? `${many}, the first ${most} shown` : many;
 }
 
-// Maps in as few rows as they fit in without being tiny; units of a vector as squares.
+// Units of a vector as squares, maps in rows of eight or sixteen.
 function layout(shape) {
+  const [all, height = 1, width = 1] = shape;
   if (shape.length < 3) {
-    const columns = Math.min(shape[0], CELLS);
-    const scale = Math.min(20, Math.floor(ACROSS / columns) - 1);
-    return { count: shape[0], height: 1, width: 1, columns, scale, gap: 1 };
+    const count = Math.min(all, MOST.units);
+    return { count, height, width, columns: Math.min(count, CELLS), scale: 10, gap: 1 };
   }
-  const [count, height, width] = shape;
-  const columns = Math.min(count, width > 16 ? 8 : 16);
-  const scale = Math.max(1, Math.min(3, Math.floor(ACROSS / (columns * (width + 2)))));
-  return { count, height, width, columns, scale, gap: 3 };
+  const count = Math.min(all, MOST.maps);
+  const columns = count > 16 ? 16 : 8;
+  return { count, height, width, columns: Math.min(count, columns), scale: height < 14 ? 2 : 1, gap: height < 14 ? 4 : 2 };
+}
+
+// Of the panel's width: rows that are full fill it, few are not blown up.
+function share(shape, columns) {
+  if (shape.length < 3) return Math.min(100, 100 * Math.max(columns / CELLS, columns / 16));
+  return (100 * columns) / (columns > 8 ? 16 : 8);
 }

@@ -7,7 +7,7 @@ const SPEEDS = [null, 1000, 100, 10, 2]; // steps a second; as many as there can
 
 /**
  * The bar. `counters` are `{label, read, width}`: `read(frame)` gives the text, `width` its room in
- * letters; `more` are elements that stand at the end. With `epochs` there is a button for one, of as
+ * letters, and those that are `minor` are left out on a phone; `more` are elements that stand at the end. With `epochs` there is a button for one, of as
  * many steps as frames say under `epoch_steps`.
  */
 export function transport(experiment, { counters = [], more = [], epochs = false } = {}) {
@@ -56,13 +56,13 @@ function button(sign, label, title, onclick) {
   return element("button", { type: "button", title, "aria-label": label, onclick }, icon(sign), lettering);
 }
 
-function counter({ label, read, width = 7 }) {
+function counter({ label, read, width = 7, minor = false }) {
   const value = element("dd", { style: `min-width: ${width}ch` }, "–");
   const show = (frame) => {
     const text = read(frame);
     if (value.textContent !== text) value.textContent = text;
   };
-  return { box: element("div", {}, element("dt", {}, label), value), show };
+  return { box: element("div", { class: minor ? "minor" : null }, element("dt", {}, label), value), show };
 }
 
 function speed(experiment) {
