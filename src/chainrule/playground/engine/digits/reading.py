@@ -56,7 +56,9 @@ def read(network: Network, data: Digital, strokes: Any) -> dict[str, Any]:
 
 
 def _image(data: Digital, strokes: Any) -> Array:
-    """Return the drawing as a batch of one, in the levels of the set."""
+    """Return the drawing as a batch of one, in the levels of the set; an empty pad is a blank."""
+    if strokes == []:
+        return np.zeros((1, 1, *data.shape), np.uint8)
     image = drawn(checked_strokes(strokes), data.shape[0]) * data.levels
     return np.rint(image).astype(np.uint8)[None, None]
 
