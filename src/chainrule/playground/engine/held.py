@@ -7,11 +7,11 @@ that follow are those of a run that was never disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule import nn, optim
-from chainrule.autograd import Generator
+from chainrule.autograd import Generator, Tensor
 from chainrule.ops import Array
 
 __all__ = ["Held"]
@@ -38,29 +38,37 @@ class Held:
         >>> optimizer.step()
         >>> held.put_back()
         >>> bool((network.weight.array == before).all()), held.nbytes
-        (True, 12)
+        (True, 44)
     """
 
     def __init__(
         self, network: nn.Module, optimizer: optim.Optimizer, generators: Sequence[Generator] = ()
     ) -> None:
-        self._network, self._optimizer, self._generators = network, optimizer, tuple(generators)
-        self._weights: dict[str, Array] = {
-            name: tensor.array.copy() for name, tensor in network.state_dict().items()
-        }
-        self._optimizers: dict[str, Any] = optimizer.state_dict()
-        self._drawn = [generator.get_state() for generator in generators]
-        remembered = self._optimizers["state"].values()
-        self.nbytes = sum(array.nbytes for array in self._weights.values()) + sum(
-            value.array.nbytes
-            for state in remembered
-            for value in state.values()
-            if hasattr(value, "array")
-        )
+        self._optimizer = optimizer
+        self._remembered = {p: dict(state) for p, state in optimizer.state.items()}
+        here = [tensor.array for tensor in (*network.parameters(), *network.buffers())]
+        for state in self._remembered.values():
+            here += [value.array for value in state.values() if isinstance(value, Tensor)]
+        for group in optimizer.param_groups:
+            here += [group.array(name) for name in optimizer.numbers if name in group]
+        here += [generator.state for generator in generators]
+        self._arrays: list[tuple[Array, Array]] = [(array, array.copy()) for array in here]
+        self.nbytes = sum(copy.nbytes for _, copy in self._arrays)
 
     def put_back(self) -> None:
-        """Let all be as it was then, in the arrays that hold it now."""
-        self._network.load_state_dict(self._weights)
-        self._optimizer.load_state_dict(self._optimizers)
-        for generator, state in zip(self._generators, self._drawn):
-            generator.set_state(state)
+        """Let all be as it was then, in the arrays that held it."""
+        state = self._optimizer.state
+        # A recorded step is told of whatever is done to the state, so nothing is without need.
+        if not _same(state, self._remembered):
+            state.clear()
+            state.update(self._remembered)
+        for array, copy in self._arrays:
+            array[...] = copy
+
+
+def _same(now: Mapping[Any, Mapping[str, Any]], then: Mapping[Any, Mapping[str, Any]]) -> bool:
+    """Whether the same objects are remembered of the same parameters."""
+    return now.keys() == then.keys() and all(
+        now[p].keys() == then[p].keys() and all(now[p][name] is then[p][name] for name in now[p])
+        for p in then
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from chainrule.errors import DataError
 from chainrule.playground.engine.plane.csvfile import Table, read_table
 from chainrule.playground.engine.plane.data import KEYS, PlaneData, plane_data
+from chainrule.playground.engine.plane.formulas import formulas
 from chainrule.playground.engine.plane.frames import Frames
 from chainrule.playground.engine.plane.look import look
 from chainrule.playground.engine.plane.settings import SETTINGS
@@ -49,14 +51,20 @@ class Plane(Session):
     """
 
     SETTINGS: ClassVar[Mapping[str, Setting]] = SETTINGS
-    QUESTIONS: ClassVar[Mapping[str, str]] = {"data": "_data_shown", "look": "_look"}
+    QUESTIONS: ClassVar[Mapping[str, str]] = {
+        "data": "_data_shown",
+        "look": "_look",
+        "formulas": "_formulas",
+    }
 
-    _table: Table | None = None
+    _table: Table | None = None  # that was taken in last,
+    _table_used: Table | None = None  # and that was there when the run began
     _data: PlaneData | None = None
     _data_of: Any = None  # what the points were made of
     _versions = 0
 
     def _begin(self) -> None:
+        self._table_used = self._table
         self._training = Training(self.settings, self._points())
         self._frames = Frames(self._training)
 
@@ -71,16 +79,18 @@ class Plane(Session):
 
     def _state(self) -> _State:
         run = self._training, self._frames, self._training.moment()
-        return _State(*run, self._table, self._data, self._data_of)
+        return _State(*run, self._table_used, self._data, self._data_of)
 
     def _restore(self, state: _State) -> None:
         self._training, self._frames = state.training, state.frames
-        self._table, self._data, self._data_of = state.table, state.data, state.data_of
+        self._table = self._table_used = state.table
+        self._data, self._data_of = state.data, state.data_of
         self._training.return_to(state.moment)
 
     def _go_on(self, changed: set[str]) -> None:
         for name in sorted(changed):
             self._training.set_live(name, self.settings[name])
+        self._training.doctor.changed(self.settings)
 
     def advance(self, until: float, most: int | None = None) -> int:
         """Train until a moment, by a step at least.
@@ -97,11 +107,18 @@ class Plane(Session):
         """
         if self._training.data.note:
             raise DataError(self._training.data.note)
-        return self._training.advance(until, most)
+        begun, doctor = time.perf_counter(), self._training.doctor
+        try:
+            taken = self._training.advance(until, most)
+        except DataError:
+            doctor.broke()
+            raise
+        doctor.visit(time.perf_counter() - begun)
+        return taken
 
     def frame(self) -> dict[str, Any]:
         """Return everything that moves, as plain values and arrays."""
-        return {**self._frames.make(), "finding": None}
+        return {**self._frames.make(), "finding": self._training.doctor.finding}
 
     def take(self, name: str, content: bytes) -> None:
         """Take in a CSV file; `undo` takes it back.
@@ -113,17 +130,17 @@ class Plane(Session):
         Raises:
             DataError: it cannot be read, is too large, or has no two columns of numbers.
         """
-        table = read_table(name, content)
-
-        def begin() -> None:
-            self._table = table
-            self.settings = {**self.settings, "data": "csv"}
-            self._begin()
-
-        self._anew(begin)
+        self._table = read_table(name, content)
+        if self.settings["data"] == "csv":
+            self.restart()
+        else:
+            self.change(data="csv")
 
     def _data_shown(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return self._training.data.plain()
 
     def _look(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return look(self._training.subject, values)
+
+    def _formulas(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return formulas(self._training.subject, values)

@@ -19,10 +19,12 @@ from chainrule import nn
 from chainrule.autograd import Generator, Tensor, from_numpy, no_grad, tensor
 from chainrule.ops import Array, assign
 from chainrule.playground.engine.curve import Curve
+from chainrule.playground.engine.doctor import Doctor
 from chainrule.playground.engine.held import Held
 from chainrule.playground.engine.plane.data import PlaneData
 from chainrule.playground.engine.plane.features import features
 from chainrule.playground.engine.plane.network import loss_of, network, optimizer_of
+from chainrule.playground.engine.plane.settings import SETTINGS
 from chainrule.playground.engine.plane.subject import Subject
 from chainrule.playground.engine.stepping import Stepping
 from chainrule.train.compiling.compiled import Compiled
@@ -56,6 +58,7 @@ class Moment(NamedTuple):
     curve: Any
     log: tuple[tuple[int, str, float], ...]
     before: list[Array]
+    doctor: Doctor
 
     @property
     def nbytes(self) -> int:
@@ -80,6 +83,7 @@ class Training:
         curve: figures after epochs.
         log: live settings that were changed: after how many steps, which, and to what.
         before: the parameters before the latest step; none before the first.
+        doctor: looks in now and then.
 
     Raises:
         OptionError: there would be too many weights.
@@ -92,7 +96,7 @@ class Training:
         self.model = network(settings, data.outputs, self._generator)
         self.optimizer = optimizer_of(settings, self.model)
         self.loss: nn.Module = getattr(nn, loss_of(settings, data.classes).name)()
-        self._l1, self._l2 = tensor(settings["l1"]), tensor(settings["l2"])
+        self._l1, self._l2 = (tensor(float(settings[name])) for name in ("l1", "l2"))
         self.train, self.test = self._part(data.train), self._part(data.test)
         self.curve = Curve(["train", "test", "score_train", "score_test"])
         self.log: list[tuple[int, str, float]] = []
@@ -115,7 +119,23 @@ class Training:
             if n
             else None
         )
+        self.doctor = Doctor(
+            self.model,
+            self.train.x,
+            self.train.y,
+            self.loss,
+            self.optimizer,
+            held_out=self.test,
+            batch_size=settings["batch_size"],
+            settings=settings,
+            table=SETTINGS,
+        )
+        if self._stepping:
+            self._stepping.tell = self._tell
         self._note()
+
+    def _tell(self, losses: Array) -> None:
+        self.doctor.steps(losses)
 
     def _part(self, part: Any) -> Part:
         return Part(self.features(part.x), self.data.targets(part))
@@ -245,7 +265,9 @@ class Training:
 
     def _note(self) -> None:
         self._noted = math.floor(self.epoch)
-        self.curve.add(self.epoch, **self.all_figures())
+        figures = self.all_figures()
+        self.curve.add(self.epoch, **figures)
+        self.doctor.figures(self.epoch, figures["train"], figures["test"])
 
     def many(self, x: Tensor, y: Tensor, rows: Array) -> Tensor:
         """Take steps with rows of all points; returns their losses (steps,).
@@ -307,6 +329,7 @@ class Training:
             self.curve.state(),
             tuple(self.log),
             self.before,
+            self.doctor.snapshot(),
         )
 
     def return_to(self, moment: Moment) -> None:
@@ -322,5 +345,6 @@ class Training:
             self._stepping.steps, self._stepping.loss = moment.steps, moment.loss
         self.curve.restore(moment.curve)
         self.log, self.before = list(moment.log), moment.before
+        self.doctor = moment.doctor.snapshot()
         self._noted = math.floor(self.epoch)
         self._prepared = False
