@@ -23,6 +23,7 @@ __all__ = ["Player"]
 
 _FRAMES = 30.0  # a second, at most
 _SHARE = 0.06  # of the time, for frames
+_LONGEST = 1.0  # second between two of them, also where one took long, as the first may
 _SLICE = 0.01  # seconds of training between two looks at what others want
 
 
@@ -228,4 +229,4 @@ class Player:
         self._show(frame)
         cost = time.perf_counter() - begun
         self._cost = cost if not self._cost else self._cost + 0.2 * (cost - self._cost)
-        self._due = begun + max(1 / _FRAMES, self._cost / _SHARE)
+        self._due = begun + min(max(1 / _FRAMES, self._cost / _SHARE), _LONGEST)
