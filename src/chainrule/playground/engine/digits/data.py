@@ -14,10 +14,10 @@ from chainrule.data import Examples
 from chainrule.ops import Array
 from chainrule.train.job.models import scaling
 
-__all__ = ["Digital", "digital"]
+__all__ = ["HELD_OUT", "SAMPLE", "SPLIT", "Digital", "digital", "shifted"]
 
-_HELD_OUT, _SPLIT = 0.2, 0  # of the small digits: the share, and the seed of its draw
-_SAMPLE = 2000  # images at most that figures are made of, of training and of test images each
+HELD_OUT, SPLIT = 0.2, 0  # of the small digits: the share, and the seed of its draw
+SAMPLE = 2000  # images at most that figures are made of, of training and of test images each
 
 _reading = threading.Lock()
 
@@ -78,7 +78,7 @@ def digital(name: str) -> Digital:
 def _read(name: str) -> Digital:
     whole: Examples = {"digits": sources.digits, "mnist": sources.mnist}[name]()
     if whole.test is None:
-        train, test = whole.split(_HELD_OUT, _SPLIT)
+        train, test = whole.split(HELD_OUT, SPLIT)
     else:
         train, test = whole, whole.test
     scale = scaling(train.x)
@@ -88,7 +88,7 @@ def _read(name: str) -> Digital:
 
 def _some(examples: Examples) -> Examples:
     """Return an even sample, or all if they are few."""
-    return examples.take(np.arange(0, len(examples), max(1, len(examples) // _SAMPLE))[:_SAMPLE])
+    return examples.take(np.arange(0, len(examples), max(1, len(examples) // SAMPLE))[:SAMPLE])
 
 
 def shifted(images: Array, by: Array) -> Array:

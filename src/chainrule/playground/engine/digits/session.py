@@ -9,11 +9,13 @@ from typing import Any, ClassVar, NamedTuple
 from chainrule.playground.engine.curve import Curve
 from chainrule.playground.engine.digits import reading
 from chainrule.playground.engine.digits.data import digital
+from chainrule.playground.engine.digits.exports import model_file, picture_of
 from chainrule.playground.engine.digits.figures import Figures, Judge
 from chainrule.playground.engine.digits.network import check_size
+from chainrule.playground.engine.digits.script import script_of
 from chainrule.playground.engine.digits.settings import SETTINGS
 from chainrule.playground.engine.digits.training import Moment, Training
-from chainrule.playground.engine.session import Session
+from chainrule.playground.engine.session import Download, Session
 from chainrule.playground.engine.settings import Setting
 
 __all__ = ["Digits"]
@@ -28,7 +30,7 @@ class _State(NamedTuple):
     moment: Moment
     judge: Judge
     curve: Any
-    figures: tuple[int, Figures]
+    figures: tuple[int, Figures] | None
 
     @property
     def nbytes(self) -> int:
@@ -63,6 +65,11 @@ class Digits(Session):
         "slide": "_slide",
         "unit": "_unit",
     }
+    DOWNLOADS: ClassVar[Mapping[str, str]] = {
+        "script": "_script",
+        "model": "_model",
+        "picture": "_picture",
+    }
 
     def _begin(self) -> None:
         data = digital(self.settings["data"])
@@ -75,7 +82,7 @@ class Digits(Session):
         self._figures: tuple[int, Figures] | None = None
 
     def _state(self) -> _State:
-        return _State(self._training.moment(), self._judge, self._curve.state(), self._look())
+        return _State(self._training.moment(), self._judge, self._curve.state(), self._figures)
 
     def _restore(self, state: _State) -> None:
         self._data = digital(self.settings["data"])
@@ -172,3 +179,19 @@ class Digits(Session):
         return reading.unit(
             self._training.network, self._data, values.get("strokes"), values.get("unit", 0)
         )
+
+    # --- files ----------------------------------------------------------------------------------
+
+    def _script(self) -> Download:
+        text = script_of(self.settings, self._training, len(self._data.train))
+        return Download("digits.py", "text/x-python", text.encode())
+
+    def _model(self) -> Download:
+        steps, (height, width) = self._training.steps, self._data.shape
+        about = {"data": self._data.train.name, "steps": steps, "image": [1, height, width]}
+        return model_file(self._training.network, about)
+
+    def _picture(self) -> Download:
+        self._look()
+        title = f"{self._data.train!r}, {self._training.steps:,} steps"
+        return picture_of(self._curve.plain(), title)

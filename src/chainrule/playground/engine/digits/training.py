@@ -17,7 +17,16 @@ from chainrule.playground.engine.held import Held
 from chainrule.playground.engine.recorded import Recorded
 from chainrule.playground.engine.stepping import Stepping
 
-__all__ = ["Moment", "Training", "shifts_of"]
+__all__ = ["Moment", "Training", "reach_of", "shifts_of"]
+
+
+def reach_of(side: int) -> int:
+    """Return by how many pixels images are moved at most: of large ones two, of small ones one.
+
+    Args:
+        side: of an image.
+    """
+    return 2 if side > 16 else 1
 
 
 def shifts_of(n: int, side: int, seed: int, epoch: int) -> Array:
@@ -25,7 +34,7 @@ def shifts_of(n: int, side: int, seed: int, epoch: int) -> Array:
 
     Args:
         n: how many images there are.
-        side: of an image; of large ones two pixels are possible, of small ones one.
+        side: of an image.
         seed: of the run.
         epoch: counted from 0.
 
@@ -33,7 +42,7 @@ def shifts_of(n: int, side: int, seed: int, epoch: int) -> Array:
         >>> shifts_of(3, 8, seed=0, epoch=0).tolist()
         [[1, 0], [-1, 0], [1, 0]]
     """
-    far = 2 if side > 16 else 1
+    far = reach_of(side)
     return np.random.default_rng([seed, epoch, 1]).integers(-far, far, (n, 2), endpoint=True)
 
 
@@ -75,11 +84,15 @@ class Training:
         network: the network.
         rates: what was set along the way, with the steps after which that was, so that it can be
             repeated.
+        first: the rates that it began with.
+        side: of an image.
     """
 
     def __init__(self, settings: Mapping[str, Any], data: Digital) -> None:
         self.network = build(settings, data.shape, data.normalize())
         self.rates: list[tuple[int, Mapping[str, float]]] = []
+        self.first = {name: float(settings[name]) for name in ("lr", "l2")}
+        self.side = data.shape[1]
         kind = OPTIMIZERS[settings["optimizer"]]
         self._optimizer: optim.Optimizer = getattr(optim, kind.name)(
             self.network.trained.parameters(), lr=settings["lr"], **kind.options
@@ -125,6 +138,8 @@ class Training:
         Args:
             rates: of lr and l2, those that are new.
         """
+        if self.rates and self.rates[-1][0] == self.steps:
+            rates = {**self.rates.pop()[1], **rates}
         self.rates.append((self.steps, rates))
         self._put(**rates)
 
