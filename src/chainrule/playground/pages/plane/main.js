@@ -6,6 +6,7 @@ import { tabs } from "../shared/tabs.js";
 import { layOutBar } from "./bar.js";
 import { Boundary } from "./boundary.js";
 import { Chooser } from "./chooser.js";
+import { Curves } from "./curves.js";
 import { Data } from "./data.js";
 import { Formulas } from "./formulas.js";
 import { Graph } from "./graph.js";
@@ -13,7 +14,9 @@ import { Network } from "./network.js";
 import { OwnFile } from "./own_file.js";
 import { Place } from "./place.js";
 import { Point } from "./point.js";
+import { Pen } from "./points.js";
 import { layOutSettings } from "./settings.js";
+import { Sizes } from "./sizes.js";
 
 const box = (id) => document.getElementById(id);
 
@@ -27,8 +30,11 @@ const file = new OwnFile(experiment, data);
 new Chooser(experiment, box("chooser"), file.tile);
 box("own-file").replaceChildren(file.line);
 const point = new Point(experiment);
+const pen = new Pen(box("pen"), experiment, { data });
 new Network(box("network"), experiment, { point });
-new Boundary(box("boundary"), experiment, { data, point });
+new Boundary(box("boundary"), experiment, { data, point, pen });
+new Curves(box("curves"), experiment);
+new Sizes(box("sizes"), experiment);
 remark(experiment, box("remark"));
 
 const { isOpen, onOpen } = tabs(box("panels"));
