@@ -14,7 +14,7 @@ import { Legend } from "./legend.js";
 import { Raster, finer } from "./maps.js";
 import { cross } from "./marks.js";
 import { Plot, inUnits } from "./plot.js";
-import { drawPoints, largestLabel } from "./scatter.js";
+import { drawPoints } from "./scatter.js";
 import { Surface } from "./surface.js";
 
 const FINE = 192; // pixels a side where each has one colour of a few
@@ -130,9 +130,9 @@ export class Boundary {
     });
   }
 
-  // The size of a number that has the full colour: of the data, so that it stays while training.
+  // The size of a number that has the full colour.
   #limit() {
-    return largestLabel(this.data.now) || Math.max(Math.abs(this.frame.boundary.low), Math.abs(this.frame.boundary.high)) || 1;
+    return this.frame.boundary.high || 1;
   }
 
   #drawField(pen, width, height) {
@@ -155,7 +155,7 @@ export class Boundary {
     } else {
       const { classes } = this.frame.boundary;
       const [count, side] = classes.shape;
-      for (const lead of leads(classes, count, side * side)) addContour(path, (i) => lead[i], side, 0, plot);
+      for (const lead of leads(classes, count, side)) addContour(path, (i) => lead[i], side, 0, plot);
       pen.lineWidth = 1.8;
       pen.globalAlpha = 0.75;
     }
@@ -169,13 +169,14 @@ export class Boundary {
   #drawPoints(pen, width, height) {
     if (!this.frame) return;
     const plot = this.#plot(width, height);
-    const limit = this.frame.kind === "number" ? this.#limit() : 0;
+    const limit = (number) => (number ? this.#limit() : 0);
     plot.inside(pen, () => {
       const strokes = this.pen?.points;
-      if (strokes) return drawPoints(pen, plot, asData(strokes), { limit });
+      if (strokes) return drawPoints(pen, plot, asData(strokes), { limit: limit(this.pen.isNumber) });
       if (!this.data.now) return;
-      if (this.tests) drawPoints(pen, plot, this.data.now.test, { limit, rings: true });
-      drawPoints(pen, plot, this.data.now.train, { limit });
+      const { train, test, classes } = this.data.now;
+      if (this.tests) drawPoints(pen, plot, test, { limit: limit(!classes.length), rings: true });
+      drawPoints(pen, plot, train, { limit: limit(!classes.length) });
     });
   }
 
@@ -215,7 +216,8 @@ export class Boundary {
   }
 
   #output({ probabilities, number }) {
-    if (!probabilities) return `the network says ${figure(number)}`;
+    const { target } = this.data.now ?? {};
+    if (!probabilities) return `${target?.name ?? "number"} ${figure(target ? inUnits(number, target, 1) : number)}`;
     const names = this.frame?.classes ?? [];
     const all = Array.from(probabilities, (share, k) => [names[k] ?? `class ${k + 1}`, share]);
     all.sort((a, b) => b[1] - a[1]);

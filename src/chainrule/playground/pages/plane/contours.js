@@ -33,9 +33,10 @@ export function addContour(path, valueAt, side, level, { left, top, size }) {
 }
 
 /** For each class but the last, how far it is ahead of the likeliest other: zero on its borders. */
-export function leads(chances, classes, count) {
+export function leads(chances, classes, side) {
+  const count = side * side;
   return Array.from({ length: classes - 1 }, (_, k) => {
-    const lead = new Int16Array(count);
+    const lead = new Float32Array(count);
     for (let i = 0; i < count; i++) {
       let other = 0;
       for (let j = 0; j < classes; j++) {
@@ -43,8 +44,18 @@ export function leads(chances, classes, count) {
       }
       lead[i] = chances[k * count + i] - other;
     }
-    return lead;
+    return smooth(lead, side);
   });
+}
+
+// Chances come in steps of a byte, which would make steps of the borders.
+function smooth(values, side) {
+  const last = side - 1;
+  const across = values.map((one, i) => {
+    const column = i % side;
+    return 2 * one + values[column ? i - 1 : i] + values[column < last ? i + 1 : i];
+  });
+  return across.map((one, i) => 2 * one + (across[i - side] ?? one) + (across[i + side] ?? one));
 }
 
 function between(from, to, a, b) {

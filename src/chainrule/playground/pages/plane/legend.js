@@ -5,7 +5,7 @@ import { colorOf } from "../shared/palette.js";
 import { classColor } from "./colors.js";
 import { figure } from "./figures.js";
 import { addMark } from "./marks.js";
-import { largestLabel } from "./scatter.js";
+import { inUnits } from "./plot.js";
 
 /** The legend; `box` is its element. */
 export class Legend {
@@ -16,11 +16,11 @@ export class Legend {
 
   /** Say what a frame's colours mean; `anew` even if they mean the same. */
   show(frame, data, anew = false) {
-    const limit = frame.kind === "number" ? largestLabel(data) : 0;
-    const shown = JSON.stringify([frame.kind, frame.classes, limit]);
+    const ends = frame.kind === "number" ? endsOf(frame.boundary, data?.target) : [];
+    const shown = JSON.stringify([frame.kind, frame.classes, ends]);
     if (shown === this.shown && !anew) return;
     this.shown = shown;
-    const meaning = frame.kind === "number" ? [scale(limit)] : frame.classes.map((name, k) => item(mark(k), name));
+    const meaning = frame.kind === "number" ? [scale(ends)] : frame.classes.map((name, k) => item(mark(k), name));
     this.box.replaceChildren(...meaning, item(mark(0, "--soft"), "training"), item(mark(0, "--soft", true), "test"));
   }
 }
@@ -29,9 +29,13 @@ function item(sign, text) {
   return element("li", {}, sign, element("span", {}, text));
 }
 
-function scale(limit) {
-  const bar = element("i", { class: "scale" });
-  return element("li", {}, element("span", {}, figure(-limit)), bar, element("span", {}, figure(limit)));
+function scale([name, low, high]) {
+  return element("li", {}, element("span", {}, `${name} ${low}`), element("i", { class: "scale" }), element("span", {}, high));
+}
+
+// What the colours at both ends stand for, in the units of the data.
+function endsOf({ low, high }, target = { name: "number", low: -1, high: 1 }) {
+  return [target.name, ...[low, high].map((one) => figure(inUnits(one, target, 1)))];
 }
 
 /** The mark of a class as a small SVG drawing. */

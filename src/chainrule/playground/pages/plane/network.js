@@ -18,7 +18,7 @@ import { Surface } from "./surface.js";
 import { Wires } from "./wires.js";
 
 const LABEL = 52; // pixels for the name of a feature or a class
-const BIAS = 9; // pixels of a bias of the size of the largest weight, either way
+const BIAS = 16; // pixels of the largest bias, either way
 
 /**
  * The drawing of the network in `box`. What is looked at is `null`, `{kind: "neuron", layer, unit}`
@@ -45,6 +45,7 @@ export class Network {
     if (shape !== this.shape) this.#grow(counts, shape);
     this.#paint();
     this.wires.place(frame.weights, this.places);
+    this.bias = Math.max(1, ...frame.weights.map(({ bias }) => bias.reduce((most, one) => Math.max(most, Math.abs(one)), 0)));
     this.surface.later();
     this.#tell();
     this.describe(inWords(frame));
@@ -166,7 +167,7 @@ export class Network {
     pen.translate(-left, -top);
     const colors = { plus: colorOf("--plus"), minus: colorOf("--minus") };
     this.wires.draw(pen, colors, view, this.#lit());
-    if (this.subject?.kind === "weight") this.wires.drawOne(pen, this.subject, colorOf("--focus"));
+    if (this.subject?.kind === "weight") this.wires.drawOne(pen, this.subject, colorOf("--ink"));
     this.frame.layers.forEach((_, layer) => this.#drawLayer(pen, layer, view, colors));
   }
 
@@ -202,8 +203,8 @@ export class Network {
     pen.restore();
     pen.beginPath();
     pen.roundRect(x, y, size, size, 5);
-    pen.lineWidth = chosen ? 2.5 : 1;
-    pen.strokeStyle = colorOf(chosen ? "--focus" : "--soft");
+    pen.lineWidth = chosen ? 3 : 1;
+    pen.strokeStyle = colorOf(chosen ? "--ink" : "--soft");
     pen.stroke();
   }
 
@@ -218,11 +219,11 @@ export class Network {
   #drawBias(pen, layer, unit, x, y, colors) {
     const bias = this.frame.weights[layer - 1]?.bias[unit];
     if (!Number.isFinite(bias)) return;
-    const reach = Math.min(Math.abs(bias) / this.wires.limit, 1.5) * BIAS;
+    const reach = (Math.abs(bias) / this.bias) * Math.min(BIAS, this.places.size / 2);
     pen.fillStyle = bias < 0 ? colors.minus : colors.plus;
-    pen.fillRect(bias < 0 ? x - reach : x, y - 1.5, reach, 3);
+    pen.fillRect(bias < 0 ? x - reach : x, y, reach, 3.5);
     pen.fillStyle = colorOf("--soft");
-    pen.fillRect(x - 0.5, y - 2, 1, 4);
+    pen.fillRect(x - 0.5, y - 1, 1, 5.5);
   }
 
   #drawLabels(pen, layer) {

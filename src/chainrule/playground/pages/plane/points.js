@@ -77,7 +77,7 @@ export class Pen {
     const { most = Infinity } = this.#setting;
     if (this.points.length >= most) return this.experiment.say(`there are ${most} points, which is as many as there can be`);
     const at = this.tool === "spray" ? this.#strew(place) : place;
-    this.points.push([this.#rounded(at.x), this.#rounded(at.y), this.#isNumber ? this.number : this.label]);
+    this.points.push([this.#rounded(at.x), this.#rounded(at.y), this.isNumber ? this.number : this.label]);
     this.#change();
   }
 
@@ -101,7 +101,7 @@ export class Pen {
   }
 
   #keep(drawn) {
-    return this.experiment.change({ drawn, data: "drawn", drawn_as: this.#isNumber ? "number" : "classes" });
+    return this.experiment.change({ drawn, data: "drawn", drawn_as: this.isNumber ? "number" : "classes" });
   }
 
   /** The points have come back, or were refused. */
@@ -126,7 +126,8 @@ export class Pen {
     return this.experiment.settings.data === "drawn";
   }
 
-  get #isNumber() {
+  /** Whether points have numbers, not classes. */
+  get isNumber() {
     return this.#isDrawn ? this.experiment.settings.drawn_as === "number" : this.experiment.frame?.kind === "number";
   }
 
@@ -134,7 +135,7 @@ export class Pen {
   #before() {
     const { drawn = [], drawn_as } = this.experiment.settings;
     if (!this.#isDrawn && this.tool === "eraser") return this.#shown();
-    return this.#isNumber === (drawn_as === "number") ? drawn : [];
+    return this.isNumber === (drawn_as === "number") ? drawn : [];
   }
 
   /** The points of the data shown, as drawn points. */
@@ -189,10 +190,10 @@ export class Pen {
 
   /** Classes or a number to choose, what the buttons can do now, and what a stroke will do. */
   #showKind() {
-    const kind = this.#isNumber ? "number" : "classes";
+    const kind = this.isNumber ? "number" : "classes";
     if (kind !== this.kind) {
       this.kind = kind;
-      this.kinds.replaceChildren(this.#isNumber ? this.#slider() : this.#classes());
+      this.kinds.replaceChildren(this.isNumber ? this.#slider() : this.#classes());
     }
     this.copy.disabled = this.#isDrawn || !this.data.now;
     this.empty.disabled = !this.experiment.settings.drawn?.length;

@@ -18,29 +18,19 @@ export function drawPoints(pen, plot, { x, y }, { limit = 0, rings = false }) {
   for (const [tone, path] of paths) fill(pen, path, limit ? toneColor(tone) : rgbOf(classColor(tone)), rings, limit);
 }
 
-/** The largest size of a label of the data, or 0. */
-export function largestLabel(data) {
-  let most = 0;
-  for (const part of data ? [data.train, data.test] : []) for (const one of part.y) most = Math.max(most, Math.abs(one));
-  return most;
-}
-
+// An edge sets points apart from the field, and pale numbers from the paper.
 function fill(pen, path, color, rings, number) {
-  const paper = colorOf("--paper");
+  pen.lineWidth = rings ? 3.6 : 1.8;
+  pen.strokeStyle = colorOf(number ? "--soft" : "--paper");
+  pen.stroke(path);
   if (rings) {
-    pen.lineWidth = 3.6;
-    pen.strokeStyle = paper;
-    pen.stroke(path);
-    pen.lineWidth = 1.7;
+    pen.lineWidth = 1.8;
     pen.strokeStyle = color;
     pen.stroke(path);
-    return;
+  } else {
+    pen.fillStyle = color;
+    pen.fill(path);
   }
-  pen.lineWidth = number ? 2.2 : 2;
-  pen.strokeStyle = number ? colorOf("--ink") : paper;
-  pen.stroke(path);
-  pen.fillStyle = color;
-  pen.fill(path);
 }
 
 function toneOf(value, limit) {

@@ -1,14 +1,17 @@
 // How large gradients and updates are in each layer, on a logarithmic scale, beside what is healthy.
+//
+// Sizes are root mean squares; that of an update is a part of the weights', and most networks learn
+// well where it is about a thousandth.
 
 import { element } from "../shared/controls.js";
 import { seldom } from "../shared/timing.js";
-import { figure } from "./figures.js";
+import { figure, powerOfTen } from "./figures.js";
 
 const LOW = 1e-8; // ends of the scale
 const HIGH = 10;
 const TICKS = [1e-7, 1e-5, 1e-3, 1e-1, 10];
 const HEALTHY = [1e-4, 1e-2]; // of updates, as parts of the weights
-const VANISHED = 1e-7; // a gradient below which nothing is learned
+const TINY = 1e-6; // a gradient that is hardly felt
 const OFTEN = 150; // milliseconds between two readings
 
 /** A row for each layer in `box`. */
@@ -58,13 +61,13 @@ function fill({ filled, said }, value, words) {
 }
 
 function gradientInWords(size) {
-  if (size === null) return "no number: it has blown up";
+  if (size === null) return ", no number: it has blown up";
   if (size === 0) return ", none";
-  return size < VANISHED ? ", vanished" : "";
+  return size < TINY ? ", hardly felt" : "";
 }
 
 function updateInWords(share) {
-  if (share === null) return "no number";
+  if (share === null) return ", no number";
   if (share === 0) return " of the weights: none yet";
   const told = share < HEALTHY[0] ? "small" : share > HEALTHY[1] ? "large" : "healthy";
   return ` of the weights: ${told}`;
@@ -78,12 +81,12 @@ function scale() {
     element("span", {}, "layer"),
     element("span", {}, "size"),
     element("span", { class: "size-ticks" }, ...ticks),
-    element("span", {}, "root mean square; shaded: healthy updates"),
+    element("span", {}, "shaded: healthy updates"),
   );
 }
 
 function tickInWords(tick) {
-  return tick >= 0.1 ? String(tick) : `10${[...String(Math.round(Math.log10(tick)))].map((one) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[one] ?? "⁻").join("")}`;
+  return tick >= 0.1 ? String(tick) : powerOfTen(Math.round(Math.log10(tick)));
 }
 
 // A place on the scale, in percent.

@@ -47,7 +47,7 @@ export class Wires {
     context.setLineDash([]);
     context.lineWidth = THICKEST + 4;
     context.strokeStyle = color;
-    context.globalAlpha = 0.45;
+    context.globalAlpha = 0.3;
     context.stroke(path);
     context.globalAlpha = 1;
   }
