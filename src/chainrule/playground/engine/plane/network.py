@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from chainrule import nn, optim
 from chainrule.autograd import Generator
 from chainrule.errors import OptionError
+from chainrule.playground.engine.choices import ACTIVATIONS, OPTIMIZERS, Named
 
 __all__ = [
-    "ACTIVATIONS",
     "BEGINNINGS",
     "CROSS_ENTROPY",
     "LOSSES",
     "MOST_NUMBERS",
-    "OPTIMIZERS",
-    "Named",
     "layers_of",
     "loss_of",
     "network",
@@ -32,34 +30,6 @@ __all__ = [
 MOST_NUMBERS = 2_000_000  # weights and biases; each change that can be undone keeps a copy of them
 
 
-class Named(NamedTuple):
-    """A choice.
-
-    Attributes:
-        label: what a person calls it.
-        name: in `nn`, `nn.init` or `optim`.
-        options: what it is given besides.
-    """
-
-    label: str
-    name: str
-    options: Mapping[str, Any] = MappingProxyType({})
-
-
-ACTIVATIONS = MappingProxyType(
-    {
-        "tanh": Named("tanh", "Tanh"),
-        "relu": Named("ReLU", "ReLU"),
-        "leaky_relu": Named("leaky ReLU", "LeakyReLU"),
-        "elu": Named("ELU", "ELU"),
-        "gelu": Named("GELU", "GELU"),
-        "silu": Named("SiLU", "SiLU"),
-        "softplus": Named("softplus", "Softplus"),
-        "sigmoid": Named("sigmoid", "Sigmoid"),
-        "linear": Named("none (linear)", "Identity"),
-    }
-)
-
 BEGINNINGS = MappingProxyType(
     {
         "usual": Named("even, by the inputs", ""),
@@ -68,19 +38,6 @@ BEGINNINGS = MappingProxyType(
         "small": Named("very small", "normal_", MappingProxyType({"std": 0.01})),
         "large": Named("very large", "normal_", MappingProxyType({"std": 3.0})),
         "zeros": Named("all 0", "zeros_"),
-    }
-)
-
-OPTIMIZERS = MappingProxyType(
-    {
-        "sgd": Named("SGD", "SGD"),
-        "momentum": Named("SGD with momentum", "SGD", MappingProxyType({"momentum": 0.9})),
-        "nesterov": Named(
-            "SGD, Nesterov", "SGD", MappingProxyType({"momentum": 0.9, "nesterov": True})
-        ),
-        "rmsprop": Named("RMSprop", "RMSprop"),
-        "adagrad": Named("Adagrad", "Adagrad"),
-        "adam": Named("Adam", "Adam"),
     }
 )
 

@@ -11,6 +11,7 @@ from chainrule.playground.engine.plane.csvfile import Table, read_table
 from chainrule.playground.engine.plane.data import KEYS, PlaneData, plane_data
 from chainrule.playground.engine.plane.formulas import formulas
 from chainrule.playground.engine.plane.frames import Frames
+from chainrule.playground.engine.plane.kinds import kinds
 from chainrule.playground.engine.plane.look import look
 from chainrule.playground.engine.plane.settings import SETTINGS
 from chainrule.playground.engine.plane.training import Moment, Training
@@ -53,6 +54,7 @@ class Plane(Session):
     SETTINGS: ClassVar[Mapping[str, Setting]] = SETTINGS
     QUESTIONS: ClassVar[Mapping[str, str]] = {
         "data": "_data_shown",
+        "kinds": "_kinds",
         "look": "_look",
         "formulas": "_formulas",
     }
@@ -88,9 +90,7 @@ class Plane(Session):
         self._training.return_to(state.moment)
 
     def _go_on(self, changed: set[str]) -> None:
-        for name in sorted(changed):
-            self._training.set_live(name, self.settings[name])
-        self._training.doctor.changed(self.settings)
+        self._training.go_on(self.settings, changed)
 
     def advance(self, until: float, most: int | None = None) -> int:
         """Train until a moment, by a step at least.
@@ -138,6 +138,9 @@ class Plane(Session):
 
     def _data_shown(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return self._training.data.plain()
+
+    def _kinds(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return kinds()
 
     def _look(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return look(self._training.subject, values)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from chainrule.playground.engine.choices import ACTIVATIONS, OPTIMIZERS
 from chainrule.playground.engine.plane.features import FEATURES
-from chainrule.playground.engine.plane.network import ACTIVATIONS, BEGINNINGS, LOSSES, OPTIMIZERS
+from chainrule.playground.engine.plane.network import BEGINNINGS, LOSSES
 from chainrule.playground.engine.settings import (
     Amount,
     Choice,
@@ -25,16 +26,16 @@ _PENALTIES = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 _DATA = {
-    "moons": "Two moons",
+    "moons": "Moons",
     "circles": "Circles",
     "ring": "Ring",
     "spiral": "Spiral",
-    "xor": "Exclusive or",
-    "blobs": "Clusters",
+    "xor": "XOR",
+    "blobs": "Blobs",
     "slope": "Slope",
-    "hill": "Hill and hollow",
+    "hill": "Hill",
     "waves": "Waves",
-    "drawn": "Drawn by hand",
+    "drawn": "Drawn",
     "csv": "CSV file",
 }
 
@@ -128,7 +129,7 @@ SETTINGS: MappingProxyType[str, Setting] = MappingProxyType(
         ),
         "dropout": Amount(
             label="Dropout",
-            usual=0,
+            usual=0.0,
             group="network",
             low=0,
             high=0.9,
@@ -170,7 +171,7 @@ SETTINGS: MappingProxyType[str, Setting] = MappingProxyType(
         ),
         "l1": Amount(
             label="L1",
-            usual=0,
+            usual=0.0,
             group="training",
             live=True,
             low=0,
@@ -180,7 +181,7 @@ SETTINGS: MappingProxyType[str, Setting] = MappingProxyType(
         ),
         "l2": Amount(
             label="L2",
-            usual=0,
+            usual=0.0,
             group="training",
             live=True,
             low=0,

@@ -1,15 +1,12 @@
 """Training: a recorded step, batches in a fixed order, figures after epochs (floor 5).
 
-A run is the same to the last bit whenever it is made: the first three steps go operation by
-operation, as those of any compiled step do in a program of one's own, and all later ones are
-replayed. What recording takes besides is taken back.
+A run is the same to the last bit whenever it is made, and after each change that was taken back.
 """
 
 from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +14,7 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.autograd import Generator, Tensor, from_numpy, no_grad, tensor
+from chainrule.errors import DataError
 from chainrule.ops import Array, assign
 from chainrule.playground.engine.curve import Curve
 from chainrule.playground.engine.doctor import Doctor
@@ -26,14 +24,10 @@ from chainrule.playground.engine.plane.features import features
 from chainrule.playground.engine.plane.network import loss_of, network, optimizer_of
 from chainrule.playground.engine.plane.settings import SETTINGS
 from chainrule.playground.engine.plane.subject import Subject
+from chainrule.playground.engine.recorded import Recorded
 from chainrule.playground.engine.stepping import Stepping
-from chainrule.train.compiling.compiled import Compiled
-from chainrule.train.compiling.compiled import compile as compiled
 
 __all__ = ["Moment", "Part", "Training"]
-
-_EAGER = 3  # steps that a compiled step takes before it is replayed
-_TRIES = 12  # recordings, of which two have to agree
 
 
 class Part(NamedTuple):
@@ -59,11 +53,12 @@ class Moment(NamedTuple):
     log: tuple[tuple[int, str, float], ...]
     before: list[Array]
     doctor: Doctor
+    room: int
 
     @property
     def nbytes(self) -> int:
         """The memory that it takes."""
-        return self.held.nbytes + sum(array.nbytes for array in self.before)
+        return self.held.nbytes + self.room + sum(array.nbytes for array in self.before)
 
 
 class Training:
@@ -111,31 +106,30 @@ class Training:
             (data.train.x, data.train.y),
             (data.test.x, data.test.y),
         )
-        self._step = compiled(self._make_step(), strict=False)
-        self._prepared = False
-        n = len(self.train.x)
+        self._step = Recorded(self._make_step(), self._hold)
+        self._batch = max(1, min(settings["batch_size"], len(data.train)))
         self._stepping = (
-            Stepping(self, [self.train.x, self.train.y], settings["batch_size"], settings["seed"])
-            if n
+            Stepping(self._step, self.train, self._batch, settings["seed"])
+            if len(data.train)
             else None
         )
         self.doctor = Doctor(
             self.model,
-            self.train.x,
-            self.train.y,
+            *self.train,
             self.loss,
             self.optimizer,
             held_out=self.test,
-            batch_size=settings["batch_size"],
+            batch_size=self._batch,
             settings=settings,
             table=SETTINGS,
         )
-        if self._stepping:
-            self._stepping.tell = self._tell
+        self._listen()
         self._note()
 
-    def _tell(self, losses: Array) -> None:
-        self.doctor.steps(losses)
+    def _listen(self) -> None:
+        """Let the doctor hear of the losses of steps."""
+        if self._stepping:
+            self._stepping.tell = self.doctor.steps
 
     def _part(self, part: Any) -> Part:
         return Part(self.features(part.x), self.data.targets(part))
@@ -150,6 +144,11 @@ class Training:
     def steps(self) -> int:
         """How many steps were taken."""
         return self._stepping.steps if self._stepping else 0
+
+    @property
+    def epoch_steps(self) -> int:
+        """The steps of one epoch."""
+        return self._stepping.batches if self._stepping else 1
 
     @property
     def epoch(self) -> float:
@@ -240,9 +239,16 @@ class Training:
         Raises:
             DataError: the loss is no finite number any more.
         """
-        stepping, taken = self._stepping, 0
-        if stepping is None:
+        if self._stepping is None:
             return 0
+        try:
+            return self._advance(self._stepping, until, most)
+        except DataError:
+            self._note()
+            raise
+
+    def _advance(self, stepping: Stepping, until: float, most: int | None) -> int:
+        taken = 0
         # The last step of all is taken by itself, for its sizes are shown.
         while most is None or taken < most - 1:
             if time.perf_counter() >= until:
@@ -260,8 +266,7 @@ class Training:
 
     def _due(self) -> int:
         """The number of steps after which the curve has its next point."""
-        batches = self._stepping.batches if self._stepping else 1
-        return max(self._noted + 1, math.ceil(self.curve.due)) * batches
+        return max(self._noted + 1, math.ceil(self.curve.due)) * self.epoch_steps
 
     def _note(self) -> None:
         self._noted = math.floor(self.epoch)
@@ -269,48 +274,23 @@ class Training:
         self.curve.add(self.epoch, **figures)
         self.doctor.figures(self.epoch, figures["train"], figures["test"])
 
-    def many(self, x: Tensor, y: Tensor, rows: Array) -> Tensor:
-        """Take steps with rows of all points; returns their losses (steps,).
-
-        Args:
-            x: features (n, F).
-            y: targets.
-            rows: (steps, rows of a step).
-        """
-        step: Compiled = self._step
-        eager = min(max(_EAGER - self.steps, 0), len(rows))
-        first = [step.function(x[r], y[r]).item() for r in map(from_numpy, rows[:eager])]
-        if eager == len(rows):
-            return tensor(first)
-        if not self._prepared:
-            self._prepare(x[from_numpy(rows[eager])], y[from_numpy(rows[eager])])
-        later = step.many(x, y, rows=rows[eager:])
-        return tensor([*first, *later.tolist()]) if first else later
-
-    def _prepare(self, x: Tensor, y: Tensor) -> None:
-        """Have the step recorded, and leave everything as it was."""
-        held, self._prepared = Held(self.model, self.optimizer, [self._generator]), True
-        with warnings.catch_warnings():
-            # What cannot be recorded is taken operation by operation, which is only slower.
-            warnings.filterwarnings("ignore", message="going on without a recording")
-            for _ in range(_TRIES):
-                if self._step.refusal is not None or self._step.recorded(x, y) is not None:
-                    break
-                self._step(x, y)
-        held.put_back()
-
     # --- changes --------------------------------------------------------------------------------
 
-    def set_live(self, name: str, value: float) -> None:
-        """Set lr, l1 or l2; training goes on under it.
+    def go_on(self, settings: Mapping[str, Any], changed: set[str]) -> None:
+        """Go on under new values of lr, l1 or l2.
 
         Args:
-            name: which.
-            value: of it.
+            settings: of the session.
+            changed: which of them are new.
         """
-        self._put(name, value)
-        self.log = [one for one in self.log if one[:2] != (self.steps, name)]
-        self.log.append((self.steps, name, value))
+        for name in sorted(changed):
+            self._put(name, settings[name])
+            self.log = [one for one in self.log if one[:2] != (self.steps, name)]
+            self.log.append((self.steps, name, settings[name]))
+        self.doctor.changed(settings)
+
+    def _hold(self) -> Held:
+        return Held(self.model, self.optimizer, [self._generator])
 
     def _put(self, name: str, value: float) -> None:
         if name == "lr":
@@ -322,7 +302,7 @@ class Training:
         """Return where training is, for `return_to`."""
         stepping = self._stepping
         return Moment(
-            Held(self.model, self.optimizer, [self._generator]),
+            self._hold(),
             (self._l1.item(), self._l2.item()),
             self.steps,
             stepping.loss if stepping else math.nan,
@@ -330,6 +310,7 @@ class Training:
             tuple(self.log),
             self.before,
             self.doctor.snapshot(),
+            self._step.nbytes,
         )
 
     def return_to(self, moment: Moment) -> None:
@@ -341,10 +322,11 @@ class Training:
         moment.held.put_back()
         for name, value in zip(("l1", "l2"), moment.penalties):
             self._put(name, value)
+        self._step.steps = moment.steps
         if self._stepping:
             self._stepping.steps, self._stepping.loss = moment.steps, moment.loss
         self.curve.restore(moment.curve)
         self.log, self.before = list(moment.log), moment.before
-        self.doctor = moment.doctor.snapshot()
         self._noted = math.floor(self.epoch)
-        self._prepared = False
+        self.doctor = moment.doctor.snapshot()
+        self._listen()
