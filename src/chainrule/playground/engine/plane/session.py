@@ -11,6 +11,7 @@ from chainrule.playground.engine.plane.csvfile import Table, read_table
 from chainrule.playground.engine.plane.data import KEYS, PlaneData, plane_data
 from chainrule.playground.engine.plane.formulas import formulas
 from chainrule.playground.engine.plane.frames import Frames
+from chainrule.playground.engine.plane.graph import graph
 from chainrule.playground.engine.plane.kinds import kinds
 from chainrule.playground.engine.plane.look import look
 from chainrule.playground.engine.plane.settings import SETTINGS
@@ -57,6 +58,7 @@ class Plane(Session):
         "kinds": "_kinds",
         "look": "_look",
         "formulas": "_formulas",
+        "graph": "_graph",
     }
 
     _table: Table | None = None  # that was taken in last,
@@ -147,3 +149,6 @@ class Plane(Session):
 
     def _formulas(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return formulas(self._training.subject, values)
+
+    def _graph(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return graph(self._training.subject, values)
