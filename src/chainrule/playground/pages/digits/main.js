@@ -3,14 +3,12 @@
 import { lineChart } from "../shared/charts.js";
 import { element } from "../shared/controls.js";
 import { Experiment } from "../shared/experiment.js";
-import { exportMenu } from "../shared/exports.js";
 import { remark } from "../shared/remark.js";
-import { transport } from "../shared/transport.js";
 import { answerBars } from "./answer.js";
+import { layOutBar } from "./bar.js";
 import { confusion } from "./confusion.js";
 import { inside } from "./inside.js";
 import { mistakes } from "./mistakes.js";
-import { percent } from "./numbers.js";
 import { Pad } from "./pad.js";
 import { Reading } from "./reading.js";
 import { layOutSettings } from "./settings.js";
@@ -31,25 +29,7 @@ const curves = curvesOf(box("curves"));
 
 const experiment = await Experiment.open("digits");
 
-box("transport").replaceWith(
-  transport(experiment, {
-    epochs: true,
-    counters: [
-      { label: "epoch", read: (frame) => frame.epoch.toFixed(2), width: 6 },
-      { label: "test accuracy", read: ({ score }) => percent(score.test), width: 7 },
-      { label: "steps", read: (frame) => frame.steps.toLocaleString("en"), width: 7, minor: true },
-      { label: "steps/s", read: ({ play }) => (play?.rate ? Math.round(play.rate).toLocaleString("en") : "–"), width: 6, minor: true },
-      { label: "weights", read: (frame) => frame.params.toLocaleString("en"), width: 8, minor: true },
-    ],
-    more: [
-      exportMenu(experiment, [
-        { name: "script", label: "Python script", note: "repeats this run" },
-        { name: "model", label: "Model", note: "the network as it is now" },
-        { name: "picture", label: "Picture", note: "the curves, as SVG" },
-      ]),
-    ],
-  }),
-);
+layOutBar(experiment, box("transport"));
 layOutSettings(experiment, box("settings"));
 remark(experiment, box("remark"));
 
@@ -80,6 +60,7 @@ function curvesOf(place) {
   const accuracy = lineChart(right, { label: "Accuracy", height: 150, low: 0, high: 1, logSwitch: false, series: known });
   return {
     show({ epoch, train, test, score_train, score_test }) {
+      if (epoch.length < 2) return [loss, accuracy].forEach((chart) => chart.clear()); // no way yet
       loss.show({ x: epoch, series: [{ name: "train", values: train }, { name: "test", values: test }] });
       accuracy.show({ x: epoch, series: [{ name: "train", values: score_train }, { name: "test", values: score_test }] });
     },

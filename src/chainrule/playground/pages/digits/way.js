@@ -3,7 +3,7 @@
 
 import { element } from "../shared/controls.js";
 import { bytesOf, onScheme, table } from "../shared/palette.js";
-import { counted, largest, written } from "./numbers.js";
+import { largest, written } from "./numbers.js";
 import { blended, drawSheet } from "./sheet.js";
 
 const CELLS = 32; // units of a vector in a row
@@ -73,12 +73,12 @@ function inputPicture() {
 
 function laidOver(saliency) {
   const [most, [orange]] = [largest(saliency) || 1, table("diverging")];
-  return (word, i) => blended(word, orange, (0.9 * saliency[i]) / most);
+  return (word, i) => blended(word, orange, 0.85 * (saliency[i] / most) ** 1.5);
 }
 
 function layerPicture() {
   const name = element("span", { class: "name" });
-  const size = element("span", { class: "soft" });
+  const rest = element("span", { class: "soft" });
   const canvas = element("canvas", { role: "img" });
   let layer = null;
   onScheme(draw);
@@ -92,19 +92,19 @@ function layerPicture() {
     canvas.setAttribute("aria-label", `Values of ${layer.name}, from ${written(-limit)} to ${written(limit)}`);
   }
   return {
-    box: element("li", { class: "layer" }, element("p", {}, name, " ", size), canvas),
+    box: element("li", { class: "layer" }, element("p", {}, name, " ", rest), canvas),
     show(one) {
       layer = one;
       name.textContent = layer.name;
-      size.textContent = sizeOf(layer.shape);
+      rest.textContent = leftOut(layer.shape);
       draw();
     },
   };
 }
 
-function sizeOf(shape) {
-  const [many, most] = shape.length < 3 ? [counted(shape[0], "value"), MOST.units] : [`${counted(shape[0], "map")} of ${shape[1]} × ${shape[2]}`, MOST.maps];
-  return shape[0] > most ? `${many}, the first ${most} shown` : many;
+function leftOut([all, ...size]) {
+  const most = size.length ? MOST.maps : MOST.units;
+  return all > most ? `(the first ${most} are shown)` : "";
 }
 
 // Units of a vector as squares, maps in rows of eight or sixteen.

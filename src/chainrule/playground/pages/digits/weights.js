@@ -26,6 +26,7 @@ export function weightImages(box, choose) {
     const [all, height, width] = last.images.shape;
     const count = Math.min(all, MOST);
     drawSheet(canvas, last.images, { count, height, width, ...layout(count, width), gap: 3 });
+    canvas.style.width = `${(100 * Math.min(count, COLUMNS)) / COLUMNS}%`;
   }
   return (weights) => {
     last = weights;

@@ -8,9 +8,9 @@ const SPEEDS = [null, 1000, 100, 10, 2]; // steps a second; as many as there can
 /**
  * The bar. `counters` are `{label, read, width}`: `read(frame)` gives the text, `width` its room in
  * letters, and those that are `minor` are left out on a phone; `more` are elements that stand at the end. With `epochs` there is a button for one, of as
- * many steps as frames say under `epoch_steps`.
+ * many steps as frames say under `epoch_steps`. `pace` is how quick it is at first.
  */
-export function transport(experiment, { counters = [], more = [], epochs = false } = {}) {
+export function transport(experiment, { counters = [], more = [], epochs = false, pace = null } = {}) {
   const play = element("button", { type: "button", class: "main play", onclick: () => experiment.play(!experiment.playing) });
   const shows = { playing: null };
   const undo = button("undo", "Undo", "Undo (Ctrl+Z)", () => experiment.undo());
@@ -44,7 +44,7 @@ export function transport(experiment, { counters = [], more = [], epochs = false
       button("anew", "Begin anew", "Begin anew under the same settings (r)", () => experiment.restart()),
       undo,
       redo,
-      speed(experiment),
+      speed(experiment, pace),
     ),
     element("dl", { class: "counters" }, ...told.map(({ box }) => box)),
     ...more,
@@ -65,7 +65,7 @@ function counter({ label, read, width = 7, minor = false }) {
   return { box: element("div", { class: minor ? "minor" : null }, element("dt", {}, label), value), show };
 }
 
-function speed(experiment) {
+function speed(experiment, pace) {
   const options = SPEEDS.map((one) =>
     element("option", { value: one ?? "" }, one ? `${one.toLocaleString("en")} steps/s` : "full speed"),
   );
@@ -74,5 +74,10 @@ function speed(experiment) {
     { "aria-label": "Speed", title: "Speed", onchange: () => experiment.pace(Number(select.value) || null) },
     ...options,
   );
+  if (pace) experiment.pace(pace);
+  experiment.onFrame(({ play }) => {
+    if (play && document.activeElement !== select) select.value = play.speed ?? "";
+  });
+  select.value = pace ?? "";
   return select;
 }
