@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
@@ -13,16 +14,29 @@ import pytest
 _NAMES = "chromium", "chromium-browser", "google-chrome", "chrome"
 _PATIENCE = 20_000  # milliseconds
 
+# How much of what was drawn has jumped, but for what a person's own doing moved.
+_WATCH = """
+globalThis.jumps = [];
+new PerformanceObserver((list) => {
+  for (const { value, hadRecentInput, sources } of list.getEntries()) {
+    if (hadRecentInput) continue;
+    const nodes = sources.map(({ node }) => node?.id || node?.className || node?.nodeName);
+    globalThis.jumps.push({ value, nodes: nodes.map(String) });
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
 
 class Opened:
     """A page of the playground that shows its first frame; other names are those of its tab.
 
     Args:
         page: the tab.
+        answer: what the service sent for the page itself.
     """
 
-    def __init__(self, page: Any) -> None:
-        self.page = page
+    def __init__(self, page: Any, answer: Any) -> None:
+        self.page, self.answer = page, answer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.page, name)
@@ -127,13 +141,9 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
-@pytest.fixture
-def open_page(browser: Any, playground: Any) -> Iterator[Callable[..., Opened]]:
-    """Opens a page by name and settings in the address; any error in one fails the test.
-
-    `open_page("plane", "#seed=3", viewport={"width": 390, "height": 844}, color_scheme="dark")`.
-    What the test expects to fail stands in `allowed`, as regular expressions.
-    """
+@contextlib.contextmanager
+def _opening(browser: Any, playground: Any) -> Iterator[Callable[..., Opened]]:
+    """What opens pages by name and settings in the address; any error in one fails in the end."""
     contexts, faults = [], []
 
     def opened(
@@ -153,28 +163,45 @@ def open_page(browser: Any, playground: Any) -> Iterator[Callable[..., Opened]]:
             if not any(re.search(one, sentence) for one in allowed):
                 faults.append(f"{name}: {sentence}")
 
+        def hear(message: Any) -> None:
+            if message.type in ("error", "warning"):
+                note(f"{message.text} {message.location.get('url', '')}")
+
         def look(request: Any) -> None:
             if not request.url.startswith((playground.address, "data:", "blob:")):
                 note(f"asks for {request.url}, which is not the service's")
 
-        page.on(
-            "console",
-            lambda m: (
-                m.type in ("error", "warning") and note(f"{m.text} {m.location.get('url', '')}")
-            ),
-        )
+        page.on("console", hear)
         page.on("pageerror", lambda error: note(f"{error}"))
         page.on("request", look)
-        page.goto(f"{playground.address}{name}{hash}")
+        page.add_init_script(_WATCH)
+        answer = page.goto(f"{playground.address}{name}{hash}")
         end = time.monotonic() + _PATIENCE / 1000
         while ready and page.locator("html[data-ready]").count() == 0:
             said = page.inner_text("#status")
             assert not faults, "\n".join(faults)
             assert time.monotonic() < end, f"{name} shows no frame, and says {said!r}"
             page.wait_for_timeout(20)
-        return Opened(page)
+        return Opened(page, answer)
 
     yield opened
     for context in contexts:
         context.close()
     assert not faults, "\n".join(faults)
+
+
+@pytest.fixture(scope="module")
+def opening(browser: Any, playground: Any) -> Callable[[], Any]:
+    """What `open_page` opens with, for fixtures of other scopes: `with opening() as open_page`."""
+    return lambda: _opening(browser, playground)
+
+
+@pytest.fixture
+def open_page(opening: Callable[[], Any]) -> Iterator[Callable[..., Opened]]:
+    """Opens a page by name and settings in the address; any error in one fails the test.
+
+    `open_page("plane", "#seed=3", viewport={"width": 390, "height": 844}, color_scheme="dark")`.
+    What the test expects to fail stands in `allowed`, as regular expressions.
+    """
+    with opening() as opened:
+        yield opened

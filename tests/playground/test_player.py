@@ -159,6 +159,21 @@ def test_an_error_stops_training_and_says_so_in_one_line(make):
     until(lambda: steps(player) > 5)
 
 
+def test_without_memory_training_stops_and_the_experiment_lives(make, monkeypatch):
+    player = make()
+
+    def advance(self, until, most=None):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Steps, "advance", advance)
+        player.play()
+        until(lambda: player.trouble)
+    assert "not enough memory" in player.trouble
+    player.step(1)
+    until(lambda: steps(player) == 1)
+
+
 def test_what_has_nothing_more_to_train_pauses(make):
     player = make(last=8)
     player.play()

@@ -200,6 +200,8 @@ class Player:
             taken = self._session.advance(now + _SLICE, most)
         except ChainruleError as error:
             self.trouble, taken = one_line(str(error)), 0
+        except MemoryError:
+            self.trouble, taken = "there is not enough memory to train this; make it smaller", 0
         if not taken:
             self.playing, self._single = False, 0
         self._count(taken, time.perf_counter() - now)

@@ -199,9 +199,11 @@ export class Experiment {
     if (this.listeners.frame.length) this.#ready();
   }
 
-  /** The page shows something: said on the root element. */
+  /** The page shows something: said on the root element, and to the clock of the browser. */
   #ready() {
-    document.documentElement.dataset.ready = "";
+    const { dataset } = document.documentElement;
+    if (!("ready" in dataset)) performance.mark("first frame");
+    dataset.ready = "";
   }
 
   // --- beginning, and beginning again ----------------------------------------------------------
