@@ -124,6 +124,7 @@ class Digits(Session):
         return {
             "steps": training.steps,
             "epoch": training.epoch,
+            "epoch_steps": training.epoch_steps,
             "params": training.network.weights,
             "shape": list(data.shape),
             "train_rows": len(data.train),

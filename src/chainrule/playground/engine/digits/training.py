@@ -128,6 +128,11 @@ class Training:
         """How often the training images were gone through."""
         return self._stepping.epoch
 
+    @property
+    def epoch_steps(self) -> int:
+        """How many steps go through the training images once."""
+        return self._stepping.batches
+
     def advance(self, until: float, most: int | None) -> int:
         """Take steps, as `Stepping.advance` does."""
         return self._stepping.advance(until, most)
