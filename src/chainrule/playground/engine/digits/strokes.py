@@ -138,8 +138,8 @@ def _upright(lines: Sequence[Array]) -> list[Array]:
     low, size = _box(lines)
     if size[1] < max(size[0] / 4, _POINT):
         return list(lines)  # too flat to have a top and a bottom
-    # Ink has a width: what is hardly lower than the top is in its row too.
-    near = size[1] / 16
+    # Lines are about 4 dots of 32 wide there: what is that much lower is in the top row too.
+    near = size[1] / 8
     points = np.concatenate([_fine(line, near) for line in lines])
     top = points[points[:, 1] <= low[1] + near, 0].min()
     bottom = points[points[:, 1] >= low[1] + size[1] - near, 0].min()
