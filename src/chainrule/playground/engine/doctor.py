@@ -37,14 +37,22 @@ _SHARE = 0.02  # of the time that training has
 
 # A check that tries steps out takes a hundred or more of them, in batches; others go once through
 # the network with a few hundred rows.
-_STEPS, _ROWS = 100, 256
-_TRYING = ("learning rate too high", "learning rate too low", "cannot learn one batch")
+_STEPS = {
+    "learning rate too high": 100,
+    "learning rate too low": 100,
+    "cannot learn one batch": 400,
+}
+_ROWS = 256
+_LEAST = 0.2  # of the time of those rows, that a step with fewer takes
 _LONGEST = 0.5  # seconds that training may stand still for a check
 _FIRST = 0.005  # and that the first look at a network is taken to last
 
 _FEWEST = 100  # steps that a course is judged by
 _MOST = 100_000  # steps that are kept; who has learned nothing by then has been told
 _APART = 1.02  # figures are kept each time that there are so many times as many steps
+
+# A range test whose loss fell by less than this share says little about rates.
+_TELLING = 0.2
 
 # Checks of what the latest steps show: what was earlier is over.
 _LATE = ("learning rate too high", "loss explodes")
@@ -248,9 +256,10 @@ class Doctor:
         if check.name in self._costs:
             return self._costs[check.name]
         once = self._costs.get("visit", _FIRST)
-        if check.name not in _TRYING:
+        if check.name not in _STEPS:
             return once
-        return once * _STEPS * max(self._batch / _ROWS, 0.2)
+        rows = 0 if check.name == _BY_HEART else self._batch
+        return once * _STEPS[check.name] * max(rows / _ROWS, _LEAST)
 
     @ops.quiet
     def _make(self, check: Check) -> None:
@@ -298,7 +307,7 @@ class Doctor:
         except ChainruleError:  # what cannot be tried again
             return
         if finding is not None:
-            self._found[check.name] = self._dated(finding)
+            self._found[check.name] = self._dated(self._with_bounds(finding))
 
     def _whole(self) -> _Run:
         assert self._run is not None
@@ -309,6 +318,13 @@ class Doctor:
         assert self._run is not None
         losses = np.concatenate(self._losses)
         return self._run.of(self._rows, losses[-max(len(losses) // 2, _FEWEST) :])
+
+    def _with_bounds(self, finding: Finding) -> Finding:
+        """A finding about the rate that knows what a range test bears, if one was made."""
+        tried = self._run._tried[0] if self._run and self._run._tried else None
+        if tried is None:
+            return finding
+        return replace(finding, figures={**finding.figures, "bears": _borne(tried)})
 
     def _dated(self, finding: Finding) -> Finding:
         """A finding that counts by epochs, where the run counts by figures."""
@@ -336,6 +352,8 @@ class Doctor:
         evidence = f"the loss became no number after {self._steps:,} steps"
         figures: dict[str, float] = {"rate": self._rate}
         name = "loss explodes"
+        if test is not None:
+            figures["bears"] = _borne(test)
         if test is not None and not math.isnan(test.rate) and test.rate < self._rate:
             name, figures["better"] = "learning rate too high", test.rate
             evidence += (
@@ -351,7 +369,8 @@ class Doctor:
         """Say the worst that was found; of what was foretold nothing once all goes well."""
         well = self._goes_well()
         left = [f for name, f in self._found.items() if not (well and name in FORETOLD)]
-        worst = max(left, key=lambda f: f.severity, default=None)
+        of_run = {one.name for one in _OF_A_RUN}
+        worst = max(left, key=lambda f: (f.severity, f.check in of_run), default=None)
         self.finding = (
             None if worst is None else remark(worst, self._settings, self._table, self._places)
         )
@@ -361,6 +380,17 @@ class Doctor:
             return False
         latest = np.concatenate(self._losses)[-_FEWEST:]
         return len(latest) == _FEWEST and float(latest.mean()) < self._run.first / 2
+
+
+def _borne(test: RateTest) -> float:
+    """The highest rate that a range test speaks for.
+
+    Where the loss hardly fell, as on a plateau, the place of its minimum is chance, and only an
+    explosion says anything.
+    """
+    if test.smooth.min() < (1 - _TELLING) * test.losses[0]:
+        return test.edge
+    return float(test.rates[-1]) / 3 if test.exploded else math.inf
 
 
 def _places(model: nn.Module) -> dict[str, str]:
