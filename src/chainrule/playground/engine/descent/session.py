@@ -91,6 +91,7 @@ class Descent(Session):
         ),
         "lr": _OfGround(
             label="Rate",
+            live=True,
             usual=None,
             group="optimizers",
             low=0,
@@ -100,6 +101,7 @@ class Descent(Session):
         ),
         "lr_adaptive": _OfGround(
             label="Rate, adaptive",
+            live=True,
             usual=None,
             group="optimizers",
             low=0,
@@ -110,6 +112,7 @@ class Descent(Session):
         ),
         "momentum": Amount(
             label="Momentum",
+            live=True,
             usual=0.8,
             group="optimizers",
             low=0.01,
@@ -119,6 +122,7 @@ class Descent(Session):
         ),
         "alpha": Amount(
             label="RMSprop keeps",
+            live=True,
             usual=0.9,
             group="optimizers",
             low=0,
@@ -128,6 +132,7 @@ class Descent(Session):
         ),
         "weight_decay": Amount(
             label="AdamW decays",
+            live=True,
             usual=0.01,
             group="optimizers",
             low=0,
@@ -137,6 +142,7 @@ class Descent(Session):
         ),
         "noise": Amount(
             label="Noise",
+            live=True,
             usual=0.0,
             group="run",
             low=0,
@@ -147,6 +153,7 @@ class Descent(Session):
         "seed": Count(label="Seed", usual=0, group="run", low=0, high=2**31 - 1),
         "steps": Count(
             label="Steps",
+            live=True,
             usual=100,
             group="run",
             low=1,
@@ -161,12 +168,12 @@ class Descent(Session):
         self._drawn: dict[str, dict[str, Any]] = {}  # what is drawn of a ground, once made
         super().__init__(**settings)
 
-    def change(self, **given: Any) -> None:
+    def _set(self, given: Mapping[str, Any], joins: bool) -> None:
         """Set something; another function comes with its own start and rates."""
         if given.get("function", self.settings["function"]) != self.settings["function"]:
             own: dict[str, Any] = dict.fromkeys(("start_x", "start_y", "lr", "lr_adaptive"))
             given = {**own, **given}
-        super().change(**given)
+        super()._set(given, joins)
 
     # --- what a session provides ----------------------------------------------------------------
 

@@ -2,8 +2,24 @@
 
 import { element } from "../shared/controls.js";
 import { exportMenu } from "../shared/exports.js";
+import { help } from "../shared/help.js";
 import { icon } from "../shared/icons.js";
 import { SPEEDS } from "./clock.js";
+
+const ABOUT = [
+  "Several optimisers start from one place and go downhill by the same gradients. Their ways are drawn whole, " +
+    "faintly; the marks show where each of them is at the step above.",
+  "A click on the picture sets the start. Choose an optimiser at the right to have its steps spelled out in numbers.",
+];
+const KEYS = [
+  ["Space", "play or pause"],
+  ["S", "one step"],
+  ["R", "to the start"],
+  ["Ctrl Z", "undo"],
+  ["Ctrl Shift Z", "redo"],
+  ["← → ↑ ↓", "move the start, on the picture"],
+  ["?", "this help"],
+];
 
 /** Fill `box` with the bar of an experiment whose time is `clock`. */
 export function layOutBar(experiment, clock, box) {
@@ -14,10 +30,11 @@ export function layOutBar(experiment, clock, box) {
     type: "range",
     min: 0,
     step: 1,
-    "aria-label": "Step",
+    "aria-label": "Step that is shown",
     oninput: () => {
+      const step = Number(slider.value); // before the clock shows it its own
       clock.pause();
-      clock.to(Number(slider.value));
+      clock.to(step);
     },
   });
   const told = element("output", { class: "now" });
@@ -42,6 +59,7 @@ export function layOutBar(experiment, clock, box) {
       buttons,
       element("label", { class: "time" }, element("span", { class: "soft" }, "step"), slider, told),
       exportMenu(experiment, files),
+      help({ title: "Descent", about: ABOUT, keys: KEYS, common: [] }),
     ),
   );
 
@@ -72,8 +90,7 @@ function onKey(event, clock) {
   else if (key === "s") clock.by(1);
   else if (key === "r") start(clock);
   else return;
-  event.preventDefault();
-  event.stopPropagation();
+  event.preventDefault(); // and so the experiment's own keys leave it alone
 }
 
 function start(clock) {

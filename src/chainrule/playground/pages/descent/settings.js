@@ -18,13 +18,32 @@ export function layOutSettings(experiment, box) {
   });
 }
 
-/** The experiment as controls want it: every setting a value, those of the frame. */
+/**
+ * The experiment as controls want it: every setting a value, those of the frame. A frame that
+ * comes while a number is typed waits until that is done, so as not to take it away.
+ */
 function asUsed(experiment) {
+  const shows = [];
+  let latest = null;
+  function tell() {
+    if (latest && !document.activeElement?.matches("[data-setting] input[type=number]")) {
+      for (const show of shows) show(latest);
+    }
+  }
+  experiment.onFrame(({ used }) => {
+    latest = used;
+    tell();
+  });
+  addEventListener("focusout", () => setTimeout(tell)); // when the focus is where it goes
   return {
     table: experiment.table,
-    change: (given) => experiment.change(given),
+    get settings() {
+      return experiment.frame.used;
+    },
+    change: (given, options) => experiment.change(given, options),
     onSettings(show) {
-      experiment.onFrame(({ used }) => show(used));
+      shows.push(show);
+      if (latest) show(latest);
     },
   };
 }
