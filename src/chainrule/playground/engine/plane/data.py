@@ -49,6 +49,7 @@ class PlaneData:
     """Points of the plane, with their classes or numbers.
 
     Attributes:
+        whole: all points.
         train: what is learned from.
         test: what is held out.
         classes: their names; none where a number is predicted.
@@ -57,8 +58,10 @@ class PlaneData:
         span: the plane runs from -span to span in both directions.
         version: another for other points.
         note: why there are no points, if there are none.
+        table: where they come from, if they do.
     """
 
+    whole: Examples
     train: Examples
     test: Examples
     axes: tuple[Axis, Axis]
@@ -66,6 +69,7 @@ class PlaneData:
     span: float
     version: int
     note: str = ""
+    table: Table | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -80,6 +84,12 @@ class PlaneData:
     def targets(self, part: Examples) -> Array:
         """Return labels (n,) int64, or numbers (n, 1) float32, as the loss takes them."""
         return part.y if self.classes else part.y[:, None]
+
+    def original(self) -> tuple[Array, Array]:
+        """Return all points (n, 2) and their labels or numbers (n,), in the units they came in."""
+        if self.table is not None:
+            return self.table.x, self.table.y
+        return self.whole.x, self.whole.y
 
     def plain(self) -> dict[str, Any]:
         """Return all of it as plain values and arrays."""
@@ -115,9 +125,10 @@ def plane_data(settings: Mapping[str, Any], table: Table | None, version: int) -
         OptionError: a drawn point belongs to no class.
     """
     kind = settings["data"]
+    table = table if kind == "csv" else None
     axes: tuple[Axis, Axis] | None = None
-    target = Axis("y", *_UNITY)
-    if kind == "csv" and table is not None:
+    target = Axis("label" if kind == "drawn" else "y", *_UNITY)
+    if table is not None:
         whole, axes, target = _of_table(table)
     elif kind in _NOTES:
         whole = _drawn(settings["drawn"] if kind == "drawn" else [], settings["drawn_as"])
@@ -129,7 +140,7 @@ def plane_data(settings: Mapping[str, Any], table: Table | None, version: int) -
     if axes is None:
         axes = (Axis("x1", -span, span), Axis("x2", -span, span))
     note = "" if len(whole) else _NOTES[kind]
-    return PlaneData(train, test, axes, target, span, version, note)
+    return PlaneData(whole, train, test, axes, target, span, version, note, table)
 
 
 def _of_table(table: Table) -> tuple[Examples, tuple[Axis, Axis], Axis]:

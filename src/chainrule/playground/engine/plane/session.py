@@ -9,14 +9,16 @@ from typing import Any, ClassVar, NamedTuple
 from chainrule.errors import DataError
 from chainrule.playground.engine.plane.csvfile import Table, read_table
 from chainrule.playground.engine.plane.data import KEYS, PlaneData, plane_data
+from chainrule.playground.engine.plane.files import data_file, model_file, picture
 from chainrule.playground.engine.plane.formulas import formulas
 from chainrule.playground.engine.plane.frames import Frames
 from chainrule.playground.engine.plane.graph import graph
 from chainrule.playground.engine.plane.kinds import kinds
 from chainrule.playground.engine.plane.look import look
+from chainrule.playground.engine.plane.script import script_of
 from chainrule.playground.engine.plane.settings import SETTINGS
 from chainrule.playground.engine.plane.training import Moment, Training
-from chainrule.playground.engine.session import Session
+from chainrule.playground.engine.session import Download, Session
 from chainrule.playground.engine.settings import Setting
 
 __all__ = ["Plane"]
@@ -59,6 +61,12 @@ class Plane(Session):
         "look": "_look",
         "formulas": "_formulas",
         "graph": "_graph",
+    }
+    DOWNLOADS: ClassVar[Mapping[str, str]] = {
+        "script": "_script",
+        "model": "_model",
+        "data": "_points_file",
+        "picture": "_picture",
     }
 
     _table: Table | None = None  # that was taken in last,
@@ -152,3 +160,16 @@ class Plane(Session):
 
     def _graph(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return graph(self._training.subject, values)
+
+    def _script(self) -> Download:
+        text = script_of(self.settings, self._training)
+        return Download("plane.py", "text/x-python", text.encode())
+
+    def _model(self) -> Download:
+        return model_file(self._training)
+
+    def _points_file(self) -> Download:
+        return data_file(self._training)
+
+    def _picture(self) -> Download:
+        return picture(self._training)

@@ -77,6 +77,8 @@ class Training:
         test: those held out.
         curve: figures after epochs.
         log: live settings that were changed: after how many steps, which, and to what.
+        first: lr, l1 and l2 as they were in the beginning.
+        batch: rows of a step.
         before: the parameters before the latest step; none before the first.
         doctor: looks in now and then.
 
@@ -91,7 +93,8 @@ class Training:
         self.model = network(settings, data.outputs, self._generator)
         self.optimizer = optimizer_of(settings, self.model)
         self.loss: nn.Module = getattr(nn, loss_of(settings, data.classes).name)()
-        self._l1, self._l2 = (tensor(float(settings[name])) for name in ("l1", "l2"))
+        self.first = {name: float(settings[name]) for name in ("lr", "l1", "l2")}
+        self._l1, self._l2 = (tensor(self.first[name]) for name in ("l1", "l2"))
         self.train, self.test = self._part(data.train), self._part(data.test)
         self.curve = Curve(["train", "test", "score_train", "score_test"])
         self.log: list[tuple[int, str, float]] = []
@@ -107,9 +110,9 @@ class Training:
             (data.test.x, data.test.y),
         )
         self._step = Recorded(self._make_step(), self._hold)
-        self._batch = max(1, min(settings["batch_size"], len(data.train)))
+        self.batch = max(1, min(settings["batch_size"], len(data.train)))
         self._stepping = (
-            Stepping(self._step, self.train, self._batch, settings["seed"])
+            Stepping(self._step, self.train, self.batch, settings["seed"])
             if len(data.train)
             else None
         )
@@ -119,7 +122,7 @@ class Training:
             self.loss,
             self.optimizer,
             held_out=self.test,
-            batch_size=self._batch,
+            batch_size=self.batch,
             settings=settings,
             table=SETTINGS,
         )
