@@ -9,7 +9,7 @@ import { evenTicks } from "../shared/ticks.js";
 import { seldom } from "../shared/timing.js";
 import { mixer } from "./colors.js";
 import { addContour, leads } from "./contours.js";
-import { figure, percent } from "./figures.js";
+import { figure } from "./figures.js";
 import { Legend } from "./legend.js";
 import { Raster, finer } from "./maps.js";
 import { cross } from "./marks.js";
@@ -46,7 +46,7 @@ export class Boundary {
     this.#paint();
     this.field.later();
     if (other) this.#redraw();
-    this.legend.show(frame, this.data.now);
+    if (this.legend.show(frame, this.data.now) && this.told) this.#pointed(this.told);
     this.#describe();
   }
 
@@ -55,14 +55,14 @@ export class Boundary {
   #build(box) {
     const [field, points] = [element("canvas", { "aria-hidden": "true" }), element("canvas", { "aria-hidden": "true" })];
     this.cover = element("canvas", { role: "img", tabindex: 0, "aria-label": "What the network says over the plane" });
-    this.line = element("p", { class: "point-line" }, "Point into the picture, or move in it with the arrow keys.");
+    this.line = element("p", { class: "point-line" }, "Point into the picture, or use the arrow keys.");
     this.legend = new Legend();
     box.classList.add("boundary");
     box.append(
       element("div", { class: "plane-picture" }, field, points, this.cover),
       this.line,
       this.legend.box,
-      element("div", { class: "switches" }, this.#switch("discrete colours", "discrete"), this.#switch("test points", "tests")),
+      element("div", { class: "switches" }, this.#switch("discrete colours", "discrete"), this.#switch("test points, as rings", "tests")),
     );
     this.field = new Surface(field, (...given) => this.#drawField(...given));
     this.points = new Surface(points, (...given) => this.#drawPoints(...given));
@@ -205,23 +205,28 @@ export class Boundary {
   #pointed(told) {
     this.told = told;
     this.top.later();
-    this.line.textContent = this.#inWords(told);
+    this.line.textContent = this.line.title = this.#inWords(told);
+    this.legend.tell(told.look?.output.probabilities ?? []);
   }
 
   #inWords({ x, y, look }) {
     const span = this.frame?.span ?? 2;
     const [across, up] = this.#axes;
     const place = `${across.name} ${figure(inUnits(x, across, span))}, ${up.name} ${figure(inUnits(y, up, span))}`;
-    return look ? `${place}: ${this.#output(look.output)}` : place;
+    const said = look && [this.#number(look.output), this.#near(look.nearest)].filter(Boolean).join("; ");
+    return said ? `${place}: ${said}` : place;
   }
 
-  #output({ probabilities, number }) {
-    const { target } = this.data.now ?? {};
-    if (!probabilities) return `${target?.name ?? "number"} ${figure(target ? inUnits(number, target, 1) : number)}`;
-    const names = this.frame?.classes ?? [];
-    const all = Array.from(probabilities, (share, k) => [names[k] ?? `class ${k + 1}`, share]);
-    all.sort((a, b) => b[1] - a[1]);
-    return all.slice(0, 3).map(([name, share]) => `${name} ${percent(share)}`).join(", ");
+  #number({ number }) {
+    const target = this.data.now?.target;
+    return number === undefined ? "" : `${target?.name ?? "number"} ${figure(target ? inUnits(number, target, 1) : number)}`;
+  }
+
+  // The point of the data that the mouse is on.
+  #near(point) {
+    if (!point) return "";
+    const label = this.frame?.classes[point.label];
+    return `${point.test ? "test" : "training"} point${label === undefined ? "" : ` of ${label}`}`;
   }
 
   #describe() {

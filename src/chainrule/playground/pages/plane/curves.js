@@ -4,7 +4,7 @@ import { lineChart } from "../shared/charts.js";
 import { element } from "../shared/controls.js";
 import { figure, percent } from "./figures.js";
 
-const HEIGHT = 118;
+const HEIGHT = 98;
 const SCORES = { accuracy: "Accuracy", R2: "R²" };
 const SERIES = [
   { name: "train", label: "training", color: "var(--first)" },

@@ -6,6 +6,7 @@ import { colorOf } from "../shared/palette.js";
 import { figure, nameOf } from "./figures.js";
 import { cross } from "./marks.js";
 import { Surface } from "./surface.js";
+import { MOST } from "./wires.js";
 
 const MOST_WEIGHTS = 12; // listed of those that come into a neuron
 
@@ -17,10 +18,17 @@ export class Readout {
     this.figures = element("dl", { class: "readout-figures" });
     this.list = element("p", { class: "readout-list soft" });
     this.text = element("div", { class: "readout-text" }, this.title, this.figures, this.list);
-    this.key = legend();
+    this.few = element("p", { class: "soft" }, `Between two wide layers only the ${MOST} largest weights are drawn.`);
+    this.key = legend(this.few);
     box.append(element("div", { class: "network-readout" }, this.picture, this.text, this.key));
     this.surface = new Surface(this.picture, (...given) => this.#draw(...given));
+    this.omits(false);
     this.show(null, null);
+  }
+
+  /** Say whether weights are left out of the drawing. */
+  omits(some) {
+    this.few.hidden = !some;
   }
 
   show(frame, subject, strips = [], point = null) {
@@ -116,7 +124,7 @@ function direction(gradient) {
   return gradient > 0 ? "A smaller weight would lower the loss." : "A larger weight would lower the loss.";
 }
 
-function legend() {
+function legend(few) {
   const line = (kind, text) => element("li", {}, element("i", { class: `wire ${kind}` }), text);
   return element(
     "div",
@@ -130,5 +138,6 @@ function legend() {
       element("li", {}, element("i", { class: "bias-key" }), "bias: to the left below 0, to the right above"),
     ),
     element("p", { class: "soft" }, "Point at a neuron or a weight for its numbers, or step through neurons with Tab and the arrow keys."),
+    few,
   );
 }

@@ -1,9 +1,8 @@
-// What colours and marks in the large picture mean.
+// What colours and marks in the large picture mean, and the chances of classes at the cross.
 
 import { element } from "../shared/controls.js";
-import { colorOf } from "../shared/palette.js";
 import { classColor } from "./colors.js";
-import { figure } from "./figures.js";
+import { figure, percent } from "./figures.js";
 import { addMark } from "./marks.js";
 import { inUnits } from "./plot.js";
 
@@ -14,19 +13,25 @@ export class Legend {
     this.shown = "";
   }
 
-  /** Say what a frame's colours mean; `anew` even if they mean the same. */
+  /** Say what a frame's colours mean; `anew` even if they mean the same. Whether that was needed. */
   show(frame, data, anew = false) {
     const ends = frame.kind === "number" ? endsOf(frame.boundary, data?.target) : [];
     const shown = JSON.stringify([frame.kind, frame.classes, ends]);
-    if (shown === this.shown && !anew) return;
+    if (shown === this.shown && !anew) return false;
     this.shown = shown;
-    const meaning = frame.kind === "number" ? [scale(ends)] : frame.classes.map((name, k) => item(mark(k), name));
-    this.box.replaceChildren(...meaning, item(mark(0, "--soft"), "training"), item(mark(0, "--soft", true), "test"));
+    const meaning = frame.kind === "number" ? [scale(ends)] : frame.classes.map((name, k) => this.#item(mark(k), name));
+    this.box.replaceChildren(...meaning);
+    return true;
   }
-}
 
-function item(sign, text) {
-  return element("li", {}, sign, element("span", {}, text));
+  /** Say the chances of the classes at the cross. */
+  tell(chances) {
+    this.box.querySelectorAll(".chance").forEach((one, k) => (one.textContent = chances.length ? percent(chances[k]) : ""));
+  }
+
+  #item(sign, text) {
+    return element("li", { title: text }, sign, element("span", { class: "name" }, text), element("span", { class: "chance" }));
+  }
 }
 
 function scale([name, low, high]) {
@@ -39,11 +44,10 @@ function endsOf({ low, high }, target = { name: "number", low: -1, high: 1 }) {
 }
 
 /** The mark of a class as a small SVG drawing. */
-export function mark(shape, color = null, ring = false) {
+export function mark(shape) {
   const path = new Outline();
   addMark(path, shape, 7, 7, 4.5);
-  const paint = color ? colorOf(color) : `rgb(${classColor(shape).join(" ")})`;
-  const drawn = svg("path", { d: path.text, fill: ring ? "none" : paint, stroke: paint, "stroke-width": ring ? 1.8 : 0 });
+  const drawn = svg("path", { d: path.text, fill: `rgb(${classColor(shape).join(" ")})` });
   const picture = svg("svg", { width: 14, height: 14, viewBox: "0 0 14 14", "aria-hidden": "true" });
   picture.append(drawn);
   return picture;

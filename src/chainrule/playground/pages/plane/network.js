@@ -17,7 +17,6 @@ import { Strip } from "./maps.js";
 import { Surface } from "./surface.js";
 import { Wires } from "./wires.js";
 
-const LABEL = 52; // pixels for the name of a feature or a class
 const BIAS = 16; // pixels of the largest bias, either way
 
 /**
@@ -46,6 +45,7 @@ export class Network {
     this.#paint();
     this.wires.place(frame.weights, this.places);
     this.bias = Math.max(1, ...frame.weights.map(({ bias }) => bias.reduce((most, one) => Math.max(most, Math.abs(one)), 0)));
+    this.readout.omits(this.wires.omits);
     this.surface.later();
     this.#tell();
     this.describe(inWords(frame));
@@ -94,6 +94,7 @@ export class Network {
     this.places = layout(this.counts, clientWidth, clientHeight);
     this.canvas.style.width = `${clientWidth}px`;
     this.canvas.style.height = `${clientHeight}px`;
+    this.head.style.height = `${this.places.head - 2}px`;
     this.field.style.width = `${this.places.width}px`;
     this.field.style.height = `${this.places.height}px`;
     this.wires.place(this.frame.weights, this.places);
@@ -183,7 +184,7 @@ export class Network {
   #drawLayer(pen, layer, view, colors) {
     const { x, ys } = this.places.columns[layer];
     const half = this.places.size / 2;
-    if (x + half + LABEL + 30 < view.left || x - half - LABEL - 10 > view.right) return;
+    if (x + half + this.places.right < view.left || x - half - this.places.left > view.right) return;
     ys.forEach((y, unit) => {
       if (y + half < view.top || y - half > view.bottom) return;
       this.#drawNeuron(pen, layer, unit, x - half, y - half);
@@ -235,7 +236,7 @@ export class Network {
     pen.fillStyle = colorOf("--ink");
     lettering(pen, { size: 13, align: layer ? "left" : "right" });
     labels.forEach((label, unit) => {
-      if (ys[unit] !== undefined) pen.fillText(fitted(pen, label, layer ? LABEL + 16 : LABEL), layer ? x + off : x - off, ys[unit]);
+      if (ys[unit] !== undefined) pen.fillText(fitted(pen, label, this.places[layer ? "right" : "left"]), layer ? x + off : x - off, ys[unit]);
     });
   }
 

@@ -20,7 +20,7 @@ export function drawPoints(pen, plot, { x, y }, { limit = 0, rings = false }) {
 
 // An edge sets points apart from the field, and pale numbers from the paper.
 function fill(pen, path, color, rings, number) {
-  pen.lineWidth = rings ? 3.6 : 1.8;
+  pen.lineWidth = rings ? 3.6 : number ? 1.4 : 1.8;
   pen.strokeStyle = colorOf(number ? "--soft" : "--paper");
   pen.stroke(path);
   if (rings) {

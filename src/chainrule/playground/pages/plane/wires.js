@@ -3,10 +3,11 @@
 // Curves of one sign and about one width are drawn as one path. Of many weights between two layers
 // only the largest are drawn.
 
-const MOST = 700; // curves between two layers
+export const MOST = 256; // curves between two layers
 const LEVELS = 8; // widths
 const THINNEST = 0.6;
-const THICKEST = 6.5;
+const THICKEST = 6.5; // between large neurons
+const CLEAR = 100; // curves between two layers that do not hide each other
 const NEAR = 7; // pixels from a curve at which it is hit
 const DASH = [6, 4];
 
@@ -22,6 +23,8 @@ export class Wires {
     // Below 1 the scale stays, so that a network that begins to learn is seen to grow.
     this.limit = weights.reduce((most, { weight }) => Math.max(most, largest(weight)), 1);
     this.gaps = weights.map(({ weight }, gap) => this.#chosen(weight, gap));
+    this.omits = weights.some(({ weight }) => weight.length > MOST);
+    this.thickest = Math.max(Math.min(places.size * 0.13, THICKEST), 3);
   }
 
   /** Draw what lies between `top` and `bottom` of the field; `lit(gap, out, in)` or `null`. */
@@ -29,12 +32,11 @@ export class Wires {
     for (let gap = 0; gap < this.gaps.length; gap++) {
       const { left, right } = this.#ends(gap);
       if (right < view.left || left > view.right) continue;
-      for (const [bucket, path] of this.#paths(gap, view, (o, i) => !lit || lit(gap, o, i))) {
-        stroke(context, path, bucket, colors, 1);
-      }
-      if (!lit) continue;
-      for (const [bucket, path] of this.#paths(gap, view, (o, i) => !lit(gap, o, i))) {
-        stroke(context, path, bucket, colors, 0.16);
+      const alpha = Math.min(1, Math.sqrt(CLEAR / this.gaps[gap].length));
+      if (!lit) this.#stroke(context, this.#paths(gap, view, () => true), colors, alpha);
+      else {
+        this.#stroke(context, this.#paths(gap, view, (out, into) => !lit(gap, out, into)), colors, 0.16 * alpha);
+        this.#stroke(context, this.#paths(gap, view, (out, into) => lit(gap, out, into)), colors, 1);
       }
     }
     context.setLineDash([]);
@@ -45,7 +47,7 @@ export class Wires {
     const path = new Path2D();
     this.#curve(path, gap, out, into);
     context.setLineDash([]);
-    context.lineWidth = THICKEST + 4;
+    context.lineWidth = this.thickest + 5;
     context.strokeStyle = color;
     context.globalAlpha = 0.3;
     context.stroke(path);
@@ -68,6 +70,18 @@ export class Wires {
       return nearest;
     }
     return null;
+  }
+
+  #stroke(context, paths, colors, alpha) {
+    for (const [bucket, path] of paths) {
+      const share = Math.abs(bucket) / LEVELS;
+      context.lineWidth = THINNEST + (this.thickest - THINNEST) * share;
+      context.strokeStyle = bucket < 0 ? colors.minus : colors.plus;
+      context.setLineDash(bucket < 0 ? DASH : []);
+      context.globalAlpha = alpha * (0.3 + 0.65 * share);
+      context.stroke(path);
+    }
+    context.globalAlpha = 1;
   }
 
   #chosen(weight, gap) {
@@ -129,16 +143,6 @@ export class Wires {
     }
     return 3 * low ** 2 - 2 * low ** 3;
   }
-}
-
-function stroke(context, path, bucket, colors, alpha) {
-  const share = Math.abs(bucket) / LEVELS;
-  context.lineWidth = THINNEST + (THICKEST - THINNEST) * share;
-  context.strokeStyle = bucket < 0 ? colors.minus : colors.plus;
-  context.setLineDash(bucket < 0 ? DASH : []);
-  context.globalAlpha = alpha * (0.3 + 0.65 * share);
-  context.stroke(path);
-  context.globalAlpha = 1;
 }
 
 function largest(values) {
