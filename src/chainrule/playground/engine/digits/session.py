@@ -92,7 +92,7 @@ class Digits(Session):
         self._figures, self._due = state.figures, 0.0
 
     def _go_on(self, changed: set[str]) -> None:
-        self._training.set(**{name: self.settings[name] for name in sorted(changed)})
+        self._training.go_on(self.settings, changed)
 
     def advance(self, until: float, most: int | None = None) -> int:
         """Train until a moment, by a step at least.
@@ -144,7 +144,7 @@ class Digits(Session):
                 "said": wrong.said,
                 "chance": wrong.chance,
             },
-            "finding": None,
+            "finding": training.doctor.finding,
         }
 
     def _look(self) -> tuple[int, Figures]:
@@ -157,6 +157,7 @@ class Digits(Session):
         cost = time.perf_counter() - begun
         self._due = time.perf_counter() + min(max(cost / _SHARE, _OFTEN), _SELDOM)
         self._figures = steps, figures
+        self._training.doctor.figures(self._training.epoch, *figures.loss)
         self._curve.add(
             self._training.epoch,
             train=figures.loss[0],

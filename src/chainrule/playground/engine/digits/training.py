@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule import nn, optim
 from chainrule.autograd import Tensor, tensor
+from chainrule.errors import DataError
 from chainrule.ops import Array, assign
 from chainrule.playground.engine.choices import OPTIMIZERS
 from chainrule.playground.engine.digits.data import Digital, shifted
 from chainrule.playground.engine.digits.network import build
+from chainrule.playground.engine.digits.settings import SETTINGS
+from chainrule.playground.engine.doctor import Doctor
 from chainrule.playground.engine.held import Held
 from chainrule.playground.engine.recorded import Recorded
 from chainrule.playground.engine.stepping import Stepping
@@ -55,6 +59,7 @@ class Moment(NamedTuple):
         steps: how many it had taken.
         loss: of the last one.
         l2: the penalty.
+        doctor: who knows as much as was known then.
         rates: that were set by then.
         room: bytes that steps are taken in.
     """
@@ -64,6 +69,7 @@ class Moment(NamedTuple):
     steps: int
     loss: float
     l2: float
+    doctor: Doctor
     rates: tuple[tuple[int, Mapping[str, float]], ...]
     room: int
 
@@ -86,6 +92,7 @@ class Training:
             repeated.
         first: the rates that it began with.
         side: of an image.
+        doctor: looks in now and then, at the samples that figures are made of.
     """
 
     def __init__(self, settings: Mapping[str, Any], data: Digital) -> None:
@@ -97,8 +104,8 @@ class Training:
         self._optimizer: optim.Optimizer = getattr(optim, kind.name)(
             self.network.trained.parameters(), lr=settings["lr"], **kind.options
         )
-        self._l2 = tensor(settings["l2"])
-        step = _step(self.network.trained, self._optimizer, self._l2)
+        self._l2, loss_of = tensor(settings["l2"]), nn.CrossEntropyLoss()
+        step = _step(self.network.trained, loss_of, self._optimizer, self._l2)
         self._step = Recorded(step, self._hold)
         prepare = self._shifts(settings["seed"], len(data.train)) if settings["augment"] else None
         self._stepping = Stepping(
@@ -108,6 +115,19 @@ class Training:
             settings["seed"],
             prepare,
         )
+        known, unknown = data.known, data.unknown
+        self.doctor = Doctor(
+            self.network.trained,
+            known.x,
+            known.y,
+            loss_of,
+            self._optimizer,
+            held_out=(unknown.x, unknown.y),
+            batch_size=settings["batch_size"],
+            settings=settings,
+            table=SETTINGS,
+        )
+        self._stepping.tell = self.doctor.steps
 
     @staticmethod
     def _shifts(seed: int, n: int) -> Callable[[Sequence[Array], int, int], Sequence[Array]]:
@@ -135,14 +155,24 @@ class Training:
 
     def advance(self, until: float, most: int | None) -> int:
         """Take steps, as `Stepping.advance` does."""
-        return self._stepping.advance(until, most)
+        begun = time.perf_counter()
+        try:
+            taken = self._stepping.advance(until, most)
+        except DataError:
+            self.doctor.broke()
+            raise
+        self.doctor.visit(time.perf_counter() - begun)
+        return taken
 
-    def set(self, **rates: float) -> None:
+    def go_on(self, settings: Mapping[str, Any], changed: Iterable[str]) -> None:
         """Go on under other rates.
 
         Args:
-            rates: of lr and l2, those that are new.
+            settings: of the session.
+            changed: of lr and l2, those that are new.
         """
+        rates = {name: float(settings[name]) for name in sorted(changed)}
+        self.doctor.changed(settings)
         if self.rates and self.rates[-1][0] == self.steps:
             rates = {**self.rates.pop()[1], **rates}
         self.rates.append((self.steps, rates))
@@ -165,6 +195,7 @@ class Training:
             self.steps,
             self._stepping.loss,
             self._l2.item(),
+            self.doctor.snapshot(),
             tuple(self.rates),
             self._step.nbytes,
         )
@@ -175,13 +206,14 @@ class Training:
         self._put(l2=moment.l2)
         self._step.steps = self._stepping.steps = moment.steps
         self._stepping.loss = moment.loss
+        self.doctor = moment.doctor.snapshot()
+        self._stepping.tell = self.doctor.steps
         self.rates = list(moment.rates)
 
 
 def _step(
-    network: nn.Module, optimizer: optim.Optimizer, l2: Tensor
+    network: nn.Module, loss_of: nn.Module, optimizer: optim.Optimizer, l2: Tensor
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    loss_of = nn.CrossEntropyLoss()
     weights = [p for p in network.parameters() if p.ndim > 1]
 
     def step(x: Tensor, y: Tensor) -> Tensor:
