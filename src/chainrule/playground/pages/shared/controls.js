@@ -1,6 +1,6 @@
 // Controls for settings, made from the table of the service: one labelled control for each.
 
-const TOGETHER = 1000; // milliseconds within which changes by one control are one for undo
+const TOGETHER = 1000; // milliseconds within which moves of one slider are one change for undo
 
 /** A control for a setting of an experiment, kept as the experiment has it. */
 export function control(experiment, name) {
@@ -16,13 +16,13 @@ export function control(experiment, name) {
 }
 
 /**
- * Sets a setting, as `set(value)`; what follows soon belongs to the same change. `refused` is
- * called where it cannot be that.
+ * Sets a setting, as `set(value)`; `goesOn` where it belongs to the same change as what came before,
+ * if that was not long ago. `refused` is called where it cannot be that.
  */
 function changesOf(experiment, name, refused) {
   let last = -Infinity;
-  return async (value, { begins = false } = {}) => {
-    const same = !begins && performance.now() - last < TOGETHER;
+  return async (value, { goesOn = false } = {}) => {
+    const same = goesOn && performance.now() - last < TOGETHER;
     last = performance.now();
     if (!(await experiment.change({ [name]: value }, { same }))) refused();
   };
@@ -124,7 +124,7 @@ function amount(setting, set) {
   }
 
   function send(value) {
-    if (value !== sent) set(value);
+    if (value !== sent) set(value, { goesOn: true });
     sent = value;
   }
 

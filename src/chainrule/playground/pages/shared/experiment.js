@@ -189,9 +189,9 @@ export class Experiment {
   }
 
   #show() {
-    const frame = this.#arrived();
+    const read = this.#arrived;
     this.#arrived = null;
-    this.frame = frame;
+    const frame = (this.frame = read());
     const trouble = frame.play?.trouble ?? "";
     if (trouble && trouble !== this.#trouble) this.say(trouble);
     this.#trouble = trouble;
@@ -274,7 +274,7 @@ export class Experiment {
       if (error.status !== 410) throw error;
       this.say("this experiment had ended, and has begun anew", { passing: true });
       await this.#begin(wanted);
-      if (playing) this.play();
+      if (playing) await post(this.#path("play"), { playing });
     }
   }
 

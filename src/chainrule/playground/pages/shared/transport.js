@@ -7,8 +7,9 @@ const SPEEDS = [null, 1000, 100, 10, 2]; // steps a second; as many as there can
 
 /**
  * The bar. `counters` are `{label, read, width}`: `read(frame)` gives the text, `width` its room in
- * letters, and those that are `minor` are left out on a phone; `more` are elements that stand at the end. With `epochs` there is a button for one, of as
- * many steps as frames say under `epoch_steps`. `pace` is how quick it is at first.
+ * letters, and those that are `minor` are left out on a phone; `more` are elements that stand at
+ * the end. With `epochs` there is a button for one, of as many steps as frames say under
+ * `epoch_steps`. `pace` is how quick it is at first.
  */
 export function transport(experiment, { counters = [], more = [], epochs = false, pace = null } = {}) {
   const play = element("button", { type: "button", class: "main play", onclick: () => experiment.play(!experiment.playing) });
@@ -18,6 +19,7 @@ export function transport(experiment, { counters = [], more = [], epochs = false
   const told = counters.map((one) => counter(one));
 
   showPlaying(false);
+  undo.disabled = redo.disabled = true;
   experiment.onFrame((frame) => {
     showPlaying(frame.play?.playing ?? false);
     undo.disabled = !frame.play?.undo;
