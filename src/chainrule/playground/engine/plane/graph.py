@@ -16,8 +16,10 @@ from chainrule.autograd import Tensor
 from chainrule.autograd.tape import wrap
 from chainrule.draw import Drawing, draw, lower
 from chainrule.errors import OptionError
+from chainrule.explain.equations.writing.text import written
 from chainrule.picture import STYLESHEET, Markup, Svg, element, join
 from chainrule.playground.engine.plane.subject import Place, Subject
+from chainrule.playground.engine.plane.terms import feature
 from chainrule.scalar import Value
 
 __all__ = ["graph"]
@@ -92,7 +94,7 @@ def _loss(subject: Subject, place: Place) -> Value:
 def _called(label: str, features: Sequence[str]) -> str:
     """A leaf's name, of units that are counted from 1, for what lowering called it."""
     if match := re.fullmatch(r"x(\d+)|x\[(\d+)\]|x", label):
-        return features[int(match[1] or match[2] or 0)]
+        return written(feature(features[int(match[1] or match[2] or 0)]))
     match = re.fullmatch(r"(?:(\d+)\.)?([wb])(?:\[([\d,]+)\]|(\d+)|)", label)
     if match is None:
         return label

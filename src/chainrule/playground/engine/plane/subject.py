@@ -80,7 +80,7 @@ class Subject:
     Attributes:
         model: linear layers, activations and dropout in a row; classes have a score each.
         features: of points (n, 2), what the network takes, (n, F).
-        labels: what the features are called.
+        labels: the names of the features, as settings have them.
         loss: of outputs and targets, without any penalty of weights.
         classes: their names; none where a number is predicted.
         span: the plane runs from -span to span in both directions.

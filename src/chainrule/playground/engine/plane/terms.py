@@ -18,26 +18,26 @@ from chainrule.ops import COMPOSITES, REGISTRY, Array, Op
 __all__ = ["added", "called", "feature", "only", "sum_of"]
 
 
-def feature(label: str) -> Term:
+def feature(name: str) -> Term:
     """Return a feature as it is written: x1 with an index, and what is made of it.
 
     Args:
-        label: as the page has it, such as "x1", "x1x2", "x2²" or "sin(x1)"; other words are names.
+        name: as settings have it: "x1", "x1x2", "x2^2", "sin_x1"; other words stand as they are.
 
     Examples:
         >>> from chainrule.explain.equations.writing.text import written
-        >>> [written(feature(label)) for label in ("x1", "x1x2", "x2^2", "sin(x1)", "age")]
-        ['x₁', 'x₁ x₂', 'x₂²', 'sin(x₁)', 'age']
+        >>> [written(feature(name)) for name in ("x1", "x1x2", "x2^2", "sin_x1", "age")]
+        ['x₁', 'x₁ x₂', 'x₂²', 'sin(π x₁)', 'age']
     """
-    if match := re.fullmatch(r"x_?([12])", label):
+    if match := re.fullmatch(r"x([12])", name):
         return leaf("x", match[1])
-    if match := re.fullmatch(r"x_?1[ ·*]?x_?2", label):
+    if name == "x1x2":
         return Term(ops.mul, (leaf("x", "1"), leaf("x", "2")))
-    if match := re.fullmatch(r"x_?([12])(\^2|²)", label):
+    if match := re.fullmatch(r"x([12])\^2", name):
         return Term(ops.square, (leaf("x", match[1]),))
-    if match := re.fullmatch(r"sin[_( ]x_?([12])\)?", label):
-        return Term(ops.sin, (leaf("x", match[1]),))
-    return leaf(label)
+    if match := re.fullmatch(r"sin_x([12])", name):
+        return Term(ops.sin, (Term(ops.mul, (leaf("π"), leaf("x", match[1]))),))
+    return leaf(name)
 
 
 def called(module: object) -> Op | str:
