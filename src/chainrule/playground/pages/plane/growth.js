@@ -17,7 +17,8 @@ export class Growth {
   show(frame, places) {
     const focused = this.head.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     const last = frame.layers.length - 1;
-    this.head.classList.toggle("tight", places.head > 66);
+    this.head.classList.toggle("tight", places.tight);
+    this.head.classList.toggle("small-by-nature", places.tight); // the list of layers has larger ones
     this.head.style.width = `${places.width}px`;
     this.head.replaceChildren(
       ...frame.layers.flatMap((layer, i) => [

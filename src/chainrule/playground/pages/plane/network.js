@@ -61,7 +61,7 @@ export class Network {
   #build(box) {
     this.canvas = element("canvas", { class: "network-canvas", role: "img", "aria-label": "the network" });
     this.head = element("div", { class: "network-head" });
-    const cells = element("div", { class: "network-cells", role: "group", "aria-label": "Neurons; arrow keys move, Enter steps through weights" });
+    const cells = element("div", { class: "network-cells small-by-nature", role: "group", "aria-label": "Neurons; arrow keys move, Enter steps through weights" });
     this.field = element("div", { class: "network-field" }, this.canvas, this.head, cells);
     this.scroller = element("div", { class: "network-scroller" }, this.field);
     box.classList.add("network");
