@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DataError
 from chainrule.export.plain import MOST_NUMBERS, json_text
-from chainrule.io.architecture import describe
-from chainrule.io.weights import write_weights
+from chainrule.io import save
 from chainrule.picture import Svg, contour_chart, region_chart
 from chainrule.playground.engine.plane.frames import finite
 from chainrule.playground.engine.plane.subject import chances
@@ -25,7 +23,7 @@ _NODES = 80  # along each side of the picture's grid
 
 
 def model_file(training: Training) -> Download:
-    """Return layers and weights: as JSON that a person can read, or of a large network in binary.
+    """Return layers and weights as JSON that a person can read; of a large network weights alone.
 
     Args:
         training: whose network it is.
@@ -46,8 +44,7 @@ def model_file(training: Training) -> Download:
         text = json_text(training.model, about)
         return Download("model.json", "application/json", text.encode())
     content = io.BytesIO()
-    described = json.dumps({"about": about, "network": describe(training.model)})
-    write_weights(content, training.model.state_dict(), described)
+    save(training.model.state_dict(), content)
     return Download("model.safetensors", "application/octet-stream", content.getvalue())
 
 

@@ -68,6 +68,7 @@ class Frames:
         gradients = self._gradients()
         return {
             "steps": training.steps,
+            "epoch_steps": training.epoch_steps,
             "epoch": training.epoch,
             "params": training.count,
             "span": data.span,

@@ -90,9 +90,9 @@ model.eval()
 
 _SCORES = {
     True: "(outputs.argmax(1) == y).numpy().mean()",
-    False: "1 - ((outputs - y) ** 2).sum().item() / ((y - y.mean()) ** 2).sum().item()",
+    False: "1 - ((outputs - y) ** 2).sum() / ((y - y.mean()) ** 2).sum()",
 }
-_SCORED = {True: "accuracy {score:.2%}", False: "R2 {score:.4f}"}
+_SCORED = {True: "accuracy {score:.2%}", False: "R2 {score.item():.4f}"}
 
 _READING = """\
 with open("data.csv", newline="", encoding="utf-8") as file:
