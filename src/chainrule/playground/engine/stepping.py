@@ -54,6 +54,7 @@ class Stepping:
         steps: how many were taken.
         batches: of an epoch. Rows that are left over wait for the next epoch, in another order.
         loss: of the latest step.
+        tell: is given the losses of steps, (steps,), as they come.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Stepping:
         self._batch = min(batch_size, self._n)
         self.batches = self._n // self._batch
         self.steps, self.loss = 0, float("nan")
+        self.tell: Callable[[Array], None] = lambda losses: None
         self._tensors = [from_numpy(array) for array in arrays]
         self._order: tuple[int, Array] = -1, np.empty((0, 0), dtype=np.int64)
         self._each = 0.0  # seconds that a step takes, lately
@@ -131,6 +133,7 @@ class Stepping:
             losses = self._step.many(*map(from_numpy, here), rows=each)
         found = losses.array.reshape(count)
         self.loss = float(found[-1])
+        self.tell(found)
         self.steps += count
         if not np.isfinite(found).all():
             at = self.steps - count + int(np.argmin(np.isfinite(found))) + 1
