@@ -13,7 +13,6 @@ any other, and dots counted in blocks of 4x4.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,7 +37,8 @@ _LEAST_PEN, _MOST_PEN = 2.0, 10.0  # dots
 _STRETCH = 2.0  # across, at most so many times as much as down
 _BLOCK = 4
 
-_SEGMENTS = 512  # at a time
+_AT_ONCE = 256  # parts of lines
+_FINE = 0.1  # pixels from one point of a line to the next, at least
 _POINT = 1e-3  # what a drawing measures at least, in sides of the pad
 
 
@@ -139,21 +139,28 @@ def _upright(lines: Sequence[Array]) -> list[Array]:
     if size[1] < max(size[0] / 4, _POINT):
         return list(lines)  # too flat to have a top and a bottom
     # Lines are about 4 dots of 32 wide there: what is that much lower is in the top row too.
-    near = size[1] / 8
-    points = np.concatenate([_fine(line, near) for line in lines])
-    top = points[points[:, 1] <= low[1] + near, 0].min()
-    bottom = points[points[:, 1] >= low[1] + size[1] - near, 0].min()
-    slope = (bottom - top) / size[1]
-    return [line - [[slope, 0.0]] * (line[:, 1:] - low[1]) for line in lines]
+    near, turned = size[1] / 8, list(lines)
+    for _ in range(3):  # what is leftmost in a row may be another part once it is sheared
+        top = _leftmost(turned, low[1], low[1] + near)
+        bottom = _leftmost(turned, low[1] + size[1] - near, low[1] + size[1])
+        slope = (bottom - top) / size[1]
+        turned = [line - [[slope, 0.0]] * (line[:, 1:] - low[1]) for line in turned]
+    return turned
 
 
-def _fine(line: Array, step: float) -> Array:
-    """Return a line with points so near to one another that none of its parts has none."""
-    parts = [line[:1]]
-    for a, b in itertools.pairwise(line):
-        pieces = min(int(np.ceil(np.hypot(*(b - a)) / (step / 2))), 64) + 1
-        parts.append(a + (b - a) * np.linspace(0, 1, pieces)[1:, None])
-    return np.concatenate(parts)
+def _leftmost(lines: Sequence[Array], high: float, low: float) -> float:
+    """Return where the left end is of what lies between two heights."""
+    begins, ends = _segments(lines)
+    (x, y), (right, down) = begins.T, (ends - begins).T
+    steep = np.where(down == 0, 1.0, down)
+    found = np.inf
+    for height in (high, low):  # within a piece of a line the left end is one of its two ends
+        along = np.where(down == 0, 0.0, np.clip((height - y) / steep, 0, 1))
+        inside = (y + along * down >= high - 1e-9) & (y + along * down <= low + 1e-9)
+        found = min(found, (x + along * right)[inside].min(initial=np.inf))
+        flat = (down == 0) & (y >= high) & (y <= low)
+        found = min(found, (x + right)[flat].min(initial=np.inf))
+    return float(found)
 
 
 def _stretched(lines: Sequence[Array], pen: float) -> list[Array]:
@@ -188,18 +195,37 @@ def _box(lines: Sequence[Array]) -> tuple[Array, Array]:
 
 def _distances(lines: Sequence[Array], side: int) -> Array:
     """Return how far the middle of each pixel, (side, side), is from the nearest line."""
+    begins, ends = _segments([_thinned(line) for line in lines])
+    middles = np.arange(side, dtype=np.float32) + np.float32(0.5)
+    x, y = np.tile(middles, side)[:, None], np.repeat(middles, side)[:, None]
+    nearest = np.full(side * side, np.inf, dtype=np.float32)
+    for i in range(0, len(begins), _AT_ONCE):
+        some = slice(i, i + _AT_ONCE)
+        (left, top), (right, down) = begins[some].T, (ends - begins)[some].T
+        across, below = x - left, y - top
+        length = np.maximum(right * right + down * down, np.float32(1e-12))
+        along = (across * right + below * down) / length
+        np.clip(along, 0, 1, out=along)
+        across -= along * right
+        below -= along * down
+        np.minimum(nearest, (across * across + below * below).min(axis=1), out=nearest)
+    return np.sqrt(nearest, dtype=np.float64).reshape(side, side)
+
+
+def _segments(lines: Sequence[Array]) -> tuple[Array, Array]:
+    """Return where the parts of lines begin and end, (parts, 2); a point is one too."""
     begins = np.concatenate([line[:-1] if len(line) > 1 else line for line in lines])
     ends = np.concatenate([line[1:] if len(line) > 1 else line for line in lines])
-    row, column = np.divmod(np.arange(side * side), side)
-    middles = np.stack([column, row], axis=1) + 0.5
-    nearest = np.full(side * side, np.inf)
-    for i in range(0, len(begins), _SEGMENTS):
-        a, way = begins[i : i + _SEGMENTS, None], (ends - begins)[i : i + _SEGMENTS, None]
-        length = np.maximum((way**2).sum(axis=2), 1e-12)
-        along = np.clip(((middles - a) * way).sum(axis=2) / length, 0, 1)
-        squares = ((middles - a - along[..., None] * way) ** 2).sum(axis=2)
-        nearest = np.minimum(nearest, squares.min(axis=0))
-    return np.sqrt(nearest).reshape(side, side)
+    return begins, ends
+
+
+def _thinned(line: Array) -> Array:
+    """Return a line without the points that lie within a fraction of a pixel of one another."""
+    kept = [0]
+    for i in range(1, len(line) - 1):
+        if max(abs(line[i] - line[kept[-1]])) >= _FINE:
+            kept.append(i)
+    return line[[*kept, len(line) - 1]].astype(np.float32)
 
 
 def _inked(distances: Array, pen: float, edge: float) -> Array:
