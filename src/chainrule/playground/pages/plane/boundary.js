@@ -13,7 +13,7 @@ import { figure } from "./figures.js";
 import { Legend } from "./legend.js";
 import { Raster, finer } from "./maps.js";
 import { cross } from "./marks.js";
-import { Plot, inUnits } from "./plot.js";
+import { Plot, inUnits, nameOfAxis } from "./plot.js";
 import { drawPoints } from "./scatter.js";
 import { Surface } from "./surface.js";
 
@@ -212,7 +212,7 @@ export class Boundary {
   #inWords({ x, y, look }) {
     const span = this.frame?.span ?? 2;
     const [across, up] = this.#axes;
-    const place = `${across.name} ${figure(inUnits(x, across, span))}, ${up.name} ${figure(inUnits(y, up, span))}`;
+    const place = `${nameOfAxis(across)} ${figure(inUnits(x, across, span))}, ${nameOfAxis(up)} ${figure(inUnits(y, up, span))}`;
     const said = look && [this.#number(look.output), this.#near(look.nearest)].filter(Boolean).join("; ");
     return said ? `${place}: ${said}` : place;
   }

@@ -5,19 +5,18 @@
 
 const FOOT = 12;
 const NARROW = 480; // pixels of a box that has less room
-// Pixels above the columns for names and buttons, beside them for the names of features and of
-// classes, and between the middles of two; and of the largest neuron.
-const USUAL = { head: 74, left: 62, right: 84, leastPitch: 120, largest: 50 };
-const TIGHT = { head: 96, left: 34, right: 52, leastPitch: 76, largest: 38 };
+// Pixels above the columns for names and buttons, between the middles of two, of the largest neuron.
+const USUAL = { head: 74, leastPitch: 114, largest: 50 };
+const TIGHT = { head: 96, leastPitch: 76, largest: 38 };
 const MOST_PITCH = 190;
 const SMALLEST = 24;
 
 /**
  * The places of all neurons that are shown, for `counts` of them in each layer: `columns` with `x`
- * and `ys` of the middles, `size` of a neuron, `head` above, room for names at `left` and `right`; whether all is `tight`.
+ * and `ys` of the middles, `size` of a neuron, `head` above; whether all is `tight`. Names need room at `left` and `right`.
  */
-export function layout(counts, width, height) {
-  const { head, left, right, leastPitch, largest } = width < NARROW ? TIGHT : USUAL;
+export function layout(counts, width, height, { left, right }) {
+  const { head, leastPitch, largest } = width < NARROW ? TIGHT : USUAL;
   const most = Math.max(...counts, 1);
   const room = (height - head - FOOT) / most;
   const size = Math.round(clamp(room - 7, SMALLEST, largest));
@@ -33,7 +32,7 @@ export function layout(counts, width, height) {
     x: first + layer * pitch,
     ys: Array.from({ length: count }, (_, i) => middle + (i - (count - 1) / 2) * step),
   }));
-  return { columns, size, head, left: left - 10, right: right - 10, width: fieldWidth, height: fieldHeight, tight: width < NARROW };
+  return { columns, size, head, left, right, width: fieldWidth, height: fieldHeight, tight: width < NARROW };
 }
 
 /** The neuron at a place of the field, as `{layer, unit}`, or `null`. */

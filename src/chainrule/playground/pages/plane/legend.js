@@ -2,7 +2,7 @@
 
 import { element } from "../shared/controls.js";
 import { classColor } from "./colors.js";
-import { figure, percent } from "./figures.js";
+import { figure } from "./figures.js";
 import { addMark } from "./marks.js";
 import { inUnits } from "./plot.js";
 
@@ -26,12 +26,20 @@ export class Legend {
 
   /** Say the chances of the classes at the cross. */
   tell(chances) {
-    this.box.querySelectorAll(".chance").forEach((one, k) => (one.textContent = chances.length ? percent(chances[k]) : ""));
+    this.box.querySelectorAll(".chance").forEach((one, k) => (one.textContent = chances.length ? brief(chances[k]) : ""));
   }
 
   #item(sign, text) {
     return element("li", { title: text }, sign, element("span", { class: "name" }, text), element("span", { class: "chance" }));
   }
+}
+
+// A chance in few letters; nothing is rounded to all or to none.
+function brief(chance) {
+  if (!Number.isFinite(chance)) return "–";
+  if (chance > 0.99 && chance < 1) return ">99 %";
+  if (chance > 0 && chance < 0.01) return "<1 %";
+  return `${Math.round(100 * chance)} %`;
 }
 
 function scale([name, low, high]) {

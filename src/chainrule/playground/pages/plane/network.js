@@ -17,6 +17,7 @@ import { Strip } from "./maps.js";
 import { Surface } from "./surface.js";
 import { Wires } from "./wires.js";
 
+const BESIDE = 8; // pixels between a neuron and its name
 const BIAS = 16; // pixels of the largest bias, either way
 
 /**
@@ -38,6 +39,7 @@ export class Network {
 
   show(frame) {
     if (!frame.layers?.length) return;
+    frame = this.#labelled(frame);
     this.frame = frame;
     const counts = frame.layers.map((layer) => layer.maps.shape[0]);
     const shape = JSON.stringify([counts, frame.layers.map((layer) => [layer.units, layer.labels])]);
@@ -81,6 +83,13 @@ export class Network {
     new ResizeObserver(() => this.frame && this.#place()).observe(this.scroller);
   }
 
+  /** The frame with the features as the settings call them. */
+  #labelled(frame) {
+    const { options = {} } = this.experiment.table.features ?? {};
+    const [features, ...others] = frame.layers;
+    return { ...frame, layers: [{ ...features, labels: features.labels.map((label) => options[label] ?? label) }, ...others] };
+  }
+
   /** Another number of layers or neurons. */
   #grow(counts, shape) {
     Object.assign(this, { shape, counts });
@@ -91,7 +100,7 @@ export class Network {
 
   #place() {
     const { clientWidth, clientHeight } = this.scroller;
-    this.places = layout(this.counts, clientWidth, clientHeight);
+    this.places = layout(this.counts, clientWidth, clientHeight, this.#margins());
     this.canvas.style.width = `${clientWidth}px`;
     this.canvas.style.height = `${clientHeight}px`;
     this.head.style.height = `${this.places.head - 2}px`;
@@ -101,6 +110,15 @@ export class Network {
     this.growth.show(this.frame, this.places);
     this.cursor.place(this.places);
     this.surface.later();
+  }
+
+  /** Room for the names of features and of classes. */
+  #margins() {
+    const { layers } = this.frame;
+    lettering(this.surface.context, { size: 13 });
+    const widest = (labels) => Math.max(0, ...labels.map((label) => this.surface.context.measureText(label).width));
+    const room = (labels, most) => Math.min(Math.max(widest(labels) + 2 * BESIDE, 30), most);
+    return { left: room(layers[0].labels, 80), right: room(layers[layers.length - 1].labels, 110) };
   }
 
   #paint() {
@@ -232,11 +250,11 @@ export class Network {
     const last = layer === this.frame.layers.length - 1;
     if (layer && !last) return this.#drawMore(pen, layer);
     const { x, ys } = this.places.columns[layer];
-    const off = this.places.size / 2 + 8;
+    const off = this.places.size / 2 + BESIDE;
     pen.fillStyle = colorOf("--ink");
     lettering(pen, { size: 13, align: layer ? "left" : "right" });
     labels.forEach((label, unit) => {
-      if (ys[unit] !== undefined) pen.fillText(fitted(pen, label, this.places[layer ? "right" : "left"]), layer ? x + off : x - off, ys[unit]);
+      if (ys[unit] !== undefined) pen.fillText(fitted(pen, label, this.places[layer ? "right" : "left"] - BESIDE - 2), layer ? x + off : x - off, ys[unit]);
     });
   }
 

@@ -67,12 +67,12 @@ export class Plot {
     }
     pen.fillStyle = colorOf("--ink");
     lettering(pen, { size: 12, align: "center", baseline: "bottom" });
-    pen.fillText(across.name, left + size / 2, bottom + BOTTOM);
+    pen.fillText(nameOfAxis(across), left + size / 2, bottom + BOTTOM);
     pen.save();
     pen.translate(1, top + size / 2);
     pen.rotate(-Math.PI / 2);
     lettering(pen, { size: 12, align: "center", baseline: "top" });
-    pen.fillText(up.name, 0, 0);
+    pen.fillText(nameOfAxis(up), 0, 0);
     pen.restore();
   }
 }
@@ -80,6 +80,11 @@ export class Plot {
 /** A coordinate of the plane in the units of the data. */
 export function inUnits(value, axis, span) {
   return axis.low + ((value + span) / (2 * span)) * (axis.high - axis.low);
+}
+
+/** What a person calls an axis. */
+export function nameOfAxis({ name }) {
+  return { x1: "x₁", x2: "x₂" }[name] ?? name;
 }
 
 function ticks({ low, high }) {
