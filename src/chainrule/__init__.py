@@ -423,12 +423,14 @@ if TYPE_CHECKING:
         nn,
         optim,
         picture,
+        playground,
         scalar,
         special,
         train,
     )
     from chainrule.explain import profile
     from chainrule.io import load, save
+    from chainrule.playground import play
     from chainrule.train import compile, fit
 
 __version__ = "0.1.0"
@@ -464,6 +466,8 @@ _LATER = {
     "nn": "chainrule.nn",
     "onnx": "chainrule.onnx",
     "optim": "chainrule.optim",
+    "play": "chainrule.playground",
+    "playground": "chainrule.playground",
     "picture": "chainrule.picture",
     "random": "chainrule.random",
     "scalar": "chainrule.scalar",
@@ -865,6 +869,8 @@ __all__ = [
     "pi",
     "picture",
     "pinverse",
+    "play",
+    "playground",
     "polygamma",
     "positive",
     "pow",

@@ -10,11 +10,9 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from chainrule.errors import OptionError, did_you_mean, one_line, require
+from chainrule.playground.kinds import PAGES, kinds
 
 __all__ = ["play_command"]
-
-
-_PAGES = ("plane", "digits", "descent")
 
 
 def play_command(start: str, *, port: int, browser: bool) -> None:
@@ -32,13 +30,9 @@ def play_command(start: str, *, port: int, browser: bool) -> None:
     page = _page_of(start)
     require("uvicorn", "play", "the playground")
     require("starlette", "play", "the playground")
-    from chainrule.playground.engine.descent.session import Descent
-    from chainrule.playground.engine.digits.session import Digits
-    from chainrule.playground.engine.plane.session import Plane
     from chainrule.playground.service.server import Playground
 
-    kinds = {"plane": Plane, "digits": Digits, "descent": Descent}
-    playground = Playground(kinds, port, ends_with_pages=browser)
+    playground = Playground(kinds(), port, ends_with_pages=browser)
     console = Console(highlight=False, emoji=False, markup=False)
     console.print(f"the playground is at {playground.address}{page}", soft_wrap=True)
     console.print("Ctrl-C stops it" + (", or closing the page" if browser else ""))
@@ -54,9 +48,9 @@ def _page_of(start: str) -> str:
     """The page that a name or a link means, with the experiment in the link."""
     link = urlsplit(start)
     page = link.path.rpartition("/")[2]
-    if page not in _PAGES:
+    if page not in PAGES:
         raise OptionError(
-            f"there is no page {one_line(page[:40])!r}; give {', '.join(_PAGES)} or the link of one"
-            f"{did_you_mean(page[:40], _PAGES)}"
+            f"there is no page {one_line(page[:40])!r}; give {', '.join(PAGES)} or the link of one"
+            f"{did_you_mean(page[:40], PAGES)}"
         )
     return f"{page}#{link.fragment}" if link.fragment else page

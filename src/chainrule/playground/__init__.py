@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from chainrule.playground.engine.digits.session import Digits
     from chainrule.playground.engine.plane.session import Plane
     from chainrule.playground.engine.player import Player
+    from chainrule.playground.inline import play
 
-__all__ = ["Descent", "Digits", "Plane", "Player"]
+__all__ = ["Descent", "Digits", "Plane", "Player", "play"]
 
 _LATER = {
     "Descent": "engine.descent.session",
     "Digits": "engine.digits.session",
     "Plane": "engine.plane.session",
     "Player": "engine.player",
+    "play": "inline",
 }
 
 __getattr__, __dir__ = later(__name__, _LATER)
