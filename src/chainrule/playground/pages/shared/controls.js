@@ -1,5 +1,6 @@
 // Controls for settings, made from the table of the service: one labelled control for each.
 
+const SLIDES = 10_000; // whole numbers that a slider can tell apart, and no more
 const TOGETHER = 1000; // milliseconds within which moves of one slider are one change for undo
 
 /** A control for a setting of an experiment, kept as the experiment has it. */
@@ -82,7 +83,7 @@ function flag(setting, set) {
 }
 
 // A slider over the stops that the table names, or over the whole range, with the number beside it
-// that can also be typed. While it is dragged training goes on under each value where it can;
+// that can also be typed; the number alone where there are too many. While it is dragged training goes on under each value where it can;
 // otherwise the number alone follows, and the value is set in the end.
 function amount(setting, set) {
   const whole = setting.kind === "count";
@@ -106,7 +107,7 @@ function amount(setting, set) {
   });
   const unit = setting.unit ? element("span", { class: "unit" }, setting.unit) : null;
   const box = labelled(setting, typed, unit);
-  box.append(slider);
+  if (stops || !whole || setting.high - setting.low <= SLIDES) box.append(slider);
   let now = setting.usual;
   let sent = null; // the value that was set last in this drag
   let dragged = false;
