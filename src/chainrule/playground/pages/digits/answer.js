@@ -8,16 +8,17 @@ const CALM = 900; // milliseconds before a screen reader is told
 /** Bars in `box`; the function that is returned shows an answer. */
 export function answerBars(box) {
   const rows = Array.from({ length: 10 }, (_, digit) => row(digit));
-  const verdict = element("p", { class: "verdict" }, "\u00a0");
+  const verdict = element("p", { class: "verdict" }, "nothing drawn yet");
   const spoken = element("p", { class: "visually-hidden", role: "status" });
   let timer;
+  box.classList.add("blank");
   box.append(verdict, element("ol", { class: "bars", start: 0 }, ...rows.map((one) => one.line)), spoken);
 
   return (answer, { strokes, ended }) => {
     const chances = [...answer.probabilities];
     const drawn = strokes.length > 0;
     const likeliest = chances.indexOf(Math.max(...chances));
-    rows.forEach((one, digit) => one.show(chances[digit], drawn && digit === likeliest));
+    rows.forEach((one, digit) => (drawn ? one.show(chances[digit], digit === likeliest) : one.clear()));
     box.classList.toggle("blank", !drawn);
     verdict.textContent = drawn ? `a ${likeliest}, ${percent(chances[likeliest])}` : "nothing drawn yet";
     clearTimeout(timer);
@@ -44,5 +45,11 @@ function row(digit) {
     line.dataset.chance = chance;
     line.classList.toggle("likeliest", likeliest);
   };
-  return { line, show };
+  // Without a drawing there is nothing to be sure of.
+  const clear = () => {
+    show(0, false);
+    share.textContent = "–";
+    delete line.dataset.chance;
+  };
+  return { line, show, clear };
 }

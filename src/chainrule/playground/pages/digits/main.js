@@ -18,27 +18,31 @@ import { weightImages } from "./weights.js";
 const box = (id) => document.getElementById(id);
 
 // What needs no service is there at once.
-let [reading, showInside] = [null, null];
+let [reading, experiment] = [null, null];
 const pad = new Pad(box("pad"), (ended) => reading?.read(pad.strokes, ended));
 const showBars = answerBars(box("answer"));
 const showWay = way(box("way"));
 const showConfusion = confusion(box("confusion"));
 const showMistakes = mistakes(box("mistakes"));
-const showWeights = weightImages(box("weights"), (one) => showInside?.choose(one));
+const looking = inside(box, (question, values) =>
+  experiment.ask(question, { strokes: pad.strokes, ...values }, { say: false }),
+);
+const showWeights = weightImages(box("weights"), looking.choose);
 const curves = curvesOf(box("curves"));
 
-const experiment = await Experiment.open("digits");
+experiment = await Experiment.open("digits");
 
 layOutBar(experiment, box("transport"));
 layOutSettings(experiment, box("settings"));
 remark(experiment, box("remark"));
+box("doctor").hidden = false; // below the settings, which have their room now
+experiment.onSettings(looking.follow);
 
-showInside = inside(experiment, pad, box);
 reading = new Reading(experiment);
 reading.onAnswer((answer, about) => {
   showBars(answer, about);
   showWay(answer, about);
-  showInside.refresh();
+  looking.refresh();
 });
 reading.read(pad.strokes, true);
 

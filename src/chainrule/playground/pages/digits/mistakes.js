@@ -31,7 +31,7 @@ export function mistakes(box) {
 
 function card() {
   const canvas = element("canvas", { "aria-hidden": "true", width: 28, height: 28 });
-  const [truth, said, chance] = ["b", "b", "span"].map((tag) => element(tag));
+  const [truth, said, chance] = ["b", "b", "span"].map((tag) => element(tag, {}, "\u00a0")); // their room
   const words = element("span", { class: "visually-hidden" });
   const line = element("span", { class: "line", "aria-hidden": "true" }, truth, " → ", said);
   return {

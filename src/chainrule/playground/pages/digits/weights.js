@@ -11,7 +11,7 @@ const MOST = 64;
 
 /** The images in `box`; `choose(i)` is called when one is clicked. What is returned shows a frame's. */
 export function weightImages(box, choose) {
-  const canvas = element("canvas", { role: "img", class: "sheet", width: 472, height: 234 });
+  const canvas = element("canvas", { role: "img", class: "sheet", width: 472, height: 472 });
   const note = element("p", { class: "note" }, "\u00a0");
   let last = null;
   box.append(canvas, note);

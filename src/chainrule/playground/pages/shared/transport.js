@@ -69,11 +69,11 @@ function counter({ label, read, width = 7, minor = false }) {
 
 function speed(experiment, pace) {
   const options = SPEEDS.map((one) =>
-    element("option", { value: one ?? "" }, one ? `${one.toLocaleString("en")} steps/s` : "full speed"),
+    element("option", { value: one ?? "" }, one ? `${one.toLocaleString("en")} / s` : "full speed"),
   );
   const select = element(
     "select",
-    { "aria-label": "Speed", title: "Speed", onchange: () => experiment.pace(Number(select.value) || null) },
+    { "aria-label": "Speed", title: "Speed: steps a second", onchange: () => experiment.pace(Number(select.value) || null) },
     ...options,
   );
   if (pace) experiment.pace(pace);
