@@ -12,7 +12,7 @@ from chainrule.playground.engine.plane.settings import SETTINGS
 
 __all__ = ["kinds"]
 
-_POINTS, _NOISE, _SEED = 90, 0.04, 0
+_POINTS, _NOISE, _SEED = 90, 0.08, 0
 
 
 def kinds() -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ export class Graph {
     this.at = element("p", { class: "at num" }, "\u00a0");
     this.note = element("p", { class: "note" });
     this.body = element("div", { class: "body graph", tabindex: 0, role: "region", "aria-label": "The graph of numbers, to be scrolled" });
-    this.zoom = 0; // as wide as the panel
+    this.zoom = 0.7; // 0: as wide as the panel
     this.neuron = null;
     const buttons = element(
       "div",
@@ -22,7 +22,7 @@ export class Graph {
       button("Fit", "As wide as the panel", () => this.#zoomTo(0)),
       button("+", "Larger", () => this.#zoomBy(1)),
     );
-    panel.replaceChildren(element("div", { class: "inside-head" }, this.at, this.note, buttons), this.body);
+    panel.replaceChildren(element("div", { class: "inside-head" }, this.at, buttons, this.note), this.body);
     this.body.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
     this.refresh = inside(experiment, "graph", {
       place: () => place.now,
@@ -37,14 +37,24 @@ export class Graph {
     if (this.at.textContent !== said) this.at.textContent = said;
     this.note.textContent = note ?? "";
     if (svg === this.svg) return;
-    const { scrollTop, scrollLeft } = this.body;
+    const first = !this.svg;
     this.svg = svg;
-    this.body.innerHTML = svg;
-    const drawing = this.body.querySelector("svg");
-    this.natural = drawing ? drawing.viewBox.baseVal.width || drawing.width.baseVal.value : 0;
-    this.#size();
-    this.body.scrollTo(scrollLeft, scrollTop);
+    this.#keepPlace(() => {
+      this.body.innerHTML = svg;
+      const drawing = this.body.querySelector("svg");
+      this.natural = drawing ? drawing.viewBox.baseVal.width || drawing.width.baseVal.value : 0;
+      this.#size();
+    });
+    if (first) this.body.scrollTop = (this.body.scrollHeight - this.body.clientHeight) / 2;
     markNeuron(this.body, this.neuron);
+  }
+
+  // What stands in the middle stays there, however large it becomes.
+  #keepPlace(work) {
+    const { body } = this;
+    const middle = [(body.scrollLeft + body.clientWidth / 2) / body.scrollWidth, (body.scrollTop + body.clientHeight / 2) / body.scrollHeight];
+    work();
+    body.scrollTo(middle[0] * body.scrollWidth - body.clientWidth / 2, middle[1] * body.scrollHeight - body.clientHeight / 2);
   }
 
   #look(neuron) {
@@ -71,7 +81,7 @@ export class Graph {
 
   #zoomTo(zoom) {
     this.zoom = zoom;
-    this.#size();
+    this.#keepPlace(() => this.#size());
   }
 
   #size() {

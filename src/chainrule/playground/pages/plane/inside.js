@@ -13,7 +13,8 @@ export function inside(experiment, question, { place, isOpen, show }) {
   const refresh = latest(async () => {
     const asked = isOpen() && !document.hidden ? place() : null;
     if (!asked) return;
-    const answer = await experiment.ask(question, asked, { say: false });
+    // The label is the engine's to find: that of the nearest point of the data of now.
+    const answer = await experiment.ask(question, { x: asked.x, y: asked.y }, { say: false });
     if (answer) show(answer, asked);
     await later(PAUSE);
   });

@@ -8,6 +8,7 @@ import { Boundary } from "./boundary.js";
 import { Chooser } from "./chooser.js";
 import { Curves } from "./curves.js";
 import { Data } from "./data.js";
+import { enlarge } from "./enlarge.js";
 import { Formulas } from "./formulas.js";
 import { Graph } from "./graph.js";
 import { Network } from "./network.js";
@@ -37,6 +38,7 @@ new Curves(box("curves"), experiment);
 new Sizes(box("sizes"), experiment);
 remark(experiment, box("remark"));
 
+enlarge(box("enlarge"), box("panels"));
 const { isOpen, onOpen } = tabs(box("panels"));
 const place = new Place(point, data);
 const inside = [

@@ -7,8 +7,8 @@ export class Place {
     this.data = data;
     this.listeners = [];
     point.onSettled((settled) => settled && this.#moved({ x: settled.x, y: settled.y, label: settled.label ?? null }));
-    // Under other data, the point of before means nothing.
-    data.onData(() => this.#moved(null));
+    // Under other data the label of before means nothing.
+    data.onData(() => this.#moved(this.pointed && { ...this.pointed, label: null }));
   }
 
   get now() {

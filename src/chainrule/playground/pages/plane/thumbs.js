@@ -9,11 +9,12 @@ export function drawThumb(canvas, { x, y, kind }) {
     const context = canvas.getContext("2d");
     const color = kind === "number" ? colorsOfNumbers(y) : colorsOfClasses(y);
     const half = canvas.width / 2;
+    const radius = canvas.width / (kind === "number" ? 20 : 30); // numbers near 0 are pale
     context.clearRect(0, 0, canvas.width, canvas.height);
     for (let i = 0; i < y.length; i++) {
       context.fillStyle = color(i);
       context.beginPath();
-      context.arc(half * (1 + x[2 * i] / span), half * (1 - x[2 * i + 1] / span), canvas.width / 32, 0, 2 * Math.PI);
+      context.arc(half * (1 + x[2 * i] / span), half * (1 - x[2 * i + 1] / span), radius, 0, 2 * Math.PI);
       context.fill();
     }
   });

@@ -11,7 +11,7 @@ export function remark(experiment, box) {
   const advice = element("p", { class: "advice" });
   const apply = element("button", { type: "button", class: "apply", hidden: true, onclick: () => follow(experiment, finding) });
   box.classList.add("remark");
-  box.replaceChildren(title, apply, evidence, advice);
+  box.replaceChildren(title, evidence, advice, apply);
   let finding = null;
 
   experiment.onFrame((frame) => {
