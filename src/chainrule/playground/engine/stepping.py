@@ -113,7 +113,7 @@ class Stepping:
     def _at_once(self, seconds: float) -> int:
         if not self._each:
             return 1
-        return max(1, min(self._turn, int(seconds / self._each)))
+        return max(1, int(min(self._turn, seconds / self._each)))
 
     def _measure(self, count: int, seconds: float) -> None:
         """Remember how long a step takes; the few that are long, as they are recorded, soon go."""
