@@ -260,7 +260,23 @@ def test_checks_that_would_keep_training_waiting_are_not_made():
 def test_long_runs_are_kept_in_few_numbers():
     doctor = patient(Clock(0.001))
     for turn in range(1200):
-        doctor.steps(np.full(1000, 0.7))
+        doctor.steps(np.full(999, 0.7 if turn < 900 else 0.01))
         doctor.figures(turn, 0.7, 0.7)
-    assert sum(map(len, doctor._losses)) <= 101_000
+    losses = np.concatenate(doctor._losses)
+    assert len(losses) <= 2**14
+    assert (losses == 0.01).mean() == pytest.approx(0.25, abs=0.01)
     assert len(doctor._rows) < 400
+
+
+def test_steps_are_counted_though_few_are_kept():
+    doctor = patient(Clock(0.001))
+    for turn in range(200):
+        doctor.steps(np.full(500, 0.7))
+        doctor.figures(turn, 0.7, 0.7)
+    doctor.look()
+    assert "for the last 50,000 of 100,000 steps" in doctor.finding["evidence"].lower()
+    for turn in range(200, 800):
+        doctor.steps(np.full(500, 0.01))
+        doctor.figures(turn, 0.01, 0.01)
+    doctor.look()
+    assert doctor.finding is None

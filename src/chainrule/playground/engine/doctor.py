@@ -35,8 +35,8 @@ __all__ = ["Doctor"]
 
 _SHARE = 0.02  # of the time that training has
 
-# A check that tries steps out takes a hundred or more of them, in batches; others go once through
-# the network with a few hundred rows.
+# A check that tries steps out takes about so many of them at most, in batches or of a few rows; the
+# others go once through the network with a few hundred rows.
 _STEPS = {
     "learning rate too high": 100,
     "learning rate too low": 100,
@@ -48,7 +48,7 @@ _LONGEST = 0.5  # seconds that training may stand still for a check
 _FIRST = 0.005  # and that the first look at a network is taken to last
 
 _FEWEST = 100  # steps that a course is judged by
-_MOST = 100_000  # steps that are kept; who has learned nothing by then has been told
+_MOST = 2**14  # losses that are kept: of more steps the means of two, of four, ...
 _APART = 1.02  # figures are kept each time that there are so many times as many steps
 
 # A range test whose loss fell by less than this share says little about rates.
@@ -165,6 +165,7 @@ class Doctor:
         self._copies = self._copied()
         self._found: dict[str, Finding] = {}
         self._losses: list[Array] = []
+        self._each, self._rest = 1, np.empty(0)  # steps that a loss is the mean of
         self._rows: list[Mapping[str, float]] = []
         self._steps, self._next, self._rounds = 0, 0, 0
         self.finding: dict[str, Any] | None = None
@@ -177,9 +178,15 @@ class Doctor:
         Args:
             losses: of each, before its update.
         """
-        if self._steps < _MOST:
-            self._losses.append(np.array(losses, np.float64).reshape(-1))
+        new = np.concatenate([self._rest, np.asarray(losses, np.float64).reshape(-1)])
+        whole = len(new) // self._each * self._each
+        self._losses.append(new[:whole].reshape(-1, self._each).mean(axis=1))
+        self._rest = new[whole:]
         self._steps += np.size(losses)
+        if sum(map(len, self._losses)) > _MOST:
+            kept = np.concatenate(self._losses)
+            self._losses = [kept[: len(kept) // 2 * 2].reshape(-1, 2).mean(axis=1)]
+            self._each *= 2
 
     def figures(self, epoch: float, train: float, test: float) -> None:
         """Take in the losses of all rows.
@@ -193,6 +200,11 @@ class Doctor:
             return
         row = {"loss": train, "learning_rate": self._rate, "epoch": epoch, "steps": self._steps}
         self._rows.append(row if math.isnan(test) else {**row, "validation_loss": test})
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that is taken by copies of the start, about."""
+        return 2 * sum(p.array.nbytes for p in self._copies[0].parameters())
 
     def changed(self, settings: Mapping[str, Any]) -> None:
         """Look at the run from here on, under other settings.
@@ -307,7 +319,7 @@ class Doctor:
         except ChainruleError:  # what cannot be tried again
             return
         if finding is not None:
-            self._found[check.name] = self._dated(self._with_bounds(finding))
+            self._found[check.name] = self._told_anew(self._with_bounds(finding), seen)
 
     def _whole(self) -> _Run:
         assert self._run is not None
@@ -326,17 +338,27 @@ class Doctor:
             return finding
         return replace(finding, figures={**finding.figures, "bears": _borne(tried)})
 
-    def _dated(self, finding: Finding) -> Finding:
-        """A finding that counts by epochs, where the run counts by figures."""
-        if "best" not in finding.figures:
+    def _told_anew(self, finding: Finding, seen: Any) -> Finding:
+        """A finding with the counts of the page, where the run counts what is kept of it."""
+        if finding.check == "overfitting":
+            return replace(finding, evidence=self._risen(finding.figures))
+        if finding.check == "loss explodes":
+            peak, first = told(finding.figures["peak"]), told(self._first)
+            return replace(finding, evidence=f"it came to {peak} lately, and began at {first}")
+        if finding.check not in ("plateau", "learning rate too low"):
             return finding
-        best = self._rows[finding.figures["best"] - 1]
-        least, last = told(finding.figures["least"]), told(finding.figures["last"])
-        return replace(
-            finding,
-            evidence=f"the test loss was least in epoch {best['epoch']:,.0f}, {least}, and has "
-            f"risen to {last} since, while the training loss fell from {told(best['loss'])} to "
-            f"{told(self._rows[-1]['loss'])}",
+        evidence, kept = finding.evidence, len(seen.losses)
+        for now, then in ((self._steps, kept), (self._steps // 2, kept // 2)):
+            evidence = evidence.replace(f"{then:,} steps", f"{now:,} steps")
+            evidence = evidence.replace(f"last {then:,} of", f"last {now:,} of")
+        return replace(finding, evidence=evidence)
+
+    def _risen(self, figures: Mapping[str, Any]) -> str:
+        best, now = self._rows[figures["best"] - 1], self._rows[-1]
+        return (
+            f"the test loss was least in epoch {best['epoch']:,.0f}, {told(figures['least'])}, and "
+            f"has risen to {told(figures['last'])} since, while the training loss fell from "
+            f"{told(best['loss'])} to {told(now['loss'])}"
         )
 
     @property
