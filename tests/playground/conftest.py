@@ -20,8 +20,11 @@ globalThis.jumps = [];
 new PerformanceObserver((list) => {
   for (const { value, hadRecentInput, sources } of list.getEntries()) {
     if (hadRecentInput) continue;
-    const nodes = sources.map(({ node }) => node?.id || node?.className || node?.nodeName);
-    globalThis.jumps.push({ value, nodes: nodes.map(String) });
+    const nodes = sources.map(({ node, previousRect: from, currentRect: to }) => {
+      const name = node?.id || node?.getAttribute?.("aria-labelledby") || node?.className;
+      return `${name || node?.nodeName}: ${from.x},${from.y} to ${to.x},${to.y}`;
+    });
+    globalThis.jumps.push({ value, nodes });
   }
 }).observe({ type: "layout-shift", buffered: true });
 """

@@ -30,6 +30,8 @@ const looking = inside(box, (question, values) =>
 const showWeights = weightImages(box("weights"), looking.choose);
 const curves = curvesOf(box("curves"));
 
+document.documentElement.dataset.laid = ""; // and is seen
+
 experiment = await Experiment.open("digits");
 
 layOutBar(experiment, box("transport"));
