@@ -1,4 +1,4 @@
-"""Drawings brought to the form of a set: as much ink, as wide lines, in the same place as its digits."""
+"""Drawings brought to the form of a set: ink, lines and places are those of its own digits."""
 
 from __future__ import annotations
 

@@ -1,16 +1,14 @@
-"""What can be had of a network that reads digits: its weights, and a picture of its course."""
+"""What can be had of a network that reads digits: its weights, and a picture of its course (floor 5)."""
 
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from chainrule.errors import DataError
 from chainrule.export.plain import MOST_NUMBERS, json_text
-from chainrule.io.architecture import describe
-from chainrule.io.weights import write_weights
+from chainrule.io import save
 from chainrule.ops import Array
 from chainrule.picture import line_chart, stacked
 from chainrule.playground.engine.digits.network import CLASSES, Network
@@ -20,7 +18,7 @@ __all__ = ["model_file", "picture_of"]
 
 
 def model_file(network: Network, about: Mapping[str, Any]) -> Download:
-    """Return layers and weights: as JSON that a person can read, or of a large network in binary.
+    """Return layers and weights as JSON that a person can read; of a large network weights alone.
 
     Args:
         network: as it is.
@@ -31,8 +29,7 @@ def model_file(network: Network, about: Mapping[str, Any]) -> Download:
         text = json_text(network.trained, facts)
         return Download("digits.json", "application/json", text.encode())
     content = io.BytesIO()
-    described = json.dumps({"about": facts, "network": describe(network.trained)})
-    write_weights(content, network.trained.state_dict(), described)
+    save(network.trained.state_dict(), content)
     return Download("digits.safetensors", "application/octet-stream", content.getvalue())
 
 
