@@ -124,6 +124,7 @@ def test_all_points_are_within_the_span():
         for part in ("train", "test"):
             assert np.abs(shown[part]["x"]).max() <= span
         assert [axis["high"] for axis in shown["axes"]] == [span, span]
+    assert Plane(data="spiral").frame()["span"] == 1.5
     shown = Plane(points=100, share=0.7).ask("data", {})
     assert (len(shown["train"]["x"]), len(shown["test"]["y"])) == (70, 30)
     assert shown["classes"] == ["upper", "lower"]

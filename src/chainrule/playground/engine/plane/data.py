@@ -136,7 +136,7 @@ def plane_data(settings: Mapping[str, Any], table: Table | None, version: int) -
         make = getattr(toys, kind)
         whole = make(settings["points"], settings["noise"], settings["seed"])
     train, test = _split(whole, settings)
-    span = _span(whole.x)
+    span = _span(whole.x, is_toy(settings))
     if axes is None:
         axes = (Axis("x1", -span, span), Axis("x2", -span, span))
     note = "" if len(whole) else _NOTES[kind]
@@ -173,7 +173,8 @@ def _split(whole: Examples, settings: Mapping[str, Any]) -> tuple[Examples, Exam
         return whole, whole.take([])
 
 
-def _span(x: Array) -> float:
-    """How far the plane goes so that all points are in it."""
+def _span(x: Array, is_toy: bool) -> float:
+    """How far the plane goes so that all points are in it; those of a toy fill it."""
     furthest = float(np.abs(x).max(initial=0))
-    return SPAN if furthest <= SPAN else float(np.ceil(4 * furthest) / 4)
+    fitting = float(np.ceil(2.1 * furthest) / 2)
+    return fitting if is_toy or furthest > SPAN else SPAN

@@ -19,7 +19,7 @@ from chainrule.playground.engine.settings import (
 
 __all__ = ["SETTINGS", "SPAN"]
 
-SPAN = 2.0  # of the plane where data need no more
+SPAN = 2.0  # of the plane that points are drawn into, and tables scaled
 
 _RATES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _PENALTIES = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -59,7 +59,7 @@ SETTINGS: MappingProxyType[str, Setting] = MappingProxyType(
         ),
         "noise": Amount(
             label="Noise",
-            usual=0.1,
+            usual=0.05,
             group="data",
             low=0,
             high=0.5,
