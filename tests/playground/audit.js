@@ -128,13 +128,19 @@ function focusUnseen() {
   return found;
 }
 
-/** What is too small to be hit with a finger; links within sentences are as high as their line. */
-function smallTargets(least) {
+/**
+ * What is too small to be hit: buttons and links, and fields, which may be denser with a mouse.
+ * Links within sentences are as high as their line, and parts of the drawn network as large as has
+ * to be, for the list of layers does the same.
+ */
+function smallTargets(buttons, fields) {
   const found = [];
   for (const one of document.querySelectorAll(PRESSED)) {
-    if (!isSeen(one) || one.disabled || one.closest(".skip, p a, li a, .small-by-nature")) continue;
+    if (!isSeen(one) || one.disabled || one.closest(".skip, p a, li a")) continue;
     const target = one.matches("[type=checkbox], [type=radio]") ? (one.closest("label") ?? one) : one;
     const { width, height } = target.getBoundingClientRect();
+    const drawn = one.closest("#network") !== null;
+    const least = drawn ? 24 : one.matches("input, select") ? fields : buttons;
     if (width && (width < least - 0.6 || height < least - 0.6)) {
       found.push(`${Math.round(width)} x ${Math.round(height)}: ${nameOf(one)}`);
     }

@@ -111,11 +111,14 @@ def test_there_is_one_main_part_and_headings_follow_one_another(page):
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-@pytest.mark.parametrize(("size", "least"), [(DESK, 32), (PHONE, 40)], ids=["desk", "phone"])
-def test_what_is_pressed_is_large_enough(page, size, least):
+# Fields that stand close together on a desk are as large as they have to be for a mouse at least.
+@pytest.mark.parametrize(
+    ("size", "buttons", "fields"), [(DESK, 32, 24), (PHONE, 40, 40)], ids=["desk", "phone"]
+)
+def test_what_is_pressed_is_large_enough(page, size, buttons, fields):
     page.set_viewport_size(size)
     page.evaluate(OPEN)
-    clean(page, "smallTargets", least)
+    clean(page, "smallTargets", buttons, fields)
 
 
 # At twice the size, a window of 1280 has room for 640.

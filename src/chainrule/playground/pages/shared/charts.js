@@ -153,7 +153,8 @@ class Lines {
 
   #across({ left, right }) {
     const from = this.data ? Math.min(0, this.data.x[0]) : 0;
-    const to = this.data ? Math.max(this.data.x[this.data.x.length - 1], from + 1e-9) : 1;
+    const last = this.data ? this.data.x[this.data.x.length - 1] : from;
+    const to = last > from ? last : from + 1;
     const scale = (right - left) / (to - from);
     return { from, to, place: (value) => left + (value - from) * scale, value: (at) => from + (at - left) / scale };
   }
