@@ -258,7 +258,9 @@ def test_the_window_slides_by_button_mouse_and_keys(open_page):
     draw(page, STROKES[2])
     page.wait("() => document.querySelector('.sum').textContent.includes('=')")
     place = "() => document.querySelector('[role=application].framed').getAttribute('aria-label')"
-    page.get_by_label("Map", exact=True).select_option("2")
+    with page.expect_response(lambda response: response.url.endswith("/ask/slide")):
+        page.get_by_label("Map", exact=True).select_option("2")
+    page.wait_for_timeout(100)
     assert page.locator(".grids .cells").count() == 3
     assert page.locator(".grids .cells").first.locator("span").count() == 25
     first = page.evaluate(place)
