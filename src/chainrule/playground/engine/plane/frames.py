@@ -6,6 +6,7 @@ however large the network is: of large ones fewer units are shown, and coarser.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -25,6 +26,9 @@ _WEIGHTS = 11_000  # that are shown, each with its gradient, 8 bytes together
 _PIXELS = 60_000  # of all maps together, a byte each
 _SIDES = (32, 24, 20, 16, 12, 10, 8, 6)
 _BOUNDARY = 40_000  # pixels of all classes together
+_FINEST, _COARSEST = 64, 24  # pixels along a side of it
+_VALUES = 500_000  # of all units at all its places
+_WORK = 1_000_000_000  # places that are asked, times the weights
 _ROWS = 500  # training points that gradients are made of
 
 
@@ -41,12 +45,13 @@ class Frames:
             training.train.x.shape[1],
             *(s.linear.out_features for s in training.subject.stages),
         ]
-        self._units = units
         self._shown = _shown(units)
-        side = _side(sum(min(n, self._shown) for n in units))
-        fine = next(k for k in (2, 1) if k == 1 or data.outputs * (k * side) ** 2 <= _BOUNDARY)
-        self._fine, self._side = fine, side
-        self._grid = training.features(grid(data.span, fine * side))
+        side = _side(sum(min(n, self._shown) for n in units), training.count)
+        most = min(_FINEST**2, _BOUNDARY // data.outputs, _VALUES // sum(units))
+        most = min(most, _WORK // training.count)
+        # The boundary is finer than the maps, which show some of its places.
+        self._fine, self._side = max(math.isqrt(most) // side, -(-_COARSEST // side)), side
+        self._grid = training.features(grid(data.span, self._fine * side))
         self._limit = max(float(np.abs(data.train.y).max(initial=0)), 1e-6)
         rng = np.random.default_rng(0)
         n = len(training.train.y)
@@ -221,5 +226,7 @@ def _shown(units: Sequence[int]) -> int:
     return 1
 
 
-def _side(maps: int) -> int:
-    return next((side for side in _SIDES if maps * side * side <= _PIXELS), _SIDES[-1])
+def _side(maps: int, count: int) -> int:
+    """How many pixels a side of the maps has, by their number and that of the weights."""
+    most = min(_PIXELS // maps, _WORK // count)
+    return next((side for side in _SIDES if side * side <= most), _SIDES[-1])
