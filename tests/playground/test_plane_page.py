@@ -317,7 +317,9 @@ def test_the_graph_shows_numbers_and_zooms(page):
     page.get_by_role("button", name="Larger").click()
     assert page.evaluate(width) > before * 1.1
     page.get_by_role("button", name="As wide as").click()
-    assert page.evaluate(width) == pytest.approx(before)
+    assert page.evaluate(width) <= page.evaluate(
+        "document.querySelector('#graph-panel .body').clientWidth"
+    )
 
 
 def test_sizes_of_gradients_stand_under_their_tab(page):
@@ -381,6 +383,7 @@ def test_by_keyboard_alone(page):
     page.wait_frame("frame => frame.play.playing && frame.steps > 20")
     page.keyboard.press("Space")
     page.wait_frame("frame => !frame.play.playing")
+    page.wait_for_timeout(500)  # until the steps under way have been taken and shown
     steps = page.frame("steps")
     page.keyboard.press("s")
     page.wait_frame(f"frame => frame.steps === {steps + 1}")
@@ -433,4 +436,4 @@ def test_nothing_moves_while_it_loads(open_page):
             setTimeout(() => done(0), 500);
         })"""
     )
-    assert moved < 0.02
+    assert moved < 0.01

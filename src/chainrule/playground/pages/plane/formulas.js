@@ -10,11 +10,12 @@ export class Formulas {
     this.at = element("p", { class: "at num" }, "\u00a0");
     this.body = element("div", { class: "body", tabindex: 0, role: "region", "aria-label": "Formulas, to be scrolled" });
     this.note = element("p", { class: "note" });
-    this.neuron = null;
+    this.neuron = this.latest = null;
     this.box = panel;
     panel.replaceChildren(element("div", { class: "inside-head" }, this.at, this.note), this.body);
     this.refresh = inside(experiment, "formulas", {
       place: () => place.now,
+      more: () => this.#whose(experiment.frame),
       isOpen: () => isOpen(panel),
       show: (answer, asked) => this.#show(answer, placeInWords(asked, experiment.frame)),
     });
@@ -34,8 +35,18 @@ export class Formulas {
     this.#mark();
   }
 
+  /** The neuron whose gradients are written out, if it is one of those that there are now. */
+  #whose(frame) {
+    const { layer, unit } = this.latest ?? { layer: 0 };
+    return layer && unit < (frame?.layers[layer]?.units ?? 0) ? { layer, unit } : {};
+  }
+
   #look(neuron) {
     this.neuron = neuron;
+    if (neuron) {
+      this.latest = neuron; // its gradients stay when the mouse goes elsewhere
+      this.refresh();
+    }
     const line = this.#mark();
     if (!line || this.box.hidden) return;
     // The panel scrolls, the page stays where it is.

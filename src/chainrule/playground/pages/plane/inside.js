@@ -7,14 +7,15 @@ const PAUSE = 300; // milliseconds between two answers
 
 /**
  * Keep a panel up to date; returns what says that it may no longer be so. `place()` gives the point
- * as {x, y, label}, or null; `isOpen()` whether anybody looks; `show(answer, place)` puts it there.
+ * as {x, y, label}, or null; `more()` what else is asked; `isOpen()` whether anybody looks;
+ * `show(answer, place)` puts the answer there.
  */
-export function inside(experiment, question, { place, isOpen, show }) {
+export function inside(experiment, question, { place, more = () => ({}), isOpen, show }) {
   const refresh = latest(async () => {
     const asked = isOpen() && !document.hidden ? place() : null;
     if (!asked) return;
     // The label is the engine's to find: that of the nearest point of the data of now.
-    const answer = await experiment.ask(question, { x: asked.x, y: asked.y }, { say: false });
+    const answer = await experiment.ask(question, { x: asked.x, y: asked.y, ...more() }, { say: false });
     if (answer) show(answer, asked);
     await later(PAUSE);
   });
