@@ -247,7 +247,7 @@ GROUNDS: dict[str, Ground] = {
         "who divides by the size of the slope is off sooner.",
     ),
     "rosenbrock": Ground(
-        label="surface: Rosenbrock's valley",
+        label="surface: Rosenbrock's",
         formula="f(x, y) = (1 − x)² + 100 (y − x²)²",
         height=rosenbrock,
         low=(-2, -1),
@@ -260,7 +260,7 @@ GROUNDS: dict[str, Ground] = {
         "point takes hundreds of steps.",
     ),
     "himmelblau": Ground(
-        label="surface: Himmelblau's four valleys",
+        label="surface: Himmelblau's",
         formula="f(x, y) = (x² + y − 11)² + (x + y² − 7)²",
         height=himmelblau,
         low=(-5, -5),

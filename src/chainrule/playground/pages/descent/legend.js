@@ -3,7 +3,7 @@
 import { element } from "../shared/controls.js";
 import { markOf } from "./marks.js";
 import { told } from "./numbers.js";
-import { valueAt } from "./paths.js";
+import { heightAt } from "./paths.js";
 
 export class Legend {
   /** In `box`; `choose(name)` is called when somebody else is to be looked into. */
@@ -56,7 +56,7 @@ export class Legend {
 
   #tell() {
     for (const [name, { value }] of Object.entries(this.rows)) {
-      const text = told(valueAt(this.paths[name], this.clock.step));
+      const text = told(heightAt(this.paths[name], this.clock.step));
       if (value.textContent !== text) value.textContent = text;
     }
   }

@@ -22,7 +22,10 @@ export function longest(paths) {
   return Math.max(...Object.values(paths).map(({ value }) => value.length - 1));
 }
 
-/** The value at the latest whole step that there is. */
-export function valueAt(path, step) {
-  return path.value[Math.min(step, path.value.length - 1)];
+/** The height of a path at a time, likewise. */
+export function heightAt(path, time) {
+  const last = path.value.length - 1;
+  const from = Math.min(Math.floor(time), last);
+  const share = Math.min(time, last) - from;
+  return path.value[from] + share * (path.value[Math.min(from + 1, last)] - path.value[from]);
 }

@@ -5,7 +5,7 @@ import { colorOf, onScheme } from "../shared/palette.js";
 import { Curve } from "./curve.js";
 import { colorFor, drawMark } from "./marks.js";
 import { place as toldPlace, told } from "./numbers.js";
-import { pointAt, pointOf, valueAt } from "./paths.js";
+import { heightAt, pointAt, pointOf } from "./paths.js";
 import { Surface } from "./surface.js";
 
 const RADIUS = 7;
@@ -158,13 +158,10 @@ export class Stage {
     pen.stroke();
   }
 
-  /** Where a ball is now: on the curve while it is under way, at its own height when it has landed. */
+  /** Where a ball is now: between two steps in the air, as a step leaps over what is between. */
   #ball(path) {
-    const { dims } = this.frame;
     const time = this.clock.shown;
-    const point = pointAt(path, dims, time);
-    const whole = Number.isInteger(time) || time >= path.value.length - 1;
-    return this.ground.place(point, whole ? valueAt(path, time) : undefined);
+    return this.ground.place(pointAt(path, this.frame.dims, time), heightAt(path, time));
   }
 
   #drawBall(pen, name, path) {
