@@ -17,6 +17,7 @@ from chainrule.errors import DataError, OptionError
 from chainrule.playground import Digits
 from chainrule.playground.engine.digits import data as module
 from chainrule.playground.engine.digits.data import digital, shifted
+from chainrule.playground.engine.digits.training import shifts_of
 
 SMALL = {"layers": [16]}
 
@@ -259,6 +260,13 @@ def test_shifted_images_are_moved_and_nothing_comes_in(by):
     came_from = np.stack([row - by[0], column - by[1]])
     inside = ((came_from >= 0) & (came_from < 5)).all(axis=0)
     np.testing.assert_array_equal(found, np.where(inside, rolled, 0))
+
+
+@pytest.mark.parametrize(("side", "reach"), [(8, [0, 1]), (28, [2, 2])])
+def test_images_are_moved_as_far_as_there_is_room(side, reach):
+    by = shifts_of(500, side, seed=0, epoch=0)
+    assert np.abs(by).max(axis=0).tolist() == reach
+    assert (by != shifts_of(500, side, seed=0, epoch=1)).any()
 
 
 # --- the program --------------------------------------------------------------------------------

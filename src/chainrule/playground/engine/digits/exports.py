@@ -1,4 +1,4 @@
-"""What can be had of a network that reads digits: its weights, and a picture of its course (floor 5)."""
+"""What can be had of a network that reads digits: its weights, a picture of its run (floor 5)."""
 
 from __future__ import annotations
 

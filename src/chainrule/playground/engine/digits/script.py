@@ -88,12 +88,13 @@ test = train.test
 
 _MOVED = """
 def moved(images, epoch, first):
-    \"\"\"Move images of an epoch, from number `first` on, by up to {far} pixels at random.\"\"\"
+    \"\"\"Move images of an epoch, from number `first` on, at random by whole pixels.\"\"\"
+    far = np.array([{down}, {right}])  # down or up, and to either side
     chance = np.random.default_rng([SEED, epoch, 1])
-    by = chance.integers(-{far}, {far}, (len(train), 2), endpoint=True)
-    wide = np.pad(images, [(0, 0), (0, 0), ({far}, {far}), ({far}, {far})])
+    by = chance.integers(-far, far, (len(train), 2), endpoint=True)
+    wide = np.pad(images, [(0, 0), (0, 0), ({down}, {down}), ({right}, {right})])
     height, width = images.shape[2:]
-    places = zip(wide, {far} - by[first : first + len(images)])
+    places = zip(wide, far - by[first : first + len(images)])
     return np.stack([one[:, y : y + height, x : x + width] for one, (y, x) in places])
 
 """
@@ -130,7 +131,7 @@ def script_of(settings: Mapping[str, Any], training: Training, rows: int) -> str
         optimizer=_optimizer(settings["optimizer"], training.first["lr"]),
         penalty=f"l2 = cr.tensor({training.first['l2']!r})\n" if has_penalty else "",
         backward=_BACKWARD[has_penalty],
-        moved=_MOVED.format(far=reach_of(training.side)) if settings["augment"] else "",
+        moved=_moved(training.side) if settings["augment"] else "",
         steps=_STEPS[settings["augment"]],
         course=_course(changes, training.steps),
         sample=SAMPLE,
@@ -168,6 +169,11 @@ def _optimizer(name: str, lr: float) -> str:
     kind = OPTIMIZERS[name]
     options = "".join(f", {option}={value!r}" for option, value in kind.options.items())
     return f"{kind.name}(network.parameters(), lr={lr!r}{options})"
+
+
+def _moved(side: int) -> str:
+    down, right = reach_of(side)
+    return _MOVED.format(down=down, right=right)
 
 
 def _course(changes: Sequence[tuple[int, Mapping[str, float]]], steps: int) -> str:

@@ -195,5 +195,6 @@ class Digits(Session):
 
     def _picture(self) -> Download:
         self._look()
-        title = f"{self._data.train!r}, {self._training.steps:,} steps"
+        height, width = self._data.shape
+        title = f"Digits of {height}x{width}, {self._training.steps:,} steps"
         return picture_of(self._curve.plain(), title)

@@ -25,7 +25,7 @@ SETTINGS: Mapping[str, Setting] = {
         label="Shift images",
         usual=False,
         group="data",
-        help="Moves each training image at random by a pixel, or of large ones two.",
+        help="Moves each training image at random: MNIST's by two pixels, others by one sideways.",
     ),
     "seed": Count(
         label="Seed",

@@ -24,13 +24,16 @@ from chainrule.playground.engine.stepping import Stepping
 __all__ = ["Moment", "Training", "reach_of", "shifts_of"]
 
 
-def reach_of(side: int) -> int:
-    """Return by how many pixels images are moved at most: of large ones two, of small ones one.
+def reach_of(side: int) -> tuple[int, int]:
+    """Return by how many pixels images are moved at most, down or up and to either side.
+
+    Those of MNIST have four empty pixels around them. The small ones reach from top to bottom, and
+    have one empty column at either side.
 
     Args:
         side: of an image.
     """
-    return 2 if side > 16 else 1
+    return (2, 2) if side > 8 else (0, 1)
 
 
 def shifts_of(n: int, side: int, seed: int, epoch: int) -> Array:
@@ -44,9 +47,9 @@ def shifts_of(n: int, side: int, seed: int, epoch: int) -> Array:
 
     Examples:
         >>> shifts_of(3, 8, seed=0, epoch=0).tolist()
-        [[1, 0], [-1, 0], [1, 0]]
+        [[0, 1], [0, 0], [0, -1]]
     """
-    far = reach_of(side)
+    far = np.array(reach_of(side))
     return np.random.default_rng([seed, epoch, 1]).integers(-far, far, (n, 2), endpoint=True)
 
 
