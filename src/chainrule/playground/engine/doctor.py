@@ -40,14 +40,15 @@ _SHARE = 0.02  # of the time that training has
 _STEPS = {
     "learning rate too high": 100,
     "learning rate too low": 100,
-    "cannot learn one batch": 400,
+    "cannot learn one batch": 200,
 }
 _ROWS = 256
-_LEAST = 0.2  # of the time of those rows, that a step with fewer takes
+_FEW = 0.3  # of the time of those rows, that a step with fewer takes
 _LONGEST = 0.5  # seconds that training may stand still for a check
-_FIRST = 0.005  # and that the first look at a network is taken to last
+_LEAST, _SPEED = 0.003, 5e9  # seconds that once through takes at least; operations a second
 
 _FEWEST = 100  # steps that a course is judged by
+_LONGER = 1.2  # times as many steps there are, when a course is judged again
 _MOST = 2**14  # losses that are kept: of more steps the means of two, of four, ...
 _APART = 1.02  # figures are kept each time that there are so many times as many steps
 
@@ -156,6 +157,7 @@ class Doctor:
         self._first, self._dead = math.nan, dict[str, float]()
         self._start: Case | None = None
         self._queue: list[Check] = [*_AT_START]
+        self._later: list[Check] = [*_LATER]
         self.earned = self.spent = 0.0
         self._begin()
 
@@ -218,7 +220,8 @@ class Doctor:
     def snapshot(self) -> Doctor:
         """Return another doctor who knows as much, and goes on from here."""
         other = copy.copy(self)
-        other._losses, other._rows, other._queue = self._losses[:], self._rows[:], self._queue[:]
+        other._losses, other._rows = self._losses[:], self._rows[:]
+        other._queue, other._later = self._queue[:], self._later[:]
         other._found, other._costs = dict(self._found), dict(self._costs)
         return other
 
@@ -233,45 +236,46 @@ class Doctor:
         self.earned += _SHARE * seconds
         if not self._queue and self._is_due():
             self._begin_round()
-        if not self._queue:
+        # What takes long waits until nothing else is to be done.
+        waiting = self._queue or (self._later if self._rounds else [])
+        if not waiting:
             return
-        cost = self._cost(self._queue[0])
+        cost = self._cost(waiting[0])
         if cost > _LONGEST:
-            self._queue.pop(0)
+            waiting.pop(0)
         elif self.spent + cost <= self.earned:
-            self._make(self._queue.pop(0))
+            self._make(waiting.pop(0))
 
     def look(self) -> None:
         """Make all checks now, whatever they cost."""
-        while self._queue:
-            self._make(self._queue.pop(0))
-        if len(self._rows) and self._steps >= _FEWEST:
-            self._begin_round()
-        while self._queue:
-            self._make(self._queue.pop(0))
+        if self._rows and self._steps >= _FEWEST:
+            self._queue = [one for one in self._queue if one not in _OF_A_RUN] + [*_OF_A_RUN]
+        while waiting := self._queue or self._later:
+            self._make(waiting.pop(0))
 
     @ops.quiet
     def broke(self) -> None:
         """Look at a run whose loss is no finite number any more: it has nothing to be kept from."""
-        self._queue.clear()
+        self._queue, self._later = [], []
         self._timed("range test", self._after_the_end)
 
     def _is_due(self) -> bool:
         return bool(self._rows) and self._steps >= max(self._next, _FEWEST)
 
     def _begin_round(self) -> None:
-        self._queue = [*_OF_A_RUN, *(() if self._rounds else _LATER)]
-        self._next, self._rounds = self._steps + _FEWEST, self._rounds + 1
+        self._queue = [*_OF_A_RUN]
+        self._next, self._rounds = int(_LONGER * self._steps), self._rounds + 1
 
     def _cost(self, check: Check) -> float:
         """How many seconds a check will take, as far as that is known."""
         if check.name in self._costs:
             return self._costs[check.name]
-        once = self._costs.get("visit", _FIRST)
+        count = sum(p.numel() for p in self._copies[0].parameters())
+        once = max(_LEAST, 6 * _ROWS * count / _SPEED)
         if check.name not in _STEPS:
             return once
         rows = 0 if check.name == _BY_HEART else self._batch
-        return once * _STEPS[check.name] * max(rows / _ROWS, _LEAST)
+        return once * _STEPS[check.name] * max(rows / _ROWS, _FEW)
 
     @ops.quiet
     def _make(self, check: Check) -> None:
@@ -390,7 +394,8 @@ class Doctor:
     def _remark(self) -> None:
         """Say the worst that was found; of what was foretold nothing once all goes well."""
         well = self._goes_well()
-        left = [f for name, f in self._found.items() if not (well and name in FORETOLD)]
+        left = [f for f in self._found.values() if not (well and f.check in FORETOLD)]
+        left = [f for f in left if not self._found.keys() & _causes(f)]
         of_run = {one.name for one in _OF_A_RUN}
         worst = max(left, key=lambda f: (f.severity, f.check in of_run), default=None)
         self.finding = (
@@ -402,6 +407,13 @@ class Doctor:
             return False
         latest = np.concatenate(self._losses)[-_FEWEST:]
         return len(latest) == _FEWEST and float(latest.mean()) < self._run.first / 2
+
+
+def _causes(finding: Finding) -> set[str]:
+    """What a finding would be a consequence of."""
+    return {
+        name for one in (*CHECKS, *AT_THE_END) if one.name == finding.check for name in one.unless
+    }
 
 
 def _borne(test: RateTest) -> float:
