@@ -7,6 +7,7 @@ import { lineOf } from "./line.js";
 import { later, seldom } from "./timing.js";
 
 const WRITTEN = 400; // milliseconds between two changes of the address, which browsers count
+const INTENT = 500; // milliseconds after an order within which frames may not know of it
 const FIRST_WAIT = 500; // milliseconds before the connection is tried again
 const LONGEST_WAIT = 5000;
 
@@ -16,7 +17,7 @@ export class Experiment {
     const experiment = new Experiment(page);
     globalThis.experiment = experiment; // for the console of the browser
     await experiment.#open();
-    addEventListener("hashchange", () => experiment.#follow());
+    addEventListener("hashchange", ({ newURL }) => experiment.#follow(new URL(newURL).hash));
     addEventListener("pagehide", () => experiment.#leave());
     addEventListener("pageshow", (event) => event.persisted && location.reload());
     listenToKeys(experiment);
@@ -28,6 +29,7 @@ export class Experiment {
   #waiting = null; // the change that is last among them
   #arrived = null; // reads the frame that is to be shown next
   #trouble = "";
+  #intent = { playing: false, until: 0 }; // what was ordered last, and how long frames may be older
   #write = seldom(() => this.#writeNow(), WRITTEN);
 
   constructor(page) {
@@ -90,18 +92,18 @@ export class Experiment {
     return this.#inOrder(() => this.#settle(`take/${encodeURIComponent(file.name)}`, file));
   }
 
+  /** Whether it plays: as frames say, but those that are older than the last order. */
   get playing() {
-    return Boolean(this.frame?.play?.playing);
+    const { playing, until } = this.#intent;
+    return performance.now() < until ? playing : Boolean(this.frame?.play?.playing);
   }
 
-  async play(playing = true) {
-    const done = await this.#order({ playing });
-    if (done && this.frame?.play) this.frame.play.playing = playing; // the next frame says so too
-    return done;
+  play(playing = true) {
+    return this.#intend(playing, { playing });
   }
 
   step(steps = 1) {
-    return this.#order({ steps });
+    return this.#intend(false, { steps });
   }
 
   /** How quick: steps a second, or `null` for as quick as it goes. */
@@ -159,6 +161,13 @@ export class Experiment {
     return this.#inOrder(async () => Boolean(await this.#deed("play", body)));
   }
 
+  async #intend(playing, body) {
+    const intent = (this.#intent = { playing, until: Infinity });
+    const done = await this.#order(body);
+    intent.until = done ? performance.now() + INTENT : 0;
+    return done;
+  }
+
   async #settle(way, body = {}) {
     const answer = await this.#deed(way, body);
     if (answer) this.#settled(answer.settings);
@@ -212,7 +221,7 @@ export class Experiment {
     try {
       this.table = (await ask("api/tables"))[this.page];
       await this.#begin(settingsOf(location.hash, this.table));
-      this.#sayUnknown();
+      this.#sayUnknown(location.hash);
     } catch (error) {
       this.say(error.message);
       await new Promise(() => {}); // there is nothing to go on with until the page is loaded again
@@ -243,8 +252,8 @@ export class Experiment {
     }
   }
 
-  #sayUnknown() {
-    const unknown = unknownIn(location.hash, this.table);
+  #sayUnknown(hash) {
+    const unknown = unknownIn(hash, this.table);
     if (!unknown.length) return;
     const names = unknown.slice(0, 3).map((name) => `"${name.slice(0, 40)}"`);
     this.say(`the address sets ${names.join(", ")}, which this page does not have; the rest holds`);
@@ -296,16 +305,15 @@ export class Experiment {
   }
 
   /** The address was changed by hand, or by a link. */
-  async #follow() {
-    if (!isSettings(location.hash)) {
+  async #follow(hash) {
+    if (!isSettings(hash)) {
       this.#writeNow(); // the browser has gone to that place already
       return;
     }
     const usual = Object.fromEntries(Object.entries(this.table).map(([name, { usual }]) => [name, usual]));
-    const wanted = { ...usual, ...settingsOf(location.hash, this.table) };
-    const unknown = unknownIn(location.hash, this.table).length > 0;
+    const wanted = { ...usual, ...settingsOf(hash, this.table) };
     const done = same(wanted, this.settings) || (await this.change(wanted));
-    if (done && unknown) this.#sayUnknown();
+    if (done) this.#sayUnknown(hash);
     this.#writeNow();
   }
 }
