@@ -248,6 +248,26 @@ def test_looking_takes_two_hundredths_of_the_time():
     assert doctor.finding is not None
 
 
+def test_a_look_that_a_change_interrupts_begins_again():
+    doctor = patient(Clock(0.001))
+    doctor.steps(np.full(200, 0.7))
+    doctor.figures(1, 0.7, 0.7)
+    for _ in range(2 * len(doctor._queue)):
+        doctor.visit(10.0)
+        if doctor._rounds and doctor._queue:
+            break
+    assert doctor._queue
+    doctor.changed(Plane(points=20).settings)
+    for _ in range(20):
+        doctor.visit(10.0)
+    assert doctor.finding is None
+    doctor.steps(np.full(200, 0.7))
+    doctor.figures(1, 0.7, 0.7)
+    for _ in range(20):
+        doctor.visit(10.0)
+    assert doctor._rounds == 1
+
+
 def test_checks_that_would_keep_training_waiting_are_not_made(monkeypatch):
     monkeypatch.setattr("chainrule.playground.engine.doctor._LONGEST", 0.02)
     doctor = patient(Clock(0.001))

@@ -170,6 +170,7 @@ class Doctor:
         self._each, self._rest = 1, np.empty(0)  # steps that a loss is the mean of
         self._rows: list[Mapping[str, float]] = []
         self._steps, self._next, self._rounds = 0, 0, 0
+        self._queue = [one for one in self._queue if one not in _OF_A_RUN]
         self.finding: dict[str, Any] | None = None
 
     # --- what it is told ------------------------------------------------------------------------
