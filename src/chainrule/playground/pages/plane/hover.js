@@ -20,7 +20,8 @@ export class Readout {
     this.text = element("div", { class: "readout-text" }, this.title, this.figures, this.list);
     this.few = element("p", { class: "soft" }, `Between two wide layers only the ${MOST} largest weights are drawn.`);
     this.key = legend(this.few);
-    box.append(element("div", { class: "network-readout" }, this.picture, this.text, this.key));
+    this.voice = element("p", { class: "visually-hidden", "aria-live": "polite" });
+    box.append(element("div", { class: "network-readout" }, this.picture, this.text, this.key), this.voice);
     this.surface = new Surface(this.picture, (...given) => this.#draw(...given));
     this.omits(false);
     this.show(null, null);
@@ -39,6 +40,12 @@ export class Readout {
     if (subject.kind === "neuron") this.#neuron(subject);
     else this.#weight(subject);
     this.surface.later();
+  }
+
+  /** Have a screen reader say what is shown. */
+  speak() {
+    const rows = [...this.figures.children].map((one) => one.textContent);
+    this.voice.textContent = `${this.title.textContent}: ${rows.join(" ")}`;
   }
 
   #neuron({ layer, unit }) {
@@ -61,7 +68,7 @@ export class Readout {
     const ins = weight.shape[1];
     const all = Array.from({ length: ins }, (_, into) => [into, weight[unit * ins + into]]);
     all.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
-    const told = all.slice(0, MOST_WEIGHTS).map(([into, one]) => `${short(this.frame, layer - 1, into)} ${figure(one)}`);
+    const told = all.slice(0, MOST_WEIGHTS).map(([into, one]) => `${short(this.frame, layer - 1, into)}\u00a0${figure(one)}`);
     return `weights in: ${told.join(" · ")}${all.length > MOST_WEIGHTS ? ` and ${all.length - MOST_WEIGHTS} smaller ones` : ""}`;
   }
 

@@ -157,6 +157,7 @@ export class Network {
     const ins = this.counts[layer - 1];
     const now = this.subject?.kind === "weight" && this.subject.out === unit ? this.subject.into : -1;
     this.#lookAt({ kind: "weight", gap: layer - 1, out: unit, into: (now + 1) % ins });
+    this.readout.speak();
   }
 
   #pointed(told) {
