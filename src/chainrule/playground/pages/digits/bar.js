@@ -17,12 +17,18 @@ const COUNTERS = [
   { label: "epoch", width: 7, read: ({ epoch }) => epoch.toLocaleString("en", { maximumFractionDigits: 2 }) },
   { label: "test accuracy", width: 7, read: ({ score }) => percent(score.test) },
   { label: "steps", width: 7, read: ({ steps }) => steps.toLocaleString("en"), minor: true },
-  { label: "steps/s", width: 6, read: ({ play }) => (play?.playing ? Math.round(play.rate).toLocaleString("en") : "–"), minor: true },
+  { label: "steps/s", width: 6, read: ({ play }) => (play?.playing ? rate(play) : "–"), minor: true },
   { label: "weights", width: 8, read: ({ params }) => params.toLocaleString("en"), minor: true },
 ];
 
+// Of the time that steps take, or of what they are held to.
+function rate({ rate, speed }) {
+  return Math.round(Math.min(rate, speed ?? Infinity)).toLocaleString("en");
+}
+
 const ABOUT = [
-  "Let it train, draw a digit, and see the drawing pass through the layers to ten probabilities; while training goes on, the answer is asked for again every second.",
+  "Let it train, draw a digit, and see the drawing pass through the layers to ten probabilities.",
+  "While training goes on, the answer is asked for again every second.",
   "A drawing is brought to the form that the images of the set have before the network sees it.",
   "Everything that is set stands in the address of the page, so an experiment is a link.",
 ];
@@ -38,5 +44,6 @@ const KEYS = [
 /** Put the bar where `place` is. */
 export function layOutBar(experiment, place) {
   const button = help({ title: "Digits", about: ABOUT, keys: KEYS });
-  place.replaceWith(transport(experiment, { counters: COUNTERS, epochs: true, pace: PACE, more: [exportMenu(experiment, FILES), button] }));
+  const more = [exportMenu(experiment, FILES), button];
+  place.replaceWith(transport(experiment, { counters: COUNTERS, epochs: true, pace: PACE, more }));
 }

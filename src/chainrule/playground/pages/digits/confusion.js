@@ -12,11 +12,13 @@ const WAYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDo
 /** The table in `box`; the function that is returned shows the counts. */
 export function confusion(box) {
   const cells = DIGITS.map((truth) => DIGITS.map((said) => cell(truth, said)));
-  const sentence = element("p", { class: "sentence", "aria-live": "polite" }, "Point at a number, or walk there with Tab and the arrow keys.");
+  const hint = "Point at a number, or walk there with Tab and the arrow keys.";
+  const sentence = element("p", { class: "sentence", "aria-live": "polite" }, hint);
   let counts = null;
   let at = null;
 
-  const head = element("tr", {}, element("th", { scope: "col", class: "corner" }, "is \\ read as"), ...DIGITS.map((said) => element("th", { scope: "col" }, String(said))));
+  const corner = element("th", { scope: "col", class: "corner" }, "is \\ read as");
+  const head = element("tr", {}, corner, ...DIGITS.map((said) => element("th", { scope: "col" }, String(said))));
   const body = DIGITS.map((truth) => element("tr", {}, element("th", { scope: "row" }, String(truth)), ...cells[truth]));
   const table = element(
     "table",
@@ -56,7 +58,8 @@ export function confusion(box) {
 }
 
 function cell(truth, said) {
-  return element("td", { tabindex: -1, "data-truth": truth, "data-said": said, class: truth === said ? "right" : "wrong" }, "·");
+  const place = { "data-truth": truth, "data-said": said };
+  return element("td", { ...place, tabindex: -1, class: truth === said ? "right" : "wrong" }, "·");
 }
 
 // Errors are shown by the root of their share, so that rare ones are seen too.

@@ -6,6 +6,7 @@ import { percent } from "./numbers.js";
 import { drawSheet } from "./sheet.js";
 
 const MOST = 24;
+const ABOUT = "What they are, what they were read as, and how sure the network was.";
 
 /** The examples in `box`; the function that is returned shows a frame's. */
 export function mistakes(box) {
@@ -20,7 +21,7 @@ export function mistakes(box) {
     last = given;
     const [count, height, width] = given.images.shape;
     const size = height * width;
-    none.textContent = count ? "What they are, what they were read as, and how sure the network was." : "Nothing of the test set is read wrongly.";
+    none.textContent = count ? ABOUT : "Nothing of the test set is read wrongly.";
     cards.forEach((one, i) => {
       one.box.classList.toggle("empty", i >= count);
       if (i < count) one.show(given.images.subarray(i * size, (i + 1) * size), { height, width }, given, i);
@@ -47,5 +48,6 @@ function card() {
 }
 
 function same(a, b) {
-  return a.images.length === b.images.length && a.chance.every((chance, i) => chance === b.chance[i] && a.said[i] === b.said[i]);
+  if (a.images.length !== b.images.length) return false;
+  return a.chance.every((chance, i) => chance === b.chance[i] && a.said[i] === b.said[i]);
 }

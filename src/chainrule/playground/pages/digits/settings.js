@@ -11,16 +11,16 @@ const OF_CNN = ["channels", "kernel"];
 export function layOutSettings(experiment, box) {
   for (const [group, head] of Object.entries(HEADS)) {
     const names = Object.keys(experiment.table).filter((name) => experiment.table[name].group === group);
-    box.append(
-      element("section", { class: "panel", "aria-labelledby": `${group}-head` }, element("h2", { id: `${group}-head` }, head), ...names.map((name) => made(experiment, name))),
-    );
+    const title = element("h2", { id: `${group}-head` }, head);
+    const made = names.map((name) => controlOf(experiment, name));
+    box.append(element("section", { class: "panel", "aria-labelledby": title.id }, title, ...made));
   }
   experiment.onSettings(({ kind }) => {
     for (const name of OF_CNN) box.querySelector(`[data-setting="${name}"]`).hidden = kind !== "cnn";
   });
 }
 
-function made(experiment, name) {
+function controlOf(experiment, name) {
   if (experiment.table[name].kind !== "sizes") return control(experiment, name);
   return stack(experiment, name, { one: CALLED[name], usual: 32 });
 }

@@ -6,6 +6,7 @@ import { icon } from "../shared/icons.js";
 import { bytesOf, onScheme } from "../shared/palette.js";
 import { padded, windowAt } from "./convolution.js";
 import { largest, signed, written } from "./numbers.js";
+import { optionsOf } from "./options.js";
 import { drawSheet } from "./sheet.js";
 
 const SPEEDS = { 4: "4 pixels/s", 30: "30 pixels/s", 200: "200 pixels/s" };
@@ -15,6 +16,7 @@ const WAYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDo
 export class Slide {
   #ask;
   #data = null;
+  #turn = 0; // of the latest question; answers to others come too late
   #at = 0;
   #playing = false;
   #before = 0; // the moment of the last picture while playing
@@ -38,7 +40,7 @@ export class Slide {
     const { map } = this.#parts;
     if (map.options.length === maps) return;
     const chosen = Math.min(Number(map.value) || 0, maps - 1);
-    map.replaceChildren(...Array.from({ length: maps }, (_, i) => element("option", { value: i, selected: i === chosen }, `Map ${i + 1}`)));
+    map.replaceChildren(...optionsOf("Map", maps, chosen));
   }
 
   /** Show a map. */
@@ -49,8 +51,9 @@ export class Slide {
 
   /** Ask anew about the drawing and the map that is chosen. */
   async refresh() {
+    const turn = ++this.#turn;
     const data = await this.#ask(Number(this.#parts.map.value) || 0);
-    if (!data) return;
+    if (!data || turn !== this.#turn) return;
     const kept = this.#data && this.#data.output.length === data.output.length;
     if (!kept) this.#at = middle(data);
     this.#data = data;
@@ -63,7 +66,7 @@ export class Slide {
     if (playing === this.#playing || !this.#data) return;
     this.#playing = playing;
     this.#parts.play.replaceChildren(icon(playing ? "pause" : "play"), playing ? "Pause" : "Slide");
-    if (!playing) return;
+    if (!playing) return this.#draw();
     if (this.#at === this.#data.output.length - 1) this.#at = 0;
     this.#before = performance.now();
     this.#owed = 0;
@@ -131,6 +134,7 @@ export class Slide {
     grids.products.show(here.products, side, largest(this.#data.input) * largest(kernel));
     const told = `${written(here.sum, 3)} + ${signed(this.#data.bias, 3)} = ${written(here.value, 3)}`;
     sum.replaceChildren(`sum of the ${side * side} products + bias: `, element("b", {}, told));
+    if (this.#playing) return; // it is said where the window has come to when it rests
     output.box.setAttribute(
       "aria-label",
       `The map so far; row ${here.row + 1}, column ${here.column + 1}: ${written(here.value, 3)}. Arrow keys move the window.`,
@@ -141,20 +145,24 @@ export class Slide {
 function parts({ play, step, map, walk }) {
   const button = (sign, label, onclick) =>
     element("button", { type: "button", class: "icon", "aria-label": label, title: label, onclick }, sign);
+  const speeds = Object.entries(SPEEDS).map(([value, label]) => element("option", { value }, label));
   const made = {
-    map: element("select", { "aria-label": "Map", onchange: map }, element("option", { value: 0 }, "Map 1")),
+    map: element("select", { "aria-label": "Map", onchange: map }, ...optionsOf("Map", 1, 0)),
     play: element("button", { type: "button", class: "slide-play", onclick: play }, icon("play"), "Slide"),
-    speed: element("select", { "aria-label": "Speed of the window" }, ...Object.entries(SPEEDS).map(([value, label]) => element("option", { value }, label))),
+    speed: element("select", { "aria-label": "Speed of the window" }, ...speeds),
     input: picture("input, with its border of zeros"),
     output: picture("the map so far", walk),
     grids: { patch: grid("under the window"), kernel: grid("kernel"), products: grid("products") },
     sum: element("p", { class: "sum" }, "\u00a0"),
   };
+  const back = button("‹", "One pixel back", () => step(-1));
+  const on = button("›", "One pixel on", () => step(1));
+  const { patch, kernel, products } = made.grids;
   made.speed.value = "30";
   made.all = [
-    element("div", { class: "row" }, made.map, made.play, button("‹", "One pixel back", () => step(-1)), button("›", "One pixel on", () => step(1)), made.speed),
+    element("div", { class: "row" }, made.map, made.play, back, on, made.speed),
     element("div", { class: "sliding" }, made.input.figure, made.output.figure),
-    element("div", { class: "grids" }, made.grids.patch.box, sign("×"), made.grids.kernel.box, sign("="), made.grids.products.box),
+    element("div", { class: "grids" }, patch.box, sign("×"), kernel.box, sign("="), products.box),
     made.sum,
   ];
   return made;
@@ -168,7 +176,9 @@ function sign(text) {
 function picture(caption, walk = null) {
   const canvas = element("canvas", { width: 28, height: 28, "aria-hidden": "true" });
   const frame = element("span", { class: "frame" });
-  const box = element("div", walk ? { class: "framed", tabindex: 0, role: "application", onkeydown: walk, onpointerdown: walk, onpointermove: walk } : { class: "framed", role: "img", "aria-label": caption }, canvas, frame);
+  const moved = { tabindex: 0, role: "application", onkeydown: walk, onpointerdown: walk, onpointermove: walk };
+  const seen = { role: "img", "aria-label": caption };
+  const box = element("div", { class: "framed", ...(walk ? moved : seen) }, canvas, frame);
   return {
     box,
     figure: element("figure", {}, box, element("figcaption", {}, caption)),
@@ -177,7 +187,9 @@ function picture(caption, walk = null) {
       const limit = largest(values) || 1;
       drawSheet(canvas, bytesOf(values, -limit, limit), { height, width });
       if (filled < values.length) empty(canvas, filled, width);
-      frame.style.cssText = `left: ${(100 * column) / width}%; top: ${(100 * row) / height}%; width: ${(100 * side) / width}%; height: ${(100 * side) / height}%`;
+      const of = (pixels, all) => `${(100 * pixels) / all}%`;
+      Object.assign(frame.style, { left: of(column, width), top: of(row, height) });
+      Object.assign(frame.style, { width: of(side, width), height: of(side, height) });
     },
   };
 }

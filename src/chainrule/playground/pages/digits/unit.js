@@ -4,12 +4,14 @@
 import { element } from "../shared/controls.js";
 import { bytesOf, onScheme } from "../shared/palette.js";
 import { largest, signed, written } from "./numbers.js";
+import { optionsOf } from "./options.js";
 import { drawSheet } from "./sheet.js";
 
 /** The pictures in `box`; `ask(unit)` gives the arrays of one unit, or `null`. */
 export class Unit {
   #ask;
   #data = null;
+  #turn = 0; // of the latest question; answers to others come too late
   #choice;
   #pictures = ["input", "weights", "products"].map(picture);
   #sum = element("p", { class: "sum" }, "\u00a0");
@@ -31,7 +33,7 @@ export class Unit {
   offer(units) {
     if (this.#choice.options.length === units) return;
     const chosen = Math.min(Number(this.#choice.value) || 0, units - 1);
-    this.#choice.replaceChildren(...Array.from({ length: units }, (_, i) => element("option", { value: i, selected: i === chosen }, `Unit ${i + 1}`)));
+    this.#choice.replaceChildren(...optionsOf("Unit", units, chosen));
   }
 
   /** Show a unit. */
@@ -42,8 +44,10 @@ export class Unit {
 
   /** Ask anew about the drawing and the unit that is chosen. */
   async refresh() {
+    const turn = ++this.#turn;
     const data = await this.#ask(Number(this.#choice.value) || 0);
-    if (data) this.#data = data;
+    if (!data || turn !== this.#turn) return;
+    this.#data = data;
     this.#draw();
   }
 

@@ -9,6 +9,8 @@ import { blended, drawSheet } from "./sheet.js";
 const CELLS = 32; // units of a vector in a row
 const MOST = { units: 256, maps: 32 }; // that are shown
 const PAUSE = 140; // milliseconds from layer to layer
+const SALIENCY =
+  "Saliency: the stronger the orange, the more a little ink there changes the score of the likeliest digit.";
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** The way in `box`; the function that is returned shows an answer. */
@@ -24,7 +26,7 @@ export function way(box) {
       element("div", { class: "input" }, input.box, element("label", { class: "tick" }, switchBox, "saliency")),
       list,
     ),
-    element("p", { class: "note" }, "Saliency: the stronger the orange, the more a little ink there changes the score of the likeliest digit."),
+    element("p", { class: "note" }, SALIENCY),
   );
 
   return (answer, about) => {
@@ -41,9 +43,8 @@ export function way(box) {
 // One after the other they light up, from the input to the output.
 function flow(boxes) {
   if (STILL.matches) return;
-  boxes.forEach((box, i) =>
-    box.animate([{ opacity: 0.15 }, { opacity: 1 }], { duration: 2 * PAUSE, delay: i * PAUSE, fill: "backwards", easing: "ease-out" }),
-  );
+  const timing = { duration: 2 * PAUSE, fill: "backwards", easing: "ease-out" };
+  boxes.forEach((box, i) => box.animate([{ opacity: 0.15 }, { opacity: 1 }], { ...timing, delay: i * PAUSE }));
 }
 
 function inputPicture() {
@@ -54,8 +55,10 @@ function inputPicture() {
   function draw() {
     if (!answer) return;
     const [height, width] = answer.input.shape;
-    drawSheet(canvas, answer.input, { height, width, colours: "ink", over: laid ? laidOver(answer.saliency) : undefined });
-    canvas.setAttribute("aria-label", `The drawing as the network sees it, ${height} by ${width} pixels${laid ? ", with the saliency" : ""}`);
+    const over = laid ? laidOver(answer.saliency) : undefined;
+    drawSheet(canvas, answer.input, { height, width, colours: "ink", over });
+    const size = `${height} by ${width} pixels${laid ? ", with the saliency" : ""}`;
+    canvas.setAttribute("aria-label", `The drawing as the network sees it, ${size}`);
     canvas.dataset.laid = laid;
   }
   return {

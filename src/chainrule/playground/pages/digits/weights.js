@@ -33,7 +33,9 @@ export function weightImages(box, choose) {
     draw();
     const [count, height, width] = weights.images.shape;
     const most = Math.max(...weights.limit);
-    const text = `${counted(Math.min(count, MOST), "image")} of ${height} × ${width}; the largest weight is ${written(most)} in size. Blue is above 0, orange below; click one to see it at work.`;
+    const text =
+      `${counted(Math.min(count, MOST), "image")} of ${height} × ${width}; the largest weight is ` +
+      `${written(most)} in size. Blue is above 0, orange below; click one to see it at work.`;
     if (note.textContent === text) return;
     note.textContent = text;
     canvas.setAttribute("aria-label", `Weights of the first layer, ${weights.name}: ${text}`);
