@@ -1,5 +1,7 @@
 """The colours keep the two promises of their module: contrast, and distance for every eye."""
 
+import re
+from importlib.resources import files
 from itertools import combinations
 
 import numpy as np
@@ -68,6 +70,18 @@ def test_ink_is_easy_to_read():
 def test_any_two_colours_stay_apart(eye):
     seen = [lab(np.clip(EYES[eye] @ light(color), 1e-4, 1)) for color in SERIES]
     assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 11
+
+
+def test_the_classes_of_the_playground_keep_them_too():
+    """Its pages have two colours more, in a table of their own."""
+    text = (files("chainrule.playground") / "pages/shared/palette.js").read_text(encoding="utf-8")
+    classes = re.findall("#[0-9a-f]{6}", re.search(r"CLASSES = \[(.*?)\]", text)[1])
+    assert classes[: len(SERIES)] == list(SERIES)
+    assert len(classes) == 8
+    assert min(contrast(color, paper) for color in classes for paper in (PAPER, DARK_PAPER)) >= 3
+    for eye in EYES.values():
+        seen = [lab(np.clip(eye @ light(color), 1e-4, 1)) for color in classes]
+        assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 11
 
 
 def test_colours_and_dashes_tell_eighteen_series_apart():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -163,6 +164,20 @@ def test_a_very_long_address(open_page):
     page.wait("() => location.hash.includes('seed=5')")
     again = open_page("plane", "#" + page.url.partition("#")[2])
     assert again.settings == page.settings
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def test_every_file_of_the_pages_is_served(still):
+    """By its own name, but for the pages themselves, which are asked for without a suffix."""
+    folder = files("chainrule.playground") / "pages"
+    for part in folder.iterdir():
+        for file in part.iterdir():
+            name = part.name if file.name == "index.html" else f"{part.name}/{file.name}"
+            answer = still.page.request.get(still.url.rpartition("/")[0] + "/" + name)
+            assert answer.body() == file.read_bytes(), name
+            assert answer.headers["content-type"].startswith(("text/", "image/svg+xml"))
 
 
 # --- orders -------------------------------------------------------------------------------------
