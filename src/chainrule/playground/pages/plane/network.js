@@ -95,6 +95,7 @@ export class Network {
     Object.assign(this, { shape, counts });
     this.strips = counts.map(() => new Strip());
     this.subject = null;
+    this.point.neuron(null);
     this.#place();
   }
 

@@ -13,12 +13,12 @@ export class Point {
   constructor(experiment) {
     this.experiment = experiment;
     this.place = null;
-    this.look = null;
+    this.look = this.looked = null;
     this.hovered = null;
     this.listeners = { point: [], settled: [], neuron: [] };
     this.asking = latest(() => Promise.all([this.#ask(), later(QUICK)]));
     this.settling = latest(() => Promise.all([this.#tell("settled"), later(CALM)]));
-    experiment.onFrame(() => this.place && this.#stir());
+    experiment.onFrame((frame) => this.place && this.#follow(frame));
   }
 
   /** Call `show({x, y, label, look})` whenever the point moves, and when the answer is there. */
@@ -53,6 +53,14 @@ export class Point {
     for (const show of this.listeners.neuron) show(which);
   }
 
+  /** Other data may have a smaller plane. */
+  #follow({ span }) {
+    const within = (value) => Math.min(Math.max(value, -span), span);
+    const [x, y] = [within(this.place.x), within(this.place.y)];
+    if (x !== this.place.x || y !== this.place.y) this.put({ x, y });
+    else this.#stir();
+  }
+
   #stir() {
     this.asking();
     this.settling();
@@ -63,11 +71,18 @@ export class Point {
     const look = await this.experiment.ask("look", { x, y }, { say: false });
     if (!look) return;
     this.look = look;
+    this.looked = { x, y };
     this.#tell("point");
+    if (this.#isLooked()) this.settling(); // the label is known by now
+  }
+
+  // Whether the last answer is about the place of now.
+  #isLooked() {
+    return this.looked?.x === this.place.x && this.looked?.y === this.place.y;
   }
 
   #told() {
-    const label = this.look?.nearest?.label ?? null;
+    const label = this.#isLooked() ? (this.look.nearest?.label ?? null) : null;
     return { ...this.place, label, look: this.look };
   }
 
