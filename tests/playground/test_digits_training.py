@@ -117,6 +117,18 @@ def test_undo_is_exact(kind, changes):
     assert_same(weights(session), weights(undisturbed))
 
 
+@pytest.mark.parametrize("steps", [0, 1, 3, 4])
+def test_undo_is_exact_where_a_step_is_not_replayed_yet(steps):
+    session, undisturbed = Digits(**SMALL), Digits(**SMALL)
+    train(session, steps)
+    session.change(lr=0.1)
+    train(session, 20)
+    session.undo()
+    train(session, 40)
+    train(undisturbed, 40)
+    assert_same(weights(session), weights(undisturbed))
+
+
 def test_redo_is_exact():
     session = Digits(**SMALL)
     train(session, 10)

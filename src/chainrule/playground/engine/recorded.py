@@ -53,10 +53,12 @@ class Recorded:
         """
         eager = min(max(_EAGER - self.steps, 0), len(rows))
         losses = [self._one(tensors, numbers) for numbers in rows[:eager]]
-        if eager < len(rows):
-            self._prepare(*(from_numpy(t.array[rows[eager]]) for t in tensors))
+        # Only now, for what steps leave behind that are not replayed is another start.
+        if eager < len(rows) and self._is_recorded(*(t.array[rows[eager]] for t in tensors)):
             later = self._step.many(*tensors, rows=rows[eager:]).array.reshape(-1)
             losses += later.tolist()
+        else:
+            losses += [self._one(tensors, numbers) for numbers in rows[eager:]]
         self.steps += len(rows)
         return tensor(np.array(losses, dtype=np.float64))
 
@@ -64,16 +66,17 @@ class Recorded:
         loss: float = self._step.function(*(from_numpy(t.array[numbers]) for t in tensors)).item()
         return loss
 
-    def _prepare(self, *batch: Tensor) -> None:
-        """Have the step recorded, unless it is, and leave everything as it was."""
-        if self._step.refusal is not None or self._step.recorded(*batch) is not None:
-            return
-        held = self._hold()
-        with warnings.catch_warnings():
-            # What cannot be recorded is taken operation by operation, which is only slower.
-            warnings.filterwarnings("ignore", message="going on without a recording")
-            for _ in range(_TRIES):
-                self._step(*batch)
-                if self._step.refusal is not None or self._step.recorded(*batch) is not None:
-                    break
-        held.put_back()
+    def _is_recorded(self, *arrays: Array) -> bool:
+        """Have the step recorded, and leave everything as it was; whether that can be done."""
+        batch = [from_numpy(array) for array in arrays]
+        if self._step.refusal is None and self._step.recorded(*batch) is None:
+            held = self._hold()
+            with warnings.catch_warnings():
+                # What cannot be recorded is taken operation by operation, which is only slower.
+                warnings.filterwarnings("ignore", message="going on without a recording")
+                for _ in range(_TRIES):
+                    self._step(*batch)
+                    if self._step.refusal is not None or self._step.recorded(*batch) is not None:
+                        break
+            held.put_back()
+        return self._step.refusal is None and self._step.recorded(*batch) is not None
