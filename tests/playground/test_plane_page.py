@@ -312,6 +312,10 @@ def test_the_graph_shows_numbers_and_zooms(page):
     page.wait("() => document.querySelectorAll('#graph-panel svg text').length > 10")
     numbers = re.findall(r"[-−]?\d*\.\d+", page.text_content("#graph-panel svg"))
     assert len(numbers) > 10
+    page.locator(".network-cells .neuron").nth(3).focus()
+    page.wait("() => document.querySelector('#graph-panel .looked')")
+    title = page.text_content("#graph-panel .looked > title")
+    assert title.split(" = ")[0] in ("z1,2", "a1,2")
     width = "document.querySelector('#graph-panel svg').getBoundingClientRect().width"
     before = page.evaluate(width)
     page.get_by_role("button", name="Larger").click()

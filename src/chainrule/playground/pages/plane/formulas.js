@@ -57,16 +57,12 @@ export class Formulas {
     }
   }
 
+  /** Mark the lines of the neuron looked at; returns the first of them. */
   #mark() {
-    return markNeuron(this.body, this.neuron);
+    for (const one of this.body.querySelectorAll(".looked")) one.classList.remove("looked");
+    if (!this.neuron) return null;
+    const found = this.body.querySelectorAll(`[data-neuron="${this.neuron.layer}.${this.neuron.unit}"]`);
+    for (const one of found) one.classList.add("looked");
+    return found[0] ?? null;
   }
-}
-
-/** Mark what belongs to a neuron within a box; returns the first of it. */
-export function markNeuron(box, neuron) {
-  for (const one of box.querySelectorAll(".looked")) one.classList.remove("looked");
-  if (!neuron) return null;
-  const found = box.querySelectorAll(`[data-neuron="${neuron.layer}.${neuron.unit}"]`);
-  for (const one of found) one.classList.add("looked");
-  return found[0] ?? null;
 }

@@ -1,7 +1,6 @@
 // The graph of numbers behind the output at one point, to be zoomed and scrolled.
 
 import { element } from "../shared/controls.js";
-import { markNeuron } from "./formulas.js";
 import { inside } from "./inside.js";
 import { placeInWords } from "./place.js";
 
@@ -46,7 +45,7 @@ export class Graph {
       this.#size();
     });
     if (first) this.body.scrollTop = (this.body.scrollHeight - this.body.clientHeight) / 2;
-    markNeuron(this.body, this.neuron);
+    this.#mark();
   }
 
   // What stands in the middle stays there, however large it becomes.
@@ -59,12 +58,24 @@ export class Graph {
 
   #look(neuron) {
     this.neuron = neuron;
-    const found = markNeuron(this.body, neuron);
-    if (!found || !this.zoom) return;
+    const found = this.#mark();
+    if (!found || !this.zoom || this.body.closest("[hidden]")) return;
     const inner = found.getBoundingClientRect();
     const outer = this.body.getBoundingClientRect();
     this.body.scrollTop += inner.top - outer.top - (outer.height - inner.height) / 2;
     this.body.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+  }
+
+  /** Mark the numbers of the neuron looked at, its sum and its value; returns the first of them. */
+  #mark() {
+    for (const one of this.body.querySelectorAll(".looked")) one.classList.remove("looked");
+    if (!this.neuron) return null;
+    const { layer, unit } = this.neuron;
+    const names = [`z${layer},${unit + 1}`, `a${layer},${unit + 1}`];
+    const titles = [...this.body.querySelectorAll(".node > title")];
+    const found = titles.filter((title) => names.includes(title.textContent.split(" = ")[0])).map((title) => title.parentElement);
+    for (const one of found) one.classList.add("looked");
+    return found[0] ?? null;
   }
 
   #onWheel(event) {
