@@ -65,11 +65,13 @@ def graph(subject: Subject, values: Mapping[str, Any]) -> dict[str, Any]:
         loss = _loss(subject, place)
     except OptionError:
         return {"svg": _inked(_layers(subject, place)), "note": _refusal(subject)}
-    return {
-        "svg": _inked(draw(loss)),
-        "note": "z and a are a neuron's sum and value, by layer and neuron; w and b are its "
-        "weights and its bias. grad is the slope of the loss by the number.",
-    }
+    note = (
+        "z and a are a neuron's sum and value, by layer and neuron; w and b are its weights and "
+        "its bias. grad is the slope of the loss by the number."
+    )
+    if subject.classes:
+        note += " Dashed is the largest score, which is taken off before exp."
+    return {"svg": _inked(draw(loss)), "note": note}
 
 
 def _loss(subject: Subject, place: Place) -> Value:

@@ -58,7 +58,8 @@ class Moment(NamedTuple):
     @property
     def nbytes(self) -> int:
         """The memory that it takes."""
-        return self.held.nbytes + self.room + sum(array.nbytes for array in self.before)
+        before = sum(array.nbytes for array in self.before)
+        return self.held.nbytes + self.room + self.doctor.nbytes + before
 
 
 class Training:
