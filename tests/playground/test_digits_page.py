@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 CONVOLUTIONAL = "#kind=cnn&channels=4&kernel=5&layers="
 IS = "([name, value]) => JSON.stringify(experiment.settings[name]) === JSON.stringify(value)"
-CHANCES = "() => [...document.querySelectorAll('.bars li')].map((one) => Number(one.dataset.chance ?? NaN))"
+CHANCES = """() => [...document.querySelectorAll(".bars li")]
+    .map((one) => Number(one.dataset.chance ?? NaN))"""
 DRAWN = """canvas => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     return new Set(new Uint32Array(data.buffer)).size; // colours
