@@ -492,6 +492,7 @@ def test_a_chart_is_read_with_the_arrow_keys_and_by_its_label(open_page):
 def test_drawings_follow_the_scheme(open_page):
     page = open_page("descent", color_scheme="light")
     look = """
+        for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); // it is told by then
         const canvas = document.createElement("canvas");
         m.paint(canvas, Uint8Array.of(0, 128, 255), 1, 3, m.table("diverging"));
         return [...canvas.getContext("2d").getImageData(0, 0, 3, 1).data];
