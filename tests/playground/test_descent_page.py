@@ -68,7 +68,7 @@ def test_a_preset_shows_what_it_says(descent, label):
     function, note = PRESETS[label]
     page = descent("#function=kink&noise=3")
     page.get_by_role("button", name=label).click()
-    page.wait_frame(f"frame => experiment.settings.function === '{function}'")
+    page.wait_frame(f"frame => frame.used.function === '{function}'")
     page.wait(
         "note => document.querySelector('.entry .fate').textContent.startsWith(note)",
         argument=note,

@@ -104,8 +104,8 @@ function button(sign, label, title, onclick) {
 }
 
 function speed(clock) {
-  const options = SPEEDS.map((one) => element("option", { value: one }, `${one} steps/s`));
-  const select = element("select", { "aria-label": "Speed", title: "Speed" }, ...options);
+  const options = SPEEDS.map((one) => element("option", { value: one }, `${one} / s`));
+  const select = element("select", { "aria-label": "Speed", title: "Speed, steps a second" }, ...options);
   select.value = clock.speed;
   select.addEventListener("change", () => (clock.speed = Number(select.value)));
   return select;

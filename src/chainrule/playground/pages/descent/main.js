@@ -18,10 +18,12 @@ const experiment = await Experiment.open("descent");
 const labels = experiment.table.optimizers.options;
 const clock = new Clock();
 
-// From the start on when the frame that was asked for is there.
+// Set something and, with the frame of that, go from the start on. The frame may be here before the
+// answer is.
 let waiting = null;
-function begin(plays = true) {
+async function begin(given, plays = true) {
   waiting = { plays };
+  if (!(await experiment.change(given))) waiting = null;
 }
 
 layOutBar(experiment, clock, box("bar"));

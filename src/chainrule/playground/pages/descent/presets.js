@@ -24,12 +24,12 @@ const PRESETS = [
   },
 ];
 
-/** Fill `box` with the buttons; `begin()` is called when one has been set. */
+/** Fill `box` with the buttons; `begin(given)` sets one and plays it. */
 export function layOutPresets(experiment, box, begin) {
   for (const { label, settings } of PRESETS) {
-    const onclick = async () => {
+    const onclick = () => {
       const usual = Object.fromEntries(Object.entries(experiment.table).map(([name, { usual }]) => [name, usual]));
-      if (await experiment.change({ ...usual, ...settings })) begin();
+      begin({ ...usual, ...settings });
     };
     box.append(element("button", { type: "button", onclick }, label));
   }

@@ -13,7 +13,7 @@ const KEY = 1 / 40; // of the picture's side for an arrow key
 const NARROW = 640;
 
 export class Stage {
-  /** In `box`; `spot` knows what is pointed at, `begin()` is called when the start was moved. */
+  /** In `box`; `spot` knows what is pointed at, `begin(given, plays)` sets the start. */
   constructor(box, experiment, clock, spot, labels, begin) {
     Object.assign(this, { experiment, clock, spot, labels, begin });
     this.ground = null;
@@ -79,9 +79,9 @@ export class Stage {
     this.spot.at(start);
   }
 
-  async #start(point, plays) {
+  #start(point, plays) {
     const [start_x, start_y] = point.map((one) => Number(one.toFixed(3)));
-    if (await this.experiment.change(start_y === undefined ? { start_x } : { start_x, start_y })) this.begin(plays);
+    this.begin(start_y === undefined ? { start_x } : { start_x, start_y }, plays);
   }
 
   // --- drawing --------------------------------------------------------------------------------
