@@ -5,9 +5,6 @@ import { crisp, lettering } from "./crisp.js";
 import { classColors, colorOf } from "./palette.js";
 import { evenTicks, figure, logTicks, tickText } from "./ticks.js";
 
-export { barChart } from "./bars.js";
-export { heatMap } from "./heat.js";
-
 const DASHES = [[], [6, 3], [2, 3], [9, 3, 2, 3]];
 const LEFT = 44;
 const TOP = 9;

@@ -301,7 +301,6 @@ export class Experiment {
     } catch {
       this.say("this experiment is too large for an address");
     }
-    for (const link of document.querySelectorAll("a[data-link]")) link.href = location.href;
   }
 
   /** The address was changed by hand, or by a link. */

@@ -28,8 +28,9 @@ export function help({ title, about = [], keys = [], common = COMMON_KEYS }) {
   return element("button", { ...open, onclick: () => dialog.showModal() }, "?");
 }
 
-// "Ctrl Z" are two keys, held together.
+// "Ctrl Z" are two keys, held together; "arrow keys" are what they are called.
 function line([key, deed]) {
-  const pressed = key.split(" ").flatMap((one, i) => [i ? " + " : "", element("kbd", {}, one)]);
+  const held = /^(Ctrl|Shift) /.test(key) ? key.split(" ") : [key];
+  const pressed = held.flatMap((one, i) => [i ? " + " : "", element("kbd", {}, one)]);
   return [element("dt", {}, ...pressed), element("dd", {}, deed)];
 }

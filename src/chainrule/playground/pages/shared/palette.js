@@ -10,13 +10,11 @@ const STOPS = {
   light: {
     diverging: ["#d55e00", "#f0b083", "#f7f7f7", "#86bbdd", "#0072b2"],
     heat: ["#f7f7f7", "#86bbdd", "#0072b2", "#003a5c"],
-    fault: ["#f7f7f7", "#f0b083", "#d55e00", "#6e3000"],
     ink: ["#ffffff", "#1b1f24"],
   },
   dark: {
     diverging: ["#f58a3f", "#8a4a1e", "#1e2329", "#1f5379", "#58ace6"],
     heat: ["#1e2329", "#1f5379", "#58ace6", "#cfe8fa"],
-    fault: ["#1e2329", "#8a4a1e", "#f58a3f", "#fbdcc6"],
     ink: ["#14171b", "#e4e6e9"],
   },
 };
@@ -58,36 +56,19 @@ export function colorOf(name) {
   return keep(variable, () => getComputedStyle(document.documentElement).getPropertyValue(variable).trim());
 }
 
-/** The pixels for 0 to 255: "diverging", "heat", "fault" or "ink". */
+/** The pixels for 0 to 255: "diverging", "heat" or "ink". */
 export function table(name) {
   return keep(name, () => pixels(STOPS[isDark() ? "dark" : "light"][name]));
 }
 
 /** Show bytes as the pixels of a canvas, row by row from the top; style sheets give it its size. */
 export function paint(canvas, bytes, height, width, pixelsOf) {
-  const pen = sized(canvas, height, width);
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  const pen = canvas.getContext("2d");
   const image = pen.createImageData(width, height);
   const words = new Uint32Array(image.data.buffer);
   for (let i = 0; i < words.length; i++) words[i] = pixelsOf[bytes[i]];
-  pen.putImageData(image, 0, 0);
-}
-
-/** Show probabilities, a map of bytes for each class one after the other, as colours mixed. */
-export function mixed(canvas, bytes, classes, height, width) {
-  const pen = sized(canvas, height, width);
-  const image = pen.createImageData(width, height);
-  const colors = classRgb();
-  const size = height * width;
-  for (let i = 0; i < size; i++) {
-    let sum = 0;
-    for (let k = 0; k < classes; k++) sum += bytes[k * size + i];
-    for (let channel = 0; channel < 3; channel++) {
-      let value = 0;
-      for (let k = 0; k < classes; k++) value += bytes[k * size + i] * colors[(k % 8) * 3 + channel];
-      image.data[4 * i + channel] = sum ? value / sum : 128;
-    }
-    image.data[4 * i + 3] = 255;
-  }
   pen.putImageData(image, 0, 0);
 }
 
@@ -100,24 +81,9 @@ export function bytesOf(values, low, high) {
   });
 }
 
-/** Black or white, whichever is easier to read on a pixel of a table. */
-export function inkOn(pixel) {
-  const light = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255].map((one) => {
-    const share = one / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2] > 0.179 ? "#000000" : "#ffffff";
-}
-
 function keep(name, make) {
   if (!kept.has(name)) kept.set(name, make());
   return kept.get(name);
-}
-
-function sized(canvas, height, width) {
-  if (canvas.width !== width) canvas.width = width;
-  if (canvas.height !== height) canvas.height = height;
-  return canvas.getContext("2d");
 }
 
 // Between the stops evenly; as words, red in the lowest byte, as image data has them.

@@ -19,15 +19,6 @@ export function seldom(work, pause = 1000) {
   };
 }
 
-/** Call `work` when there has been nothing new for so many milliseconds, with the latest. */
-export function debounced(pause, work) {
-  let waiting = null;
-  return (...values) => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => work(...values), pause);
-  };
-}
-
 /** Call what takes time, one call after the other; of those that wait, only the latest. */
 export function latest(work) {
   let busy = false;
