@@ -303,3 +303,23 @@ def test_a_question_may_be_taken_back(make):
     assert asked.cancel()
     gate.set()
     assert player.do(lambda session: session.settings["last"]).result(SOON) == 10**9
+
+
+@pytest.mark.parametrize("where", ["advance", "frame"])
+def test_what_nobody_foresaw_is_logged_and_ends_no_experiment(make, monkeypatch, caplog, where):
+    player = make()
+
+    def fails(*_):
+        raise ZeroDivisionError("by whom")
+
+    monkeypatch.setattr(Steps, where, fails)
+    player.play()
+    deadline = time.monotonic() + SOON
+    while not player.trouble:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert "log says what" in player.trouble
+    assert not player.playing
+    assert "by whom" in caplog.text
+    monkeypatch.undo()
+    assert player.do(lambda session: session.settings["slow"]).result(SOON) == 0

@@ -7,6 +7,7 @@ hundredths of the time that training has.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -20,6 +21,8 @@ from chainrule.errors import ChainruleError, OptionError, one_line
 from chainrule.playground.engine.session import Session
 
 __all__ = ["Player"]
+
+_LOG = logging.getLogger("chainrule.playground")
 
 _FRAMES = 30.0  # a second, at most
 _SHARE = 0.06  # of the time, for frames
@@ -152,16 +155,25 @@ class Player:
     def _run(self) -> None:
         try:
             while self._do_what_is_asked():
-                # Other products of the process have their threads again in between.
-                with threads.policy(1):
-                    self._train()
-                    self._make_frame()
+                self._go_on()
         finally:
             with self._closing:
                 self._ended = True
             self._asked.put(None)
             while (late := self._asked.get()) is not None:
                 late()
+
+    def _go_on(self) -> None:
+        """Train and show; what nobody foresaw is for the log, and ends no experiment."""
+        try:
+            # Other products of the process have their threads again in between.
+            with threads.policy(1):
+                self._train()
+                self._make_frame()
+        except Exception:
+            _LOG.exception("an experiment of the playground failed")
+            self.trouble = "something went wrong in this experiment; the service's log says what"
+            self.playing, self._single = False, 0
 
     def _do_what_is_asked(self) -> bool:
         """Whether to go on afterwards; waits where there is nothing else to do."""
