@@ -137,7 +137,7 @@ SETTINGS: MappingProxyType[str, Setting] = MappingProxyType(
             help="Part of the hidden units that each training step leaves out at random.",
         ),
         "optimizer": Choice(
-            label="Optimizer",
+            label="Optimiser",
             usual="adam",
             group="training",
             options={name: one.label for name, one in OPTIMIZERS.items()},

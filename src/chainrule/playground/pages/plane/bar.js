@@ -15,7 +15,7 @@ const COUNTERS = [
   { label: "epoch", width: 7, read: ({ epoch }) => fixed(epoch, epoch < 1000 ? 1 : 0) },
   { label: "steps", width: 7, read: ({ steps }) => whole(steps) },
   { label: "steps/s", width: 6, read: ({ play }) => (play?.playing ? whole(play.rate) : "–") },
-  { label: "parameters", width: 6, read: ({ params }) => whole(params) },
+  { label: "weights", width: 6, read: ({ params }) => whole(params) },
 ];
 
 const ABOUT = [
