@@ -12,8 +12,8 @@ from chainrule.explain.doctor.course_checks import AT_THE_END
 from chainrule.explain.doctor.examine import CHECKS
 from chainrule.explain.doctor.finding import Finding, Severity
 from chainrule.playground import Plane
-from chainrule.playground.engine.advice import ADVICE, FORETOLD, NOT_HERE, remark
-from chainrule.playground.engine.doctor import Doctor
+from chainrule.playground.engine.health.advice import ADVICE, FORETOLD, NOT_HERE, remark
+from chainrule.playground.engine.health.doctor import Doctor
 
 NAMES = {check.name for check in (*CHECKS, *AT_THE_END)}
 STEPS = 400
@@ -269,7 +269,7 @@ def test_a_look_that_a_change_interrupts_begins_again():
 
 
 def test_checks_that_would_keep_training_waiting_are_not_made(monkeypatch):
-    monkeypatch.setattr("chainrule.playground.engine.doctor._LONGEST", 0.02)
+    monkeypatch.setattr("chainrule.playground.engine.health.doctor._LONGEST", 0.02)
     doctor = patient(Clock(0.001))
     for turn in range(200):
         doctor.steps(np.full(20, 0.7))

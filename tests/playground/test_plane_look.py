@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from plane_subjects import subject
 
 from chainrule import nn
 from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
 from chainrule.playground import Plane
 from chainrule.playground.engine.plane.look import look
+from plane_subjects import subject
 
 
 def test_values_are_those_of_the_layers():

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from chainrule import nn, optim
 from chainrule.autograd import Generator, tensor
 from chainrule.errors import DataError
-from chainrule.playground.engine.curve import Curve
-from chainrule.playground.engine.held import Held
-from chainrule.playground.engine.recorded import Recorded
-from chainrule.playground.engine.stepping import Stepping, order_of
+from chainrule.playground.engine.training.curve import Curve
+from chainrule.playground.engine.training.held import Held
+from chainrule.playground.engine.training.recorded import Recorded
+from chainrule.playground.engine.training.stepping import Stepping, order_of
 
 X = np.random.default_rng(0).normal(size=(23, 3)).astype(np.float32)
 Y = np.random.default_rng(1).integers(0, 2, 23)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from chainrule import nn
 from chainrule.autograd import Generator
 from chainrule.errors import OptionError
-from chainrule.playground.engine.choices import ACTIVATIONS
+from chainrule.playground.engine.training.choices import ACTIVATIONS
 
 __all__ = ["CLASSES", "Network", "Stage", "build", "check_size"]
 

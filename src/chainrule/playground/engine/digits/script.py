@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule import nn
-from chainrule.playground.engine.choices import OPTIMIZERS
 from chainrule.playground.engine.digits.data import HELD_OUT, SAMPLE, SPLIT
 from chainrule.playground.engine.digits.network import Network
 from chainrule.playground.engine.digits.training import Training, reach_of
+from chainrule.playground.engine.training.choices import OPTIMIZERS
 
 __all__ = ["script_of"]
 

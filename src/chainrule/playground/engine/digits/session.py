@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from chainrule.playground.engine.curve import Curve
 from chainrule.playground.engine.digits import reading
 from chainrule.playground.engine.digits.data import digital
 from chainrule.playground.engine.digits.exports import model_file, picture_of
@@ -17,6 +16,7 @@ from chainrule.playground.engine.digits.settings import SETTINGS
 from chainrule.playground.engine.digits.training import Moment, Training
 from chainrule.playground.engine.session import Download, Session
 from chainrule.playground.engine.settings import Setting
+from chainrule.playground.engine.training.curve import Curve
 
 __all__ = ["Digits"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chainrule.playground.engine.choices import ACTIVATIONS, OPTIMIZERS
 from chainrule.playground.engine.settings import Amount, Choice, Count, Flag, Setting, Sizes
+from chainrule.playground.engine.training.choices import ACTIVATIONS, OPTIMIZERS
 
 __all__ = ["SETTINGS"]
 

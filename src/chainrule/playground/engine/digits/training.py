@@ -12,14 +12,14 @@ from chainrule import nn, optim
 from chainrule.autograd import Tensor, tensor
 from chainrule.errors import DataError
 from chainrule.ops import Array, assign
-from chainrule.playground.engine.choices import OPTIMIZERS
 from chainrule.playground.engine.digits.data import Digital, shifted
 from chainrule.playground.engine.digits.network import build
 from chainrule.playground.engine.digits.settings import SETTINGS
-from chainrule.playground.engine.doctor import Doctor
-from chainrule.playground.engine.held import Held
-from chainrule.playground.engine.recorded import Recorded
-from chainrule.playground.engine.stepping import Stepping
+from chainrule.playground.engine.health.doctor import Doctor
+from chainrule.playground.engine.training.choices import OPTIMIZERS
+from chainrule.playground.engine.training.held import Held
+from chainrule.playground.engine.training.recorded import Recorded
+from chainrule.playground.engine.training.stepping import Stepping
 
 __all__ = ["Moment", "Training", "reach_of", "shifts_of"]
 

@@ -14,7 +14,7 @@ from typing import Any
 from chainrule import nn, optim
 from chainrule.autograd import Generator
 from chainrule.errors import OptionError
-from chainrule.playground.engine.choices import ACTIVATIONS, OPTIMIZERS, Named
+from chainrule.playground.engine.training.choices import ACTIVATIONS, OPTIMIZERS, Named
 
 __all__ = [
     "BEGINNINGS",

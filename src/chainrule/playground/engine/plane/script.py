@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chainrule.playground.engine.choices import OPTIMIZERS, Named
 from chainrule.playground.engine.plane.data import PlaneData, is_toy
 from chainrule.playground.engine.plane.features import FEATURES
 from chainrule.playground.engine.plane.network import BEGINNINGS, layers_of, loss_of
 from chainrule.playground.engine.plane.training import Training
+from chainrule.playground.engine.training.choices import OPTIMIZERS, Named
 
 __all__ = ["script_of"]
 

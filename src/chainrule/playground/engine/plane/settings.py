@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from chainrule.playground.engine.choices import ACTIVATIONS, OPTIMIZERS
 from chainrule.playground.engine.plane.features import FEATURES
 from chainrule.playground.engine.plane.network import BEGINNINGS, LOSSES
 from chainrule.playground.engine.settings import (
@@ -16,6 +15,7 @@ from chainrule.playground.engine.settings import (
     Several,
     Sizes,
 )
+from chainrule.playground.engine.training.choices import ACTIVATIONS, OPTIMIZERS
 
 __all__ = ["SETTINGS", "SPAN"]
 

@@ -16,16 +16,16 @@ from chainrule import nn
 from chainrule.autograd import Generator, Tensor, from_numpy, no_grad, tensor
 from chainrule.errors import DataError
 from chainrule.ops import Array, assign
-from chainrule.playground.engine.curve import Curve
-from chainrule.playground.engine.doctor import Doctor
-from chainrule.playground.engine.held import Held
+from chainrule.playground.engine.health.doctor import Doctor
 from chainrule.playground.engine.plane.data import PlaneData
 from chainrule.playground.engine.plane.features import features
 from chainrule.playground.engine.plane.network import loss_of, network, optimizer_of
 from chainrule.playground.engine.plane.settings import SETTINGS
 from chainrule.playground.engine.plane.subject import Subject
-from chainrule.playground.engine.recorded import Recorded
-from chainrule.playground.engine.stepping import Stepping
+from chainrule.playground.engine.training.curve import Curve
+from chainrule.playground.engine.training.held import Held
+from chainrule.playground.engine.training.recorded import Recorded
+from chainrule.playground.engine.training.stepping import Stepping
 
 __all__ = ["Moment", "Part", "Training"]
 

@@ -28,7 +28,7 @@ from chainrule.explain.doctor.examine import CHECKS
 from chainrule.explain.doctor.finding import Finding, Severity
 from chainrule.explain.doctor.rate import RateTest
 from chainrule.ops import Array
-from chainrule.playground.engine.advice import ADVICE, FORETOLD, remark
+from chainrule.playground.engine.health.advice import ADVICE, FORETOLD, remark
 from chainrule.playground.engine.settings import Setting
 
 __all__ = ["Doctor"]

@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.autograd import Tensor, from_numpy, tensor
 from chainrule.ops import Array
-from chainrule.playground.engine.held import Held
+from chainrule.playground.engine.training.held import Held
 from chainrule.train import compile
 
 __all__ = ["Recorded"]
