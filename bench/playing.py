@@ -137,7 +137,7 @@ def shown(experiment: Experiment, chromium: Any) -> Seen:
     with service() as address:
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.goto(address + experiment.page + experiment.hash)
-        page.wait_for_function("globalThis.experiment?.frame")
+        page.wait_for_function("() => globalThis.experiment?.frame")
         frames = page.evaluate(WATCH % (1000 * (WARM + MEASURED), MEASURED))
         page.close()
     return seen_in([(at, steps) for at, steps in frames])
@@ -153,7 +153,7 @@ def first_drawing(chromium: Any, name: str) -> tuple[float, float]:
     with service() as address:
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.goto(address + name)
-        page.wait_for_function("globalThis.experiment?.frame", polling="raf")
+        page.wait_for_function("() => globalThis.experiment?.frame", polling="raf")
         frame = page.evaluate("performance.now()")
         paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
         page.close()

@@ -112,6 +112,19 @@ def test_the_most_wrong_and_the_weights_are_shown(page):
     assert "64 images of 8 × 8" in page.inner_text("#weights")
 
 
+def test_a_mistake_that_is_pressed_goes_through_the_network(page):
+    page.train("frame => frame.score.test >= 0.9")
+    wrong = page.frame("mistakes")
+    answered(page, page.locator(".mistakes button").first.click)
+    digit, chances = read(page)
+    assert digit == wrong["said"][0]
+    assert max(chances) == pytest.approx(wrong["chance"][0], rel=1e-3)
+    draw(page, STROKES[0])  # takes its place
+    assert read(page)[0] == 0
+    page.get_by_role("button", name="Clear").click()
+    page.wait("() => document.querySelector('.verdict').textContent === 'nothing drawn yet'")
+
+
 # --- a drawing ----------------------------------------------------------------------------------
 
 

@@ -90,6 +90,21 @@ def test_mistakes_are_the_surest_first(session):
 
 
 @both
+def test_a_mistake_goes_the_way_of_a_drawing(session):
+    wrong = session.frame()["mistakes"]
+    answer = session.ask("read", {"row": int(wrong["rows"][0])})
+    np.testing.assert_array_equal(answer["input"], wrong["images"][0])
+    assert answer["probabilities"].argmax() == wrong["said"][0]
+    assert answer["probabilities"].max() == pytest.approx(wrong["chance"][0], rel=1e-4)
+
+
+@pytest.mark.parametrize("row", [-1, 10**9, True, 1.0, "1", None])
+def test_images_that_there_are_not(mlp, row):
+    with pytest.raises(OptionError, match="row must be a whole number from 0 to"):
+        mlp.ask("read", {"row": row})
+
+
+@both
 def test_a_frame_can_be_sent(session):
     frame = session.frame()
     sent = json.loads(encoded(frame))

@@ -33,12 +33,14 @@ class Wrong(NamedTuple):
         truth: (M,), the digits,
         said: (M,), and what they were taken for,
         chance: (M,), with the probability of that.
+        rows: (M,), of the sample that they are in.
     """
 
     images: Array
     truth: Array
     said: Array
     chance: Array
+    rows: Array
 
 
 class Figures(NamedTuple):
@@ -109,6 +111,7 @@ class Judge:
             examples.y[worst].astype(np.int32),
             said[worst].astype(np.int32),
             sure[order].astype(np.float32),
+            worst.astype(np.int32),
         )
 
 

@@ -1,7 +1,12 @@
-"""A drawing on its way through the network, layer by layer to ten chances (floor 5)."""
+"""An image on its way through the network, layer by layer to ten chances (floor 5).
+
+It is a drawing, `strokes`, or one of the test images, a `row`; which of the two, and what is asked
+about it, comes from outside.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,13 +27,13 @@ __all__ = ["first_weights", "read", "slide", "unit"]
 _MOST_SHOWN = 64  # of the first layer's units
 
 
-def read(network: Network, data: Digital, strokes: Any) -> dict[str, Any]:
-    """Return what becomes of a drawing.
+def read(network: Network, data: Digital, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what becomes of an image.
 
     Args:
         network: that reads it.
-        data: the set of digits that the drawing is brought to the form of.
-        strokes: from outside.
+        data: the set of digits that a drawing is brought to the form of.
+        asked: `strokes` or a `row`.
 
     Returns:
         `input`, the image (H, W) as bytes; `layers`, of each its name, shape and values;
@@ -36,9 +41,9 @@ def read(network: Network, data: Digital, strokes: Any) -> dict[str, Any]:
         score by each pixel, for a change from no ink to full ink.
 
     Raises:
-        OptionError: it is no drawing.
+        OptionError: there is no such image.
     """
-    x = _image(data, strokes)
+    x = _image(data, asked)
     layers, y = [], from_numpy(x)
     with no_grad():
         for stage in network.stages:
@@ -55,12 +60,23 @@ def read(network: Network, data: Digital, strokes: Any) -> dict[str, Any]:
     }
 
 
-def _image(data: Digital, strokes: Any) -> Array:
-    """Return the drawing as a batch of one, in the levels of the set; an empty pad is a blank."""
+def _image(data: Digital, asked: Mapping[str, Any]) -> Array:
+    """Return the image as a batch of one, in the levels of the set; an empty pad is a blank."""
+    if "row" in asked:
+        row = _number("row", asked["row"], len(data.unknown))
+        return data.unknown.x[row : row + 1]
+    strokes = asked.get("strokes")
     if strokes == []:
         return np.zeros((1, 1, *data.shape), np.uint8)
     image = drawn(checked_strokes(strokes), data.shape[0]) * data.levels
     return np.rint(image).astype(np.uint8)[None, None]
+
+
+def _number(name: str, value: Any, count: int) -> int:
+    """Return a number from 0 to below a count, as it came from outside."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < count:
+        raise OptionError(f"{name} must be a whole number from 0 to {count - 1:,}")
+    return value
 
 
 def _told(name: str, shape: tuple[int, ...]) -> str:
@@ -72,14 +88,13 @@ def _told(name: str, shape: tuple[int, ...]) -> str:
     return f"{shape[0]:,} {kind}{'s' * (shape[0] != 1)}"
 
 
-def slide(network: Network, data: Digital, strokes: Any, channel: Any) -> dict[str, Any]:
-    """Return how one kernel of the first convolution slides over a drawing.
+def slide(network: Network, data: Digital, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how one kernel of the first convolution slides over an image.
 
     Args:
         network: with a convolution.
-        data: the set of digits that the drawing is brought to the form of.
-        strokes: from outside.
-        channel: the number of the kernel, from 0; from outside.
+        data: the set of digits that a drawing is brought to the form of.
+        asked: `strokes` or a `row`, and the `channel`, the number of the kernel, from 0.
 
     Returns:
         `input` (H, W) as the convolution is given it, `kernel` (K, K), `bias`, `padding` on each
@@ -92,10 +107,9 @@ def slide(network: Network, data: Digital, strokes: Any, channel: Any) -> dict[s
     if convolution is None:
         raise OptionError("a fully connected network has no kernel that slides; set kind to cnn")
     weight, bias = convolution.weight.array, convolution.bias
-    if not isinstance(channel, int) or isinstance(channel, bool) or not 0 <= channel < len(weight):
-        raise OptionError(f"channel must be a whole number from 0 to {len(weight) - 1}")
+    channel = _number("channel", asked.get("channel", 0), len(weight))
     with no_grad():
-        scaled = network.stages[0].modules[0](from_numpy(_image(data, strokes)))
+        scaled = network.stages[0].modules[0](from_numpy(_image(data, asked)))
         output = convolution(scaled)
     return {
         "input": scaled.array[0, 0].astype(np.float32),
@@ -106,14 +120,13 @@ def slide(network: Network, data: Digital, strokes: Any, channel: Any) -> dict[s
     }
 
 
-def unit(network: Network, data: Digital, strokes: Any, number: Any) -> dict[str, Any]:
-    """Return what one unit of the first layer makes of a drawing.
+def unit(network: Network, data: Digital, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what one unit of the first layer makes of an image.
 
     Args:
         network: without convolutions.
-        data: the set of digits that the drawing is brought to the form of.
-        strokes: from outside.
-        number: of the unit, from 0; from outside.
+        data: the set of digits that a drawing is brought to the form of.
+        asked: `strokes` or a `row`, and the number of the `unit`, from 0.
 
     Returns:
         `input` (H, W) as the layer is given it, the unit's `weights` (H, W), its `bias`, and its
@@ -126,10 +139,9 @@ def unit(network: Network, data: Digital, strokes: Any, number: Any) -> dict[str
     if network.convolution is not None or not isinstance(layer, nn.Linear):
         raise OptionError("units of a convolutional network see no whole drawing; ask for slide")
     weight, bias = layer.weight.array, layer.bias
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(weight):
-        raise OptionError(f"unit must be a whole number from 0 to {len(weight) - 1}")
+    number = _number("unit", asked.get("unit", 0), len(weight))
     with no_grad():
-        scaled = network.stages[0].modules[0](from_numpy(_image(data, strokes)))
+        scaled = network.stages[0].modules[0](from_numpy(_image(data, asked)))
         value = layer(scaled.flatten(1))
     return {
         "input": scaled.array[0, 0].astype(np.float32),

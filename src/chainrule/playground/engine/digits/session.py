@@ -143,6 +143,7 @@ class Digits(Session):
                 "truth": wrong.truth,
                 "said": wrong.said,
                 "chance": wrong.chance,
+                "rows": wrong.rows,
             },
             "finding": training.doctor.finding,
         }
@@ -170,17 +171,13 @@ class Digits(Session):
     # --- questions ------------------------------------------------------------------------------
 
     def _read(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return reading.read(self._training.network, self._data, values.get("strokes"))
+        return reading.read(self._training.network, self._data, values)
 
     def _slide(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return reading.slide(
-            self._training.network, self._data, values.get("strokes"), values.get("channel", 0)
-        )
+        return reading.slide(self._training.network, self._data, values)
 
     def _unit(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return reading.unit(
-            self._training.network, self._data, values.get("strokes"), values.get("unit", 0)
-        )
+        return reading.unit(self._training.network, self._data, values)
 
     # --- files ----------------------------------------------------------------------------------
 

@@ -14,9 +14,9 @@ export function answerBars(box) {
   box.classList.add("blank");
   box.append(verdict, element("ol", { class: "bars", start: 0 }, ...rows.map((one) => one.line)), spoken);
 
-  return (answer, { strokes, ended }) => {
+  return (answer, { blank, ended }) => {
     const chances = [...answer.probabilities];
-    const drawn = strokes.length > 0;
+    const drawn = !blank;
     const likeliest = chances.indexOf(Math.max(...chances));
     rows.forEach((one, digit) => (drawn ? one.show(chances[digit], digit === likeliest) : one.clear()));
     box.classList.toggle("blank", !drawn);

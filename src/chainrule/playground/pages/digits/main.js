@@ -19,13 +19,13 @@ const box = (id) => document.getElementById(id);
 
 // What needs no service is there at once.
 let [reading, experiment] = [null, null];
-const pad = new Pad(box("pad"), (ended) => reading?.read(pad.strokes, ended));
+const pad = new Pad(box("pad"), (ended) => reading?.read(pad.image, ended));
 const showBars = answerBars(box("answer"));
 const showWay = way(box("way"));
 const showConfusion = confusion(box("confusion"));
-const showMistakes = mistakes(box("mistakes"));
+const showMistakes = mistakes(box("mistakes"), (example) => pad.show(example));
 const looking = inside(box, (question, values) =>
-  experiment.ask(question, { strokes: pad.strokes, ...values }, { say: false }),
+  experiment.ask(question, { ...pad.image, ...values }, { say: false }),
 );
 const showWeights = weightImages(box("weights"), looking.choose);
 const curves = curvesOf(box("curves"));
@@ -39,6 +39,7 @@ layOutSettings(experiment, box("settings"));
 remark(experiment, box("remark"));
 box("doctor").hidden = false; // below the settings, which have their room now
 experiment.onSettings(looking.follow);
+experiment.onSettings(({ data }) => pad.of(data));
 
 reading = new Reading(experiment);
 reading.onAnswer((answer, about) => {
@@ -46,7 +47,7 @@ reading.onAnswer((answer, about) => {
   showWay(answer, about);
   looking.refresh();
 });
-reading.read(pad.strokes, true);
+reading.read(pad.image, true);
 
 experiment.onFrame((frame) => {
   curves.show(frame.curve);

@@ -1,9 +1,11 @@
-// The drawing pad: strokes by mouse, finger, pen or keys. Knows strokes, no network.
+// The drawing pad: strokes by mouse, finger, pen or keys, or an image of the test set in their place.
+// Knows no network.
 //
 // A stroke is a list of points [x, y], from 0 to 1, y downwards.
 
 import { element } from "../shared/controls.js";
 import { onScheme } from "../shared/palette.js";
+import { drawSheet } from "./sheet.js";
 
 const PEN = 0.065; // its width, of the pad's
 const NEAR = 0.006; // points closer than this to the last are left out
@@ -21,6 +23,8 @@ export class Pad {
   #spoken;
   #buttons;
   #changed;
+  #example = null; // {row, bytes, height, width}, in place of strokes
+  #data = ""; // that the image is of
   #drawing = null; // the id of the pointer that draws
   #cursor = [0.5, 0.25];
   #byKeys = false; // the cursor of the keys is shown
@@ -46,8 +50,27 @@ export class Pad {
     new ResizeObserver(() => this.#draw()).observe(this.#canvas);
   }
 
+  /** What is on the pad, for a question: `strokes`, or the `row` of the test set's image. */
+  get image() {
+    return this.#example ? { row: this.#example.row } : { strokes: this.strokes.map((stroke) => stroke.slice()) };
+  }
+
+  /** Show an image of the test set: {row, bytes, height, width}. */
+  show(example) {
+    this.#empty();
+    this.#example = example;
+    this.#tell(true);
+  }
+
+  /** Images are of this data set from now on: one of another goes. */
+  of(data) {
+    if (this.#example && this.#data !== data) this.clear();
+    this.#data = data;
+  }
+
   /** Take the last stroke back. */
   undo() {
+    if (this.#example) return this.clear();
     if (!this.strokes.pop()) return;
     this.#down = false;
     this.#drawing = null;
@@ -56,11 +79,20 @@ export class Pad {
 
   /** Take all of them back. */
   clear() {
-    if (!this.strokes.length) return;
+    if (this.#isEmpty()) return;
+    this.#empty();
+    this.#tell(true);
+  }
+
+  #isEmpty() {
+    return !this.strokes.length && !this.#example;
+  }
+
+  #empty() {
     this.strokes = [];
+    this.#example = null;
     this.#down = false;
     this.#drawing = null;
-    this.#tell(true);
   }
 
   // --- mouse, finger, pen ---------------------------------------------------------------------
@@ -111,7 +143,7 @@ export class Pad {
 
   #answer(event) {
     const held = event.ctrlKey || event.metaKey;
-    if (held && event.key.toLowerCase() === "z" && !event.shiftKey && this.strokes.length) return this.undo(), true;
+    if (held && event.key.toLowerCase() === "z" && !event.shiftKey && !this.#isEmpty()) return this.undo(), true;
     if (held || event.altKey) return false;
     if (event.key in ARROWS) return this.#walk(ARROWS[event.key], event.shiftKey ? STEP / 4 : STEP), true;
     if (event.key === " ") return this.#toggle(), true;
@@ -152,6 +184,7 @@ export class Pad {
   // --- strokes --------------------------------------------------------------------------------
 
   #begin(place) {
+    this.#example = null;
     if (this.strokes.length >= MOST_STROKES) this.strokes.shift();
     this.strokes.push([place]);
   }
@@ -181,9 +214,10 @@ export class Pad {
     context.strokeStyle = context.fillStyle = style.color;
     context.lineWidth = PEN * side;
     context.lineCap = context.lineJoin = "round";
+    if (this.#example) drawExample(context, this.#example, side);
     for (const stroke of this.strokes) drawStroke(context, stroke, side);
     if (this.#byKeys) this.#drawCursor(context, side, style.getPropertyValue("--focus"));
-    const empty = !this.strokes.length;
+    const empty = this.#isEmpty();
     this.#hint.hidden = !empty;
     for (const button of Object.values(this.#buttons)) button.disabled = empty;
   }
@@ -204,6 +238,14 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 // A coordinate as it is kept: on the pad, to a thousandth.
 function kept(value) {
   return Math.round(1000 * Math.max(0, Math.min(1, value))) / 1000;
+}
+
+// Its pixels, as large as they fit.
+function drawExample(context, { bytes, height, width }, side) {
+  const sheet = document.createElement("canvas");
+  drawSheet(sheet, bytes, { height, width, colours: "ink" });
+  context.imageSmoothingEnabled = false;
+  context.drawImage(sheet, 0, 0, side, side);
 }
 
 // Curves from middle to middle of the points' distances, so that corners are round.

@@ -1,7 +1,7 @@
-// What the network makes of the drawing, asked as the drawing grows and as the network learns.
+// What the network makes of the image on the pad, asked as it is drawn and as the network learns.
 //
-// One question is under way at a time, and the next is about the latest drawing. While training goes
-// on, the same drawing is asked about once a second.
+// One question is under way at a time, and the next is about the latest image. While training goes
+// on, the same image is asked about once a second.
 
 const PAUSE = 60; // milliseconds between two questions while drawing
 const AGAIN = 1000; // and while only the network changes
@@ -10,7 +10,7 @@ const AGAIN = 1000; // and while only the network changes
 export class Reading {
   #experiment;
   #listeners = [];
-  #strokes = [];
+  #image = { strokes: [] };
   #ended = true;
   #fresh = false;
   #asked = 0; // when
@@ -25,14 +25,14 @@ export class Reading {
     experiment.onSettings(() => this.#soon(PAUSE));
   }
 
-  /** Call `show(answer, {strokes, ended, fresh})` for each answer; `fresh` if the drawing is another. */
+  /** Call `show(answer, {blank, ended, fresh})` for each answer; `fresh` if the image is another. */
   onAnswer(show) {
     this.#listeners.push(show);
   }
 
-  /** Ask about a drawing; `ended` when its last stroke is whole. */
-  read(strokes, ended) {
-    this.#strokes = strokes;
+  /** Ask about an image, as `Pad.image` has it; `ended` when its last stroke is whole. */
+  read(image, ended) {
+    this.#image = image;
     this.#ended = ended;
     this.#fresh = true;
     this.#soon(PAUSE);
@@ -50,11 +50,12 @@ export class Reading {
     this.#due = Infinity;
     if (this.#busy) return this.#soon(PAUSE);
     this.#busy = true;
-    const about = { strokes: this.#strokes.map((stroke) => stroke.slice()), ended: this.#ended, fresh: this.#fresh };
+    const image = this.#image;
+    const about = { blank: image.strokes?.length === 0, ended: this.#ended, fresh: this.#fresh };
     this.#fresh = false;
     this.#asked = performance.now();
     this.#steps = this.#experiment.frame?.steps ?? null;
-    const answer = await this.#experiment.ask("read", { strokes: about.strokes }, { say: false });
+    const answer = await this.#experiment.ask("read", image, { say: false });
     this.#busy = false;
     if (answer) for (const show of this.#listeners) show(answer, about);
   }

@@ -1,4 +1,4 @@
-// The drawing on its way through the network: what goes in, with the saliency laid over it, and the
+// The image on its way through the network: what goes in, with the saliency laid over it, and the
 // values of each layer, vectors as strips and maps as small images.
 
 import { element } from "../shared/controls.js";
@@ -36,7 +36,7 @@ export function way(box) {
       if (!rows[i]) list.append((rows[i] = layerPicture()).box);
       rows[i].show(layer);
     });
-    if (about.fresh && about.ended && about.strokes.length) flow([input.box, ...rows.map((row) => row.box)]);
+    if (about.fresh && about.ended && !about.blank) flow([input.box, ...rows.map((row) => row.box)]);
   };
 }
 
@@ -58,7 +58,7 @@ function inputPicture() {
     const over = laid ? laidOver(answer.saliency) : undefined;
     drawSheet(canvas, answer.input, { height, width, colours: "ink", over });
     const size = `${height} by ${width} pixels${laid ? ", with the saliency" : ""}`;
-    canvas.setAttribute("aria-label", `The drawing as the network sees it, ${size}`);
+    canvas.setAttribute("aria-label", `The image as the network sees it, ${size}`);
     canvas.dataset.laid = laid;
   }
   return {
