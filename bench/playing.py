@@ -125,6 +125,7 @@ def seen_in(frames: list[tuple[float, int]]) -> Seen:
 WATCH = """async () => {
   const seen = [];
   experiment.onFrame((frame) => seen.push([performance.now() / 1000, frame.steps]));
+  await experiment.pace(null);
   await experiment.play(true);
   await new Promise((done) => setTimeout(done, %d));
   const first = seen.findIndex(([at]) => at > performance.now() / 1000 - %f);
@@ -145,7 +146,8 @@ def shown(experiment: Experiment, chromium: Any) -> Seen:
 
 # --- the first drawing --------------------------------------------------------------------------
 
-PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+SINCE = "performance.getEntriesByName('%s')[0].startTime"
+MARKS = ("first-contentful-paint", "first frame")
 
 
 def first_drawing(chromium: Any, name: str) -> tuple[float, float]:
@@ -154,8 +156,8 @@ def first_drawing(chromium: Any, name: str) -> tuple[float, float]:
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.goto(address + name)
         page.wait_for_function("() => globalThis.experiment?.frame", polling="raf")
-        frame = page.evaluate("performance.now()")
-        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        page.wait_for_timeout(500)
+        paint, frame = (page.evaluate(SINCE % mark) for mark in MARKS)
         page.close()
     return paint, frame
 
@@ -164,7 +166,9 @@ def started() -> float:
     """Seconds from the command until its address is printed."""
     begun = time.perf_counter()
     with service():
-        return time.perf_counter() - begun
+        seconds = time.perf_counter() - begun
+        time.sleep(0.5)  # it is not told to end while it begins
+    return seconds
 
 
 # --- the page of figures ------------------------------------------------------------------------

@@ -365,6 +365,7 @@ def test_the_bar_undoes_what_there_is_to_undo(open_page):
     page.change(seed=9)
     undo.click()  # waits until it can be
     page.wait("() => experiment.settings.seed !== 9")
+    page.wait_frame("frame => !frame.play.undo")
     assert undo.is_disabled()
     redo.click()
     page.wait("() => experiment.settings.seed === 9")

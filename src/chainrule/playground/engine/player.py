@@ -25,7 +25,7 @@ __all__ = ["Player"]
 _LOG = logging.getLogger("chainrule.playground")
 
 _FRAMES = 30.0  # a second, at most
-_SHARE = 0.06  # of the time, for frames
+_SHARE = 0.08  # of the time, for frames
 _LONGEST = 1.0  # second between two of them, also where one took long, as the first may
 _SLICE = 0.01  # seconds of training between two looks at what others want
 
@@ -242,5 +242,7 @@ class Player:
         }
         self._show(frame)
         cost = time.perf_counter() - begun
-        self._cost = cost if not self._cost else self._cost + 0.2 * (cost - self._cost)
+        # One that was dear, as the first of a network is, soon counts no more.
+        dearer = self._cost and cost > self._cost
+        self._cost = self._cost + 0.2 * (cost - self._cost) if dearer else cost
         self._due = begun + min(max(1 / _FRAMES, self._cost / _SHARE), _LONGEST)

@@ -4,6 +4,7 @@
 import { later, latest } from "../shared/timing.js";
 
 const PAUSE = 300; // milliseconds between two answers
+const AGAIN = 1000; // and while only the network changes: what answers is what trains
 
 /**
  * Keep a panel up to date; returns what says that it may no longer be so. `place()` gives the point
@@ -11,14 +12,18 @@ const PAUSE = 300; // milliseconds between two answers
  * `show(answer, place)` puts the answer there.
  */
 export function inside(experiment, question, { place, more = () => ({}), isOpen, show }) {
+  let askedAt = -Infinity;
   const refresh = latest(async () => {
     const asked = isOpen() && !document.hidden ? place() : null;
     if (!asked) return;
+    askedAt = performance.now();
     // The label is the engine's to find: that of the nearest point of the data of now.
     const answer = await experiment.ask(question, { x: asked.x, y: asked.y, ...more() }, { say: false });
     if (answer) show(answer, asked);
     await later(PAUSE);
   });
-  experiment.onFrame(() => refresh());
+  experiment.onFrame(({ play }) => {
+    if (!play.playing || performance.now() > askedAt + AGAIN) refresh();
+  });
   return refresh;
 }
