@@ -92,7 +92,9 @@ class Opened:
             f"() => Boolean(experiment.frame) && ({condition})(experiment.frame)", None, seconds
         )
 
-    def train(self, until: str = "frame => frame.steps >= 100", seconds: float = 30.0) -> Any:
+    def train(
+        self, until: str = "frame => frame.steps >= 100", seconds: float = _PATIENCE / 1000
+    ) -> Any:
         """Play until a JavaScript function of the frame holds, then pause; returns the frame."""
         self.page.evaluate("experiment.play()")
         try:
@@ -110,6 +112,14 @@ class Opened:
         answer = self.page.request.get(address)
         assert answer.ok, answer.text()
         return answer.body()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ask a second time what a browser did not answer in time; other failures stand."""
+    again = pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"])
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(again)
 
 
 @pytest.fixture(scope="session")
