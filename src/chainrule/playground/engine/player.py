@@ -25,7 +25,7 @@ __all__ = ["Player"]
 _LOG = logging.getLogger("chainrule.playground")
 
 _FRAMES = 30.0  # a second, at most
-_SHARE = 0.08  # of the time, for frames
+_SHARE = 0.06  # of the time, for frames
 _LONGEST = 1.0  # second between two of them, also where one took long, as the first may
 _SLICE = 0.01  # seconds of training between two looks at what others want
 
@@ -66,7 +66,6 @@ class Player:
         self._single = 0  # steps still to take while not playing
         self._due = 0.0  # when the next frame may be made
         self._owed = True  # whether something changed since the last frame
-        self._cost = 0.0  # seconds of a frame
         self._since, self._taken = 0.0, 0  # of the stretch of play that `speed` counts in
         self.rate = 0.0  # steps a second, lately
         self._thread = threading.Thread(target=self._run, name="playground", daemon=True)
@@ -242,7 +241,4 @@ class Player:
         }
         self._show(frame)
         cost = time.perf_counter() - begun
-        # One that was dear, as the first of a network is, soon counts no more.
-        dearer = self._cost and cost > self._cost
-        self._cost = self._cost + 0.2 * (cost - self._cost) if dearer else cost
-        self._due = begun + min(max(1 / _FRAMES, self._cost / _SHARE), _LONGEST)
+        self._due = begun + min(max(1 / _FRAMES, cost / _SHARE), _LONGEST)
