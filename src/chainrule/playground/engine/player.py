@@ -25,7 +25,7 @@ __all__ = ["Player"]
 _LOG = logging.getLogger("chainrule.playground")
 
 _FRAMES = 30.0  # a second, at most
-_SHARE = 0.06  # of the time, for frames
+_SHARE = 0.04  # of the time, for frames
 _LONGEST = 1.0  # second between two of them, also where one took long, as the first may
 _SLICE = 0.01  # seconds of training between two looks at what others want
 
