@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 pytest.importorskip("starlette", reason="the playground needs starlette")
 pytest.importorskip("uvicorn", reason="the playground needs uvicorn")
 
+from chainrule.errors import OptionError
 from chainrule.playground.engine.session import Download, Session
 from chainrule.playground.engine.settings import Amount, Setting, Sizes
 from chainrule.playground.service import open_pages
@@ -492,3 +493,8 @@ def test_a_page_that_there_is_not_is_told():
     assert run.returncode == 2
     assert run.stderr.count("\n") == 1
     assert "did you mean 'plane'?" in run.stderr
+
+
+def test_a_port_that_is_taken_is_told(address):
+    with pytest.raises(OptionError, match=r"cannot listen at .*; choose another --port$"):
+        Playground({"counting": Counting}, urlsplit(address).port)

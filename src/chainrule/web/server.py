@@ -90,9 +90,10 @@ def listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
+        elsewhere = "" if is_loopback(host) else ", or the address of this machine as --host"
         raise OptionError(
             f"the service cannot listen at {bracketed(host)}:{port}: {reason}; choose another "
-            "--port, or the address of this machine as --host"
+            f"--port{elsewhere}"
         ) from None
 
 
