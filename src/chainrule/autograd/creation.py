@@ -11,7 +11,8 @@ import numpy as np
 from chainrule.autograd.functions import sizes_of
 from chainrule.autograd.tape import wrap
 from chainrule.autograd.tensor import Tensor
-from chainrule.backend.devices import placeable
+from chainrule.backend.arrays import module_of
+from chainrule.backend.devices import get_default_device, here, moved, placeable, placeable_like
 from chainrule.backend.dtypes import as_dtype, get_default_dtype
 from chainrule.ops.core import constant
 
@@ -37,7 +38,8 @@ __all__ = [
 def made(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
     """Return a tensor that holds `array`, the same in every run, in `dtype` or the default one."""
     wanted = get_default_dtype() if dtype is None else as_dtype(dtype)
-    out: Tensor = wrap(constant(np.asarray(array).astype(wanted, copy=False)))
+    kept = module_of(array).asarray(array).astype(wanted, copy=False)
+    out: Tensor = wrap(constant(moved(kept, get_default_device())))
     return out.requires_grad_() if requires_grad else out
 
 
@@ -51,7 +53,7 @@ def zeros(
         >>> zeros(2)
         tensor([0., 0.])
     """
-    return made(np.zeros(sizes_of(each or size)), dtype, requires_grad)
+    return made(here().zeros(sizes_of(each or size)), dtype, requires_grad)
 
 
 @placeable
@@ -64,7 +66,7 @@ def ones(
         >>> ones(2)
         tensor([1., 1.])
     """
-    return made(np.ones(sizes_of(each or size)), dtype, requires_grad)
+    return made(here().ones(sizes_of(each or size)), dtype, requires_grad)
 
 
 @placeable
@@ -87,22 +89,22 @@ def full(
     """
     if dtype is None and not isinstance(fill_value, builtins.float):
         dtype = np.asarray(fill_value).dtype
-    return made(np.full(sizes_of(tuple(size)), fill_value), dtype, requires_grad)
+    return made(here().full(sizes_of(tuple(size)), fill_value), dtype, requires_grad)
 
 
-@placeable
+@placeable_like
 def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return zeros of the shape and dtype of `x`."""
     return zeros(size=x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 
-@placeable
+@placeable_like
 def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return ones of the shape and dtype of `x`."""
     return ones(size=x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 
-@placeable
+@placeable_like
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None) -> Tensor:
     """Return `fill_value` in the shape and dtype of `x`."""
     return full(x.shape, fill_value, dtype=dtype or x.dtype)
@@ -153,10 +155,10 @@ def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = F
         >>> eye(2).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    return made(np.eye(n, m), dtype, requires_grad)
+    return made(here().eye(n, m), dtype, requires_grad)
 
 
-@placeable
+@placeable_like
 def empty_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of the shape and dtype of `x` to be filled; here it holds zeros."""
     return zeros_like(x, dtype=dtype, requires_grad=requires_grad)

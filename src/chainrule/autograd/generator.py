@@ -2,7 +2,8 @@
 
 A `Generator` is a seed and a count, held in an array. Whatever is random takes one; without it, it
 draws from `default_generator`, which `manual_seed` seeds and which is otherwise different in every
-process.
+process. Numbers are drawn where the array is; each GPU has a default generator too, made when it is
+first drawn from, and `manual_seed` seeds them all.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.backend import devices
-from chainrule.backend.devices import require_cpu
+from chainrule.backend.arrays import to_host
 
-__all__ = ["Generator", "default_generator", "manual_seed", "state_of"]
+__all__ = ["Generator", "default_generator", "generator_of", "manual_seed", "state_of"]
 
 
 class Generator:
@@ -23,7 +24,11 @@ class Generator:
     Args:
         seed: any integer; a fresh one from the operating system if `None`. A device, as in
             PyTorch, may stand in its place.
-        device: "cpu".
+        device: where it draws. From one seed the numbers are the same everywhere; those that go
+            through a logarithm or a cosine, as normal ones, to rounding.
+
+    Raises:
+        OptionError: a device that is not available.
 
     Examples:
         >>> from chainrule.autograd import rand
@@ -35,8 +40,8 @@ class Generator:
     def __init__(self, seed: Any = None, *, device: Any = None) -> None:
         if isinstance(seed, (str, devices.device)):
             seed, device = None, seed
-        require_cpu(device)
-        self.state = ops.new_state(0)
+        where = devices.CPU if device is None else devices.available(device)
+        self.state = devices.moved(ops.new_state(0), where)
         if seed is None:
             self.seed()
         else:
@@ -44,8 +49,8 @@ class Generator:
 
     @property
     def device(self) -> devices.device:
-        """Where it draws: on the processor."""
-        return devices.CPU
+        """Where it draws."""
+        return devices.device_of(self.state)
 
     def seed(self) -> int:
         """Start over from a fresh seed of the operating system, and return it."""
@@ -55,7 +60,7 @@ class Generator:
         """Start over from `seed`, and return the generator."""
         self._seed = int(seed)
         # In place: whoever recorded a step draws from this array.
-        ops.assign(self.state, ops.new_state(self._seed))
+        ops.assign(self.state, devices.beside(ops.new_state(self._seed), self.state))
         return self
 
     def initial_seed(self) -> int:
@@ -64,18 +69,28 @@ class Generator:
 
     def get_state(self) -> ops.Array:
         """Return a copy of the state: uint64 of shape (2,)."""
-        return self.state.copy()
+        return to_host(self.state).copy()
 
     def set_state(self, state: ops.Array) -> None:
         """Go on from where `get_state` was called."""
-        ops.assign(self.state, state)
+        ops.assign(self.state, devices.beside(state, self.state))
 
 
 default_generator = Generator()
+_of_gpus: dict[devices.device, Generator] = {}
+
+
+def generator_of(where: devices.device) -> Generator:
+    """Return the default generator of a device, which begins where `manual_seed` was last told."""
+    if where is devices.CPU:
+        return default_generator
+    if where not in _of_gpus:
+        _of_gpus[where] = Generator(default_generator.initial_seed(), device=where)
+    return _of_gpus[where]
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the default generator over from `seed`, and return it.
+    """Start the default generator over from `seed`, with those of all GPUs, and return it.
 
     Examples:
         >>> from chainrule.autograd import rand
@@ -85,9 +100,20 @@ def manual_seed(seed: int) -> Generator:
         >>> bool((rand(2) == first).all())
         True
     """
+    for generator in _of_gpus.values():
+        generator.manual_seed(seed)
     return default_generator.manual_seed(seed)
 
 
-def state_of(generator: Generator | None) -> ops.Array:
-    """Return the state to draw from: of `generator`, or of the default one."""
-    return (generator or default_generator).state
+def state_of(generator: Generator | None, like: Any = None) -> ops.Array:
+    """Return the state to draw from: of `generator`, or of the default one.
+
+    Args:
+        generator: the one to draw from, if there is one.
+        like: a tensor or an array, by default generator of whose device to draw; else the
+            processor's.
+    """
+    if generator is not None:
+        return generator.state
+    where = devices.device_of(getattr(like, "array", like))
+    return generator_of(where).state

@@ -19,9 +19,12 @@ import numpy as np
 from chainrule import ops
 from chainrule.autograd.generator import Generator, state_of
 from chainrule.autograd.methods import Methods
-from chainrule.autograd.tape import Traced, is_grad_enabled, mark_changed, wrap
+from chainrule.autograd.tape import Traced, as_array, is_grad_enabled, mark_changed, wrap
+from chainrule.backend.arrays import is_gpu, module_of
+from chainrule.backend.devices import beside, device_of
 from chainrule.errors import GradientError, OptionError, ShapeError
 from chainrule.ops.core import constant, peek
+from chainrule.ops.transfer import transfer
 
 __all__ = ["InPlace"]
 
@@ -115,7 +118,7 @@ class InPlace(Methods, Traced):
                 f"an in-place operation cannot turn {own.dtype} into {new.dtype}; "
                 "make a new tensor, or convert this one first"
             )
-        if not own.flags.writeable:
+        if not (_is_apart(own) if is_gpu(own) else own.flags.writeable):
             raise OptionError(
                 "this tensor cannot be changed in place: several of its elements lie in one place "
                 "of memory, as after expand(), or its memory is read-only; use .clone() first"
@@ -142,8 +145,8 @@ class InPlace(Methods, Traced):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         static, arrays = ops.split_key(forward_only(key), self.array.shape)
-        if not isinstance(value, (Traced, np.ndarray)):
-            value = constant(np.asarray(value, dtype=self.array.dtype))
+        if not isinstance(value, (Traced, np.ndarray)) and not is_gpu(value):
+            value = constant(module_of(self.array).asarray(value, dtype=self.array.dtype))
         if self._tracked(value):
             self._become(ops.index_put(self, value, *arrays, key=static))
         else:
@@ -303,14 +306,16 @@ class InPlace(Methods, Traced):
 
     def copy_(self, src: Any, non_blocking: bool = False) -> Any:
         """Take over the numbers of `src`, broadcast, in place."""
-        value = src if isinstance(src, Traced) else wrap(constant(np.asarray(src)))
+        value = src if isinstance(src, Traced) else wrap(constant(as_array(src)))
+        value = transfer(value, to=device_of(self.array))
         cast = ops.cast(value, dtype=self.array.dtype)
         return self._become(ops.broadcast_to(cast, shape=self.array.shape))
 
     def fill_(self, value: Any) -> Any:
         """Put `value` everywhere, in place."""
         number = value.item() if hasattr(value, "item") else value
-        full = np.full(self.array.shape, number, dtype=self.array.dtype)
+        made = module_of(self.array)
+        full = made.full(self.array.shape, number, dtype=self.array.dtype)
         return self._become(wrap(constant(full)))
 
     def zero_(self) -> Any:
@@ -321,23 +326,24 @@ class InPlace(Methods, Traced):
         """Put `fill_value` on the main diagonal, in place; with `wrap` again below it."""
         mask = np.zeros(self.array.shape, bool)
         np.fill_diagonal(mask, True, wrap=wrap)
-        return self._become(ops.masked_fill(self._unchanged(), constant(mask), fill_value))
+        where = beside(constant(mask), self.array)
+        return self._become(ops.masked_fill(self._unchanged(), where, fill_value))
 
     # --- random numbers -------------------------------------------------------------------------
 
     def _spread(self, generator: Generator | None) -> ops.Array:
         """Numbers evenly spread over [0, 1), as many as there are elements."""
         dtype = self.array.dtype if self.array.dtype.kind == "f" else np.dtype(np.float64)
-        return _drawn(ops.random_uniform, generator, self.array.shape, dtype)
+        return _drawn(ops.random_uniform, generator, self.array, dtype)
 
     def _take(self, numbers: ops.Array) -> Any:
-        return self._become(wrap(np.asarray(ops.cast(numbers, dtype=self.array.dtype))))
+        return self._become(wrap(as_array(ops.cast(numbers, dtype=self.array.dtype))))
 
     def normal_(
         self, mean: float = 0, std: float = 1, *, generator: Generator | None = None
     ) -> Any:
         """Put numbers of the normal distribution with that mean and standard deviation."""
-        drawn = _drawn(ops.random_normal, generator, self.array.shape, self.array.dtype)
+        drawn = _drawn(ops.random_normal, generator, self.array, self.array.dtype)
         return self._take(ops.add(ops.mul(drawn, std), mean))
 
     def uniform_(
@@ -362,7 +368,7 @@ class InPlace(Methods, Traced):
         end = _most(self.array.dtype) + 1 if to is None else to
         if end <= low:
             raise OptionError(f"random_ needs from < to, got {low} and {end}")
-        unit = _drawn(ops.random_uniform, generator, self.array.shape, np.dtype(np.float64))
+        unit = _drawn(ops.random_uniform, generator, self.array, np.dtype(np.float64))
         below = ops.minimum(ops.floor(ops.mul(unit, end - low)), math.nextafter(end - low, 0))
         return self._take(ops.add(below, low))
 
@@ -391,14 +397,21 @@ class InPlace(Methods, Traced):
         self, mean: float = 1, std: float = 2, *, generator: Generator | None = None
     ) -> Any:
         """Put numbers whose logarithm has that mean and standard deviation."""
-        drawn = _drawn(ops.random_normal, generator, self.array.shape, self.array.dtype)
+        drawn = _drawn(ops.random_normal, generator, self.array, self.array.dtype)
         return self._take(ops.exp(ops.add(ops.mul(drawn, std), mean)))
 
 
+def _is_apart(array: Any) -> bool:
+    """Whether every element of an array on a GPU, whose views all can be written, has a place."""
+    return all(step or size == 1 for size, step in zip(array.shape, array.strides))
+
+
 def _drawn(
-    op: ops.Op, generator: Generator | None, shape: tuple[int, ...], dtype: np.dtype[Any]
+    op: ops.Op, generator: Generator | None, like: ops.Array, dtype: np.dtype[Any]
 ) -> ops.Array:
-    return np.asarray(op(state_of(generator), shape=shape, dtype=dtype))
+    """Numbers for an array of this shape, drawn where it is unless a generator draws elsewhere."""
+    drawn = as_array(op(state_of(generator, like), shape=like.shape, dtype=dtype))
+    return beside(drawn, like)
 
 
 def _from(low: Any, bounds: dict[str, Any]) -> Any:

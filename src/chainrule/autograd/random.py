@@ -1,6 +1,6 @@
 """Random tensors (floor 2).
 
-They draw from the generator that is given, or from the default one.
+They draw from the generator that is given, or from the default one of where they are made.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd.functions import sizes_of
-from chainrule.autograd.generator import Generator, state_of
-from chainrule.autograd.tape import wrap
+from chainrule.autograd.generator import Generator, generator_of
+from chainrule.autograd.tape import as_array, wrap
 from chainrule.autograd.tensor import Tensor
-from chainrule.backend.devices import placeable
+from chainrule.backend.devices import get_default_device, moved, placeable, placeable_like
 from chainrule.backend.dtypes import as_dtype, get_default_dtype
 from chainrule.errors import OptionError
 
@@ -32,8 +32,13 @@ __all__ = [
 ]
 
 
+def _state(generator: Generator | None) -> ops.Array:
+    return (generator or generator_of(get_default_device())).state
+
+
 def _finished(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    out: Tensor = wrap(np.asarray(array, dtype=dtype))
+    drawn = as_array(array).astype(dtype, copy=False)
+    out: Tensor = wrap(moved(drawn, get_default_device()))
     return out.requires_grad_() if requires_grad else out
 
 
@@ -52,7 +57,7 @@ def rand(
         (2, 3)
     """
     dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
-    y = ops.random_uniform(state_of(generator), shape=sizes_of(each or size), dtype=dtype)
+    y = ops.random_uniform(_state(generator), shape=sizes_of(each or size), dtype=dtype)
     return _finished(y, dtype, requires_grad)
 
 
@@ -71,17 +76,17 @@ def randn(
         (2, 3)
     """
     dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
-    y = ops.random_normal(state_of(generator), shape=sizes_of(each or size), dtype=dtype)
+    y = ops.random_normal(_state(generator), shape=sizes_of(each or size), dtype=dtype)
     return _finished(y, dtype, requires_grad)
 
 
-@placeable
+@placeable_like
 def rand_like(x: Tensor, generator: Generator | None = None, dtype: Any = None) -> Tensor:
     """Return numbers evenly spread over [0, 1), of the shape and dtype of `x`."""
     return rand(size=x.shape, generator=generator, dtype=dtype or x.dtype)
 
 
-@placeable
+@placeable_like
 def randn_like(x: Tensor, generator: Generator | None = None, dtype: Any = None) -> Tensor:
     """Return numbers of the standard normal distribution, of the shape and dtype of `x`."""
     return randn(size=x.shape, generator=generator, dtype=dtype or x.dtype)
@@ -138,13 +143,13 @@ def randint(
     low, high = int(low), int(high)
     if high <= low:
         raise OptionError(f"randint needs low < high, got {low} and {high}")
-    unit = ops.random_uniform(state_of(generator), shape=tuple(size or ()), dtype=np.float64)
+    unit = ops.random_uniform(_state(generator), shape=tuple(size or ()), dtype=np.float64)
     below = ops.minimum(ops.floor(ops.mul(unit, high - low)), math.nextafter(high - low, 0))
     wanted = as_dtype(dtype)
     return _finished(ops.cast(ops.add(below, low), dtype=wanted), wanted, False)
 
 
-@placeable
+@placeable_like
 def randint_like(
     x: Tensor,
     low: int,
@@ -169,5 +174,5 @@ def randperm(n: int, generator: Generator | None = None, dtype: Any = np.int64) 
         >>> sorted(randperm(4).tolist())
         [0, 1, 2, 3]
     """
-    order = ops.random_permutation(state_of(generator), shape=(n,))
+    order = ops.random_permutation(_state(generator), shape=(n,))
     return _finished(ops.cast(order, dtype=as_dtype(dtype)), as_dtype(dtype), requires_grad=False)

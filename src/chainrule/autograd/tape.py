@@ -26,11 +26,14 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy import ndarray
 
+from chainrule.backend.arrays import is_gpu
+from chainrule.backend.devices import CPU, MixedDevicesError
 from chainrule.backend.dtypes import get_default_dtype, promoted
 from chainrule.errors import GradientError, ShapeError
-from chainrule.ops import Array, Ghost, Op, add, cast, clone, perform, run, where
+from chainrule.ops import Array, Ghost, Op, add, assign, cast, clone, perform, run, where
 from chainrule.ops.core import LISTENERS, READERS, Reads, tell
 from chainrule.ops.scope import Entry
+from chainrule.ops.transfer import transfer
 
 __all__ = ["Node", "Traced", "backpropagate", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
@@ -213,7 +216,7 @@ class Node:
         reads: Reads,
     ) -> None:
         for i in reads.unread:
-            if type(x := arrays[i]) is ndarray:
+            if type(x := arrays[i]) is ndarray or is_gpu(x):
                 arrays[i] = Ghost(x.shape, x.dtype)
         self.op = op
         self.attrs = attrs
@@ -254,7 +257,7 @@ class Node:
         return self.xs
 
     def _is_stale(self) -> bool:
-        kept = [x for x in (*(self.xs or ()), self.y) if type(x) is ndarray]
+        kept = [x for x in (*(self.xs or ()), self.y) if type(x) is ndarray or is_gpu(x)]
         return any(_changes.get(id(owner(x)), 0) > self.made for x in kept)
 
     def through(self, walk: Walk, g: Value, wanted: set[int] | None) -> None:
@@ -266,7 +269,7 @@ class Node:
         self.released = True
         if self.y is None and self.xs is not None:
             for x in self.xs:
-                if type(x) is ndarray:
+                if type(x) is ndarray or is_gpu(x):
                     break
             else:
                 return
@@ -345,6 +348,11 @@ def wrap(array: Array, node: Node | None = None) -> Any:
     return out
 
 
+def as_array(y: Value) -> Array:
+    """What an operation gave, as an array: also if it is a number, and where it is."""
+    return y if is_gpu(y) else np.asarray(y)
+
+
 def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
     """Perform `op` on the arrays inside `args` and note it on the tape."""
     if LISTENERS:
@@ -367,17 +375,21 @@ def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
         arrays.append(a)
         parents.append(parent)
         bit += bit
-    y = perform(op, arrays, attrs)
+    try:
+        y = perform(op, arrays, attrs)
+    except MixedDevicesError as error:
+        return run(op, _together(op, args, error), attrs)
     kind = op.kind
     if kind == "update":
         mark_changed(args[0])
         return args[0]
     if type(y) is not ndarray:
-        y = np.asarray(y)
+        y = as_array(y)
     dtype = y.dtype
     if kind == "elementwise" or kind == "reduce":  # noqa: PLR1714  # `in` takes twice as long
+        whole = type(y)  # ndarray, or that of arrays on a GPU
         for x in arrays:
-            if type(x) is ndarray and x.dtype is not dtype:
+            if type(x) is whole and x.dtype is not dtype:
                 wished = _promoted_otherwise(op, arrays, dtype)
                 if wished is not None:
                     return run(op, _in_dtype(op, args, wished), attrs)
@@ -398,8 +410,9 @@ def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:
 
 def owner(array: Array) -> Array:
     """Return the array whose memory `array` lies in: itself, if it is no view."""
-    while type(array.base) is ndarray:
-        array = array.base
+    base = array.base
+    while type(base) is ndarray or (base is not None and is_gpu(base)):
+        array, base = base, base.base
     return array
 
 
@@ -422,7 +435,7 @@ def _promoted_otherwise(
     if op is cast or result.kind == "b":
         return None
     meeting = arrays[1:] if op is where else arrays
-    known = {a.dtype for a in meeting if isinstance(a, (np.ndarray, np.generic))}
+    known = {a.dtype for a in meeting if isinstance(a, (np.ndarray, np.generic)) or is_gpu(a)}
     if known == {result}:
         return None
     dtype = promoted(meeting)
@@ -434,10 +447,28 @@ def _promoted_otherwise(
 def _in_dtype(op: Op, args: Sequence[Value], dtype: np.dtype[Any]) -> list[Value]:
     """The arguments in one format; numbers stay as they are unless there is nothing else."""
     first = 1 if op is where else 0
-    has_format = [isinstance(a, (Traced, np.ndarray, np.generic)) for a in args[first:]]
+    formats = (Traced, np.ndarray, np.generic)
+    has_format = [isinstance(a, formats) or is_gpu(a) for a in args[first:]]
     wanted = has_format if any(has_format) else [True] * len(has_format)
     rest = [cast(a, dtype=dtype) if w else a for a, w in zip(args[first:], wanted)]
     return [*args[:first], *rest]
+
+
+def _together(op: Op, args: Sequence[Value], error: MixedDevicesError) -> list[Value]:
+    """The arguments on one GPU, where what is not is a single number or no tensor.
+
+    Raises:
+        MixedDevicesError: `error`, for a tensor of more numbers; or a step that may be half taken.
+    """
+    places = [d for d in error.devices if d is not CPU]
+    stays = [a for a in args if isinstance(a, Traced) and a.array.ndim and _is_home(a.array)]
+    if len(places) > 1 or stays or (op.kind == "update" and op is not assign):
+        raise error
+    return [transfer(a, to=places[0]) if _is_home(_array(a)) else a for a in args]
+
+
+def _is_home(array: Value) -> bool:
+    return isinstance(array, np.ndarray)
 
 
 def _array(a: Value) -> Array:
@@ -654,7 +685,7 @@ def _accumulate(leaf: Traced, g: Value, shared: bool) -> None:
         leaf.grad = g
     else:
         # Its own memory, not what another gradient or a view shares: it may be changed in place.
-        own = not shared and type(g) is ndarray and g.base is None
-        leaf.grad = wrap(g if own else np.asarray(clone(g)))
+        own = not shared and g.base is None and (type(g) is ndarray or is_gpu(g))
+        leaf.grad = wrap(g if own else as_array(clone(g)))
     for hook in leaf.after or ():
         hook(leaf)

@@ -22,13 +22,27 @@ from chainrule.autograd.tape import (
     Hook,
     Node,
     Traced,
+    as_array,
     leave_gradients,
     wrap,
 )
-from chainrule.backend.devices import CPU, device, names_device, placeable, require_cpu
+from chainrule.backend import pinned
+from chainrule.backend.arrays import is_gpu, module_of, to_host
+from chainrule.backend.devices import (
+    CPU,
+    available,
+    device,
+    device_of,
+    get_default_device,
+    here,
+    moved,
+    names_device,
+    placeable_like,
+)
 from chainrule.backend.dtypes import TENSOR_TYPES, DType, as_dtype, get_default_dtype
 from chainrule.errors import GradientError, OptionError, ShapeError
 from chainrule.ops.core import LISTENERS, SETTINGS, constant, tell
+from chainrule.ops.transfer import transfer
 
 __all__ = ["Size", "Tensor", "as_tensor", "from_numpy", "tensor"]
 
@@ -145,10 +159,9 @@ class Tensor(InPlace):
             if dtype is None and isinstance(content[0], (list, tuple)) and found.dtype.kind in "iu":
                 found = found.astype(get_default_dtype())
         else:
-            found = constant(
-                np.zeros(sizes_of(content or (0,)), as_dtype(dtype or get_default_dtype()))
-            )
-        self.array = np.asarray(ops.clone(found)) if LISTENERS else np.array(found)
+            sizes = sizes_of(content or (0,))
+            found = constant(here().zeros(sizes, as_dtype(dtype or get_default_dtype())))
+        self.array = _copied(found)
         if requires_grad:
             self.requires_grad_()
 
@@ -171,11 +184,20 @@ class Tensor(InPlace):
 
     @property
     def device(self) -> device:
-        """Where the numbers are: always on the processor."""
-        return CPU
+        """Where the numbers are."""
+        return device_of(self.array)
 
-    is_cpu = True
-    is_cuda = is_mps = is_xpu = is_meta = False
+    @property
+    def is_cuda(self) -> Any:
+        """Whether the numbers are on a GPU."""
+        return is_gpu(self.array)
+
+    @property
+    def is_cpu(self) -> Any:
+        """Whether the numbers are in the processor's memory."""
+        return not is_gpu(self.array)
+
+    is_mps = is_xpu = is_meta = False
     is_sparse = is_quantized = False
     layout = "strided"
 
@@ -211,11 +233,12 @@ class Tensor(InPlace):
 
     def data_ptr(self) -> int:
         """Return the address of the first element."""
-        return int(self.array.ctypes.data)
+        return int(self.array.data.ptr if is_gpu(self.array) else self.array.ctypes.data)
 
     def get_device(self) -> int:
-        """Return the number of the graphics card that the numbers are on: -1 for none."""
-        return -1
+        """Return the number of the GPU that the numbers are on: -1 for none."""
+        number = self.device.index
+        return -1 if number is None else number
 
     def is_floating_point(self) -> bool:
         """Say whether the numbers are floating-point ones."""
@@ -236,11 +259,13 @@ class Tensor(InPlace):
         usual = {get_default_dtype(), np.dtype(np.int64), np.dtype(np.bool_)}
         if self.array.dtype not in (usual if self.array.size else {get_default_dtype()}):
             notes.append(f"dtype={self.array.dtype}")
+        if is_gpu(self.array):
+            notes.insert(0, f"device='{self.device}'")
         if self.node is not None:
             notes.append(f"grad_fn={self.node}")
         elif self.needs_grad:
             notes.append("requires_grad=True")
-        return text(self.array, notes)
+        return text(to_host(self.array), notes)
 
     def __format__(self, spec: str) -> str:
         if self.array.ndim == 0 and (spec or type(self) is Tensor):  # a parameter prints as itself
@@ -324,16 +349,26 @@ class Tensor(InPlace):
         Raises:
             GradientError: a gradient is wanted, and would be lost on the way; use
                 `.detach().numpy()`.
+            OptionError: the numbers are on a GPU; use `.cpu()` first.
         """
         if self.needs_grad:
             raise GradientError(
                 "numpy() on a tensor that needs a gradient would lose it; use x.detach().numpy()"
             )
+        self._at_home("numpy()")
         if LISTENERS:
             tell("number", "numpy()", self.array)
         return self.array
 
+    def _at_home(self, what: str) -> None:
+        if is_gpu(self.array):
+            raise OptionError(
+                f"{what} takes the numbers from the processor's memory, these are on "
+                f"'{self.device}'; use x.cpu() to copy them first"
+            )
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ops.Array:
+        self._at_home("NumPy")
         if LISTENERS:
             tell("number", "NumPy", self.array)
         return np.array(self.array, dtype=dtype, copy=copy)
@@ -348,13 +383,15 @@ class Tensor(InPlace):
     # --- formats --------------------------------------------------------------------------------
 
     def to(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Return the tensor in another dtype, or that of another tensor; "cpu" is the only device.
+        """Return the tensor on another device, in another dtype, or as another tensor is.
 
         `to(dtype)`, `to(device)`, `to(device, dtype)` and `to(other)`, each also with
-        `non_blocking` and `copy`, and all of them by keyword.
+        `non_blocking` and `copy`, and all of them by keyword. The gradient goes back to where the
+        tensor is. A copy to a GPU is put into its queue, which `non_blocking` asks for; one from
+        there is waited for in any case.
 
         Raises:
-            OptionError: another device is asked for.
+            OptionError: a device that is not available.
 
         Examples:
             >>> tensor([1, 2]).to("cpu", np.float64).dtype
@@ -366,13 +403,17 @@ class Tensor(InPlace):
         out = self
         for wish in wishes:
             if isinstance(wish, Tensor):
-                out = out.type(wish.dtype)
+                out = out.type(wish.dtype)._on(wish.device)
             elif names_device(wish):
-                require_cpu(wish)
+                out = out._on(available(wish))
             elif wish is not None:
                 out = out.type(wish)
         copied = kwargs.get("copy", len(flags) > 1 and flags[1])
         return ops.clone(self) if copied and out is self else out
+
+    def _on(self, where: device) -> Any:
+        """The tensor on a device that is there: itself, if it is."""
+        return self if where is CPU and not is_gpu(self.array) else transfer(self, to=where)
 
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
         """Return the tensor in another dtype, or, without one, the name of what it is.
@@ -438,20 +479,32 @@ class Tensor(InPlace):
         raise OptionError("there is no bfloat16 here; .half() converts to float16")
 
     def cpu(self, memory_format: Any = None) -> Tensor:
-        """Return the tensor itself."""
-        return self
+        """Return the tensor in the processor's memory: itself, if it is there."""
+        return self._on(CPU)
 
     def cuda(self, device: Any = None, non_blocking: Any = False) -> Tensor:
-        """Refuse.
+        """Return the tensor on a GPU: the one of that number, or the current one.
 
         Raises:
-            OptionError: there are no graphics cards here.
+            OptionError: there is none.
         """
-        return self.to("cuda")
+        return self.to("cuda" if device is None else device)
 
-    def pin_memory(self) -> Tensor:
-        """Return the tensor itself: there is no graphics card to pin its memory for."""
-        return self
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """Return the tensor in memory that a GPU copies from while the processor goes on.
+
+        Where there is no GPU, or the memory is of that kind, it is the tensor itself.
+
+        Raises:
+            OptionError: the numbers are on a GPU.
+        """
+        self._at_home("pin_memory()")
+        array = pinned.pinned(self.array)
+        return self if array is self.array else wrap(array)
+
+    def is_pinned(self, device: Any = None) -> Any:
+        """Whether the memory is of the kind that `pin_memory` gives."""
+        return pinned.is_pinned(self.array)
 
     def share_memory_(self) -> Tensor:
         """Return the tensor itself."""
@@ -634,18 +687,21 @@ class Tensor(InPlace):
 
     # --- new ones like this one -----------------------------------------------------------------
 
-    def new_tensor(self, data: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
-        """Return `data` as a tensor in this tensor's dtype."""
-        return tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+    def new_tensor(
+        self, data: Any, dtype: Any = None, requires_grad: Any = False, device: Any = None
+    ) -> Tensor:
+        """Return `data` as a tensor in this tensor's dtype, and where it is."""
+        where = self.device if device is None else device
+        return tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad, device=where)
 
     def new_full(
         self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, **more: Any
     ) -> Tensor:
-        """Return `fill_value` in shape `size` and this tensor's dtype."""
-        require_cpu(device)
+        """Return `fill_value` in shape `size`, this tensor's dtype, and where it is."""
         wanted = self.dtype if dtype is None else as_dtype(dtype)
         shape = tuple(map(_INT, size if isinstance(size, (tuple, list)) else (size,)))
-        out: Tensor = wrap(constant(np.full(shape, fill_value, wanted)))
+        with self.device if device is None else available(device):
+            out: Tensor = wrap(constant(here().full(shape, fill_value, wanted)))
         return out.requires_grad_(more.get("requires_grad", False))
 
     def new_zeros(self, *size: Any, **how: Any) -> Tensor:
@@ -679,13 +735,20 @@ def _array_of(data: Any, dtype: Any = None) -> ops.Array:
         if LISTENERS:
             tell("tensors", (data,))
         found = data.array
-    elif isinstance(data, (np.ndarray, np.generic)):
-        found = data if isinstance(data, np.ndarray) else constant(np.asarray(data))
+    elif isinstance(data, np.ndarray) or is_gpu(data):
+        found = data
     else:
         found = constant(_of_lists(data, rounded=dtype is None))
     if found.dtype.kind not in "fiubcO":
         raise OptionError(f"a tensor holds numbers, got {found.dtype}: {data!r:.60}")
-    return found if dtype is None else np.asarray(ops.cast(found, dtype=as_dtype(dtype)))
+    return found if dtype is None else as_array(ops.cast(found, dtype=as_dtype(dtype)))
+
+
+def _copied(array: ops.Array) -> ops.Array:
+    """A copy of an array, where it is."""
+    if LISTENERS or is_gpu(array):
+        return as_array(ops.clone(array))
+    return np.array(array)
 
 
 def _of_lists(data: Any, *, rounded: bool) -> ops.Array:
@@ -711,7 +774,7 @@ def _unwrapped(data: Any) -> Any:
         return data
     if LISTENERS:
         tell("number", "a list", data.array)
-    return data.array
+    return to_host(data.array)
 
 
 def _lost_at(what: str) -> str:
@@ -739,7 +802,7 @@ def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
                 f"backward() starts from one number, this tensor has shape {root.array.shape}; "
                 "reduce it first, for example with .mean(), or give gradient="
             )
-        start = constant(np.ones(root.array.shape, root.array.dtype))
+        start = constant(module_of(root.array).ones(root.array.shape, root.array.dtype))
     else:
         start = _array_of(gradient)
         if start.shape != root.array.shape:
@@ -748,13 +811,13 @@ def seed(root: Tensor, gradient: Any, create_graph: Any) -> Any:
                 "they must be equal"
             )
         if start.dtype != root.array.dtype:
-            start = np.asarray(ops.cast(start, dtype=root.array.dtype))
+            start = as_array(ops.cast(start, dtype=root.array.dtype))
     if create_graph:
         return gradient if isinstance(gradient, Traced) else wrap(start)
     return start
 
 
-@placeable
+@placeable_like
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a new tensor with a copy of `data`.
 
@@ -772,12 +835,11 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         >>> tensor([[1.0, 2.0], [3.0, 4.0]]).shape
         (2, 2)
     """
-    found = _array_of(data, dtype)
-    x: Tensor = wrap(np.asarray(ops.clone(found)) if LISTENERS else np.array(found))
+    x: Tensor = wrap(_copied(moved(_array_of(data, dtype), get_default_device())))
     return x.requires_grad_() if requires_grad else x
 
 
-@placeable
+@placeable_like
 def as_tensor(data: Any, dtype: Any = None) -> Tensor:
     """Return `data` as a tensor, without copying where possible.
 
@@ -787,8 +849,9 @@ def as_tensor(data: Any, dtype: Any = None) -> Tensor:
         True
     """
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)
-    return wrap(_array_of(data, dtype))
+        there = data._on(get_default_device())
+        return there if dtype is None else there.to(dtype)
+    return wrap(moved(_array_of(data, dtype), get_default_device()))
 
 
 def from_numpy(array: ops.Array) -> Tensor:

@@ -1,25 +1,40 @@
-"""Where numbers are: on the processor, and nowhere else so far (floor 0).
+"""Where numbers are, and where new ones are made: the processor, or a GPU (floor 0).
 
-A program names its device, asks whether there is another, and passes the answer around. All of that
-is understood; to compute elsewhere is refused in a sentence.
+A program names its device, asks whether there is another, and passes the answer around. What is
+there is known to `arrays`; a tensor's device is where its array is, and nothing else is stored.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib.util
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.errors import OptionError
+import numpy as np
+
+from chainrule.backend import arrays
+from chainrule.errors import ChainruleError, OptionError
 
 __all__ = [
     "CPU",
+    "MixedDevicesError",
+    "available",
+    "beside",
+    "current",
     "device",
+    "device_of",
+    "gpus",
     "get_default_device",
+    "here",
+    "mixed",
+    "moved",
     "names_device",
     "placeable",
-    "require_cpu",
+    "placeable_like",
     "set_default_device",
+    "use",
 ]
 
 _KINDS = ("cpu", "cuda", "mps", "xpu", "meta")
@@ -27,6 +42,8 @@ _KINDS = ("cpu", "cuda", "mps", "xpu", "meta")
 
 class device:  # noqa: N801  # PyTorch's name
     """A place for numbers: a kind, and a number where there are several.
+
+    In a `with` block new tensors are made there.
 
     Args:
         type: "cpu", "cuda", "cuda:1" and the like, a number of a GPU, or a device.
@@ -68,46 +85,183 @@ class device:  # noqa: N801  # PyTorch's name
         return f"device(type={self.type!r}{number})"
 
     def __enter__(self) -> device:
-        require_cpu(self)
+        there = available(self)
+        before = None
+        if there.index is not None:  # so that arrays are made on that very GPU
+            before = current()
+            use(there.index)
+        _place.entered.append((there, before))
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the block in which new tensors would be made here."""
+        """Leave the block in which new tensors are made here."""
+        _, before = _place.entered.pop()
+        if before is not None:
+            use(before)
 
 
 CPU = device("cpu")
 
 
-def require_cpu(where: Any) -> None:
-    """Accept the processor, in whatever way it is named, or `None`.
+class MixedDevicesError(ChainruleError, RuntimeError):
+    """Arrays of one operation that are not in one place.
 
-    Raises:
-        OptionError: another device.
+    Args:
+        op: its name.
+        devices: where the arrays are, each place once.
     """
-    if where is not None and device(where).type != "cpu":
-        raise OptionError(
-            f"device '{device(where)}' is not available; chainrule computes on 'cpu'. "
-            "cuda.is_available() says so to programs that ask"
+
+    def __init__(self, op: str, devices: list[device]) -> None:
+        self.devices = devices
+        places = " and ".join(map(str, devices))
+        super().__init__(
+            f"{op} takes tensors of one device, got some on {places}; move them with .to(device), "
+            "the model once and each batch before its step"
         )
 
 
+# --- what is there ------------------------------------------------------------------------------
+
+
+def gpus() -> int:
+    """Return how many GPUs this process can use."""
+    found = arrays.gpu()
+    return 0 if found is None else int(found.cuda.runtime.getDeviceCount())
+
+
+def current() -> int:
+    """Return the number of the GPU that "cuda" without a number means in this thread."""
+    return int(arrays.gpu().cuda.runtime.getDevice())
+
+
+def use(index: int) -> None:
+    """Let "cuda" without a number mean the GPU of this number from now on, in this thread."""
+    arrays.gpu().cuda.Device(index).use()
+
+
+def available(where: Any) -> device:
+    """Return a device that is there, its number filled in.
+
+    Raises:
+        OptionError: it is not there; says what is missing.
+
+    Examples:
+        >>> available("cpu")
+        device(type='cpu')
+    """
+    wanted = where if isinstance(where, device) else device(where)
+    if wanted.type == "cpu":
+        return CPU
+    if wanted.type != "cuda":
+        raise OptionError(
+            f"device '{wanted}' is not available; chainrule computes on 'cpu' and on 'cuda'"
+        )
+    if arrays.gpu() is None:
+        raise OptionError(
+            f"device '{wanted}' is not available: {_missing()}. cuda.is_available() says so to "
+            "programs that ask"
+        )
+    count = gpus()
+    index = current() if wanted.index is None else wanted.index
+    if index >= count:
+        there = "the one GPU is 'cuda:0'" if count == 1 else f"there are 'cuda:0' to {count - 1}"
+        raise OptionError(f"device '{wanted}' is not available: {there}")
+    return _numbered(index)
+
+
+@functools.cache
+def _numbered(index: int) -> device:
+    return device("cuda", index)
+
+
+def _missing() -> str:
+    """What a GPU wants here."""
+    if importlib.util.find_spec("cupy") is None:
+        return "CuPy is not installed; pip install 'chainrule[cuda]'"
+    return "the driver shows no GPU; nvidia-smi tells whether there is one and its driver works"
+
+
+# --- where arrays are, and moving them ----------------------------------------------------------
+
+
+def device_of(array: Any) -> device:
+    """Return where an array is; numbers of Python and NumPy are on the processor.
+
+    Examples:
+        >>> device_of(np.zeros(2))
+        device(type='cpu')
+    """
+    return _numbered(int(array.device.id)) if arrays.is_gpu(array) else CPU
+
+
+def moved(array: Any, where: device) -> Any:
+    """Return the numbers of `array` at `where`, which is there: the array itself if they are."""
+    if where.type == "cpu":
+        return arrays.to_host(array) if arrays.is_gpu(array) else array
+    if arrays.is_gpu(array) and array.device.id == where.index:
+        return array
+    return arrays.to_gpu(array, where.index)
+
+
+def beside(array: Any, other: Any) -> Any:
+    """Return the numbers of `array` where the array `other` is.
+
+    Examples:
+        >>> a = np.zeros(2)
+        >>> beside(a, np.ones(3)) is a
+        True
+    """
+    return moved(array, device_of(other))
+
+
+def mixed(op: str, values: Any) -> MixedDevicesError | None:
+    """Return the error of an operation whose arrays are not in one place, if that is so."""
+    kinds = [v for v in values if isinstance(v, np.ndarray) or arrays.is_gpu(v)]
+    places = list(dict.fromkeys(map(device_of, kinds)))
+    return MixedDevicesError(op, places) if len(places) > 1 else None
+
+
+# --- where new ones are made --------------------------------------------------------------------
+
+
+class _Place(threading.local):
+    """Where a thread makes new tensors: where it was told to, or in the innermost block."""
+
+    def __init__(self) -> None:
+        self.usual = CPU
+        self.entered: list[tuple[device, int | None]] = []  # and which GPU was in use before
+
+
+_place = _Place()
+
+
 def get_default_device() -> device:
-    """Return where new tensors are made: on the processor.
+    """Return where this thread makes new tensors.
 
     Examples:
         >>> get_default_device()
         device(type='cpu')
     """
-    return CPU
+    return _place.entered[-1][0] if _place.entered else _place.usual
 
 
 def set_default_device(device: Any) -> None:
-    """Accept the processor as the place for new tensors.
+    """Make new tensors of this thread there from now on; on the processor for `None`.
 
     Raises:
-        OptionError: another device.
+        OptionError: it is not available.
     """
-    require_cpu(device)
+    _place.usual = CPU if device is None else available(device)
+
+
+def here() -> Any:
+    """Return the module that makes arrays where this thread makes new tensors.
+
+    Examples:
+        >>> here() is np
+        True
+    """
+    return np if get_default_device() is CPU else arrays.gpu()
 
 
 def names_device(wish: Any) -> bool:
@@ -122,13 +276,23 @@ def names_device(wish: Any) -> bool:
     return isinstance(wish, (device, int))
 
 
-def placeable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, which makes a tensor, also told where and how to put it: all that there is.
+Makes = Callable[..., Any]
 
-    Raises:
-        OptionError: another device than the processor, or another layout than a dense one.
-    """
 
+def _usual(_args: Any, _kwargs: Any) -> device:
+    return get_default_device()
+
+
+def _of_the_first(args: Any, kwargs: Any) -> device:
+    """Where the tensor is that a call is given first."""
+    first = args[0] if args else next(iter(kwargs.values()), None)
+    if arrays.is_gpu(first):
+        return device_of(first)
+    found = getattr(first, "device", None)
+    return found if isinstance(found, device) else get_default_device()
+
+
+def _placed(function: Makes, place: Callable[[Any, Any], device]) -> Makes:
     @functools.wraps(function, updated=())
     def call(
         *args: Any,
@@ -138,9 +302,32 @@ def placeable(function: Callable[..., Any]) -> Callable[..., Any]:
         memory_format: Any = None,
         **kwargs: Any,
     ) -> Any:
-        require_cpu(device)
         if layout not in (None, "strided"):
             raise OptionError(f"layout must be 'strided', got {layout!r}; see sparse_coo_tensor")
-        return function(*args, **kwargs)
+        where = place(args, kwargs) if device is None else available(device)
+        if where is CPU and not _place.entered and _place.usual is CPU:
+            made = function(*args, **kwargs)
+        else:
+            with where:
+                made = function(*args, **kwargs)
+        return made.pin_memory() if pin_memory else made
 
     return call
+
+
+def placeable(function: Makes) -> Makes:
+    """`function`, which makes a tensor `here()`, also told where and how to put it.
+
+    Raises:
+        OptionError: a device that is not available, or another layout than a dense one.
+    """
+    return _placed(function, _usual)
+
+
+def placeable_like(function: Makes) -> Makes:
+    """`function`, which makes a tensor as the one that it is given first is, there or elsewhere.
+
+    Raises:
+        OptionError: as `placeable`.
+    """
+    return _placed(function, _of_the_first)
