@@ -12,7 +12,7 @@ from chainrule import ops
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
 from chainrule.plan.native.executor import Native
-from chainrule.plan.native.formulas.maths import ULPS
+from chainrule.plan.formulas.maths import ULPS
 from chainrule.plan.record import record
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chainrule.plan.native.formulas.maths import log1p, polynomial
+from chainrule.plan.formulas.draws import mixed
+from chainrule.plan.formulas.maths import log1p, polynomial
 from chainrule.plan.native.kernels.indexing.nests import place, split, spread
 from chainrule.plan.native.llvm.ir import INDEX, Register, Unsupported
-from chainrule.plan.native.nests.special import mixed
 from chainrule.plan.native.site import Inside, Site
 from chainrule.plan.passes.views import View
 

@@ -1,8 +1,7 @@
-"""Writing LLVM's language: registers with operators, memory, and loops (floor 2).
+"""Writing LLVM's language: what registers ask for, memory, and loops (floor 2).
 
-A `Writer` collects the lines of one function. A `Register` is a value in it that knows its NumPy
-dtype; its operators write instructions, exactly NumPy's ones: nothing is contracted or reordered
-unless it is asked for by `flags`. A bool is one bit in a register and a byte in memory.
+A `Writer` collects the lines of one function. Nothing is contracted or reordered unless it is asked
+for by `flags`. A bool is one bit in a register and a byte in memory.
 """
 
 from __future__ import annotations
@@ -14,16 +13,23 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["Number", "Register", "Unsupported", "Writer", "literal", "llvm_type"]
+from chainrule.plan.formulas import registers
+from chainrule.plan.formulas.registers import BOOL, INDEX, Number, Register, Unsupported
+
+__all__ = [
+    "BOOL",
+    "INDEX",
+    "Number",
+    "Register",
+    "Unsupported",
+    "Writer",
+    "literal",
+    "llvm_type",
+]
 
 Dtype: TypeAlias = "np.dtype[Any]"
 
-BOOL, INDEX = np.dtype(np.bool_), np.dtype(np.int64)
 REAL = {4: "float", 8: "double"}
-
-
-class Unsupported(Exception):  # noqa: N818 - not an error: NumPy takes over
-    """An instruction that cannot be written as machine code: its NumPy body has to run."""
 
 
 def llvm_type(dtype: Dtype, memory: bool = False) -> str:
@@ -61,125 +67,6 @@ def literal(number: Any, dtype: Dtype) -> str:
     return str(int(bool(number)) if dtype.kind == "b" else int(number))
 
 
-class Register:
-    """A value in a function; its operators write instructions."""
-
-    __slots__ = ("dtype", "name", "writer")
-
-    def __init__(self, name: str, dtype: Dtype, writer: Writer) -> None:
-        self.name, self.dtype, self.writer = name, dtype, writer
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def typed(self) -> str:
-        """Its type and name."""
-        return f"{llvm_type(self.dtype)} {self.name}"
-
-    def _binary(self, real: str, whole: str, other: Number, flags: str = "") -> Register:
-        name = f"{real} {flags}".strip() if self.dtype.kind == "f" else whole
-        text = f"{name} {self.typed}, {self.writer.number(other, self.dtype)}"
-        return self.writer.line(text, self.dtype)
-
-    def __add__(self, other: Number) -> Register:
-        return self._binary("fadd", "or" if self.dtype.kind == "b" else "add", other)
-
-    def __sub__(self, other: Number) -> Register:
-        return self._binary("fsub", "sub", other)
-
-    def __mul__(self, other: Number) -> Register:
-        return self._binary("fmul", "and" if self.dtype.kind == "b" else "mul", other)
-
-    def __truediv__(self, other: Number) -> Register:
-        return self._binary("fdiv", "sdiv", other)
-
-    def __and__(self, other: Number) -> Register:
-        return self._binary("", "and", other)
-
-    def __or__(self, other: Number) -> Register:
-        return self._binary("", "or", other)
-
-    def __xor__(self, other: Number) -> Register:
-        return self._binary("", "xor", other)
-
-    def __lshift__(self, other: Number) -> Register:
-        return self._binary("", "shl", other)
-
-    def __rshift__(self, other: Number) -> Register:
-        return self._binary("", "ashr" if self.dtype.kind == "i" else "lshr", other)
-
-    def __neg__(self) -> Register:
-        if self.dtype.kind == "f":
-            return self.writer.line(f"fneg {self.typed}", self.dtype)
-        return self.writer.number(0, self.dtype) - self
-
-    def plus(self, other: Number) -> Register:
-        """The sum, of which LLVM may change the order."""
-        return self._binary("fadd", "add", other, "reassoc nsz")
-
-    def times(self, other: Number) -> Register:
-        """The product, of which LLVM may change the order."""
-        return self._binary("fmul", "mul", other, "reassoc nsz")
-
-    def compare(self, real: str, whole: str, other: Number) -> Register:
-        """A comparison: by `real` of floating-point numbers, else by `whole`, `{}` for the sign."""
-        sign = "s" if self.dtype.kind == "i" else "u"
-        how = f"fcmp {real}" if self.dtype.kind == "f" else f"icmp {whole.format(sign)}"
-        other = self.writer.number(other, self.dtype)
-        return self.writer.line(f"{how} {self.typed}, {other}", BOOL)
-
-    def eq(self, other: Number) -> Register:
-        """Whether both are equal."""
-        return self.compare("oeq", "eq", other)
-
-    def ne(self, other: Number) -> Register:
-        """Whether they differ; NaN does from everything."""
-        return self.compare("une", "ne", other)
-
-    def lt(self, other: Number) -> Register:
-        """Whether this is less."""
-        return self.compare("olt", "{}lt", other)
-
-    def le(self, other: Number) -> Register:
-        """Whether this is no more."""
-        return self.compare("ole", "{}le", other)
-
-    def gt(self, other: Number) -> Register:
-        """Whether this is more."""
-        return self.compare("ogt", "{}gt", other)
-
-    def ge(self, other: Number) -> Register:
-        """Whether this is no less."""
-        return self.compare("oge", "{}ge", other)
-
-    def select(self, yes: Register, no: Number) -> Register:
-        """`yes` where this bit is set, else `no`."""
-        no = self.writer.number(no, yes.dtype)
-        return self.writer.line(f"select i1 {self}, {yes.typed}, {no.typed}", yes.dtype)
-
-    def bits(self, dtype: Dtype) -> Register:
-        """The same bits as another type of the same size."""
-        return self.writer.line(f"bitcast {self.typed} to {llvm_type(dtype)}", dtype)
-
-    def to(self, dtype: Any) -> Register:
-        """The same number in another dtype, as NumPy casts."""
-        dtype = np.dtype(dtype)
-        if dtype == self.dtype:
-            return self
-        if dtype.kind == "b":
-            return self.ne(0)
-        if self.dtype.kind == "f" and dtype.kind in "iu" and dtype.itemsize < 4:
-            return self.to(np.int64).to(dtype)  # what is too large wraps around, as in NumPy
-        how = _conversion(self.dtype, dtype)
-        if not how:
-            return Register(self.name, dtype, self.writer)
-        return self.writer.line(f"{how} {self.typed} to {llvm_type(dtype)}", dtype)
-
-
-Number: TypeAlias = Register | float | int | bool
-
-
 def _conversion(old: Dtype, new: Dtype) -> str:
     if old.kind == "f" and new.kind == "f":
         return "fpext" if new.itemsize > old.itemsize else "fptrunc"
@@ -194,7 +81,17 @@ def _conversion(old: Dtype, new: Dtype) -> str:
     return "sext" if old.kind == "i" else "zext"
 
 
-class Writer:
+# An operation on floating-point numbers, and on others.
+WORDS = {
+    "add": ("fadd", "add"),
+    "sub": ("fsub", "sub"),
+    "mul": ("fmul", "mul"),
+    "div": ("fdiv", "sdiv"),
+    "shr": ("", "lshr"),
+}
+
+
+class Writer(registers.Writer):
     """The lines of one function, as they are written.
 
     Attributes:
@@ -226,11 +123,51 @@ class Writer:
         """Write an instruction without a result."""
         self.lines.append(f"  {text}")
 
-    def number(self, value: Number, dtype: Dtype) -> Register:
-        """Return a register as it is, a number as a constant of `dtype`."""
-        if isinstance(value, Register):
-            return value
-        return Register(literal(value, dtype), dtype, self)
+    # --- what registers ask for -----------------------------------------------------------------
+
+    def literal(self, value: Any, dtype: Dtype) -> str:
+        """Return a number as LLVM writes it."""
+        return literal(value, dtype)
+
+    def typed(self, x: Register) -> str:
+        """Return the type and name of a register."""
+        return f"{llvm_type(x.dtype)} {x.name}"
+
+    def binary(self, word: str, a: Register, b: Register, free: bool = False) -> Register:
+        """Write an operation on two numbers of one dtype."""
+        real, whole = WORDS.get(word, ("", word))
+        if a.dtype.kind == "b":
+            whole = {"add": "or", "mul": "and"}.get(whole, whole)
+        if word == "shr" and a.dtype.kind == "i":
+            whole = "ashr"
+        name = whole
+        if a.dtype.kind == "f":
+            name = f"{real} {'reassoc nsz' if free else ''}".strip()
+        return self.line(f"{name} {a.typed}, {b}", a.dtype)
+
+    def negative(self, x: Register) -> Register:
+        """Write -x."""
+        return self.line(f"fneg {x.typed}", x.dtype)
+
+    def comparison(self, how: str, a: Register, b: Register) -> Register:
+        """Write a comparison."""
+        kind = "fcmp" if a.dtype.kind == "f" else "icmp"
+        return self.line(f"{kind} {how} {a.typed}, {b}", BOOL)
+
+    def choice(self, condition: Register, yes: Register, no: Register) -> Register:
+        """Write `yes` where the condition holds, else `no`."""
+        return self.line(f"select i1 {condition}, {yes.typed}, {no.typed}", yes.dtype)
+
+    def reinterpreted(self, x: Register, dtype: Dtype) -> Register:
+        """Write the same bits as another type of the same size."""
+        return self.line(f"bitcast {x.typed} to {llvm_type(dtype)}", dtype)
+
+    def converted(self, x: Register, dtype: Dtype) -> Register:
+        """Write the same number in another dtype."""
+        how = _conversion(x.dtype, dtype)
+        if not how:
+            return Register(x.name, dtype, self)
+        return self.line(f"{how} {x.typed} to {llvm_type(dtype)}", dtype)
 
     def call(
         self, name: str, *args: Register, dtype: Dtype | None = None, flags: str = ""

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.plan.native.formulas.updates import STEPS
+from chainrule.plan.formulas.updates import STEPS
 from chainrule.plan.native.llvm.ir import INDEX, Number, Register, Writer
 from chainrule.plan.native.llvm.vectors import value
 from chainrule.plan.native.matrices.factors import rows_of

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from chainrule.plan.native.formulas.reductions import Total
 from chainrule.plan.native.llvm.ir import Register, Writer
 from chainrule.plan.native.llvm.vectors import Vector
 from chainrule.plan.native.matrices.choice import core
@@ -25,6 +24,7 @@ from chainrule.plan.native.nests.phases import in_turn, phases
 from chainrule.plan.native.nests.rounds import rounds
 from chainrule.plan.native.nests.space import Halves, operands
 from chainrule.plan.native.nests.sweep import Part, Sweep
+from chainrule.plan.native.nests.totals import Total
 from chainrule.plan.native.site import Inside, Room, Site
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.views import View

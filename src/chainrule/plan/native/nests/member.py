@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from chainrule.plan.native.formulas.elementwise import TABLE, apply
-from chainrule.plan.native.formulas.reductions import REDUCTIONS, Reduction, reduction
-from chainrule.plan.native.formulas.updates import STEPS
+from chainrule.plan.formulas.elementwise import TABLE, apply
+from chainrule.plan.formulas.reductions import REDUCTIONS, Reduction, reduction
+from chainrule.plan.formulas.updates import STEPS
 from chainrule.plan.native.llvm.ir import Register, Unsupported, llvm_type
 from chainrule.plan.native.nests import special
 from chainrule.plan.native.nests.access import Access

@@ -6,14 +6,14 @@ which change several arrays at once.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.plan.native.formulas.updates import STEPS
+from chainrule.plan.formulas.draws import kept, mixed, uniform
+from chainrule.plan.formulas.updates import STEPS, arguments
 from chainrule.plan.native.llvm.ir import INDEX, Number, Register, Unsupported
 from chainrule.plan.native.nests.access import Access
 from chainrule.plan.native.nests.space import beginnings
@@ -26,8 +26,6 @@ __all__ = [
     "added",
     "count",
     "generator",
-    "kept",
-    "mixed",
     "move_on",
     "random",
     "rates",
@@ -41,7 +39,6 @@ NAMES = ("add_along", "random_mask", "random_uniform", "take_along")
 Seed: TypeAlias = Mapping[str, Register]
 
 UINT, DOUBLE = np.dtype(np.uint64), np.dtype(np.float64)
-GOLDEN, MIX_1, MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
 # --- reading and writing along a row ------------------------------------------------------------
@@ -123,29 +120,9 @@ def random(access: Access, member: Member, seed: Seed, c: Register | None) -> Re
     op, attrs = member.instruction.op.name, member.instruction.attrs
     dtype = member.instruction.out.dtype
     z = mixed(seed["key"], seed["counter"] + _number_of(access, c))
-    if op == "random_mask" and dtype.kind == "f":
-        return kept(z, attrs["p"], dtype)
-    if op == "random_uniform" and dtype.kind == "f":
-        digits = np.finfo(dtype).nmant + 1
-        return (z >> (64 - digits)).to(INDEX).to(dtype) * 2.0**-digits
-    raise Unsupported(op)
-
-
-def mixed(key: Register, place: Register) -> Register:
-    """The random bits of a key and a place, by the formula of `ops.random`."""
-    z = (place + 1) * GOLDEN + key
-    z = (z ^ (z >> 30)) * MIX_1
-    z = (z ^ (z >> 27)) * MIX_2
-    return z ^ (z >> 31)
-
-
-def kept(bits: Register, p: float, dtype: np.dtype[Any]) -> Register:
-    """What dropout multiplies by: 0 with probability p, else 1 / (1 - p)."""
-    w = bits.writer
-    if p >= 1:
-        return w.number(0, dtype)
-    threshold = min(round(p * 2.0**64), (1 << 64) - 1)
-    return bits.ge(threshold).select(w.number(1 / (1 - p), dtype), 0)
+    if dtype.kind != "f":
+        raise Unsupported(op)
+    return kept(z, attrs["p"], dtype) if op == "random_mask" else uniform(z, dtype)
 
 
 def _number_of(access: Access, c: Register | None) -> Register:
@@ -167,18 +144,10 @@ def rates(access: Access, member: Member) -> dict[str, Register]:
     step, dtype = STEPS[member.instruction.op.name], member.out.base.dtype
     numbers = {
         name: _rate(access, value)
-        for name, value in _arguments(member).items()
+        for name, value in arguments(member.instruction, member.operands).items()
         if name not in step.by_element
     }
     return {name: y.to(dtype) for name, y in step.once(access.w, numbers).items()}
-
-
-def _arguments(member: Member) -> Mapping[str, Any]:
-    """The arguments of a step by name, those left out at their defaults."""
-    instruction = member.instruction
-    parameters = inspect.signature(instruction.op.forward).parameters.values()
-    given = dict(zip((p.name for p in parameters), member.operands))
-    return {**{p.name: p.default for p in parameters}, **instruction.attrs, **given}
 
 
 def _rate(access: Access, value: Any) -> Any:
@@ -208,18 +177,18 @@ def _crosses(access: Access, value: Any, out: View) -> bool:
 def update(access: Access, member: Member, seed: Seed, c: Register | None) -> None:
     """Write a step for one element: read what it takes, put down what it gives."""
     step, dtype = STEPS[member.instruction.op.name], member.out.base.dtype
-    arguments = _arguments(member)
-    if any(_crosses(access, v, member.out) for v in arguments.values()):
+    given = arguments(member.instruction, member.operands)
+    if any(_crosses(access, v, member.out) for v in given.values()):
         raise Unsupported("an update from memory that it changes")
-    options = {name: value for name, value in arguments.items() if isinstance(value, bool)}
+    options = {name: value for name, value in given.items() if isinstance(value, bool)}
     element: dict[str, Register | None] = {}
     for name in step.by_element:
-        value = arguments[name]
+        value = given[name]
         unused = isinstance(value, View) and value.base.shape == (0,)
         number = None if unused else access.w.number(access.operand(value, c), dtype)
         element[name] = number.to(dtype) if number else None
     new = step.advance(access.w, {**options, **seed}, element)
     for name, y in new.items():
         if name != "x":
-            access.w.store(y, access.place(arguments[name], c))
+            access.w.store(y, access.place(given[name], c))
     access.keep(member, new["x"], c)

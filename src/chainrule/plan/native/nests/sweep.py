@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
-from chainrule.plan.native.formulas.reductions import Total
 from chainrule.plan.native.llvm.ir import INDEX, Number, Register
 from chainrule.plan.native.nests import special
 from chainrule.plan.native.nests.access import Access
 from chainrule.plan.native.nests.member import advance, how, length, reduced, seed
 from chainrule.plan.native.nests.phases import phases
 from chainrule.plan.native.nests.space import Halves, lines, operands
+from chainrule.plan.native.nests.totals import Total
 from chainrule.plan.native.site import Inside
 from chainrule.plan.passes.fuse import Member
 from chainrule.plan.program import Value

@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.plan.native.formulas.maths import exp
+from chainrule.plan.formulas.draws import kept, mixed
+from chainrule.plan.formulas.maths import exp
 from chainrule.plan.native.kernels.attention.batched import Sizes, started
 from chainrule.plan.native.kernels.attention.heads import Given, Plan
 from chainrule.plan.native.llvm.ir import INDEX, Number, Register, Writer
 from chainrule.plan.native.llvm.vectors import when
 from chainrule.plan.native.matrices.tiles import Columns, Lines, cover, strip, transpose
-from chainrule.plan.native.nests.special import kept, mixed
 from chainrule.plan.native.site import Inside
 
 __all__ = ["Back", "Work", "clear"]

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from chainrule.plan.native.formulas.elementwise import apply
+from chainrule.plan.formulas.elementwise import apply
 from chainrule.plan.native.kernels.indexing.copies import bits, copied, filled
 from chainrule.plan.native.kernels.indexing.keys import Pick, Picked, broadcast, cut, picked, read
 from chainrule.plan.native.kernels.indexing.lines import lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from chainrule.plan.native.formulas.elementwise import apply
+from chainrule.plan.formulas.elementwise import apply
 from chainrule.plan.native.kernels.indexing.lines import lines
 from chainrule.plan.native.kernels.indexing.nests import lined
 from chainrule.plan.native.llvm.ir import INDEX, Number, Register, Unsupported

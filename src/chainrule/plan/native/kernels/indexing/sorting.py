@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.plan.formulas.draws import mixed
 from chainrule.plan.native.kernels.indexing.copies import filled
 from chainrule.plan.native.kernels.indexing.nests import lined, place, simplest, split, spread
 from chainrule.plan.native.llvm.ir import INDEX, Number, Register, Unsupported, Writer
-from chainrule.plan.native.nests.special import mixed
 from chainrule.plan.native.site import Inside, Room, Site
 from chainrule.plan.passes.views import View
 

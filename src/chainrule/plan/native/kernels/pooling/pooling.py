@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.ops.window import Window
-from chainrule.plan.native.formulas.elementwise import maximum
+from chainrule.plan.formulas.elementwise import maximum
 from chainrule.plan.native.kernels.pooling.regions import region
 from chainrule.plan.native.kernels.pooling.windows import (
     Even,

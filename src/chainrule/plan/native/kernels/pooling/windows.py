@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from chainrule.ops.window import Window
+from chainrule.plan.formulas import registers
 from chainrule.plan.native.llvm.ir import INDEX, Register, Unsupported, Writer
 from chainrule.plan.native.llvm.vectors import when
 from chainrule.plan.native.site import Inside, Site
@@ -337,7 +338,7 @@ def walk(view: View, axes: Sequence[Axis]) -> Walk:
     return Walk(n, c, tuple(axes), lane)
 
 
-def index(w: Writer, number: int) -> Register:
+def index(w: registers.Writer, number: int) -> Register:
     """A constant as an index."""
     return w.number(number, INDEX)
 

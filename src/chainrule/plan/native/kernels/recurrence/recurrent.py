@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from chainrule.plan.native.formulas.elementwise import apply
-from chainrule.plan.native.formulas.maths import sigmoid, tanh
+from chainrule.plan.formulas.elementwise import apply
+from chainrule.plan.formulas.maths import sigmoid, tanh
 from chainrule.plan.native.kernels.recurrence.sequences import (
     Given,
     Held,

@@ -1,4 +1,4 @@
-"""The elementwise operations in LLVM's language, by name (floor 2).
+"""The elementwise operations in registers, by name (floor 2).
 
 Each row names NumPy's function of the same meaning, which says to what dtypes the arguments are
 cast, and how the result is written from them. Arithmetic and comparisons are the processor's own
@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.plan.native.formulas import maths
-from chainrule.plan.native.formulas.tails import TAILS
-from chainrule.plan.native.formulas.whole import WHOLE
-from chainrule.plan.native.llvm.ir import Number, Register, Unsupported, Writer
+from chainrule.plan.formulas import maths
+from chainrule.plan.formulas.registers import Number, Register, Unsupported, Writer
+from chainrule.plan.formulas.tails import TAILS
+from chainrule.plan.formulas.whole import WHOLE
 
 __all__ = ["TABLE", "apply"]
 
@@ -78,7 +78,7 @@ def real(rule: Rule) -> Rule:
 
 
 def intrinsic(name: str) -> Rule:
-    """A function that LLVM has itself."""
+    """A function that the processor has itself."""
     return real(lambda *xs: xs[0].writer.intrinsic(name, *xs))
 
 
@@ -116,23 +116,17 @@ def _quotient(a: Register, b: Register) -> Register:
 
 
 def _power(a: Register, b: Register) -> Register:
-    if b.name in _POWERS[b.dtype.itemsize]:
-        return _POWERS[b.dtype.itemsize][b.name](_real(a))
+    for power, rule in _POWERS.items():
+        if b.name == _constant(power, b).name:
+            return rule(_real(a))
     return library("pow")(a, b)
 
 
-def _simple_powers(dtype: Any) -> dict[str, Rule]:
-    from chainrule.plan.native.llvm.ir import literal
-
-    rules: dict[float, Rule] = {
-        -1.0: lambda a: _constant(1, a) / a,
-        1.0: lambda a: a,
-        2.0: lambda a: a * a,
-    }
-    return {literal(p, np.dtype(dtype)): rule for p, rule in rules.items()}
-
-
-_POWERS = {4: _simple_powers(np.float32), 8: _simple_powers(np.float64)}
+_POWERS: dict[float, Rule] = {
+    -1.0: lambda a: _constant(1, a) / a,
+    1.0: lambda a: a,
+    2.0: lambda a: a * a,
+}
 
 
 def _absolute(x: Register) -> Register:

@@ -1,4 +1,4 @@
-"""The optimisers' steps in LLVM's language, number by number as NumPy takes them (floor 2).
+"""The optimisers' steps in registers, number by number as NumPy takes them (floor 2).
 
 What holds for the whole step (rates, corrections for the bias of running means) is computed once in
 float64 and rounded to the parameter's dtype, as NumPy rounds a Python number; then each element
@@ -8,15 +8,17 @@ last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from chainrule.plan.native.formulas.elementwise import maximum
-from chainrule.plan.native.llvm.ir import Register, Writer
+from chainrule.plan.formulas.elementwise import maximum
+from chainrule.plan.formulas.registers import Register, Writer
+from chainrule.plan.program import Instruction
 
-__all__ = ["STEPS", "Step"]
+__all__ = ["STEPS", "Step", "arguments"]
 
 # Arguments of a step by name: numbers as registers of double, a pair of them, options as bools.
 Numbers: TypeAlias = Mapping[str, Any]
@@ -151,3 +153,15 @@ STEPS: dict[str, Step] = {
     ),
     "assign": Step(lambda _w, _n: {}, lambda _w, _n, e: {"x": e["value"]}, ("x", "value")),
 }
+
+
+def arguments(instruction: Instruction, operands: Sequence[Any]) -> Mapping[str, Any]:
+    """The operands of a step by the names of its op's arguments, those left out at their defaults.
+
+    Args:
+        instruction: the step.
+        operands: what stands for its arguments, in order.
+    """
+    parameters = inspect.signature(instruction.op.forward).parameters.values()
+    given = dict(zip((p.name for p in parameters), operands))
+    return {**{p.name: p.default for p in parameters}, **instruction.attrs, **given}

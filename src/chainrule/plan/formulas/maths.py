@@ -4,14 +4,15 @@ Each function takes a register of float or double and writes the instructions fo
 reduction of the argument, a polynomial (interpolated at Chebyshev's points in 60 digits, or fitted
 so that its largest errors are alike), and the way back, without a branch or a table. Infinities,
 NaN, zeros and their signs, and numbers too small or too large come out as in NumPy. The errors, in
-units of the last place, are held to the bounds in `ULPS` by a test over the whole range.
+units of the last place, are held to the bounds in `ULPS` by a test over the whole range. A language
+that has such a function itself, and no worse, uses its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from chainrule.ops.erf import (
     _SINGLE_P,
     _SINGLE_Q,
 )
-from chainrule.plan.native.llvm.ir import Register
+from chainrule.plan.formulas.registers import Register
 
 __all__ = ["ULPS", "erf", "exp", "expm1", "log", "log1p", "sigmoid", "tanh"]
 
@@ -122,6 +123,19 @@ def kind(x: Register) -> Kind:
     return KINDS[x.dtype.itemsize]
 
 
+Rule: TypeAlias = Callable[[Register], Register]
+
+
+def of_the_language(rule: Rule) -> Rule:
+    """A rule that gives way to a function of the same name that the language has itself."""
+
+    def found(x: Register) -> Register:
+        y = x.writer.own(rule.__name__, x)
+        return rule(x) if y is None else y
+
+    return found
+
+
 def fma(a: Register, b: Register | float, c: Register | float) -> Register:
     """a b + c, rounded once where the processor can."""
     w, dtype = a.writer, a.dtype
@@ -180,6 +194,7 @@ def reduced(x: Register, ln2: Sequence[float] = ()) -> tuple[Register, Register]
     return whole, fma(r * r, polynomial(real.exponential, r), r)
 
 
+@of_the_language
 def exp(x: Register) -> Register:
     """e^x."""
     real = kind(x)
@@ -189,6 +204,7 @@ def exp(x: Register) -> Register:
     return (rest + 1) * power_of_two(half, x.dtype) * power_of_two(k - half, x.dtype)
 
 
+@of_the_language
 def expm1(x: Register) -> Register:
     """e^x - 1, with all digits also near 0."""
     real = kind(x)
@@ -199,6 +215,7 @@ def expm1(x: Register) -> Register:
     return x.eq(0).select(x, y + y)
 
 
+@of_the_language
 def tanh(x: Register) -> Register:
     """(e^2x - 1) / (e^2x + 1), of |x|, with the sign of x."""
     a = at_most(size(x), kind(x).saturated)
@@ -216,6 +233,7 @@ def sigmoid(x: Register) -> Register:
 # --- logarithms ---------------------------------------------------------------------------------
 
 
+@of_the_language
 def log(x: Register) -> Register:
     """ln x."""
     real, w = kind(x), x.writer
@@ -243,6 +261,7 @@ def _log_near_one(f: Register, k: Register) -> Register:
     return fma(k, high, f - (half - fma(s, rest, k * low)))
 
 
+@of_the_language
 def log1p(x: Register) -> Register:
     """ln(1 + x), with all digits also near 0."""
     u = x + 1
@@ -255,6 +274,7 @@ def log1p(x: Register) -> Register:
 # --- the error function -------------------------------------------------------------------------
 
 
+@of_the_language
 def erf(x: Register) -> Register:
     """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x, by the formulas of the op `erf`."""
     return _erf_single(x) if x.dtype.itemsize == 4 else _erf_double(x)

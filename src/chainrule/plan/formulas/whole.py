@@ -1,4 +1,4 @@
-"""Whole numbers, and quotients without a fraction, in LLVM's language (floor 2).
+"""Whole numbers, and quotients without a fraction, in registers (floor 2).
 
 Bits, shifts, division rounded down with what it leaves, and what a floating-point number is made
 of; every case comes out as in NumPy, division by 0 and shifts by too much included.
@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.plan.native.formulas.maths import kind
-from chainrule.plan.native.llvm.ir import Register, Unsupported
+from chainrule.plan.formulas.maths import kind
+from chainrule.plan.formulas.registers import Register, Unsupported
 
 __all__ = ["WHOLE"]
 
@@ -75,8 +75,7 @@ def _truncated(a: Register, b: Register) -> tuple[Register, Register]:
     # By -1 the smallest number overflows, and the processor with it: 0 - a wraps around.
     odd = b.eq(0) | b.eq(-1) if signed else b.eq(0)
     safe = odd.select(_number(1, b), b)
-    name = "sdiv" if signed else "udiv"
-    q = a.writer.line(f"{name} {a.typed}, {safe}", a.dtype)
+    q = a.writer.binary("div" if signed else "udiv", a, safe)
     rest = odd.select(_number(0, a), a - q * safe)
     if signed:
         q = b.eq(-1).select(-a, q)

@@ -1,4 +1,4 @@
-"""Tails of the normal distribution and the slope of ln gamma, in LLVM's language (floor 2).
+"""Tails of the normal distribution and the slope of ln gamma, in registers (floor 2).
 
 The formulas and coefficients are those of `ops.erf` and `ops.gamma`, all in float64, one number at
 a time where they take them for an array.
@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.ops.erf import _FAR_P, _FAR_Q, _MID_P, _MID_Q, _NEAR_P, _NEAR_Q
 from chainrule.ops.gamma import _BERNOULLI, _FAR
-from chainrule.plan.native.formulas.maths import (
+from chainrule.plan.formulas.maths import (
     at_least,
     at_most,
     erf,
@@ -24,7 +24,7 @@ from chainrule.plan.native.formulas.maths import (
     signed_as,
     size,
 )
-from chainrule.plan.native.llvm.ir import Register, Unsupported
+from chainrule.plan.formulas.registers import Register, Unsupported
 
 __all__ = ["TAILS"]
 
