@@ -1,0 +1,20 @@
+"""The fixture `gpu`: the stand-in of a GPU's array module, and the real one where there is a GPU."""
+
+from __future__ import annotations
+
+import pytest
+
+from chainrule.backend import arrays
+from device import standin
+
+
+@pytest.fixture(params=["stand-in", "device"])
+def gpu(request):
+    """The array module of a machine with a GPU, in place: CuPy's, or what stands in for it."""
+    if request.param == "stand-in":
+        with arrays.stand_in(standin.make()) as module:
+            yield module
+        return
+    if arrays.gpu() is None:
+        pytest.skip("no GPU here that CuPy can use")
+    yield arrays.gpu()
