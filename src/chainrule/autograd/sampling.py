@@ -19,7 +19,7 @@ def bernoulli(x: Any, p: float | None = None, *, generator: Generator | None = N
         tensor([0., 1.])
     """
     chances = x if p is None else ops.add(ops.mul(x, 0), p)
-    return ops.bernoulli(chances, state=state_of(generator))
+    return ops.bernoulli(chances, state=state_of(generator, x))
 
 
 def multinomial(
@@ -44,4 +44,4 @@ def multinomial(
         >>> multinomial(tensor([0.0, 3.0, 0.0]), 2, True)
         tensor([1, 1])
     """
-    return ops.multinomial(x, num_samples, replacement, state=state_of(generator))
+    return ops.multinomial(x, num_samples, replacement, state=state_of(generator, x))

@@ -233,7 +233,8 @@ class Tensor(InPlace):
 
     def data_ptr(self) -> int:
         """Return the address of the first element."""
-        return int(self.array.data.ptr if is_gpu(self.array) else self.array.ctypes.data)
+        inside: Any = self.array
+        return int(inside.data.ptr if is_gpu(inside) else inside.ctypes.data)
 
     def get_device(self) -> int:
         """Return the number of the GPU that the numbers are on: -1 for none."""
@@ -411,7 +412,7 @@ class Tensor(InPlace):
         copied = kwargs.get("copy", len(flags) > 1 and flags[1])
         return ops.clone(self) if copied and out is self else out
 
-    def _on(self, where: device) -> Any:
+    def _on(self, where: Any) -> Any:
         """The tensor on a device that is there: itself, if it is."""
         return self if where is CPU and not is_gpu(self.array) else transfer(self, to=where)
 

@@ -25,8 +25,8 @@ __all__ = [
     "current",
     "device",
     "device_of",
-    "gpus",
     "get_default_device",
+    "gpus",
     "here",
     "mixed",
     "moved",
@@ -95,7 +95,7 @@ class device:  # noqa: N801  # PyTorch's name
 
     def __exit__(self, *_: object) -> None:
         """Leave the block in which new tensors are made here."""
-        _, before = _place.entered.pop()
+        before = _place.entered.pop()[1]
         if before is not None:
             use(before)
 
@@ -113,7 +113,7 @@ class MixedDevicesError(ChainruleError, RuntimeError):
 
     def __init__(self, op: str, devices: list[device]) -> None:
         self.devices = devices
-        places = " and ".join(map(str, devices))
+        places = " and ".join(str(d) for d in devices)
         super().__init__(
             f"{op} takes tensors of one device, got some on {places}; move them with .to(device), "
             "the model once and each batch before its step"

@@ -54,4 +54,4 @@ def binomial(count: Any, chance: Any) -> Any:
 
 
 def _drawn(op: ops.Op, *parameters: Any) -> Any:
-    return op(state_of(None), *parameters)
+    return op(state_of(None, parameters[0]), *parameters)

@@ -127,7 +127,7 @@ def rrelu(
     generator: Generator | None = None,
 ) -> Any:
     """x above 0, a x below: a drawn from [lower, upper) in training, their mean in use."""
-    y = ops.rrelu(input, lower, upper, training, state=state_of(generator))
+    y = ops.rrelu(input, lower, upper, training, state=state_of(generator, input))
     return _kept(input, y, inplace)
 
 
@@ -235,4 +235,4 @@ def gumbel_softmax(
         dim: along which they add up to 1.
         generator: where the random numbers come from.
     """
-    return ops.gumbel_softmax(logits, tau, hard, dim, state=state_of(generator))
+    return ops.gumbel_softmax(logits, tau, hard, dim, state=state_of(generator, logits))

@@ -62,7 +62,7 @@ def scaled_dot_product_attention(
         is_causal,
         scale,
         enable_gqa,
-        state=state_of(generator) if dropout_p else None,
+        state=state_of(generator, query) if dropout_p else None,
     )
 
 
@@ -253,5 +253,5 @@ def _attended(q: Any, k: Any, v: Any, mask: Any, dropped: float, shown: bool) ->
         return scaled_dot_product_attention(q, k, v, mask, dropped), None
     scores = ops.matmul(q * (1 / math.sqrt(q.shape[-1])), ops.transpose(k, -2, -1))
     weights = ops.softmax(scores if mask is None else scores + mask, dim=-1)
-    weights = ops.dropout(weights, dropped, state=state_of(None))
+    weights = ops.dropout(weights, dropped, state=state_of(None, weights))
     return ops.matmul(weights, v), weights

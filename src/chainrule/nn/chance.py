@@ -57,7 +57,7 @@ def dropout(
         >>> dropout(ones(3), 0.5, training=False)
         tensor([1., 1., 1.])
     """
-    return _kept(input, ops.dropout(input, p, training, state=state_of(generator)), inplace)
+    return _kept(input, ops.dropout(input, p, training, state=state_of(generator, input)), inplace)
 
 
 def alpha_dropout(
@@ -69,7 +69,7 @@ def alpha_dropout(
     generator: Generator | None = None,
 ) -> Any:
     """Set each element to the floor of SELU with probability p, keep mean 0 and variance 1."""
-    y = ops.alpha_dropout(input, p, training, state=state_of(generator))
+    y = ops.alpha_dropout(input, p, training, state=state_of(generator, input))
     return _kept(input, y, inplace)
 
 
@@ -82,7 +82,7 @@ def feature_alpha_dropout(
     generator: Generator | None = None,
 ) -> Any:
     """`alpha_dropout` of whole channels of (N, C, ...)."""
-    y = ops.feature_alpha_dropout(input, p, training, state=state_of(generator))
+    y = ops.feature_alpha_dropout(input, p, training, state=state_of(generator, input))
     return _kept(input, y, inplace)
 
 
@@ -99,7 +99,7 @@ def _channels(
         raise ShapeError(
             f"expected images {layout(rank)}, or one of them, got shape {tuple(input.shape)}"
         )
-    drop = partial(ops.feature_dropout, p=p, training=training, state=state_of(generator))
+    drop = partial(ops.feature_dropout, p=p, training=training, state=state_of(generator, input))
     return _kept(input, on_batch(drop, input, rank), inplace)
 
 
@@ -153,7 +153,7 @@ def _samples(rank: int, input: Tensor, given: Tensor | None, generator: Generato
     if given is not None:
         return given
     lead = (1,) * (rank + 2 - input.ndim) + tuple(input.shape[:-rank])
-    return ops.random_uniform(state_of(generator), shape=(*lead, rank), dtype=input.dtype)
+    return ops.random_uniform(state_of(generator, input), shape=(*lead, rank), dtype=input.dtype)
 
 
 def fractional_max_pool2d(

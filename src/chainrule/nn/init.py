@@ -13,6 +13,7 @@ import numpy as np
 from chainrule import init
 from chainrule.autograd import Generator, Tensor, no_grad
 from chainrule.autograd.generator import state_of
+from chainrule.backend.devices import beside
 from chainrule.errors import ShapeError
 from chainrule.init import calculate_gain
 from chainrule.ops import assign, random_uniform
@@ -38,7 +39,7 @@ __all__ = [
 
 def _filled(tensor: Tensor, values: Any) -> Tensor:
     with no_grad():
-        assign(tensor, values)
+        assign(tensor, beside(values, tensor.array))
     return tensor
 
 

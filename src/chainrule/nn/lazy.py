@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from chainrule.autograd import Generator, Tensor, zeros
+from chainrule.backend.devices import CPU, moved
 from chainrule.errors import ChainruleError, OptionError, ShapeError
 from chainrule.nn import conv, layers, norm
 from chainrule.nn.module import Module, Parameter
@@ -46,6 +47,7 @@ class _Uninitialized(Tensor):
 
     settled: ClassVar[type[Tensor]]
     _format: Any = None  # the dtype that it was converted to meanwhile
+    _where = CPU  # and the device that it was moved to
 
     def _missing(self) -> NoReturn:
         raise OptionError(
@@ -60,7 +62,8 @@ class _Uninitialized(Tensor):
         self._take(np.empty(tuple(shape), dtype=dtype))
 
     def _take(self, array: Any) -> None:
-        kept, self._format = array.astype(self._format or array.dtype, copy=False), None
+        kept = array.astype(self._format or array.dtype, copy=False)
+        kept, self._format = moved(kept, self._where), None
         self.__class__ = self.settled  # type: ignore[assignment]
         self.array = kept
 
@@ -69,8 +72,9 @@ class _Uninitialized(Tensor):
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the tensor itself, whose numbers will come in another dtype."""
-        self._format = zeros(()).to(*args, **kwargs).dtype
+        """Return the tensor itself, whose numbers will come in another dtype or place."""
+        like = zeros((), device=self._where).to(*args, **kwargs)
+        self._format, self._where = like.dtype, like.device
         return self
 
     def is_floating_point(self) -> bool:

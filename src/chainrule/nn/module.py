@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from chainrule.autograd import Tensor, as_tensor, zeros
+from chainrule.backend.devices import available, device, names_device
 from chainrule.errors import ChainruleError, OptionError, did_you_mean
 from chainrule.nn.hooks import KINDS, Handle, Hook, called
 from chainrule.nn.misuse import misuse
@@ -105,6 +106,16 @@ class Parameters(Iterator[Parameter]):
     def __next__(self) -> Parameter:
         self.begun = True
         return next(self._named)[1]
+
+
+def _device_wished(*wishes: Any) -> device | None:
+    """The device among what `Module.to` was given, if there is one."""
+    for wish in wishes:
+        if isinstance(wish, Tensor):
+            return wish.device
+        if not isinstance(wish, bool) and names_device(wish):
+            return available(wish)
+    return None
 
 
 class Module:
@@ -399,21 +410,31 @@ class Module:
                 p.grad.zero_()
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Convert floating-point parameters, gradients and buffers to another dtype, in place.
+        """Move parameters, gradients and buffers to another device or dtype, in place.
+
+        The parameters stay the objects they are, so an optimiser goes on with them; move the
+        module before its first step, for what is remembered of a parameter is made beside it.
+        Integers among the buffers are moved and keep their dtype.
+
+        Args:
+            *args: as `Tensor.to` takes them: device, dtype, both, or a tensor.
+            **kwargs: likewise.
 
         Raises:
-            OptionError: another device than "cpu", or a dtype that is not a floating-point one.
+            OptionError: a device that is not available, or a dtype that is not a floating-point
+                one.
         """
-        if not zeros(()).to(*args, **kwargs).is_floating_point():
+        if not zeros((), device="cpu").to(*args, **kwargs).is_floating_point():
             raise OptionError("a module is converted to a floating-point dtype, not to integers")
+        where = _device_wished(*args, *kwargs.values())
         for tensor in (*self.parameters(), *self.buffers()):
-            if tensor.is_floating_point():
-                converted = tensor.detach().to(*args, **kwargs)
-                if converted is tensor:  # its numbers are still to come
-                    continue
-                tensor.array = converted.array
-                if tensor.grad is not None:
-                    tensor.grad = tensor.grad.detach().to(*args, **kwargs)
+            wish = (args, kwargs) if tensor.is_floating_point() else ((where or tensor.device,), {})
+            converted = tensor.detach().to(*wish[0], **wish[1])
+            if converted is tensor:  # its numbers are still to come
+                continue
+            tensor.array = converted.array
+            if tensor.grad is not None:
+                tensor.grad = tensor.grad.detach().to(*args, **kwargs)
         return self
 
     def type(self, dst_type: Any) -> Self:
@@ -441,19 +462,19 @@ class Module:
         raise OptionError("there is no bfloat16 here; .half() converts to float16")
 
     def cpu(self) -> Self:
-        """Return the module itself."""
-        return self
+        """Move it into the processor's memory; see `to`."""
+        return self.to("cpu")
 
     def cuda(self, device: Any = None) -> Self:
-        """Refuse.
+        """Move it to a GPU, the one of that number or the current one; see `to`.
 
         Raises:
-            OptionError: there are no graphics cards here.
+            OptionError: there is none.
         """
-        return self.to("cuda")
+        return self.to("cuda" if device is None else device)
 
     def to_empty(self, *, device: Any = None, recurse: bool = True) -> Self:
-        """Return the module itself, on the CPU; its numbers stay as they are."""
+        """Move it to a device; its numbers stay as they are."""
         return self.to(device=device)
 
     def share_memory(self) -> Self:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from chainrule.autograd import no_grad
+from chainrule.autograd import Tensor, no_grad
+from chainrule.autograd.tape import as_array
+from chainrule.backend.devices import beside
 from chainrule.errors import CallError, DataError, ShapeError, did_you_mean
 from chainrule.ops import assign
 
@@ -99,7 +99,7 @@ def loaded(module: Any, state: Mapping[str, Any], strict: bool, assigned: bool) 
             if assigned:
                 own[name].data = value
             else:
-                assign(own[name], value)
+                assign(own[name], beside(value, own[name].array))
     for name, child in extra.items():
         if name in state:
             child.set_extra_state(state[name])
@@ -111,7 +111,10 @@ def loaded(module: Any, state: Mapping[str, Any], strict: bool, assigned: bool) 
 
 def _fitting(name: str, given: Any, own: Any) -> Any:
     """The array in `given`, also if it is a parameter of this library or of PyTorch."""
-    value = np.asarray(given.detach() if hasattr(given, "detach") else given)
+    if isinstance(given, Tensor):
+        value = given.array
+    else:
+        value = as_array(given.detach() if hasattr(given, "detach") else given)
     if value.dtype.kind not in "fiub":
         raise DataError(f"{name} holds {value.dtype} in the state dict, not numbers")
     if hasattr(own, "materialize"):  # a lazy layer's, which takes the shape that comes

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule import init
 from chainrule.autograd import Generator, Tensor, from_numpy
 from chainrule.autograd.generator import state_of
+from chainrule.backend.devices import get_default_device
 from chainrule.backend.dtypes import get_default_dtype
 from chainrule.errors import DataError, OptionError
 from chainrule.nn import init as init_
@@ -58,5 +59,6 @@ def spread_evenly(module: Module, bound: float) -> None:
 
 
 def placed(module: M, device: Any, dtype: Any) -> M:
-    """The module on the device, which has to be the CPU, and in `dtype` or else the default one."""
-    return module.to(device=device, dtype=get_default_dtype() if dtype is None else dtype)
+    """The module on the device and in the dtype, or else on and in the default ones."""
+    where = get_default_device() if device is None else device
+    return module.to(device=where, dtype=get_default_dtype() if dtype is None else dtype)

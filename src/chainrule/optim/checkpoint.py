@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from chainrule import ops
 from chainrule.autograd import Tensor
+from chainrule.autograd.tape import as_array
+from chainrule.backend.devices import beside, device_of
 from chainrule.errors import OptionError
 from chainrule.ops import Array
 from chainrule.ops.core import SETTINGS
@@ -125,7 +125,7 @@ def _new_state(
     which: str, given: Mapping[str, Any], fresh: Mapping[str, Tensor]
 ) -> dict[str, Array]:
     """Return the saved state of one parameter as arrays of the right shape and format."""
-    values = {name: np.asarray(_plain(v)) for name, v in given.items() if v is not None}
+    values = {name: as_array(_plain(v)) for name, v in given.items() if v is not None}
     for name, array in values.items():
         if array.dtype.kind not in "fiub":
             raise OptionError(f"{name} of {which} in the state dict holds no numbers")
@@ -142,7 +142,7 @@ def _new_state(
                 f"{name} of {which} has shape {values[name].shape} in the state dict, "
                 f"here it is {tuple(like.shape)}"
             )
-        values[name] = values[name].astype(like.dtype, copy=False)
+        values[name] = beside(values[name].astype(like.dtype, copy=False), like.array)
     return values
 
 
@@ -153,7 +153,14 @@ def _take_as_it_is(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         for p, key in zip(group["params"], given["params"]):
             state = optimizer.state[p]
             state.clear()
-            state.update({k: _copied(v) for k, v in saved["state"].get(key, {}).items()})
+            given_state = saved["state"].get(key, {})
+            state.update({k: _copied_beside(v, p) for k, v in given_state.items()})
+
+
+def _copied_beside(value: Any, p: Tensor) -> Any:
+    """A copy, where the parameter is; counts, which have no dimensions, stay where they are."""
+    copied = _copied(value)
+    return copied.to(p.device) if isinstance(copied, Tensor) and copied.ndim else copied
 
 
 def _plain(value: Any) -> Any:
@@ -173,7 +180,8 @@ def _take_over(
         del state[name]
     for name, array in values.items():
         kept = state.get(name)
-        if isinstance(kept, Tensor) and kept.array.shape == array.shape:
+        alike = isinstance(kept, Tensor) and kept.array.shape == array.shape
+        if isinstance(kept, Tensor) and alike and kept.device == device_of(array):
             ops.assign(kept, array)
         else:
             state[name] = Tensor(array)

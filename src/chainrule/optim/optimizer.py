@@ -280,7 +280,8 @@ class Optimizer(Hooked):
     def _initial(self, name: str, p: Tensor, group: ParamGroup) -> Tensor:
         """Return what is remembered of `p` under `name` before the first step."""
         if name == "step":
-            return zeros((), dtype=np.float64)  # float32 cannot count beyond 2^24
+            # float32 cannot count beyond 2^24; the processor counts, wherever the parameter is
+            return zeros((), dtype=np.float64, device="cpu")
         return zeros_like(p)
 
     def _state_of(self, p: Tensor, group: ParamGroup) -> dict[str, Any]:
