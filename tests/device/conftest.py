@@ -1,4 +1,4 @@
-"""The fixture `gpu`: the stand-in of a GPU's array module, and the real one where there is a GPU."""
+"""The fixture `gpu`: what stands in for a GPU's array module, and CuPy where there is a GPU."""
 
 from __future__ import annotations
 

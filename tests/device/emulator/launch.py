@@ -176,8 +176,8 @@ class RawKernel:
         widths = {bool: np.bool_, int: np.int64, float: np.float64}
         if type(value) in widths:
             value = widths[type(value)](value)
-        if value is None and parameter[0] in "pc":
-            return np.uint64(0)
+        if parameter[0] in "pc" and isinstance(value, np.uint64) and value == 0:
+            return value  # a pointer to nothing
         if not isinstance(value, np.generic):
             raise TypeError(f"Unsupported type {type(value)}")
         given = f"{value.dtype.kind}{value.dtype.itemsize}"

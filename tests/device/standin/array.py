@@ -74,7 +74,7 @@ def operand(x: Any) -> Any:
     raise TypeError(f"Unsupported type {type(x)}")
 
 
-class ndarray:  # noqa: N801  # CuPy's name
+class ndarray:  # CuPy's name
     """An array on a device.
 
     Args:
@@ -85,7 +85,7 @@ class ndarray:  # noqa: N801  # CuPy's name
         order: "C" or "F".
     """
 
-    __slots__ = ("_device", "_m")
+    __slots__ = ("_base", "_device", "_m", "__weakref__")
     __hash__ = None
     __array_priority__ = 100
 
@@ -109,6 +109,7 @@ class ndarray:  # noqa: N801  # CuPy's name
     def _hold(self, m: np.ndarray, device: int) -> None:
         self._m = m
         self._device = device
+        self._base: ndarray | None = None
         if m.base is None:
             MACHINE.used[device] += m.nbytes
             MACHINE.peak[device] = max(MACHINE.peak[device], MACHINE.used[device])
@@ -133,7 +134,7 @@ class ndarray:  # noqa: N801  # CuPy's name
     flags = property(lambda self: self._m.flags)
     device = property(lambda self: cuda.Device(self._device))
     T = property(lambda self: self._view(self._m.T))
-    mT = property(lambda self: self._view(self._m.mT))  # noqa: N815
+    mT = property(lambda self: self._view(self._m.mT))
     real = property(lambda self: self._view(self._m.real))
     imag = property(lambda self: self._view(self._m.imag))
 
@@ -141,13 +142,11 @@ class ndarray:  # noqa: N801  # CuPy's name
     def shape(self, shape: Any) -> None:
         self._m.shape = shape
 
-    @property
-    def base(self) -> Any:
-        return None if self._m.base is None else self._view(self._m)
+    base = property(lambda self: self._base)
 
     @property
     def data(self) -> Any:
-        class place:  # noqa: N801
+        class place:
             bytes = self._m
             ptr = cuda.address_of(self._m)
             device_id = self._device
@@ -159,7 +158,9 @@ class ndarray:  # noqa: N801  # CuPy's name
         return {**self._m.__array_interface__, "version": 3}
 
     def _view(self, m: np.ndarray) -> ndarray:
-        return ndarray._of(m, self._device)
+        view = ndarray._of(m, self._device)
+        view._base = self if self._base is None else self._base
+        return view
 
     def __len__(self) -> int:
         return len(self._m)
@@ -313,7 +314,7 @@ class ndarray:  # noqa: N801  # CuPy's name
     def __deepcopy__(self, memo: Any) -> ndarray:
         return self.copy()
 
-    def view(self, dtype: Any = None, type: Any = None) -> ndarray:  # noqa: A002
+    def view(self, dtype: Any = None, type: Any = None) -> ndarray:
         return self._view(self._m.view() if dtype is None else self._m.view(allowed_dtype(dtype)))
 
     def fill(self, value: Any) -> None:
@@ -340,7 +341,7 @@ class ndarray:  # noqa: N801  # CuPy's name
     def sort(self, axis: int = -1, kind: Any = None) -> None:
         changed(lambda: self._m.sort(axis))
 
-    def clip(self, min: Any = None, max: Any = None, out: Any = None) -> ndarray:  # noqa: A002
+    def clip(self, min: Any = None, max: Any = None, out: Any = None) -> ndarray:
         return _namespace().clip(self, min, max, out)
 
     def scatter_add(self, slices: Any, value: Any) -> None:
@@ -360,10 +361,11 @@ class ndarray:  # noqa: N801  # CuPy's name
 _COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
 
 # The methods that are functions of the same name and arguments.
-METHODS = (
-    "all any argsort choose conj cumprod cumsum diagonal dot max mean min nonzero prod ptp put "
-    "ravel repeat round searchsorted squeeze std sum take trace var"
-).split()
+_METHODS = """
+all any argsort choose conj cumprod cumsum diagonal dot max mean min nonzero prod ptp put ravel
+repeat round searchsorted squeeze std sum take trace var
+"""
+METHODS = _METHODS.split()
 
 
 def _namespace() -> Any:

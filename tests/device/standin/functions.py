@@ -116,7 +116,9 @@ def answer(
         return out
     with np.errstate(all="ignore"):
         y = work()
-    if is_view(y, inputs) or MACHINE.noting() is None:
+    if is_view(y, inputs):
+        return seen_from(y, given.arguments)
+    if MACHINE.noting() is None:
         return wrap(arrays_of(y) if type(y) is not list else y)
     return wrap(made(lambda: arrays_of(work())))
 
@@ -135,6 +137,15 @@ def is_view(y: Any, inputs: list[Any]) -> bool:
     return all(
         isinstance(one, np.ndarray) and any(np.may_share_memory(one, x) for x in held) for one in ys
     )
+
+
+def seen_from(y: Any, arguments: dict[str, Any]) -> Any:
+    """Views of the arrays among the arguments."""
+    if isinstance(y, (list, tuple)):
+        return type(y)(seen_from(one, arguments) for one in y)
+    each = [a for x in arguments.values() for a in (x if isinstance(x, (list, tuple)) else [x])]
+    held = [a for a in each if type(a) is ndarray]
+    return next(a._view(y) for a in held if np.may_share_memory(a._m, y))
 
 
 def maker(name: str, text: str) -> Callable[..., Any]:
@@ -245,7 +256,7 @@ class Ufunc:
 
 
 # What a GPU adds to without losing what others add at the same time.
-ATOMIC = "int32 uint32 uint64 float16 float32 float64 complex64 complex128".split()
+ATOMIC = ("int32", "uint32", "uint64", "float16", "float32", "float64", "complex64", "complex128")
 
 
 def _module_function(name: str) -> Callable[..., Any]:

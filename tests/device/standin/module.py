@@ -61,8 +61,9 @@ def _made() -> types.ModuleType:
     for thing in (asnumpy, get_array_module, size, ndarray):
         setattr(module, thing.__name__, thing)
     module.RawModule, module.RawKernel = kernels.RawModule, kernels.RawKernel
-    module.get_default_memory_pool = lambda pool=cuda.MemoryPool(): pool
-    module.get_default_pinned_memory_pool = lambda pool=cuda.PinnedMemoryPool(): pool
+    pool, pinned = cuda.MemoryPool(), cuda.PinnedMemoryPool()
+    module.get_default_memory_pool = lambda: pool
+    module.get_default_pinned_memory_pool = lambda: pinned
     module.cuda, module.linalg = cuda.namespace(), linalg()
     module.ufunc = Ufunc
     return module

@@ -135,22 +135,23 @@ FUNCTIONS = {
 }
 
 # Of what NumPy has under the same name, what gives no arrays and reads none.
-FACTS = (
-    "bool_ broadcast_shapes can_cast complex128 complex64 e finfo float16 float32 float64 iinfo "
-    "inf int16 int32 int64 int8 integer intp isscalar nan ndindex newaxis pi s_ uint16 uint32 "
-    "uint64 uint8"
-).split()
+_FACTS = """
+bool_ broadcast_shapes can_cast complex128 complex64 e finfo float16 float32 float64 iinfo inf int16
+int32 int64 int8 integer intp isscalar nan ndindex newaxis pi s_ uint16 uint32 uint64 uint8
+"""
+FACTS = _FACTS.split()
 
-UFUNCS = (
-    "abs absolute acos acosh add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and "
-    "bitwise_count bitwise_not bitwise_or bitwise_xor cbrt ceil conjugate copysign cos cosh deg2rad "
-    "degrees divide divmod equal exp exp2 expm1 fabs float_power floor floor_divide fmax fmin fmod "
-    "frexp gcd greater greater_equal heaviside hypot invert isfinite isinf isnan lcm ldexp "
-    "left_shift less less_equal log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not "
-    "logical_or logical_xor maximum minimum mod modf multiply negative nextafter not_equal positive "
-    "power rad2deg radians reciprocal remainder right_shift rint sign signbit sin sinh sqrt square "
-    "subtract tan tanh true_divide trunc"
-).split()
+_UFUNCS = """
+abs absolute acos acosh add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and
+bitwise_count bitwise_not bitwise_or bitwise_xor cbrt ceil conjugate copysign cos cosh deg2rad
+degrees divide divmod equal exp exp2 expm1 fabs float_power floor floor_divide fmax fmin fmod frexp
+gcd greater greater_equal heaviside hypot invert isfinite isinf isnan lcm ldexp left_shift less
+less_equal log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor
+maximum minimum mod modf multiply negative nextafter not_equal positive power rad2deg radians
+reciprocal remainder right_shift rint sign signbit sin sinh sqrt square subtract tan tanh
+true_divide trunc
+"""
+UFUNCS = _UFUNCS.split()
 
 # The methods of ufuncs that there are.
 UFUNC_METHODS = {
