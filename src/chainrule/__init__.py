@@ -169,6 +169,7 @@ from chainrule.autograd.typed import (
     LongTensor,
     ShortTensor,
 )
+from chainrule.backend import arrays as _arrays
 from chainrule.backend.devices import device, get_default_device, set_default_device
 from chainrule.backend.dtypes import (
     bfloat16,
@@ -533,6 +534,15 @@ _ABSENT = {
         "use chainrule.float32, there are no quantised tensors",
     ),
 }
+
+
+def _attach_kernels() -> None:
+    from chainrule.kernels.attach import attach
+
+    attach()
+
+
+_arrays.when_used(_attach_kernels)
 
 
 def __getattr__(name: str) -> Any:
