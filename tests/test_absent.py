@@ -7,6 +7,7 @@ import pytest
 import chainrule
 from chainrule import nn
 from chainrule.absent import AbsentError
+from chainrule.backend.arrays import stand_in
 
 MACHINES = ["cuda", "xpu", "mps", "accelerator"]
 
@@ -14,8 +15,9 @@ MACHINES = ["cuda", "xpu", "mps", "accelerator"]
 @pytest.mark.parametrize("name", MACHINES)
 def test_no_other_machine_is_there(name):
     machine = getattr(chainrule, name)
-    assert machine.is_available() is False
-    assert machine.device_count() == 0
+    with stand_in(None):
+        assert machine.is_available() is False
+        assert machine.device_count() == 0
 
 
 @pytest.mark.parametrize("name", ["cuda", "xpu", "mps"])

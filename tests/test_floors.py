@@ -51,6 +51,8 @@ NEIGHBOURS = {
     "export": {"io"},
     "cli": {"serve", "playground"},
     "cuda": {"amp"},
+    "backends": {"cuda"},
+    "accelerator": {"cuda"},
 }
 
 

@@ -19,9 +19,16 @@ def test_every_run_gives_the_same_numbers():
     assert cr.get_deterministic_debug_mode() == 2
 
 
-def test_products_are_as_exact_as_can_be():
-    cr.set_float32_matmul_precision("high")
+def test_how_exact_products_on_a_gpu_are_is_a_choice():
     assert cr.get_float32_matmul_precision() == "highest"
+    try:
+        cr.set_float32_matmul_precision("medium")
+        assert cr.get_float32_matmul_precision() == "medium"
+        assert cr.backends.cuda.matmul.allow_tf32
+        cr.backends.cuda.matmul.allow_tf32 = False
+        assert cr.get_float32_matmul_precision() == "highest"
+    finally:
+        cr.set_float32_matmul_precision("highest")
     with pytest.raises(OptionError, match="one of highest, high, medium, got 'low'"):
         cr.set_float32_matmul_precision("low")
 

@@ -498,12 +498,16 @@ _LATER = {
     **dict.fromkeys(
         (
             *("are_deterministic_algorithms_enabled", "get_deterministic_debug_mode"),
-            *("get_float32_matmul_precision", "get_num_interop_threads"),
+            "get_num_interop_threads",
             *("is_deterministic_algorithms_warn_only_enabled", "set_deterministic_debug_mode"),
-            *("set_float32_matmul_precision", "set_num_interop_threads", "typename"),
+            *("set_num_interop_threads", "typename"),
             "use_deterministic_algorithms",
         ),
         "chainrule.backend.switches",
+    ),
+    **dict.fromkeys(
+        ("get_float32_matmul_precision", "set_float32_matmul_precision"),
+        "chainrule.backend.precision",
     ),
     # Functions of networks that PyTorch has in both places.
     **dict.fromkeys(

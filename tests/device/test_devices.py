@@ -184,7 +184,7 @@ def test_tensors_of_two_devices_are_refused_in_a_sentence(gpu):
     cases = {
         "mul": lambda: here * there,
         "add": lambda: there + here,
-        "matmul": lambda: there.view(1, 3) @ here.view(3, 1),
+        "matrix_product": lambda: there.view(1, 3) @ here.view(3, 1),
         "where": lambda: cr.where(there > 0, here, there),
         "assign": lambda: there.copy_(there).__setitem__(slice(0, 2), here[:2]),
     }

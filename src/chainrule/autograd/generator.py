@@ -13,7 +13,7 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.backend import devices
-from chainrule.backend.arrays import to_host
+from chainrule.backend.arrays import is_gpu, to_host
 
 __all__ = ["Generator", "default_generator", "generator_of", "manual_seed", "state_of"]
 
@@ -60,7 +60,7 @@ class Generator:
         """Start over from `seed`, and return the generator."""
         self._seed = int(seed)
         # In place: whoever recorded a step draws from this array.
-        ops.assign(self.state, devices.beside(ops.new_state(self._seed), self.state))
+        self.set_state(ops.new_state(self._seed))
         return self
 
     def initial_seed(self) -> int:
@@ -73,7 +73,8 @@ class Generator:
 
     def set_state(self, state: ops.Array) -> None:
         """Go on from where `get_state` was called."""
-        ops.assign(self.state, devices.beside(state, self.state))
+        with self.device:
+            ops.assign(self.state, devices.beside(state, self.state))
 
 
 default_generator = Generator()
@@ -84,7 +85,7 @@ def generator_of(where: devices.device) -> Generator:
     """Return the default generator of a device, which begins where `manual_seed` was last told."""
     if where is devices.CPU:
         return default_generator
-    if where not in _of_gpus:
+    if where not in _of_gpus or not is_gpu(_of_gpus[where].state):
         _of_gpus[where] = Generator(default_generator.initial_seed(), device=where)
     return _of_gpus[where]
 
@@ -101,7 +102,8 @@ def manual_seed(seed: int) -> Generator:
         True
     """
     for generator in _of_gpus.values():
-        generator.manual_seed(seed)
+        if is_gpu(generator.state):  # and not of a module that stood in for CuPy
+            generator.manual_seed(seed)
     return default_generator.manual_seed(seed)
 
 

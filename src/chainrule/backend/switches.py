@@ -1,29 +1,23 @@
 """Switches that PyTorch's programs set, and that change nothing here (floor 0).
 
-Everything computes the same from the same seed on every run, in the precision of its numbers, one
-operation after another. A switch that asks for that is granted; one that allows less is accepted.
+Everything computes the same from the same seed on every run, one operation after another. A switch
+that asks for that is granted; one that allows less is accepted.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from chainrule.errors import OptionError
-
 __all__ = [
     "are_deterministic_algorithms_enabled",
     "get_deterministic_debug_mode",
-    "get_float32_matmul_precision",
     "get_num_interop_threads",
     "is_deterministic_algorithms_warn_only_enabled",
     "set_deterministic_debug_mode",
-    "set_float32_matmul_precision",
     "set_num_interop_threads",
     "typename",
     "use_deterministic_algorithms",
 ]
-
-_PRECISIONS = ("highest", "high", "medium")
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
@@ -52,26 +46,6 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
 def get_deterministic_debug_mode() -> int:
     """Return PyTorch's number for "raise where it would not be deterministic"."""
     return 2
-
-
-def set_float32_matmul_precision(precision: str) -> None:
-    """Accept how exact products must be at least; they are as exact as can be.
-
-    Raises:
-        OptionError: neither "highest" nor "high" nor "medium".
-    """
-    if precision not in _PRECISIONS:
-        raise OptionError(f"precision is one of {', '.join(_PRECISIONS)}, got {precision!r}")
-
-
-def get_float32_matmul_precision() -> str:
-    """Return how exact products are.
-
-    Examples:
-        >>> get_float32_matmul_precision()
-        'highest'
-    """
-    return "highest"
 
 
 def set_num_interop_threads(num: int) -> None:

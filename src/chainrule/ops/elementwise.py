@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of
 from chainrule.ops.core import (
     Array,
     Op,
@@ -831,7 +832,7 @@ def clone(x: Array) -> Array:
         >>> clone(np.array([1.0, 2.0]))
         array([1., 2.])
     """
-    return np.array(x)
+    return module_of(x).array(x)
 
 
 @primitive(
