@@ -159,8 +159,15 @@ def maker(name: str, text: str) -> Callable[..., Any]:
         if given.arguments.get("dtype") is not None:
             allowed_dtype(given.arguments["dtype"])
         a, k = plainly(shape, given)
+        of_the_host = [x for x in a if isinstance(x, np.ndarray)]
         a, k = host(a), {n: host([x])[0] for n, x in k.items()}
-        return wrap(made(lambda: arrays_of(numpy_function(*a, **k))))
+
+        def work() -> Any:
+            y = arrays_of(numpy_function(*a, **k))
+            # Memory of the host is none of the device's.
+            return y.copy() if any(np.may_share_memory(y, x) for x in of_the_host) else y
+
+        return wrap(made(work))
 
     call.__name__ = name
     call.__signature__ = shape
