@@ -147,6 +147,8 @@ class InPlace(Methods, Traced):
         static, arrays = ops.split_key(forward_only(key), self.array.shape)
         if not isinstance(value, (Traced, np.ndarray)) and not is_gpu(value):
             value = constant(module_of(self.array).asarray(value, dtype=self.array.dtype))
+        elif not value.ndim:  # a single number may come from anywhere
+            value = transfer(value, to=device_of(self.array))
         if self._tracked(value):
             self._become(ops.index_put(self, value, *arrays, key=static))
         else:

@@ -11,7 +11,7 @@ __all__ = ["GradScaler", "autocast"]
 
 
 class autocast(amp.autocast):  # noqa: N801  # PyTorch's name
-    """As `amp.autocast("cuda")`: full precision, whatever is asked for."""
+    """As `amp.autocast("cuda", ...)`."""
 
     def __init__(self, enabled: bool = True, dtype: Any = None, cache_enabled: bool = True) -> None:
         super().__init__("cuda", dtype, enabled, cache_enabled)
