@@ -24,6 +24,7 @@ __all__ = [
     "contiguous",
     "launch",
     "real_of",
+    "reals",
     "spread",
     "three",
 ]
@@ -57,7 +58,18 @@ def real_of(*given: Any) -> np.dtype[Any]:
     """
     held = [x for x in given if x is not None]
     dtype = held[0].dtype
-    if dtype.name not in _NAMES or any(x.dtype != dtype or x.size >= _MOST for x in held):
+    if any(x.dtype != dtype or x.size >= _MOST for x in held):
+        raise Declined
+    return reals(dtype)
+
+
+def reals(dtype: Any) -> np.dtype[Any]:
+    """Return `dtype`, if kernels are compiled for it.
+
+    Raises:
+        Declined: they are not.
+    """
+    if dtype.name not in _NAMES:
         raise Declined
     return np.dtype(dtype)
 

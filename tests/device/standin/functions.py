@@ -165,7 +165,7 @@ def maker(name: str, text: str) -> Callable[..., Any]:
         def work() -> Any:
             y = arrays_of(numpy_function(*a, **k))
             # Memory of the host is none of the device's.
-            return y.copy() if any(np.may_share_memory(y, x) for x in of_the_host) else y
+            return y.copy("K") if any(np.may_share_memory(y, x) for x in of_the_host) else y
 
         return wrap(made(work))
 
