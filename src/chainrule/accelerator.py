@@ -11,8 +11,8 @@ from __future__ import annotations
 from chainrule import cuda
 from chainrule.absent import missing
 from chainrule.backend.devices import device
-from chainrule.cuda import device_count, empty_cache, is_available, synchronize
 from chainrule.cuda import current_device as current_device_index
+from chainrule.cuda import device_count, empty_cache, is_available, synchronize
 from chainrule.cuda import set_device as set_device_index
 
 __all__ = [

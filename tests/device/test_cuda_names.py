@@ -1,4 +1,4 @@
-"""`chainrule.cuda` and its relatives: what is there, queues, memory, seeds, how exact products are."""
+"""`chainrule.cuda` and its relatives: what is there, queues, memory, seeds, exact products."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_nothing_there():
             cuda.initial_seed,
             lambda: cuda.set_device(0),
         ):
-            with pytest.raises(OptionError, match="'cuda(:0)?' is not available"):
+            with pytest.raises(OptionError, match=r"'cuda(:0)?' is not available"):
                 use()
 
 

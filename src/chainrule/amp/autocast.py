@@ -26,14 +26,16 @@ from chainrule.ops.core import READERS
 __all__ = ["autocast", "is_autocast_available"]
 
 # What is quick in half precision, its sums being float32; and what loses too much in it.
-_IN_HALF = frozenset(
-    "matrix_product linear contraction attention convolution convolution_input convolution_weight "
-    "rnn_steps lstm_walk lstm_steps gru_walk gru_steps".split()
-)
-_IN_FULL = frozenset(
-    "exp exp2 expm1 log log1p log2 log10 logaddexp pow reciprocal rsqrt asin acos cosh sinh tan "
-    "erfinv sum mean prod cumsum cumprod logsumexp logcumsumexp euclidean_norm".split()
-)
+_IN_HALF = {
+    *("matrix_product", "linear", "contraction", "attention"),
+    *("convolution", "convolution_input", "convolution_weight"),
+    *("rnn_steps", "lstm_walk", "lstm_steps", "gru_walk", "gru_steps"),
+}
+_IN_FULL = {
+    *("exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "logaddexp", "pow", "reciprocal"),
+    *("rsqrt", "asin", "acos", "cosh", "sinh", "tan", "erfinv", "sum", "mean", "prod", "cumsum"),
+    *("cumprod", "logsumexp", "logcumsumexp", "euclidean_norm"),
+}
 
 _FULL = np.dtype(np.float32)
 _HALF = np.dtype(np.float16)

@@ -1,4 +1,4 @@
-"""`GradScaler`: a loss made large, so that its gradients do not vanish in half precision (floor 3)."""
+"""`GradScaler`: a loss made large, lest its gradients vanish in half precision (floor 3)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 A GPU multiplies matrices several times as fast if their numbers may lose digits on the way in: TF32
 keeps ten bits behind the point, bfloat16 seven; sums are float32 in either case. The choice is
-CuPy's to carry out, and is told to it as soon as a GPU is used. On the processor products are exact.
+CuPy's to carry out, which is told of it as soon as a GPU is used. On the processor products are in
+full.
 """
 
 from __future__ import annotations

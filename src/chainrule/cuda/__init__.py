@@ -1,4 +1,4 @@
-"""GPUs of NVIDIA's, by CuPy: what is there, which is used, their queues, memory and seeds (floor 3).
+"""GPUs of NVIDIA's, by CuPy: what is there, which is used, queues, memory and seeds (floor 3).
 
 Where there is none the questions are answered no, and what needs one says what is missing.
 

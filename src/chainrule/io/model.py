@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.autograd import Tensor, from_numpy
+from chainrule.backend.devices import CPU, available, device, moved
 from chainrule.errors import DataError
 from chainrule.files import replace_text
 from chainrule.io.architecture import build, describe
@@ -70,21 +71,23 @@ def save_model(folder: str | os.PathLike[str], model: nn.Module, info: Mapping[s
     replace_text(place / "model.json", text + "\n")
 
 
-def load_model(folder: str | os.PathLike[str]) -> Saved:
+def load_model(folder: str | os.PathLike[str], device: Any = None) -> Saved:
     """Read what `save_model` wrote; the model is in eval mode.
 
     Args:
         folder: with `model.json` and `model.safetensors`.
+        device: where to put it; the processor's memory if `None`.
 
     Raises:
         DataError: a file is missing, damaged, or the two do not belong together.
+        OptionError: the device is not available.
     """
     place = Path(folder)
     info = _read_json(place / "model.json")
     weights = read_weights(place / "model.safetensors")
     model = build(info.pop("model", None), limit=_size(weights))
     _fill(model, weights, place / "model.safetensors")
-    return Saved(model.eval(), info)
+    return Saved(model.to("cpu" if device is None else device).eval(), info)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -187,7 +190,9 @@ def load(
 
     Args:
         f: a folder, for a module; else a path, or a file open for reading bytes.
-        map_location: accepted: all tensors are in memory.
+        map_location: the device to put all tensors on; the processor's memory if `None`, wherever
+            they were when they were saved. PyTorch's other forms, which say of each device what
+            stands for it, are asked for "cpu".
         pickle_module: as the arguments after it accepted for PyTorch's sake. Nothing in a file is
             executed, and tensors and plain values are all that is ever read from it.
         weights_only: see `pickle_module`.
@@ -199,6 +204,7 @@ def load(
 
     Raises:
         DataError: nothing is there, or it is damaged, or there is something else in it.
+        OptionError: the device is not available.
 
     Examples:
         >>> import io
@@ -210,6 +216,37 @@ def load(
         >>> load(file)
         {'epoch': 3, 'weights': [tensor([1., 1.])]}
     """
+    where = _place(map_location)
+    return _put(_loaded(f), where)
+
+
+def _place(map_location: Any) -> device:
+    """Where what is in the processor's memory is to go."""
+    if isinstance(map_location, Mapping):
+        map_location = map_location.get("cpu")
+    if map_location is None or callable(map_location):
+        return CPU
+    return available(map_location)
+
+
+def _put(value: Any, where: device) -> Any:
+    """What was read, every tensor in it on a device."""
+    if where is CPU:
+        return value
+    if isinstance(value, nn.Module):
+        value.to(where)
+    elif isinstance(value, Tensor):
+        value.array = moved(value.array, where)
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            _put(part, where)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            _put(part, where)
+    return value
+
+
+def _loaded(f: Any) -> Any:
     name = "the file"
     if not hasattr(f, "read"):
         name = str(f)

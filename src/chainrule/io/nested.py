@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.autograd import Tensor, from_numpy
+from chainrule.backend.arrays import to_host
 from chainrule.errors import DataError
 from chainrule.ops import Array
 
@@ -44,7 +45,8 @@ class _Packer:
 
     def __init__(self) -> None:
         self.arrays: dict[str, Array] = {}
-        self._names: dict[int, str] = {}  # of what is in `arrays`, which keeps the numbers in use
+        self._names: dict[int, str] = {}
+        self._kept: list[Array] = []  # what has a name, whose identity stays taken by that
 
     def described(self, value: Any, path: tuple[str, ...]) -> Any:
         """Return JSON for a value at a path."""
@@ -79,7 +81,8 @@ class _Packer:
             while name in self.arrays:
                 name += "_"
             self._names[id(array)] = name
-            self.arrays[name] = array
+            self._kept.append(array)
+            self.arrays[name] = to_host(array)
         return self._names[id(array)]
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.autograd import Tensor
+from chainrule.backend.arrays import to_host
 from chainrule.errors import DataError
 from chainrule.files import replace_bytes
 from chainrule.ops import Array
@@ -24,7 +26,7 @@ KEY = "chainrule"  # of the text that may be kept beside the arrays
 
 
 def write_weights(target: Any, weights: Mapping[str, Any], described: str | None = None) -> None:
-    """Write arrays or tensors by name.
+    """Write arrays or tensors by name, wherever their numbers are.
 
     Args:
         target: the path of the file, made or replaced; or a file open for writing bytes.
@@ -39,7 +41,8 @@ def write_weights(target: Any, weights: Mapping[str, Any], described: str | None
 
     arrays: dict[str, Array] = {}
     for name, value in weights.items():
-        array = np.ascontiguousarray(np.asarray(value)).reshape(np.shape(value))
+        found = to_host(value.array if isinstance(value, Tensor) else value)
+        array = np.ascontiguousarray(found).reshape(found.shape)
         if not isinstance(name, str) or array.dtype.kind not in "fiub" or array.itemsize > 8:
             raise DataError(
                 f"tensors are saved by name as numbers of at most 64 bits; {name!r} is a "
