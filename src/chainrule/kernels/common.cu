@@ -90,3 +90,13 @@ __device__ __forceinline__ Spot move_to(Spot pixel, Spot tap, const Window &wind
         return Spot{-1, -1, -1};
     return Spot{d / window.stride[0], h / window.stride[1], w / window.stride[2]};
 }
+
+// The 64 random bits at a place of a sequence: a mixing of key and place. `state` is key and counter.
+typedef unsigned long long Bits;
+
+__device__ __forceinline__ Bits bits_at(const Bits *state, Bits place) {
+    Bits z = (place + state[1] + 1) * 0x9E3779B97F4A7C15ull + state[0];
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBull;
+    return z ^ z >> 31;
+}

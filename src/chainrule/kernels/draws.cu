@@ -1,15 +1,6 @@
 // Random numbers that are counted, not chained: the number at a place of the sequence is a mixing of
-// key and place, as the processor mixes them, so both draw the same bits. `state` is key and counter;
+// key and place, as the processor mixes them, so both draw the same bits. The state is key and counter;
 // `advance` moves it on once all have read it.
-
-typedef unsigned long long Bits;
-
-__device__ __forceinline__ Bits bits_at(const Bits *state, Bits place) {
-    Bits z = (place + state[1] + 1) * 0x9E3779B97F4A7C15ull + state[0];
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBull;
-    return z ^ z >> 31;
-}
 
 template <class A> struct Digits;
 template <> struct Digits<float> { static const int count = 24; };
