@@ -21,10 +21,12 @@ import numpy as np
 from chainrule.errors import OptionError
 
 __all__ = [
+    "as_array",
     "gpu",
     "index_of",
     "is_gpu",
     "module_of",
+    "near",
     "require_gpu",
     "stand_in",
     "to_gpu",
@@ -81,6 +83,27 @@ def is_gpu(x: Any) -> bool:
         False
     """
     return type(x) is _PLACE.kind
+
+
+def as_array(x: Any) -> Any:
+    """`x` itself if it is an array on a GPU, else what NumPy makes of it.
+
+    Examples:
+        >>> as_array(2.0)
+        array(2.)
+    """
+    return x if type(x) is _PLACE.kind else np.asarray(x)
+
+
+def near(array: Any, x: Any) -> Any:
+    """`array`, made on the processor, where `x`, an array or a tensor, is.
+
+    Examples:
+        >>> near(np.arange(2), np.ones(3))
+        array([0, 1])
+    """
+    module = module_of(x)
+    return array if module is np else module.asarray(array)
 
 
 def gpu() -> Any:

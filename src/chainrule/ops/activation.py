@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops.core import Array, Value, composite, constant, normal_dim
 from chainrule.ops.elementwise import (
@@ -419,7 +420,9 @@ def gumbel_softmax(
     if not hard:
         return soft
     place = argmax(soft, dim=dim, keepdim=True)
-    one = constant(np.ones(tuple(place.shape), dtype=soft.dtype))
-    drawn = put_along(constant(np.zeros(tuple(soft.shape), dtype=soft.dtype)), place, one, dim=dim)
+    make = module_of(logits)
+    one = constant(make.ones(tuple(place.shape), dtype=soft.dtype))
+    none = constant(make.zeros(tuple(soft.shape), dtype=soft.dtype))
+    drawn = put_along(none, place, one, dim=dim)
     # The largest over a dimension of size 1 is soft itself, as a constant.
     return add(sub(drawn, peak(unsqueeze(soft, 0), dim=0)), soft)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of, near
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.ops.core import Array, Shape, Value, Within, checked, composite, constant, primitive
 from chainrule.ops.gather import put_along, take_along
@@ -36,7 +37,7 @@ def _places(x: Array, positions: Sequence[Array]) -> Array:
     """
     rank = len(positions)
     place: Any = 0
-    for d, (n, own) in enumerate(zip(x.shape[2:], positions)):
+    for d, (n, own) in enumerate(zip(x.shape[2:], (near(p, x) for p in positions))):
         shape = [1] * (2 * rank)
         shape[d], shape[rank + d] = own.shape[2:]
         place = place * n + own.reshape(*own.shape[:2], *shape)
@@ -107,10 +108,10 @@ def fractional_places(x: Array, samples: Array, window: Sizes, size: Sizes) -> A
     for d, (n, m, k) in enumerate(zip(x.shape[2:], size, window)):
         u = samples[:, :, d, None]
         step = x.dtype.type((n - k) / (m - 1)) if m > 1 else x.dtype.type(0)
-        first = ((np.arange(m, dtype=x.dtype) + u) * step).astype(np.int64)
+        first = ((near(np.arange(m, dtype=x.dtype), x) + u) * step).astype(np.int64)
         first -= (u * step).astype(np.int64)
         first[..., -1] = n - k
-        positions.append(first[..., None] + np.arange(k))
+        positions.append(first[..., None] + near(np.arange(k), x))
     return _places(x, positions)
 
 
@@ -371,7 +372,7 @@ def _max_unpool(
         raise DataError(f"indices of pixels are integers, got {indices.dtype}")
     checked(Within(0, math.prod(size) - 1, partial(_not_inside, size=size)), indices)
     lead, count = tuple(x.shape[:-rank]), math.prod(x.shape[-rank:])
-    blank = constant(np.zeros((*lead, math.prod(size)), dtype=x.dtype))
+    blank = constant(module_of(x).zeros((*lead, math.prod(size)), dtype=x.dtype))
     flat = [reshape(v, shape=(*lead, count)) for v in (indices, x)]
     return reshape(put_along(blank, *flat, dim=len(lead)), shape=(*lead, *size))
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.backend import threads
+from chainrule.backend.arrays import module_of
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops.activation import softmax
 from chainrule.ops.core import (
@@ -80,7 +81,7 @@ def _weights(query: Value, key: Value, mask: Value, scale: float, causal: bool) 
     """softmax(scale Q K^T + mask), the key of each head as often as it is needed."""
     scores = matmul(mul(query, scale), matrix_transpose(key))
     if causal:
-        sees = constant(np.tril(np.ones(scores.shape[-2:], dtype=bool)))
+        sees = constant(np.tril(np.ones(scores.shape[-2:], dtype=bool)), query)
         return softmax(where(sees, scores, -math.inf), dim=-1)
     if mask is None:
         return softmax(scores, dim=-1)
@@ -154,7 +155,8 @@ def _weights_of(
     """The weights of some queries; zeros for one whose scores are all minus infinity."""
     scores = _times(query[..., rows, :] * scale, np.swapaxes(key, -1, -2))
     if causal:
-        seen = np.arange(key.shape[-2]) <= np.arange(rows.start, rows.stop)[:, None]
+        make = module_of(query)
+        seen = make.arange(key.shape[-2]) <= make.arange(rows.start, rows.stop)[:, None]
         scores = np.where(seen, scores, -math.inf)
     elif mask is not None:
         mask = mask[..., rows, :] if mask.ndim > 1 and mask.shape[-2] > 1 else mask
@@ -171,8 +173,9 @@ def _weights_of(
 def _keep(place: Array, weights: Array, rows: slice, total: int, p: float) -> Array:
     """What dropout multiplies the weights of some queries by: as if it drew for all at once."""
     count, keys = math.prod(weights.shape[:-2]), weights.shape[-1]
-    first = np.arange(count)[:, None] * total + np.arange(rows.start, rows.stop)
-    at = first[..., None] * keys + np.arange(keys)
+    make = module_of(weights)
+    first = make.arange(count)[:, None] * total + make.arange(rows.start, rows.stop)
+    at = first[..., None] * keys + make.arange(keys)
     return mask_at(place, at, p, weights.dtype).reshape(weights.shape)
 
 
@@ -287,8 +290,9 @@ def attention_back(
     """
     _packed_shape(*map(np.shape, (g, query, key, value)), _shape_of(mask))
     dtype = np.result_type(g, query, key, value)
-    dq = np.empty(query.shape, dtype)
-    dk, dv = np.zeros(key.shape, dtype), np.zeros(value.shape, dtype)
+    make = module_of(query)
+    dq = make.empty(query.shape, dtype)
+    dk, dv = make.zeros(key.shape, dtype), make.zeros(value.shape, dtype)
     turned = np.swapaxes(value, -1, -2)
     for rows in _strips(query, key):
         weights = _weights_of(query, key, mask, rows, scale, causal)
@@ -386,7 +390,7 @@ def attention(
         array([[1.5]])
     """
     shape = _shape(query.shape, key.shape, value.shape, _shape_of(mask))
-    y = np.empty(shape, np.result_type(query, key, value))
+    y = module_of(query).empty(shape, np.result_type(query, key, value))
     for rows in _strips(query, key):
         weights = _weights_of(query, key, mask, rows, scale, causal)
         if p and place is not None:

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from chainrule.backend.arrays import as_array
 from chainrule.ops.core import Array
 
 _POINTS = 32
@@ -37,7 +38,8 @@ def _hankel(size: Array, order: int) -> Array:
 
 def bessel_body(x: Array, *, order: int, scaled: bool) -> Array:
     """Return I_0 or I_1 of every element, or e^-|x| times it."""
-    wide = np.asarray(x).astype(np.float64)
+    x = as_array(x)
+    wide = x.astype(np.float64)
     size = np.abs(wide)
     near = _mean(np.clip(wide, -_NEAR, _NEAR), order)
     far = _hankel(np.maximum(size, _NEAR), order)
@@ -48,5 +50,5 @@ def bessel_body(x: Array, *, order: int, scaled: bool) -> Array:
         y = np.where(
             size == np.inf, np.copysign(np.inf, wide) if order else np.inf, y * half * half
         )
-    dtype = np.asarray(x).dtype
+    dtype = x.dtype
     return y.astype(dtype) if dtype.kind == "f" else y

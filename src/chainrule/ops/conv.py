@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from chainrule.backend import threads
+from chainrule.backend.arrays import module_of
 from chainrule.errors import ShapeError
 from chainrule.ops import depthwise
 from chainrule.ops.core import Array, Cost, Shape, Value, composite, primitive
@@ -87,7 +88,7 @@ class _Unfolded:
             for group in range(self.groups):
                 part = self.view[images, ..., group, :]
                 if buffer is None or buffer.shape != part.shape:
-                    buffer = np.empty(part.shape, dtype=part.dtype)
+                    buffer = module_of(part).empty(part.shape, dtype=part.dtype)
                 np.copyto(buffer, part)
                 yield images, group, buffer.reshape(-1, self.width)
 
@@ -207,7 +208,7 @@ def convolution(
     """
     window = _window(w.shape[2:], stride, padding, dilation)
     _, o, *steps = _moved(x.shape, w.shape, None if b is None else b.shape, window, groups)
-    y = np.empty((len(x), *steps, o), dtype=np.result_type(x, w))
+    y = module_of(x).empty((len(x), *steps, o), dtype=np.result_type(x, w))
     each = o // groups
     if _by_channel(w.shape[1], groups):
         parts = y.reshape(*y.shape[:-1], groups, each)
@@ -274,18 +275,19 @@ def convolution_input(
     last = channels_last(g)
     margins = window.margins(size)
     padded = [a + m + b for m, (a, b) in zip(size, margins)]
-    x = np.zeros((n, *padded, c * groups), dtype=np.result_type(g, w))
+    make = module_of(g)
+    x = make.zeros((n, *padded, c * groups), dtype=np.result_type(g, w))
     if _by_channel(c, groups):
         parts = last.reshape(*last.shape[:-1], groups, each)
         depthwise.spread(parts, depthwise.filters(w, groups), x, window)
         return channels_second(x[inside(size, margins)])
-    filters = np.ascontiguousarray(w.reshape(groups, each, c, -1).transpose(0, 3, 1, 2))
+    filters = make.ascontiguousarray(w.reshape(groups, each, c, -1).transpose(0, 3, 1, 2))
     # Tap by tap: what a product gives is added to its pixels while it is still in cache.
     for images in _blocks(n, math.prod(steps) * (each + c)):
         for group in range(groups):
             rows = last[images, ..., group * each : (group + 1) * each].reshape(-1, each)
             target = x[images, ..., group * c : (group + 1) * c]
-            spread = np.empty((len(rows), c), dtype=x.dtype)
+            spread = make.empty((len(rows), c), dtype=x.dtype)
             for tap, pixels in zip(filters[group], window.taps(tuple(steps))):
                 threads.matmul(rows, tap, out=spread)
                 target[:, *pixels] += spread.reshape(-1, *steps, c)
@@ -337,22 +339,23 @@ def convolution_weight(
         array([[[[1., 1.],
                  [1., 1.]]]])
     """
+    make = module_of(g)
     o, c = g.shape[1], x.shape[1] // groups
     each = o // groups
     last = channels_last(g)
     window = _window(size, stride, padding, dilation)
     if _by_channel(c, groups):
         adjoint_shape(g.shape[2:], stepped(x.shape, window), size)
-        sums = np.zeros((math.prod(size), groups, each), dtype=np.result_type(g, x))
+        sums = make.zeros((math.prod(size), groups, each), dtype=np.result_type(g, x))
         parts = last.reshape(*last.shape[:-1], groups, each)
         depthwise.weigh(parts, padded_last(x, window), sums, window)
         return sums.transpose(1, 2, 0).reshape(o, 1, *size)
-    total = np.zeros((groups, math.prod(size) * c, each), dtype=np.result_type(g, x))
+    total = make.zeros((groups, math.prod(size) * c, each), dtype=np.result_type(g, x))
     for images, group, rows in _Unfolded(x, window, stepped(x.shape, window), groups):
         g_rows = last[images, ..., group * each : (group + 1) * each].reshape(-1, each)
         total[group] += threads.matmul(rows.T, g_rows)
     w = total.reshape(groups, -1, c, each).transpose(0, 3, 2, 1)
-    return np.ascontiguousarray(w).reshape(o, c, *size)
+    return make.ascontiguousarray(w).reshape(o, c, *size)
 
 
 # --- with PyTorch's arguments -------------------------------------------------------------------

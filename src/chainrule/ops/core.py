@@ -27,6 +27,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy import ndarray  # by itself: looking it up in `np` takes a tenth of an operation's time
 
+from chainrule.backend.arrays import as_array, is_gpu, near, to_host
 from chainrule.backend.devices import mixed
 from chainrule.errors import ChainruleError, ShapeError
 
@@ -334,8 +335,12 @@ def listen(listener: Listener) -> Iterator[None]:
         LISTENERS.remove(listener)
 
 
-def constant(array: Array) -> Array:
-    """Say that `array`, which no operation made, holds the same numbers in every run."""
+def constant(array: Array, beside: Value = None) -> Array:
+    """Say that `array`, which no operation made, holds the same numbers in every run.
+
+    It is made on the processor, and sent to where `beside` is.
+    """
+    array = near(array, beside)
     if LISTENERS:
         tell("constant", array)
     return array
@@ -343,7 +348,17 @@ def constant(array: Array) -> Array:
 
 def peek(x: Value) -> Array:
     """The numbers in x, for a look that a `checked` repeats in every run."""
-    return np.asarray(getattr(x, "array", x))
+    return as_array(getattr(x, "array", x))
+
+
+def read(x: Value) -> Array:
+    """The numbers in x at home, for a look that decides what is computed."""
+    array = getattr(x, "array", x)
+    if not is_gpu(array):
+        return np.asarray(x)  # a tensor tells by itself that it was read
+    if LISTENERS:
+        tell("number", "NumPy", array)
+    return to_host(array)
 
 
 def checked(check: Callable[[Array], None], x: Value) -> None:

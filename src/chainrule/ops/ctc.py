@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DataError, ShapeError
-from chainrule.ops.core import Array, Value, Within, checked, composite, constant, peek
+from chainrule.ops.core import Array, Value, Within, checked, composite, constant, peek, read
 from chainrule.ops.elementwise import (
     add,
     cast,
@@ -81,10 +81,11 @@ def ctc_loss(
     if len(log_probs.shape) != 3:
         raise ShapeError(f"ctc_loss takes (T, N, C) or (T, C), got shape {tuple(log_probs.shape)}")
     steps, count, classes = log_probs.shape
-    lengths, sizes = _counts(input_lengths, count, steps), _counts(target_lengths, count, None)
+    lengths = _counts(input_lengths, count, steps, log_probs)
+    sizes = _counts(target_lengths, count, None, log_probs)
     labels = _rows(targets, sizes, count)
     _are_lengths(sizes, labels.shape[1])
-    reach = constant(np.arange(labels.shape[1]))
+    reach = constant(np.arange(labels.shape[1]), log_probs)
     labels = where(lt(reach, unsqueeze(sizes, 1)), labels, blank)
     checked(Within(0, classes - 1, partial(_no_classes, classes=classes)), labels)
     loss = _losses(log_probs, labels, lengths, sizes, blank)
@@ -96,9 +97,11 @@ def ctc_loss(
     return reshape(loss, shape=()) if single else loss
 
 
-def _counts(lengths: Any, count: int, most: int | None) -> Value:
+def _counts(lengths: Any, count: int, most: int | None, beside: Value) -> Value:
     """Lengths as an array (N,), each at most `most`."""
-    found = constant(np.asarray(lengths)) if isinstance(lengths, (int, list, tuple)) else lengths
+    found = lengths
+    if isinstance(lengths, (int, list, tuple)):
+        found = constant(np.asarray(lengths), beside)
     found = reshape(found, shape=(-1,))
     if found.shape[0] != count:
         raise ShapeError(f"{count} sequences need as many lengths, got {found.shape[0]}")
@@ -128,14 +131,14 @@ def _rows(targets: Value, sizes: Value, count: int) -> Value:
     if count == 1:
         return unsqueeze(targets, 0)
     # One after another: where each begins depends on the numbers in `sizes`.
-    ends = np.cumsum(np.asarray(sizes))
+    ends = np.cumsum(read(sizes))
     if ends[-1] != targets.shape[0]:
         raise ShapeError(f"targets of {ends[-1]} labels in all, got {targets.shape[0]}")
     starts = np.concatenate([[0], ends[:-1]])
     places = starts[:, None] + np.arange(int(np.max(np.diff([0, *ends]), initial=0)))
     return take_along(
         broadcast_to(unsqueeze(targets, 0), shape=(count, targets.shape[0])),
-        constant(np.minimum(places, max(targets.shape[0] - 1, 0))),
+        constant(np.minimum(places, max(targets.shape[0] - 1, 0)), targets),
         dim=1,
     )
 
@@ -154,7 +157,7 @@ def _losses(log_probs: Value, labels: Value, lengths: Value, sizes: Value, blank
     Prefixes end in one of (blank, label 1, blank, label 2, ..., blank): 2 S + 1 places.
     """
     steps, count, _ = log_probs.shape
-    blanks = constant(np.full((count, 1), blank, dtype=np.int64))
+    blanks = constant(np.full((count, 1), blank, dtype=np.int64), labels)
     between = broadcast_to(blanks, shape=tuple(labels.shape))
     pairs = reshape(stack([labels, between], dim=2), shape=(count, 2 * labels.shape[1]))
     path = concatenate(blanks, pairs, dim=1)
@@ -162,12 +165,12 @@ def _losses(log_probs: Value, labels: Value, lengths: Value, sizes: Value, blank
     chances = take_along(
         log_probs, broadcast_to(unsqueeze(path, 0), shape=(steps, count, width)), dim=2
     )
-    never = constant(np.full((count, 2), _NEVER, dtype=log_probs.dtype))
+    never = constant(np.full((count, 2), _NEVER, dtype=log_probs.dtype), log_probs)
     # From label to label without a blank between, if they differ; blanks are never jumped to.
     two_back = narrow(concatenate(blanks, blanks, path, dim=1), 1, 0, width)
     jumps = logical_and(ne(path, blank), ne(path, two_back))
     first, *later = _steps(chances)
-    alpha = where(constant(np.arange(width) < 2), first, _NEVER)
+    alpha = where(constant(np.arange(width) < 2, log_probs), first, _NEVER)
     for t, chance in enumerate(later, start=1):
         before = concatenate(never, alpha, dim=1)
         new = logaddexp(alpha, narrow(before, 1, 1, width))

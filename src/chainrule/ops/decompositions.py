@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of, near
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.ops import results
+from chainrule.ops.both import solvers_raise
 from chainrule.ops.core import (
     Array,
     Cost,
@@ -49,7 +51,8 @@ class LinAlgError(DataError, np.linalg.LinAlgError):
 def by_lapack(sentence: str, function: Callable[..., Any], *xs: Array, **options: Any) -> Any:
     """Return what one of NumPy's functions gives, or raise `sentence` where it cannot."""
     try:
-        return function(*xs, **options)
+        with solvers_raise(*xs):
+            return function(*xs, **options)
     except np.linalg.LinAlgError as error:
         raise LinAlgError(sentence) from error
 
@@ -178,7 +181,7 @@ def solve_triangular(
     """
     if unitriangular:
         beside = triu(a, 1) if upper else tril(a, -1)
-        a = add(beside, constant(np.eye(a.shape[-1], dtype=a.dtype)))
+        a = add(beside, constant(np.eye(a.shape[-1], dtype=a.dtype), a))
     return solve(triu(a) if upper else tril(a), b, left=left)
 
 
@@ -332,7 +335,7 @@ def logdet(x: Value) -> Value:
 def _half_below(x: Value) -> Value:
     """The lower triangle, its diagonal halved."""
     n = x.shape[-1]
-    return mul(x, constant((np.tri(n) - np.eye(n) / 2).astype(x.dtype)))
+    return mul(x, constant((np.tri(n) - np.eye(n) / 2).astype(x.dtype), x))
 
 
 def _cholesky_vjp(g: Value, y: Value, _x: Value) -> Value:
@@ -392,7 +395,7 @@ def cholesky_inverse(factor: Value, upper: bool = False) -> Value:
         >>> cholesky_inverse(np.array([[2.0]]))
         array([[0.25]])
     """
-    eye = constant(np.eye(squares(tuple(factor.shape))[-1], dtype=factor.dtype))
+    eye = constant(np.eye(squares(tuple(factor.shape))[-1], dtype=factor.dtype), factor)
     return cholesky_solve(broadcast_to(eye, shape=tuple(factor.shape)), factor, upper)
 
 
@@ -642,7 +645,7 @@ def svdvals(x: Array) -> Array:
 def _exponential_vjp(g: Value, _y: Value, x: Value) -> Value:
     # exp of ((a, g), (0, a)) has the derivative of exp at a in the direction g in its corner.
     n, across = x.shape[-1], matrix_transpose(x)
-    low = cat([constant(np.zeros(tuple(x.shape), x.dtype)), across], -1)
+    low = cat([constant(module_of(x).zeros(tuple(x.shape), x.dtype)), across], -1)
     whole = matrix_exp(cat([cat([across, g], -1), low], -2))
     return narrow(narrow(whole, -2, 0, n), -1, n, n)
 
@@ -659,12 +662,14 @@ def matrix_exp(x: Array) -> Array:
         array([[1., 1.],
                [0., 1.]])
     """
-    size = float(np.max(np.abs(x).sum(-1), initial=0)) if squares(x.shape) else 0.0
+    squares(x.shape)
+    size = float(np.abs(x).sum(-1).max()) if x.size else 0.0
     squarings = max(0, int(np.ceil(np.log2(max(size, 1e-300)))) + 1) if np.isfinite(size) else 0
-    scaled = x / np.asarray(2.0**squarings, dtype=x.dtype)
-    y = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
+    scaled = x / x.dtype.type(2.0**squarings)
+    eye = near(np.eye(x.shape[-1], dtype=x.dtype), x)
+    y = np.broadcast_to(eye, x.shape)
     for k in range(18, 0, -1):  # Horner: at size 1/2 the next term is below 1e-23
-        y = np.eye(x.shape[-1], dtype=x.dtype) + scaled @ y / np.asarray(k, dtype=x.dtype)
+        y = eye + scaled @ y / x.dtype.type(k)
     for _ in range(squarings):
         y = y @ y
     return y

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of
 from chainrule.ops.core import Array
 from chainrule.ops.window import Sizes, Window
 
@@ -19,7 +20,7 @@ _BLOCK = 1 << 15
 
 def filters(w: Array, groups: int) -> Array:
     """Filters (O, 1, ...) as (taps, groups, O / groups)."""
-    return np.ascontiguousarray(w.reshape(groups, w.shape[0] // groups, -1).transpose(2, 0, 1))
+    return module_of(w).ascontiguousarray(w.reshape(groups, w.shape[0] // groups, -1).transpose(2, 0, 1))
 
 
 def _blocks(g: Array) -> Iterator[slice]:

@@ -16,10 +16,10 @@ from chainrule.ops.shape import ARRAY, flatten, index, index_put, permute, unind
 _BOTH = (Ellipsis, ARRAY, ARRAY)
 
 
-def _places(rows: int, columns: int, offset: int) -> tuple[Array, Array]:
+def _places(rows: int, columns: int, offset: int, x: Value) -> tuple[Array, Array]:
     """The rows and the columns of a diagonal's elements."""
     i = np.arange(max(0, -offset), max(0, -offset, min(rows, columns - offset)))
-    return constant(i), constant(i + offset)
+    return constant(i, x), constant(i + offset, x)
 
 
 def _ends(dim1: int, dim2: int, ndim: int) -> tuple[int, ...]:
@@ -49,7 +49,7 @@ def diagonal(x: Value, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Value:
         array([1, 4])
     """
     moved = _last(x, dim1, dim2)
-    return index(moved, *_places(moved.shape[-2], moved.shape[-1], offset), key=_BOTH)
+    return index(moved, *_places(*moved.shape[-2:], offset, x), key=_BOTH)
 
 
 @composite
@@ -63,7 +63,7 @@ def diag_embed(x: Value, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Val
     """
     n = x.shape[-1] + abs(offset)
     shape: Shape = (*x.shape[:-1], n, n)
-    matrix = unindex(x, *_places(n, n, offset), key=_BOTH, shape=shape)
+    matrix = unindex(x, *_places(n, n, offset, x), key=_BOTH, shape=shape)
     return _back(matrix, dim1, dim2)
 
 
@@ -110,7 +110,7 @@ def diagonal_scatter(x: Value, src: Value, offset: int = 0, dim1: int = 0, dim2:
                [0., 2.]])
     """
     moved = _last(x, dim1, dim2)
-    places = _places(moved.shape[-2], moved.shape[-1], offset)
+    places = _places(*moved.shape[-2:], offset, x)
     hole = (*moved.shape[:-2], len(places[0]))
     if tuple(src.shape) != hole:
         raise ShapeError(f"the diagonal has shape {hole}, what is put there {tuple(src.shape)}")
@@ -138,7 +138,7 @@ def _triangle(x: Value, diagonal: int, name: str) -> Array:
 
 def _nothing(x: Value) -> Array:
     """0, or False among truth values."""
-    return constant(np.zeros((), dtype=x.dtype))
+    return constant(np.zeros((), dtype=x.dtype), x)
 
 
 @composite
@@ -150,7 +150,7 @@ def tril(x: Value, diagonal: int = 0) -> Value:
         array([[1, 0],
                [3, 4]])
     """
-    return where(constant(_triangle(x, diagonal, "tril")), x, _nothing(x))
+    return where(constant(_triangle(x, diagonal, "tril"), x), x, _nothing(x))
 
 
 @composite
@@ -162,4 +162,4 @@ def triu(x: Value, diagonal: int = 0) -> Value:
         array([[1, 2],
                [0, 4]])
     """
-    return where(constant(_triangle(x, diagonal - 1, "triu")), _nothing(x), x)
+    return where(constant(_triangle(x, diagonal - 1, "triu"), x), _nothing(x), x)

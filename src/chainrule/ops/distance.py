@@ -64,7 +64,7 @@ def pdist(x: Value, p: float = 2.0) -> Value:
     """
     if len(x.shape) != 2:
         raise ShapeError(f"pdist takes a matrix, got shape {tuple(x.shape)}")
-    first, second = (constant(i) for i in np.triu_indices(x.shape[0], 1))
+    first, second = (constant(i, x) for i in np.triu_indices(x.shape[0], 1))
     return norm(sub(index(x, first, key=(ARRAY,)), index(x, second, key=(ARRAY,))), p=p, dim=-1)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import as_array, near
 from chainrule.ops.core import Array, Shape, broadcast_shape, primitive, quiet
 from chainrule.ops.elementwise import elementwise
 from chainrule.ops.gamma import digamma_body
@@ -85,14 +86,15 @@ def gamma_drift(concentration: Array, value: Array) -> Array:
         >>> gamma_drift(np.array([1.0]), np.array([1.0])).round(4)
         array([1.1736])
     """
-    a, z = np.broadcast_arrays(np.asarray(concentration), np.asarray(value))
+    nodes, weights = near(_NODES, concentration), near(_WEIGHTS, concentration)
+    a, z = np.broadcast_arrays(as_array(concentration), as_array(value))
     dtype = np.result_type(a, z)
     a, z = a.astype(np.float64)[..., None], z.astype(np.float64)[..., None]
     below = z < a
     reach = np.where(below, -_reach_below(a), _reach_above(z))
-    v = reach * (_NODES + 1) / 2
+    v = reach * (nodes + 1) / 2
     integrand = z * (np.log(z) + v - digamma_body(a)) * np.exp(a * v - z * np.expm1(v))
-    total = (integrand @ _WEIGHTS)[..., None] * np.abs(reach) / 2
+    total = (integrand @ weights)[..., None] * np.abs(reach) / 2
     return np.where(below, -total, total)[..., 0].astype(dtype)
 
 

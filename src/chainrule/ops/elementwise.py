@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import as_array, module_of, near
 from chainrule.backend.arrays import module_of
 from chainrule.ops.core import (
     Array,
@@ -182,7 +183,7 @@ def _exponent_slope(y: Value, a: Value, b: Value) -> Value:
     if isinstance(a, (int, float)):
         if a > 0:
             return mul(y, math.log(a))
-        a = np.asarray(a, dtype=y.dtype)  # `where` would take two numbers for float64
+        a = near(np.asarray(a, dtype=y.dtype), y)  # `where` would take two numbers for float64
     flat = logical_and(eq(a, 0), ge(b, 0))
     return where(flat, 0.0, mul(y, log(where(flat, 1.0, a))))
 
@@ -848,4 +849,4 @@ def cast(x: Array, dtype: Any) -> Array:
         >>> cast(np.array([1.7, -1.7]), dtype=np.int64)
         array([ 1, -1])
     """
-    return np.asarray(x).astype(dtype, copy=False)
+    return as_array(x).astype(dtype, copy=False)

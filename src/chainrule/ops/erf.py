@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chainrule.backend.arrays import as_array
 from chainrule.ops.core import Array
 
 # |x| <= 0.5: erf(x) = x P(x^2) / Q(x^2). Coefficients from the highest power down.
@@ -125,7 +126,7 @@ def _scaled_tail(x: Array) -> Array:
 
 def erf_body(x: Array) -> Array:
     """Return erf of every element, in the dtype of `x` (integers: float64)."""
-    x = np.asarray(x)
+    x = as_array(x)
     if x.dtype == np.float32:
         return _single(x)
     x = x.astype(np.float64, copy=False)
@@ -136,7 +137,7 @@ def erf_body(x: Array) -> Array:
 
 def erfc_body(x: Array, *, scaled: bool = False) -> Array:
     """Return 1 - erf(x), exact also where that is tiny; `scaled` by e^(x^2)."""
-    wide = np.asarray(x).astype(np.float64)
+    wide = as_array(x).astype(np.float64)
     size = np.abs(wide)
     lost = np.exp(-wide * wide)
     tail = _scaled_tail(size)
@@ -150,7 +151,7 @@ def erfc_body(x: Array, *, scaled: bool = False) -> Array:
 
 def _back(y: Array, like: Array) -> Array:
     """y in the dtype of `like` (integers: float64)."""
-    dtype = np.asarray(like).dtype
+    dtype = as_array(like).dtype
     return y.astype(dtype) if dtype.kind == "f" else y
 
 
@@ -181,7 +182,7 @@ def _from_middle(x: Array) -> Array:
 
 def erfinv_body(x: Array) -> Array:
     """Return the y with erf(y) = x; infinite at 1 and -1, NaN beyond."""
-    wide = np.asarray(x).astype(np.float64)
+    wide = as_array(x).astype(np.float64)
     size = np.abs(wide)
     middle = _from_middle(np.minimum(size, 0.5))
     return _back(np.copysign(np.where(size < 0.5, middle, _from_tail(1 - size)), wide), x)
@@ -189,7 +190,7 @@ def erfinv_body(x: Array) -> Array:
 
 def ndtri_body(p: Array) -> Array:
     """Return the y that a normal variable does not exceed with probability p."""
-    wide = np.asarray(p).astype(np.float64)
+    wide = as_array(p).astype(np.float64)
     side = np.where(wide > 0.5, 1 - wide, wide)
     y = math.sqrt(2) * _from_tail(2 * side)
     return _back(np.where(wide > 0.5, y, -y), p)

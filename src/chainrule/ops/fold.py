@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Array, Shape, Value, composite, primitive
 from chainrule.ops.shape import reshape
@@ -47,7 +48,7 @@ def unfold_windows(x: Array, window: Window) -> Array:
         array([[[[1., 2.],
                  [2., 3.]]]])
     """
-    y = np.empty(_unfolded(x.shape, window=window), dtype=x.dtype)
+    y = module_of(x).empty(_unfolded(x.shape, window=window), dtype=x.dtype)
     padded = channels_second(padded_last(x, window))
     for k, pixels in enumerate(window.taps(y.shape[3:])):
         y[:, :, k] = padded[:, :, *pixels]
@@ -72,7 +73,7 @@ def fold_windows(g: Array, *, window: Window, size: Sizes) -> Array:
     n, c, _, *steps = g.shape
     margins = window.margins(size)
     padded = [a + m + b for m, (a, b) in zip(size, margins)]
-    x = channels_second(np.zeros((n, *padded, c), dtype=g.dtype))
+    x = channels_second(module_of(g).zeros((n, *padded, c), dtype=g.dtype))
     for k, pixels in enumerate(window.taps(tuple(steps))):
         x[:, :, *pixels] += g[:, :, k]
     return channels_second(channels_last(x)[inside(size, margins)])

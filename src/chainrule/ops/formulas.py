@@ -235,7 +235,7 @@ def _of_format(value: Value, like: Value) -> Value:
     """A Python number in the format of the value beside it; alone it would take the default one."""
     if hasattr(value, "shape") or not hasattr(like, "shape"):
         return value
-    return constant(np.asarray(value, dtype=like.dtype))
+    return constant(np.asarray(value, dtype=like.dtype), like)
 
 
 @composite

@@ -6,9 +6,11 @@ All compute in float64 and give the dtype of their argument (integers: float64).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import as_array
 from chainrule.ops.core import Array
 
 # Bernoulli's numbers B_2, B_4, ...: the coefficients of Euler and Maclaurin's formula.
@@ -17,12 +19,17 @@ _FAR = 20.0  # from where on their terms fall below the last digit
 
 
 def _wide(x: Array) -> Array:
-    return np.asarray(x).astype(np.float64)
+    return as_array(x).astype(np.float64)
 
 
 def _back(y: Array, like: Array) -> Array:
-    dtype = np.asarray(like).dtype
+    dtype = as_array(like).dtype
     return y.astype(dtype) if dtype.kind == "f" else y
+
+
+def _meeting(*xs: Any) -> np.dtype[Any]:
+    """The dtype of the arrays among xs, without that of Python's numbers."""
+    return np.result_type(*(x.dtype for x in xs if hasattr(x, "shape") and not np.isscalar(x)))
 
 
 def _log_gamma(x: float) -> float:
@@ -77,7 +84,7 @@ def zeta_body(s: Array, q: Array) -> Array:
         total += b / math.factorial(2 * k) * factor
         factor = factor * (power + 2 * k - 1) * (power + 2 * k) / (at * at)
     found = np.where(power == 1, np.inf, np.where(power < 1, np.nan, total))
-    return found.astype(np.result_type(*(v for v in (s, q) if isinstance(v, np.ndarray))))
+    return found.astype(_meeting(s, q))
 
 
 def _converged(term: Array, total: Array) -> bool:
@@ -122,7 +129,7 @@ def gammainc_body(a: Array, x: Array, *, upper: bool) -> Array:
     above = scale * _fraction(a_in, np.where(below, a_in + 2, x_in))
     y = np.where(below, 1 - lower, above) if upper else np.where(below, lower, 1 - above)
     y = np.where(inside, y, _at_edges(wide_a, wide_x, upper))
-    return y.astype(np.result_type(*(v for v in (a, x) if isinstance(v, np.ndarray))))
+    return y.astype(_meeting(a, x))
 
 
 def _at_edges(a: Array, x: Array, upper: bool) -> Array:

@@ -10,7 +10,9 @@ from functools import partial
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of
 from chainrule.errors import DataError, ShapeError
+from chainrule.ops.both import add_at
 from chainrule.ops.core import (
     Array,
     Shape,
@@ -84,16 +86,16 @@ def add_along(x: Array, index: Array, dim: int, shape: Shape) -> Array:
         >>> add_along(np.array([[5.0]]), np.array([[1]]), dim=1, shape=(1, 3))
         array([[0., 5., 0.]])
     """
-    y = np.zeros(shape, dtype=x.dtype)
+    y = module_of(x).zeros(shape, dtype=x.dtype)
     if not y.ndim:
         return y + x
-    np.add.at(y, along(index, dim), x)
+    add_at(y, along(index, dim), x)
     return y
 
 
 def along(index: Array, dim: int) -> tuple[Array, ...]:
     """The full index tuple that `index` means along `dim`."""
-    grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    grid = list(module_of(index).ogrid[tuple(slice(n) for n in index.shape)])
     grid[dim] = index
     return tuple(grid)
 
@@ -103,7 +105,7 @@ def along(index: Array, dim: int) -> tuple[Array, ...]:
     shape=lambda shape, index, src, *, dim: _added_shape(src, index, shape, dim),
     vjp=[
         lambda g, _y, _x, index, _src, *, dim: put_along(
-            g, index, constant(np.zeros(_src.shape, _src.dtype)), dim=dim
+            g, index, constant(module_of(g).zeros(_src.shape, _src.dtype)), dim=dim
         ),
         None,
         lambda g, _y, _x, index, _src, *, dim: take_along(g, index, dim=dim),
@@ -119,8 +121,9 @@ def put_along(x: Array, index: Array, src: Array, dim: int) -> Array:
         >>> put_along(np.zeros((1, 3)), np.array([[2]]), np.array([[5.0]]), dim=1)
         array([[0., 0., 5.]])
     """
-    y = np.array(x)
-    y[along(np.asarray(index, order="C"), dim)] = src  # NumPy goes through them as they lie
+    make = module_of(x)
+    y = make.array(x)
+    y[along(make.asarray(index, order="C"), dim)] = src  # NumPy goes through them as they lie
     return y
 
 
@@ -165,7 +168,7 @@ def scatter(x: Value, dim: int, index: Value, src: Value) -> Value:
         array([[0., 0., 5.]])
     """
     if isinstance(src, (int, float)):
-        src = constant(np.full(index.shape, src, dtype=x.dtype))
+        src = constant(module_of(x).full(index.shape, src, dtype=x.dtype))
     inside(index, tuple(x.shape), dim)
     return put_along(x, index, corner(src, index), dim=dim)
 
@@ -226,9 +229,9 @@ def one_hot(index: Value, num_classes: int = -1) -> Array:
                [0, 0, 1]])
     """
     if num_classes == -1:
-        num_classes = int(np.max(np.asarray(index), initial=0)) + 1
+        num_classes = int(np.max(read(index), initial=0)) + 1
     checked(Within(0, num_classes - 1, partial(_no_classes, count=num_classes)), index)
-    return cast(eq(unsqueeze(index, -1), constant(np.arange(num_classes))), dtype=np.int64)
+    return cast(eq(unsqueeze(index, -1), constant(np.arange(num_classes), index)), dtype=np.int64)
 
 
 def _no_classes(index: Array, count: int) -> None:

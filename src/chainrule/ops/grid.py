@@ -66,7 +66,7 @@ def affine_grid(theta: Value, size: Sequence[int], align_corners: bool | None = 
     steps = [_places(int(n), bool(align_corners)) for n in size[2:]]
     lines = np.meshgrid(*steps, indexing="ij")[::-1]
     base = np.stack([*lines, np.ones_like(lines[0])], axis=-1).reshape(1, -1, rank + 1)
-    grid = matmul(constant(base.astype(theta.dtype)), matrix_transpose(theta))
+    grid = matmul(constant(base.astype(theta.dtype), theta), matrix_transpose(theta))
     return reshape(grid, shape=(size[0], *[int(n) for n in size[2:]], rank))
 
 
@@ -89,7 +89,7 @@ def _pixels(at: Value, n: int, ends: bool) -> Value:
 
 def _clamped(at: Value, n: int, ends: bool) -> Value:
     """The edge for what lies outside, without a slope there."""
-    low, high = (constant(np.array(v, dtype=at.dtype)) for v in (0, n - 1))
+    low, high = (constant(np.array(v, dtype=at.dtype), at) for v in (0, n - 1))
     return where(le(at, low), low, where(ge(at, high), high, at))
 
 
@@ -127,7 +127,7 @@ class _Reader:
         self.size, self.dtype, count = tuple(size), x.dtype, math.prod(size)
         flat = permute(reshape(x, shape=(n, c, count)), dims=(0, 2, 1))
         self.rows = reshape(clone(flat), shape=(n * count, c))
-        self.first = constant(np.arange(n)[:, None] * count)  # of each image's rows
+        self.first = constant(np.arange(n)[:, None] * count, x)  # of each image's rows
 
     def at(self, pixels: Sequence[Value]) -> Value:
         """The pixels, first dimension first, each (N, places): (N, places, C)."""

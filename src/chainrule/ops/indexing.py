@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of
 from chainrule.errors import DataError, OptionError, ShapeError
+from chainrule.ops.both import extreme_at, multiply_at
 from chainrule.ops.core import (
     Array,
     Shape,
@@ -88,7 +90,7 @@ def index_fill(x: Value, dim: int, index: Value, value: Value) -> Value:
 
 def _number(value: Value, like: Value) -> Value:
     """A Python number as an array of the dtype of `like`."""
-    return value if hasattr(value, "shape") else constant(np.asarray(value, dtype=like.dtype))
+    return value if hasattr(value, "shape") else constant(np.asarray(value, dtype=like.dtype), like)
 
 
 # --- anywhere -----------------------------------------------------------------------------------
@@ -237,8 +239,8 @@ def extreme_along(x: Array, index: Array, src: Array, dim: int, largest: bool) -
         >>> extreme_along(np.zeros(2), np.array([1, 1]), np.array([3.0, 2.0]), dim=0, largest=True)
         array([0., 3.])
     """
-    y = np.array(x)
-    (np.maximum if largest else np.minimum).at(y, along(index, dim), src)
+    y = module_of(x).array(x)
+    extreme_at(y, along(index, dim), src, largest)
     return y
 
 
@@ -262,20 +264,20 @@ def multiply_along(x: Array, index: Array, src: Array, dim: int) -> Array:
         >>> multiply_along(np.ones(2), np.array([1, 1]), np.array([3.0, 2.0]), dim=0)
         array([1., 6.])
     """
-    y = np.array(x)
-    np.multiply.at(y, along(index, dim), src)
+    y = module_of(x).array(x)
+    multiply_at(y, along(index, dim), src)
     return y
 
 
 _NEUTRAL = {"sum": 0, "mean": 0, "prod": 1, "amax": -math.inf, "amin": math.inf}
 
 
-def _neutral(reduce: str, dtype: np.dtype[Any]) -> Array:
+def _neutral(reduce: str, like: Value) -> Array:
     """What changes nothing; for extremes of integers the last that there is."""
-    number = _NEUTRAL[reduce]
+    number, dtype = _NEUTRAL[reduce], np.dtype(like.dtype)
     if dtype.kind in "iu" and math.isinf(number):
         number = np.iinfo(dtype).max if number > 0 else np.iinfo(dtype).min
-    return constant(np.asarray(number, dtype=dtype))
+    return constant(np.asarray(number, dtype=dtype), like)
 
 
 @composite
@@ -310,9 +312,10 @@ def scatter_reduce(
     src = corner(src, index)
     shape = tuple(x.shape)
     inside(index, shape, dim)
-    hits = add_along(constant(np.ones(tuple(index.shape), x.dtype)), index, dim=dim, shape=shape)
+    ones = constant(module_of(x).ones(tuple(index.shape), x.dtype))
+    hits = add_along(ones, index, dim=dim, shape=shape)
     if not include_self:
-        x = where(eq(hits, 0), x, _neutral(reduce, np.dtype(x.dtype)))
+        x = where(eq(hits, 0), x, _neutral(reduce, x))
     if reduce in ("amax", "amin"):
         return extreme_along(x, index, src, dim=dim, largest=reduce == "amax")
     if reduce == "prod":

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.backend import threads
+from chainrule.backend.arrays import as_array, near
 from chainrule.errors import ShapeError
 from chainrule.ops.core import (
     Array,
@@ -247,7 +248,7 @@ def contraction(*xs: Array, equation: str) -> Array:
         (2, 4)
     """
     path = _path(equation, tuple(x.shape for x in xs))
-    return np.asarray(np.einsum(equation, *xs, optimize=path))
+    return as_array(np.einsum(equation, *xs, optimize=path))
 
 
 @composite
@@ -297,7 +298,7 @@ def _diagonal(x: Value, term: str, label: str) -> tuple[Value, str]:
     if x.shape[a] != x.shape[b]:
         raise ShapeError(f"einsum: {label!r} is {x.shape[a]} and {x.shape[b]} in one operand")
     rest = [d for d in range(len(term)) if d not in (a, b)]
-    along = np.arange(x.shape[a])
+    along = near(np.arange(x.shape[a]), x)
     moved = permute(x, dims=(*rest, a, b))
     diagonal = index(moved, along, along, key=(Ellipsis, "array", "array"))
     return diagonal, "".join(term[d] for d in rest) + label

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import to_host
 from chainrule.errors import DataError, OptionError, ShapeError, did_you_mean
 from chainrule.ops.activation import log_sigmoid, log_softmax
 from chainrule.ops.core import Array, Shape, Value, Within, checked, composite, constant, peek
@@ -198,6 +199,7 @@ def _checked_labels(
 
 
 def _no_labels(labels: Array, classes: int, ignore_index: int | None, has_ignored: bool) -> None:
+    labels = to_host(labels)
     wrong = (labels < 0) | (labels >= classes)
     if ignore_index is not None:
         wrong &= labels != ignore_index
@@ -442,7 +444,7 @@ def multi_margin_loss(
     if weight is not None:
         _one_a_class(weight, x)
         short = mul(short, unsqueeze(index_select(weight, 0, target), -1))
-    others = ne(unsqueeze(target, -1), constant(np.arange(x.shape[-1])))
+    others = ne(unsqueeze(target, -1), constant(np.arange(x.shape[-1]), x))
     return _reduced(mul(sum(mul(short, others), dim=-1), 1 / x.shape[-1]), reduction)
 
 

@@ -173,7 +173,7 @@ def multilabel_margin_loss(x: Value, target: Value, reduction: str = "mean") -> 
     if np.dtype(target.dtype).kind not in "iu":
         raise DataError(f"labels must be integers, filled up with -1, got {target.dtype}")
     checked(Within(-1, x.shape[-1] - 1, _no_labels), target)
-    classes = constant(np.arange(x.shape[-1]))
+    classes = constant(np.arange(x.shape[-1]), x)
     real = eq(cumsum(cast(lt(target, 0), dtype=np.int64), dim=-1), 0)
     label = where(real, target, 0)
     named = logical_and(eq(unsqueeze(label, -1), classes), unsqueeze(real, -1))

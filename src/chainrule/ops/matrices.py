@@ -98,7 +98,7 @@ def matrix_power(x: Value, n: int) -> Value:
     squares(tuple(x.shape))
     if n == 0:
         eye = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
-        return where(constant(np.array(True)), constant(eye), x)  # of the kind of value that x is
+        return where(constant(np.array(True), x), constant(eye, x), x)  # of the kind of value that x is
     if n < 0:
         return matrix_power(inverse(x), -n)
     if n == 1:
@@ -225,4 +225,4 @@ def vander(x: Value, N: int | None = None, increasing: bool = False) -> Value:
     """
     count = x.shape[-1] if N is None else N
     exponents = np.arange(count) if increasing else np.arange(count)[::-1]
-    return pow(unsqueeze(x, -1), constant(exponents.astype(x.dtype)))
+    return pow(unsqueeze(x, -1), constant(exponents.astype(x.dtype), x))

@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from chainrule.backend.arrays import as_array, is_gpu, module_of
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops import results
+from chainrule.ops.both import accumulated, sought
 from chainrule.ops.core import Array, Shape, Value, composite, constant, normal_dim, primitive
 from chainrule.ops.elementwise import (
     add,
@@ -165,18 +167,19 @@ def most_frequent(x: Array, dim: int) -> Array:
         >>> most_frequent(np.array([3.0, 1.0, 3.0]), 0)
         array([2])
     """
+    make = module_of(x)
     if not x.ndim:
-        return np.zeros((), dtype=np.int64)
+        return make.zeros((), dtype=np.int64)
     _one_line(x.shape, dim=dim)
     order = np.argsort(x, axis=dim, kind="stable")
     lines = np.moveaxis(np.take_along_axis(x, order, dim), dim, -1)
     n = lines.shape[-1]
     new = np.concatenate(
-        [np.ones((*lines.shape[:-1], 1), bool), lines[..., 1:] != lines[..., :-1]], -1
+        [make.ones((*lines.shape[:-1], 1), bool), lines[..., 1:] != lines[..., :-1]], -1
     )
-    start = np.maximum.accumulate(np.where(new, np.arange(n), 0), axis=-1)
+    start = accumulated(np.maximum, np.where(new, make.arange(n), 0), -1)
     # The run as long as any is complete where the count within a run is largest for the first time.
-    last = np.argmax(np.arange(n) - start, axis=-1)[..., None]
+    last = np.argmax(make.arange(n) - start, axis=-1)[..., None]
     return np.take_along_axis(order, np.moveaxis(last, -1, dim), dim)
 
 
@@ -241,7 +244,7 @@ def _quantile(
 
 def _column(q: Value, x: Value) -> Value:
     """The probabilities as (count, 1, ...), in x's dtype."""
-    q = q if hasattr(q, "shape") else constant(np.asarray(q, dtype=x.dtype))
+    q = q if hasattr(q, "shape") else constant(np.asarray(q, dtype=x.dtype), x)
     if len(q.shape) > 1:
         raise ShapeError(f"quantile takes a number or a vector of them, got shape {tuple(q.shape)}")
     return reshape(q, shape=(-1, *([1] * (len(x.shape) - 1))))
@@ -331,7 +334,10 @@ def searched(sequence: Array, values: Array, right: bool = False) -> Array:
     """
     side: Literal["left", "right"] = "right" if right else "left"
     if sequence.ndim == 1:
-        return np.asarray(np.searchsorted(sequence, values, side=side), dtype=np.int64)
+        found = as_array(np.searchsorted(sequence, values, side=side))
+        return found.astype(np.int64, copy=False)
+    if is_gpu(values):
+        return sought(sequence, values, right=right)
     y = np.empty(_searched(sequence.shape, values.shape), dtype=np.int64)
     for at in np.ndindex(values.shape[:-1]):
         y[at] = np.searchsorted(sequence[at], values[at], side=side)
@@ -370,7 +376,7 @@ def searchsorted(
     if sorter is not None:
         sorted_sequence = take_along(sorted_sequence, sorter, dim=-1)
     if not hasattr(values, "shape"):
-        values = constant(np.asarray(values))
+        values = constant(np.asarray(values), sorted_sequence)
     y = searched(sorted_sequence, values, right=right or side == "right")
     return cast(y, dtype=np.int32) if out_int32 else y
 

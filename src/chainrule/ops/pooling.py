@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of, near
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Array, Shape, Value, composite, constant, primitive
 from chainrule.ops.elementwise import div, mul, pow
@@ -68,7 +69,7 @@ def max_pooling(x: Array, window: Window) -> Array:
         array([[[[3.]]]])
     """
     taps = _taps(x, window, _lowest(x.dtype))
-    y = np.array(next(taps))
+    y = module_of(x).array(next(taps))
     for tap in taps:
         np.maximum(y, tap, out=y)
     return y
@@ -90,10 +91,10 @@ def max_pooling_winners(x: Array, window: Window) -> Array:
         array([[[[3]]]], dtype=uint8)
     """
     taps = list(_taps(x, window, _lowest(x.dtype)))
-    best = np.array(taps[0])
+    best = module_of(x).array(taps[0])
     dtype = np.dtype(np.uint8 if len(taps) <= 256 else np.int32)
     winners = np.zeros_like(best, dtype=dtype)
-    winners += _first_inside(window, best.shape[2:]).astype(dtype)
+    winners += near(_first_inside(window, best.shape[2:]).astype(dtype), x)
     for k, tap in enumerate(taps[1:], start=1):
         # A later tap has a larger number, so the maximum puts it in place (and without branches).
         np.maximum(winners, np.multiply(tap > best, k, dtype=dtype), out=winners)
@@ -123,8 +124,9 @@ def max_pooling_places(winners: Array, window: Window, size: Sizes) -> Array:
         array([[[[5, 2]]]])
     """
     tap = np.unravel_index(winners.astype(np.int64), window.size)
-    moves = np.ogrid[tuple(slice(n) for n in winners.shape[2:])]
-    place = np.zeros(winners.shape, dtype=np.int64)
+    make = module_of(winners)
+    moves = make.ogrid[tuple(slice(n) for n in winners.shape[2:])]
+    place = make.zeros(winners.shape, dtype=np.int64)
     for n, k, move, s, p, d in zip(size, tap, moves, *window[1:4]):
         place = place * n + (move * s - p + k * d)
     return place
@@ -163,7 +165,7 @@ def _spread(shares: Iterable[Any], g: Array, window: Window, size: Sizes) -> Arr
     margins = window.margins(size)
     n, c, *steps = g.shape
     padded = [a + m + b for m, (a, b) in zip(size, margins)]
-    x = channels_second(np.zeros((n, *padded, c), dtype=g.dtype))
+    x = channels_second(module_of(g).zeros((n, *padded, c), dtype=g.dtype))
     apart = all(s >= r for s, r in zip(window.stride, window.reach()))
     for pixels, share in zip(window.taps(tuple(steps)), shares):
         met = x[:, :, *pixels]
@@ -193,7 +195,7 @@ def max_pooling_picked(x: Array, winners: Array, *, window: Window) -> Array:
         >>> max_pooling_picked(x, np.full((1, 1, 1, 1), 2), window=window)
         array([[[[2.]]]])
     """
-    y = np.zeros(winners.shape, dtype=x.dtype)
+    y = module_of(x).zeros(winners.shape, dtype=x.dtype)
     for k, tap in enumerate(_taps(x, window, 0)):
         np.copyto(y, tap, where=winners == k)
     return y
@@ -218,7 +220,7 @@ def sum_pooling(x: Array, window: Window) -> Array:
         array([[[[6.]]]])
     """
     taps = _taps(x, window, 0)
-    y = np.array(next(taps))
+    y = module_of(x).array(next(taps))
     for tap in taps:
         y += tap
     return y
@@ -290,7 +292,7 @@ def _avg_pool(x: Value, window: Window, count_padding: bool, divisor: int | None
         raise ShapeError("divisor_override must not be 0; leave it out to divide by the pixels")
     total = on_batch(lambda images: sum_pooling(images, window=window), x, len(window.size))
     count = divisor or _counts(tuple(x.shape[-len(window.size) :]), window, count_padding)
-    return div(total, count if isinstance(count, int) else constant(count.astype(x.dtype)))
+    return div(total, count if isinstance(count, int) else constant(count.astype(x.dtype), x))
 
 
 def _lp_pool(x: Value, p: float, window: Window) -> Value:

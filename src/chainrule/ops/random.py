@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of, to_host
 from chainrule.errors import DataError, OptionError, ShapeError
 from chainrule.ops.core import Array, Cost, Shape, Value, checked, composite, primitive, quiet
 from chainrule.ops.elementwise import cast, div, log1p, lt, mul, neg
@@ -43,7 +44,7 @@ def _mixed(z: Array) -> Array:
 
 def _bits(state: Array, count: int) -> Array:
     """The next `count` numbers of 64 random bits."""
-    z = _bits_at(state, np.arange(count, dtype=np.uint64))
+    z = _bits_at(state, module_of(state).arange(count, dtype=np.uint64))
     state[1] += np.uint64(count)
     return z
 
@@ -110,7 +111,7 @@ def random_mask(state: Array, shape: Shape, p: float, dtype: Any = np.float32) -
         [0.0, 2.0]
     """
     if p >= 1:
-        return np.zeros(shape, dtype=dtype)
+        return module_of(state).zeros(shape, dtype=dtype)
     return _kept(_bits(state, math.prod(shape)), p, dtype).reshape(shape)
 
 
@@ -130,7 +131,7 @@ def mask_at(place: Array, at: Array, p: float, dtype: Any) -> Array:
         True
     """
     if p >= 1:
-        return np.zeros(at.shape, dtype=dtype)
+        return np.zeros_like(at, dtype=dtype)
     return _kept(_bits_at(place, at.astype(np.uint64)), p, dtype)
 
 
@@ -218,7 +219,7 @@ def multinomial(p: Value, num_samples: int, replacement: bool = False, *, state:
 def _can_be_drawn(p: Array, count: int) -> None:
     if not np.all(np.isfinite(p)) or np.any(p < 0):
         raise DataError("multinomial's probabilities must be 0 or more, and finite")
-    least = int(np.count_nonzero(p, axis=-1).min(initial=count))
+    least = min([count, *to_host(np.count_nonzero(p, axis=-1)).reshape(-1).tolist()])
     if least < count:
         raise DataError(
             f"multinomial draws {count} different entries, but a row has {least} that are not 0; "

@@ -257,7 +257,7 @@ def combinations(x: Value, r: int = 2, with_replacement: bool = False) -> Value:
         itertools.combinations_with_replacement if with_replacement else itertools.combinations
     )
     rows = np.array([*choose(builtins.range(x.shape[0]), r)], dtype=np.int64)
-    return index(x, constant(rows.reshape(len(rows), r)), key=(ARRAY,))
+    return index(x, constant(rows.reshape(len(rows), r), x), key=(ARRAY,))
 
 
 # --- stacking -----------------------------------------------------------------------------------
@@ -505,7 +505,7 @@ def sliding(x: Value, dimension: int, size: int, step: int = 1) -> Value:
         raise ShapeError(f"stretches of {size}, {step} apart, along a dimension of {n}")
     x = x if x.shape else reshape(x, shape=(1,))
     starts = np.arange(0, n - size + 1, step)
-    places = constant(starts[:, None] + np.arange(size))
+    places = constant(starts[:, None] + np.arange(size), x)
     taken = index(x, places, key=(*([builtins.slice(None)] * d), ARRAY))
     return movedim(taken, d + 1, -1)
 
@@ -533,7 +533,7 @@ def as_strided(
             f"as_strided of size {tuple(size)}, stride {tuple(stride)} reaches beyond the "
             f"{count} elements"
         )
-    return index(reshape(x, shape=(-1,)), constant(places), key=(ARRAY,))
+    return index(reshape(x, shape=(-1,)), constant(places, x), key=(ARRAY,))
 
 
 # --- putting in ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import builtins
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of
 from chainrule.ops.core import Value, composite, constant
 from chainrule.ops.elementwise import add, mul, relu, sigmoid, sub, tanh
 from chainrule.ops.linalg import linear, matrix_product
@@ -162,7 +163,7 @@ def reversed_rows(rows: Value, sizes: Sizes) -> Value:
     for n in range(sizes[0]):
         own = starts[: builtins.sum(size > n for size in sizes)] + n
         order[own] = own[::-1]
-    return index(rows, constant(order), key=(ARRAY,))
+    return index(rows, constant(order, rows), key=(ARRAY,))
 
 
 def _biases(b_ih: Value, b_hh: Value) -> Value:
@@ -255,7 +256,7 @@ def _before_projection(a: Value, h: Value, c: Value, w_hh: Value, w_hr: Value) -
     n = h.shape[0]
     first = add(narrow(a, 0, 0, n), linear(h, w_hh))
     a = concatenate(first, narrow(a, 0, n, a.shape[0] - n))
-    nothing = constant(np.zeros(c.shape, dtype=c.dtype))
+    nothing = constant(module_of(c).zeros(c.shape, dtype=c.dtype))
     return a, nothing, c, matrix_product(w_hh, w_hr)
 
 
@@ -290,7 +291,7 @@ def gru_layer(
         >>> y.tolist(), h
         ([[0.5], [0.25]], array([[0.25]]))
     """
-    own = constant(np.zeros(w_hh.shape[0], dtype=x.dtype)) if b_hh is None else b_hh
+    own = constant(np.zeros(w_hh.shape[0], dtype=x.dtype), x) if b_hh is None else b_hh
     given = _affine(x, w_ih, b_ih), h, w_hh, own
     seen = gru_walk(*given, sizes=sizes)
     y = gru_steps(slice(seen, key=(0,)), narrow(seen, 0, 1, 4), *given, sizes=sizes)

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy import ndarray
 
+from chainrule.backend.arrays import as_array, is_gpu, module_of
 from chainrule.errors import ShapeError
 from chainrule.ops import results
 from chainrule.ops.core import (
@@ -68,9 +70,15 @@ def _nonempty(shape: Shape, *, dim: Dim = None, keepdim: bool = False, **_attrs:
     return reduced_shape(shape, dim=dim, keepdim=keepdim)
 
 
+# CuPy folds by what it has functions for.
+_ON_A_GPU: dict[Any, Any] = {np.maximum.reduce: np.max, np.minimum.reduce: np.min}
+
+
 def _fold(reduce: Any, x: Array, dim: Dim, keepdim: bool) -> Array:
     """Put one operation of two numbers between all elements of x along `dim`."""
     axis = dim if dim is None or isinstance(dim, int) else tuple(dim)
+    if type(x) is not ndarray and is_gpu(x):
+        reduce = _ON_A_GPU.get(reduce, reduce)
     return reduce(x, axis=axis, keepdims=keepdim)
 
 
@@ -252,7 +260,7 @@ def argmax(x: Array, dim: int | None = None, keepdim: bool = False) -> Array:
         >>> argmax(np.array([[1.0, 5.0], [3.0, 2.0]]), 1)
         array([1, 0])
     """
-    return np.asarray(np.argmax(x, axis=dim, keepdims=keepdim))
+    return as_array(np.argmax(x, axis=dim, keepdims=keepdim))
 
 
 @primitive(kind="reduce", shape=_nonempty)
@@ -263,7 +271,7 @@ def argmin(x: Array, dim: int | None = None, keepdim: bool = False) -> Array:
         >>> argmin(np.array([[1.0, 5.0], [3.0, 2.0]]), 1)
         array([0, 1])
     """
-    return np.asarray(np.argmin(x, axis=dim, keepdims=keepdim))
+    return as_array(np.argmin(x, axis=dim, keepdims=keepdim))
 
 
 def _along(shape: Shape, *, dim: int = -1, **_attrs: Any) -> Shape:
@@ -282,13 +290,13 @@ def argsort(x: Array, dim: int = -1, descending: bool = False) -> Array:
         array([0, 2, 1])
     """
     if not np.ndim(x):
-        return np.zeros((), np.int64)
+        return module_of(x).zeros((), np.int64)
     if not descending:
         return np.argsort(x, axis=dim, kind="stable")
     # Reversed before and after: so equal elements keep their order here too.
     n = np.shape(x)[dim]
     backwards = np.flip(np.argsort(np.flip(x, dim), axis=dim, kind="stable"), dim)
-    return np.ascontiguousarray(n - 1 - backwards)
+    return module_of(x).ascontiguousarray(n - 1 - backwards)
 
 
 @primitive(
@@ -305,7 +313,7 @@ def cumsum(x: Array, dim: int) -> Array:
         >>> cumsum(np.array([1.0, 2.0, 3.0]), 0)
         array([1., 3., 6.])
     """
-    return np.cumsum(_signed(x), axis=dim) if x.ndim else np.asarray(x)
+    return np.cumsum(_signed(x), axis=dim) if x.ndim else as_array(x)
 
 
 # --- composites ---------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from chainrule.backend.arrays import near
 from chainrule.errors import DataError, OptionError, ShapeError, did_you_mean
 from chainrule.ops.core import Array, Shape, Value, composite, primitive
 from chainrule.ops.window import Sizes, layout
@@ -177,9 +178,9 @@ def _along(x: Array, dim: int, sampling: Sampling) -> Array:
     along = (-1, *[1] * (x.ndim - dim - 1))
     y = None
     for place, weight in zip(places.T, weights.T):
-        term = np.take(x, place, axis=dim)
+        term = np.take(x, near(place, x), axis=dim)
         if (weight != 1).any():
-            term *= weight.reshape(along)
+            term *= near(weight.reshape(along), x)
         y = term if y is None else np.add(y, term, out=y)
     assert y is not None
     return y

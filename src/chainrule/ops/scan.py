@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import as_array, module_of
 from chainrule.errors import ShapeError
 from chainrule.ops import results
+from chainrule.ops.both import accumulated
 from chainrule.ops.core import (
     Array,
     Cost,
@@ -65,19 +67,20 @@ def cumprod(x: Array, dim: int) -> Array:
         array([1., 2., 6.])
     """
     if not x.ndim:
-        return np.asarray(x)
+        return as_array(x)
     return np.cumprod(x, axis=dim, dtype=None if x.dtype.kind == "f" else np.int64)
 
 
 def _running(x: Array, dim: int, extreme: np.ufunc) -> Array:
     """Where the extreme so far is: the last place at a tie, and of NaN as soon as there is one."""
+    make = module_of(x)
     if not x.ndim:
-        return np.zeros((), dtype=np.int64)
-    reached = np.equal(x, extreme.accumulate(x, axis=dim)) | np.isnan(x)
+        return make.zeros((), dtype=np.int64)
+    reached = np.equal(x, accumulated(extreme, x, dim)) | np.isnan(x)
     shape = [1] * x.ndim
     shape[dim] = -1
-    places = np.arange(x.shape[dim]).reshape(shape)
-    return np.maximum.accumulate(np.where(reached, places, 0), axis=dim)
+    places = make.arange(x.shape[dim]).reshape(shape)
+    return accumulated(np.maximum, np.where(reached, places, 0), dim)
 
 
 @primitive(kind="reduce", shape=_along, cost=_cost, arity=1)
@@ -147,7 +150,7 @@ def logcumsumexp(x: Array, dim: int) -> Array:
         >>> logcumsumexp(np.array([0.0, 0.0, 1000.0]), 0).round(4)
         array([0.000e+00, 6.931e-01, 1.000e+03])
     """
-    return np.logaddexp.accumulate(x, axis=dim) if x.ndim else np.asarray(x)
+    return accumulated(np.logaddexp, x, dim) if x.ndim else as_array(x)
 
 
 # --- differences and areas ----------------------------------------------------------------------

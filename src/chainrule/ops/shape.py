@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import as_array, is_gpu, module_of, near
 from chainrule.errors import ShapeError
+from chainrule.ops.both import add_at
 from chainrule.ops.core import (
     Array,
     Shape,
@@ -116,12 +118,13 @@ def broadcast_to(x: Array, shape: Shape) -> Array:
         array([[1., 2.],
                [1., 2.]])
     """
-    x = np.asarray(x)
+    x = as_array(x)
     if x.shape == tuple(shape):
         return x
     lead = len(shape) - x.ndim
     if (
-        not x.flags.c_contiguous
+        is_gpu(x)
+        or not x.flags.c_contiguous
         or lead < 0
         or any(n not in (1, m) for n, m in zip(x.shape, shape[lead:]))
     ):
@@ -376,7 +379,7 @@ def pad_constant(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0
         >>> pad_constant(np.array([1.0, 2.0]), widths=((1, 0),))
         array([0., 1., 2.])
     """
-    y = np.full(_padded(np.shape(x), widths=widths), value, dtype=x.dtype)
+    y = module_of(x).full(_padded(np.shape(x), widths=widths), value, dtype=x.dtype)
     y[tuple(builtins.slice(a, a + n) for n, (a, _) in zip(x.shape, widths))] = x
     return y
 
@@ -444,7 +447,7 @@ def unslice(x: Array, key: Any, shape: Shape) -> Array:
         >>> unslice(np.array([5.0]), key=(np.s_[1:2],), shape=(3,))
         array([0., 5., 0.])
     """
-    y = np.zeros(shape, dtype=x.dtype)
+    y = module_of(x).zeros(shape, dtype=x.dtype)
     y[key] = x
     return y
 
@@ -496,8 +499,8 @@ def unindex(x: Array, *indices: Array, key: Sequence[Any], shape: Shape) -> Arra
         >>> unindex(np.ones(3), np.array([2, 0, 2]), key=(ARRAY,), shape=(3,))
         array([1., 0., 2.])
     """
-    y = np.zeros(shape, dtype=x.dtype)
-    np.add.at(y, _filled(key, indices), x)
+    y = module_of(x).zeros(shape, dtype=x.dtype)
+    add_at(y, _filled(key, indices), x)
     return y
 
 
@@ -519,12 +522,12 @@ def split_key(key: Any, shape: Shape) -> tuple[tuple[Any, ...], list[Any]]:
         a = constant(np.asarray(k)) if isinstance(k, (list, tuple, range)) else k
         if a.dtype == bool and a.ndim:
             _sliced(shape, key=_plain(key))  # a mask of another shape is an error
-            places = [*np.nonzero(np.asarray(a))]
+            places = [*np.nonzero(a if is_gpu(a) else np.asarray(a))]
         elif a.dtype == bool:
             static.append(bool(a))
             continue
         else:
-            places = [a if math.prod(a.shape) else np.asarray(a).astype(np.intp)]
+            places = [a if math.prod(a.shape) else near(np.zeros(a.shape, np.intp), a)]
         arrays += places
         static += [ARRAY] * len(places)
     return tuple(static), arrays
@@ -534,7 +537,7 @@ def _plain(key: Any) -> Any:
     """The key with arrays in place of whatever stands for them."""
     if isinstance(key, tuple):
         return tuple(_plain(k) for k in key)
-    return np.asarray(key) if _is_index_array(key) else key
+    return read(key) if _is_index_array(key) else key
 
 
 def getitem(x: Value, key: Any) -> Value:
@@ -547,7 +550,7 @@ def _index_put_vjp(
     i: int, g: Value, _y: Value, _x: Value, _v: Value, *indices: Value, key: Any
 ) -> Value:
     if i == 0:
-        hole = constant(np.zeros((), dtype=_x.dtype))
+        hole = constant(np.zeros((), dtype=_x.dtype), g)
         return index_put(g, hole, *indices, key=key)
     if i == 1:
         taken = index(g, *indices, key=key) if indices else slice(g, key=key)
@@ -568,7 +571,8 @@ def index_put(x: Array, v: Array, *indices: Array, key: Sequence[Any]) -> Array:
         >>> index_put(np.zeros(3), np.array(5.0), key=(1,))
         array([0., 5., 0.])
     """
-    y = np.array(x)
-    in_order = [np.asarray(i, order="C") for i in indices]  # NumPy goes through them as they lie
+    make = module_of(x)
+    y = make.array(x)
+    in_order = [make.asarray(i, order="C") for i in indices]  # NumPy goes through them as they lie
     y[_filled(key, in_order)] = v
     return y

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Value, composite, constant
 from chainrule.ops.elementwise import mul
@@ -44,5 +45,5 @@ def coo_product(rows: Value, columns: Value, values: Value, dense: Value, *, siz
             "make a vector (n, 1) with unsqueeze(-1)"
         )
     parts = mul(index_select(dense, 0, columns), unsqueeze(values, -1))
-    zeros = constant(np.zeros((size, dense.shape[1]), dtype=parts.dtype))
+    zeros = constant(module_of(dense).zeros((size, dense.shape[1]), dtype=parts.dtype))
     return index_add(zeros, 0, rows, parts)

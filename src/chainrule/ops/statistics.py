@@ -279,9 +279,9 @@ def _edges(x: Value, bins: int, range: Sequence[float] | None) -> Value:
         flat = eq(low, high)
         half = cast(mul(flat, 0.5), dtype=x.dtype)
         low, high = sub(low, half), add(high, half)
-    steps = constant(np.linspace(0, 1, bins + 1).astype(x.dtype))
+    steps = constant(np.linspace(0, 1, bins + 1).astype(x.dtype), x)
     edges = add(mul(sub(1, steps), low), mul(steps, high))  # both ends are exact
-    return where(constant(np.array(True)), edges, sum(x))  # of the kind of value that x is
+    return where(constant(np.array(True), x), edges, sum(x))  # of the kind of value that x is
 
 
 @composite
@@ -302,7 +302,7 @@ def bincount(x: Value, weights: Value = None, minlength: int = 0) -> Value:
         array([1, 2, 0])
     """
     checked(Within(0, minlength - 1, partial(_not_countable, count=minlength)), x)
-    weight = constant(np.ones(math.prod(x.shape), np.int64)) if weights is None else weights
+    weight = constant(np.ones(math.prod(x.shape), np.int64), x) if weights is None else weights
     return _counted(x, weight, minlength)
 
 

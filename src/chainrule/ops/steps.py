@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.backend import threads
+from chainrule.backend.arrays import is_gpu, module_of
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Array, Cost, Shape, Value, constant, primitive, quiet
 from chainrule.ops.elementwise import add, cast, gt, mul, sigmoid, square, sub, tanh
@@ -57,7 +58,7 @@ def _previous(rows: Value, sizes: Sizes) -> Value:
     if sizes[0] == sizes[-1]:
         return narrow(rows, 0, 0, rows.shape[0] - sizes[0])
     places = [np.arange(start, start + n) for start, n in zip(starts_of(sizes), sizes[1:])]
-    return index(rows, constant(np.concatenate(places)), key=(ARRAY,))
+    return index(rows, constant(np.concatenate(places), rows), key=(ARRAY,))
 
 
 def _before(first: Value, rows: Value, sizes: Sizes) -> Value:
@@ -96,7 +97,7 @@ def _steps_back(sizes: Sizes, carried: Sequence[Value], step: Callable[..., Any]
 
 def _nothing(g: Value, sizes: Sizes) -> Value:
     """What comes from after the last step."""
-    return constant(np.zeros((sizes[-1], g.shape[-1]), dtype=g.dtype))
+    return constant(module_of(g).zeros((sizes[-1], g.shape[-1]), dtype=g.dtype))
 
 
 def _taken_apart(back: Array, sizes: Sizes, hidden: int, states: int) -> tuple[Value, ...]:
@@ -182,7 +183,7 @@ def _nothing_done(*_shapes: Shape, **_attrs: Any) -> Cost:
 def _rnn_back(
     g: Value, y: Value, _a: Value, _h: Value, w: Value, *, sizes: Sizes, rectified: bool = False
 ) -> tuple[Value, ...]:
-    if isinstance(g, np.ndarray):
+    if isinstance(g, np.ndarray) or is_gpu(g):
         back = rnn_steps_back(g, y, w, sizes=sizes, rectified=rectified)
         return _taken_apart(back, sizes, w.shape[1], 1)
     local = cast(gt(y, 0), dtype=y.dtype) if rectified else sub(1.0, square(y))
@@ -232,8 +233,9 @@ def rnn_steps(a: Array, h: Array, w: Array, sizes: Sizes, rectified: bool = Fals
         array([[0.7616],
                [0.9427]])
     """
-    y = np.empty(a.shape, np.result_type(a, h, w))
-    across = np.ascontiguousarray(w.T)
+    make = module_of(a)
+    y = make.empty(a.shape, np.result_type(a, h, w))
+    across = make.ascontiguousarray(w.T)
     with threads.fitted(2 * sizes[0] * w.size):
         for start, n in zip(starts_of(sizes), sizes):
             rows = y[start : start + n]
@@ -270,7 +272,7 @@ def rnn_steps_back(g: Array, y: Array, w: Array, sizes: Sizes, rectified: bool =
                [2.]])
     """
     rows = len(y)
-    back = np.empty((rows + sizes[0], y.shape[1]), np.result_type(g, y, w))
+    back = module_of(g).empty((rows + sizes[0], y.shape[1]), np.result_type(g, y, w))
     dh = back[rows:]
     dh[:] = 0
     with threads.fitted(2 * sizes[0] * w.size):
@@ -314,8 +316,9 @@ def lstm_walk(a: Array, h: Array, c: Array, w: Array, sizes: Sizes) -> Array:
         array([0.2311, 0.5   , 0.5   , 0.5   , 0.    , 0.5   ])
     """
     hidden = w.shape[1]
-    seen = np.empty((6, len(a), hidden), np.result_type(a, h, c, w))
-    across = np.ascontiguousarray(w.T)
+    make = module_of(a)
+    seen = make.empty((6, len(a), hidden), np.result_type(a, h, c, w))
+    across = make.ascontiguousarray(w.T)
     with threads.fitted(2 * sizes[0] * w.size):
         for start, n in zip(starts_of(sizes), sizes):
             new_h, new_c, i, f, z, o = rows = seen[:, start : start + n]
@@ -349,7 +352,7 @@ def _lstm_back(
     g: Value, y: Value, states: Value, gates: Value, a: Value, h: Value, c: Value, w: Value, *,
     sizes: Sizes,
 ) -> tuple[Value, ...]:  # fmt: skip
-    if isinstance(g, np.ndarray):
+    if isinstance(g, np.ndarray) or is_gpu(g):
         back = lstm_steps_back(g, states, gates, c, w, sizes=sizes)
         return _taken_apart(back, sizes, w.shape[1], 2)
     h_after, c_after, of_h, of_c = (slice(v, key=(k,)) for v in (y, g) for k in (0, 1))
@@ -460,7 +463,7 @@ def lstm_steps_back(
                [0.  , 0.7 , 0.  , 0.  ]])
     """
     rows, hidden = states.shape[1:]
-    back = np.empty((rows + sizes[0], 4 * hidden), np.result_type(g, states, gates, c, w))
+    back = module_of(g).empty((rows + sizes[0], 4 * hidden), np.result_type(g, states, gates, c, w))
     back[rows:] = 0
     dh, dc = back[rows:, :hidden], back[rows:, hidden : 2 * hidden]
     starts = starts_of(sizes)
@@ -517,8 +520,9 @@ def gru_walk(a: Array, h: Array, w: Array, b: Array, sizes: Sizes) -> Array:
         array([0.8988, 0.7311, 0.7311, 0.6237, 1.    ])
     """
     hidden = w.shape[1]
-    seen = np.empty((5, len(a), hidden), np.result_type(a, h, w, b))
-    across = np.ascontiguousarray(w.T)
+    make = module_of(a)
+    seen = make.empty((5, len(a), hidden), np.result_type(a, h, w, b))
+    across = make.ascontiguousarray(w.T)
     with threads.fitted(2 * sizes[0] * w.size):
         for start, count in zip(starts_of(sizes), sizes):
             here, h = np.s_[start : start + count], h[:count]
@@ -544,7 +548,7 @@ def _gru_back(
     sizes: Sizes,
 ) -> tuple[Value, ...]:  # fmt: skip
     hidden = w.shape[1]
-    if isinstance(g, np.ndarray):
+    if isinstance(g, np.ndarray) or is_gpu(g):
         back = gru_steps_back(g, state, gates, h, w, sizes=sizes)
         return _taken_apart(back, sizes, hidden, 1)
     before = _before(h, y, sizes)
@@ -665,7 +669,7 @@ def gru_steps_back(g: Array, state: Array, gates: Array, h: Array, w: Array, siz
                [0.5 , 0.  , 0.  , 0.  ]])
     """
     rows, hidden = state.shape
-    back = np.empty((rows + sizes[0], 4 * hidden), np.result_type(g, state, gates, h, w))
+    back = module_of(g).empty((rows + sizes[0], 4 * hidden), np.result_type(g, state, gates, h, w))
     back[rows:] = 0
     dh = back[rows:, :hidden]
     starts = starts_of(sizes)

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from chainrule.backend.arrays import is_gpu
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Array, Cost, Shape, broadcast_shape, primitive, quiet, same_shape
 
@@ -45,7 +46,7 @@ SMALL = 8192
 def _in_pieces(advance: Callable[..., None], *arrays: Array) -> None:
     """Call `advance` on the arrays, or, if they are large, on the same rows of each in turn."""
     size = arrays[0].size
-    if size <= PIECE:
+    if size <= PIECE or is_gpu(arrays[0]):  # what is in pieces for the caches of a processor
         advance(*arrays)
         return
     if all(a.flags.c_contiguous for a in arrays):
@@ -68,7 +69,7 @@ _kept = _Kept()
 
 def _scratch(x: Array, number: int = 0) -> Array:
     """An array like x with anything in it; large ones of one number are in the same memory."""
-    if x.size <= SMALL:
+    if x.size <= SMALL or is_gpu(x):
         return np.empty_like(x)
     memory = _kept.memory.get((number, x.dtype))
     if memory is None or memory.size < x.size:

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from chainrule.backend.arrays import module_of
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Array, Shape, Value
 from chainrule.ops.shape import reshape
@@ -136,10 +137,10 @@ def padded_last(x: Array, window: Window, fill: float = 0.0) -> Array:
     """x (N, C, ...) as (N, ..., C), contiguous, with as much around as the window needs."""
     last = channels_last(x)
     if not window.ceil and not any(window.padding):
-        return np.ascontiguousarray(last)
+        return module_of(x).ascontiguousarray(last)
     margins = window.margins(x.shape[2:])
     n, *image, c = last.shape
-    y = np.full((n, *[a + m + b for m, (a, b) in zip(image, margins)], c), fill, dtype=x.dtype)
+    y = module_of(x).full((n, *[a + m + b for m, (a, b) in zip(image, margins)], c), fill, dtype=x.dtype)
     y[inside(image, margins)] = last
     return y
 
