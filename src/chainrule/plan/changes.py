@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from chainrule.ops.update import CHANGED
+from chainrule.plan.arrays import bounds
 from chainrule.plan.program import Instruction, Program, Value
 
 __all__ = ["Versions", "changed", "has_effect", "is_constant", "root", "roots"]
@@ -54,7 +54,7 @@ def _bounds(states: Iterable[Value]) -> Iterator[tuple[int, int, Value]]:
     """The addresses between which the arrays of states lie."""
     for state in states:
         if state.array is not None:
-            low, high = byte_bounds(state.array)
+            low, high = bounds(state.array)
             yield low, high, state
 
 

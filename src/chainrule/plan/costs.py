@@ -42,6 +42,7 @@ class Part(NamedTuple):
         moved: bytes that it reads from other parts and writes for them.
         native: whether by machine code; if not, by NumPy.
         times: how often in a run.
+        device: where; nothing is predicted of a GPU.
     """
 
     instructions: Sequence[Instruction]
@@ -49,6 +50,7 @@ class Part(NamedTuple):
     moved: int
     native: bool = False
     times: float = 1
+    device: str = ""
 
     @property
     def flops(self) -> int:
@@ -58,6 +60,8 @@ class Part(NamedTuple):
     @property
     def predicted(self) -> float:
         """The seconds that it takes at the machine's limits."""
+        if self.device:
+            return 0.0
         found = limits()
         width = max((i.out.dtype.itemsize for i in self.instructions), default=4)
         speed = found.flops * 4 / max(4, width)
@@ -72,7 +76,8 @@ class Part(NamedTuple):
         counts = Counter(i.op.name for i in self.instructions)
         names = ", ".join(name + (f" x{n}" if n > 1 else "") for name, n in counts.items())
         names = names if len(names) <= 60 else f"{names[:57]}..."
-        told = f"{'' if self.native else 'NumPy: '}{names} {self.space}"
+        other = "op by op: " if self.device else "NumPy: "
+        told = f"{'' if self.native else other}{names} {self.space}"
         return f"{told:<70}  # {self.place}" if self.place else told
 
 
@@ -222,6 +227,8 @@ def table(parts: Sequence[Part], measured: Sequence[float] | None = None) -> str
     predicted = [part.predicted for part in parts]
     ranks = predicted if measured is None else measured
     whole = sum(ranks) or math.inf
+    if measured is None and any(part.device for part in parts):
+        return _moved(parts)
     heads = ["predicted", *(["measured"] if measured is not None else []), "share"]
     lines = ["  ".join(f"{head:>12}" for head in heads)]
     columns = [predicted, *([measured] if measured is not None else [])]
@@ -232,3 +239,10 @@ def table(parts: Sequence[Part], measured: Sequence[float] | None = None) -> str
         told = f"{len(parts)} parts" if k is None else str(parts[k])
         lines.append("  ".join([*cells, f"{share:12.1%}", told]))
     return "\n".join(lines)
+
+
+def _moved(parts: Sequence[Part]) -> str:
+    """Parts on a GPU with the bytes that each moves, in order."""
+    total = sum(part.moved for part in parts)
+    lines = [f"{'moved':>14}", f"{total / 1024:10.1f} KiB  {len(parts)} parts"]
+    return "\n".join([*lines, *(f"{part.moved / 1024:10.1f} KiB  {part}" for part in parts)])

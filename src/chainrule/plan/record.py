@@ -25,14 +25,16 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.backend.arrays import is_gpu
 from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array, Op
 from chainrule.ops.core import Finite, Within, listen, same_shape
 from chainrule.ops.scope import SCOPE, phase_of
+from chainrule.plan.arrays import copied, is_array, owner, start
 from chainrule.plan.changes import changed, root
 from chainrule.plan.program import Instruction, Operand, Origin, Place, Program, Value
 
-__all__ = ["CHECK", "Recorder", "owner", "record", "user_place"]
+__all__ = ["CHECK", "Recorder", "record", "user_place"]
 
 # Frames of these files are not a person's.
 _OURS = (
@@ -65,7 +67,7 @@ def _at(place: Place | None) -> str:
 def _looked_at(x: Array, check: Callable[[Array], None]) -> Array:
     """x, which was made in the run, as it is, unless `check` raises because it dislikes it."""
     check(x)
-    return np.array(x)
+    return copied(x)
 
 
 def _located(check: Callable[[Array], None]) -> Callable[[Array], None]:
@@ -103,7 +105,7 @@ class Recorder:
     """
 
     def __init__(self, inputs: Sequence[Array]) -> None:
-        self.inputs = [np.array(a, order="C") for a in inputs]
+        self.inputs = [copied(a) for a in inputs]
         self.refusal: CaptureError | None = None
         self._values: dict[int, Value] = {}
         self._kept: list[Array] = []  # an array that is gone would lend its identity to another
@@ -140,7 +142,7 @@ class Recorder:
         """Return what was recorded, with the values of `outputs` as its results.
 
         Its note "checks" is what has to hold of inputs and states before each run: pairs of a
-        function that raises, and the value to call it with.
+        function that raises, and the value to call it with; "on gpu", whether an input was there.
         """
         results = [self._value(a) for a in outputs]
         copies = [self._settle(v, array) for v, array in self._constants.items()]
@@ -149,7 +151,8 @@ class Recorder:
         used |= {v for _, v in self._checks} | {root(v) for v in used}
         taken = [*self._states.values(), *self._constants, *(i.args[0] for i in copies if i)]
         state = [v for v in taken if isinstance(v, Value) and v.origin == "state" and v in used]
-        return Program(self._arguments, state, instructions, results, {"checks": self._checks})
+        notes = {"checks": self._checks, "on gpu": any(map(is_gpu, self.inputs))}
+        return Program(self._arguments, state, instructions, results, notes)
 
     def _settle(self, value: Value, array: Array) -> Instruction | None:
         """Make a constant state, or, if the run changes it, a copy that every run makes."""
@@ -191,7 +194,7 @@ class Recorder:
             return  # nothing was done
         operands = tuple(self._operand(a) for a in args)
         if not any(isinstance(a, Value) for a in operands):
-            if isinstance(y, np.ndarray):
+            if is_array(y):
                 self._constant(y)
             return
         if op.kind == "update":
@@ -213,7 +216,7 @@ class Recorder:
                 )
 
     def _viewed(self, op: Op, args: Sequence[Any], y: Array) -> Value | None:
-        if op.kind != "view" or not isinstance(args[0], np.ndarray):
+        if op.kind != "view" or not is_array(args[0]):
             return None
         return self._value(args[0]) if owner(y) is owner(args[0]) else None
 
@@ -261,7 +264,7 @@ class Recorder:
         if isinstance(a, np.generic):
             a = np.asarray(a)
             self._constant(a)
-        return self._value(a) if isinstance(a, np.ndarray) else a
+        return self._value(a) if is_array(a) else a
 
     def _value(self, array: Array) -> Value:
         known = self._values.get(id(array))
@@ -277,7 +280,7 @@ class Recorder:
 
     def _state(self, array: Array) -> Value:
         """Memory that is there before and after: the same however often it is looked at anew."""
-        key = (array.ctypes.data, array.shape, array.strides, array.dtype)
+        key = (start(array), array.shape, array.strides, array.dtype)
         known = self._states.get(key)
         if known is None:
             known = self._states[key] = self._enter(array, "s", "state")
@@ -286,8 +289,9 @@ class Recorder:
         return known
 
     def _constant(self, array: Array) -> None:
-        held = np.array(array)
-        held.flags.writeable = False
+        held = copied(array)
+        if isinstance(held, np.ndarray):
+            held.flags.writeable = False
         self._constants[self._enter(array, "c", "made")] = held
 
     def _enter(self, array: Array, letter: str, origin: Origin) -> Value:
@@ -302,13 +306,6 @@ class Recorder:
     def _new(self, letter: str, array: Array, origin: Origin) -> Value:
         number = self._names[letter] = self._names.get(letter, -1) + 1
         return Value(f"{letter}{number}", array.shape, array.dtype, origin)
-
-
-def owner(array: Array) -> Array:
-    """Return the array whose memory `array` is a view of, or itself."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
 
 
 def _described(value: Value) -> str:

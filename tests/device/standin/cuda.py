@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -257,6 +258,12 @@ class MemoryPool:
         return alloc(size)
 
 
+@contextmanager
+def using_allocator(allocator: Callable[[int], Any] | None = None) -> Iterator[None]:
+    """Take memory from `allocator` inside: here all of it is NumPy's."""
+    yield
+
+
 class PinnedMemory(bytearray):
     """What `alloc_pinned_memory` gives here: the interpreter's own buffer, with CuPy's `size`."""
 
@@ -323,6 +330,7 @@ def namespace() -> types.ModuleType:
         alloc_pinned_memory,
         get_current_stream,
         get_elapsed_time,
+        using_allocator,
     ):
         setattr(module, thing.__name__, thing)
     module.get_device_id = lambda: MACHINE.current

@@ -14,7 +14,7 @@ from chainrule.explain.telling.words import amount
 from chainrule.ops import Op, watch
 from chainrule.ops.core import listen
 from chainrule.ops.scope import SCOPE
-from chainrule.plan.record import owner
+from chainrule.plan.arrays import owner
 
 __all__ = ["Memory", "Watch", "bytes_text", "watched"]
 

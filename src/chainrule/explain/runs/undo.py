@@ -19,7 +19,7 @@ import numpy as np
 from chainrule.ops import REGISTRY, Array, Op
 from chainrule.ops.core import SETTINGS, listen
 from chainrule.ops.update import CHANGED
-from chainrule.plan.record import owner
+from chainrule.plan.arrays import owner
 
 __all__ = ["Undone", "undone"]
 

@@ -11,9 +11,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from chainrule.ops.update import CHANGED
+from chainrule.plan.arrays import share
 from chainrule.plan.passes.fuse import Group, Member
 from chainrule.plan.passes.views import View
 from chainrule.plan.program import Value
@@ -43,7 +42,8 @@ def with_cheap_made_again(groups: Sequence[Group], given: Sequence[Value]) -> li
     Examples:
         >>> import numpy as np
         >>> from chainrule import ops
-        >>> from chainrule.plan.passes.fuse import fuse
+        >>> from chainrule.plan.arrays import share
+    from chainrule.plan.passes.fuse import fuse
         >>> from chainrule.plan.record import record
         >>> def function(x):
         ...     y = ops.sub(x, 1)
@@ -179,7 +179,7 @@ def _shares(changed: Value, seen: Sequence[Value]) -> bool:
     if changed in seen or changed.array is None:
         return changed in seen
     arrays = (v.array for v in seen)
-    return any(a is not None and np.may_share_memory(a, changed.array) for a in arrays)
+    return any(a is not None and share(a, changed.array) for a in arrays)
 
 
 def _name(value: Value) -> str:

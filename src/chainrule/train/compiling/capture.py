@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter, is_
 from typing import Any
 
-import numpy as np
-
 from chainrule import nn, optim
 from chainrule.autograd import Tensor
 from chainrule.autograd.tape import Traced, use, wrap
 from chainrule.ops import Array, assign
 from chainrule.ops.core import SETTINGS
+from chainrule.plan.arrays import is_array
 from chainrule.plan.record import Recorder
 from chainrule.train.compiling.reads import Reads
 
@@ -158,9 +157,7 @@ class Surroundings:
         modules = {id(vars(m)) for top in self._modules for m in top.modules()}
 
         def known(owner: Any) -> bool:
-            return id(owner) in modules or (
-                isinstance(owner, np.ndarray) and recorder.value(owner) is not None
-            )
+            return id(owner) in modules or (is_array(owner) and recorder.value(owner) is not None)
 
         return known
 

@@ -75,8 +75,9 @@ def compile(
             once and go on without a recording.
         keep_gradients: leave every gradient in `.grad`.
         executor: "numpy" replays with NumPy, and gives what the step gives to the last bit;
-            "native" compiles to machine code, and gives it to rounding; "auto" is the second
-            where it can be had.
+            "native" compiles to machine code, and gives it to rounding; "cuda" writes kernels for
+            a GPU, and captures the step as a graph; "auto" is the last for a step on a GPU, else
+            the second where it can be had.
         pytorch: `fullgraph`, `dynamic`, `backend`, `mode`, `options` and `disable`, as programs for
             PyTorch give them, and without effect.
 

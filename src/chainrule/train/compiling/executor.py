@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
+from chainrule.backend.arrays import is_gpu
 from chainrule.errors import MissingExtraError, OptionError, did_you_mean
 from chainrule.ops import Array
 from chainrule.plan.costs import Part
@@ -46,14 +47,49 @@ def _native(program: Program) -> Executor:
     return executor(simplified(program))
 
 
+def _cuda(program: Program) -> Executor:
+    if not _is_on_gpu(program):
+        raise OptionError(
+            'the executor "cuda" is for steps on a GPU, and nothing that this step keeps is on '
+            'one; move the model there (model.to("cuda")), or use executor="auto"'
+        )
+    from chainrule.plan.cuda.executor import Cuda
+
+    return Cuda(simplified(program))
+
+
 def _auto(program: Program) -> Executor:
+    if _is_on_gpu(program):
+        return _cuda(program)
     try:
         return _native(program)
     except MissingExtraError:
         return _numpy(program)
 
 
-EXECUTORS: dict[str, Maker] = {"auto": _auto, "numpy": _numpy, "native": _native}
+def _is_on_gpu(program: Program) -> bool:
+    """Whether the step keeps anything on a GPU, or was given or made it there."""
+    return any(is_gpu(v.array) for v in program.state) or program.notes.get("on gpu", False)
+
+
+def _of_processor(make: Maker, name: str) -> Maker:
+    def made(program: Program) -> Executor:
+        if _is_on_gpu(program):
+            raise OptionError(
+                f'the executor "{name}" is for steps on the processor, and this one is on a GPU; '
+                'use executor="auto" or "cuda"'
+            )
+        return make(program)
+
+    return made
+
+
+EXECUTORS: dict[str, Maker] = {
+    "auto": _auto,
+    "numpy": _of_processor(_numpy, "numpy"),
+    "native": _of_processor(_native, "native"),
+    "cuda": _cuda,
+}
 
 
 def maker(name: str) -> Maker:

@@ -14,11 +14,12 @@ from chainrule.autograd.tape import mark_changed, wrap
 from chainrule.errors import CaptureError, ChainruleError
 from chainrule.ops import Array
 from chainrule.ops.core import LISTENERS, listen, tell
+from chainrule.plan.arrays import is_array, owner, share
 from chainrule.plan.compare import compare, equal
 from chainrule.plan.costs import Part, kept, table
 from chainrule.plan.many import Given, Table, Taken
 from chainrule.plan.program import Program
-from chainrule.plan.record import Recorder, owner
+from chainrule.plan.record import Recorder
 from chainrule.train.compiling.capture import Gradients, Leaves, Surroundings
 from chainrule.train.compiling.executor import Maker
 from chainrule.train.compiling.profile import Profile
@@ -100,7 +101,7 @@ class Recording:
         self.surroundings.close(recorder)
         state = [v.array for v in self.program.state if v.array is not None]
         self.changed = [a for a in state if recorder.is_changed(a)]
-        if any(np.may_share_memory(a, b) for a in arrays for b in self.changed):
+        if any(share(a, b) for a in arrays for b in self.changed):
             recorder.refuse(
                 "an argument of the step shares its memory with a tensor that the step changes; "
                 "pass a copy of it, x.detach().clone()"
@@ -121,7 +122,7 @@ def _left_on_or_off(mode: bool) -> str:
 def _slot(r: Any, outputs: list[Array], recorder: Recorder) -> Any:
     """What stands for `r` in the results of every run."""
     tensor = isinstance(r, Tensor)
-    if not tensor and not isinstance(r, np.ndarray):
+    if not tensor and not is_array(r):
         return r
     array = r.array if tensor else r
     known = recorder.value(array)

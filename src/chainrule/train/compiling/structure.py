@@ -9,7 +9,9 @@ import numpy as np
 
 from chainrule.autograd import Tensor
 from chainrule.autograd.tape import Node, wrap
+from chainrule.backend.arrays import is_gpu
 from chainrule.ops import Array
+from chainrule.plan.arrays import copied, is_array
 
 __all__ = [
     "Slot",
@@ -36,7 +38,7 @@ def joined(pieces: Sequence[Any]) -> Any:
         return type(first)(*columns) if hasattr(first, "_fields") else type(first)(columns)
     if isinstance(first, Tensor):
         return wrap(np.concatenate([piece.array for piece in pieces]))
-    return np.concatenate(pieces) if isinstance(first, np.ndarray) else last
+    return np.concatenate(pieces) if is_array(first) else last
 
 
 class Slot:
@@ -70,6 +72,8 @@ def take_apart(args: tuple[Any, ...], kwargs: Mapping[str, Any], key: list[Any])
         if type(a) is Tensor and a.array.flags.c_contiguous:  # the usual, without another call
             array = a.array
             key += (a.needs_grad, array.shape, array.dtype)
+            if is_gpu(array):
+                key.append("gpu")
             arrays.append(array)
         else:
             _enter(a, key, arrays)
@@ -86,9 +90,11 @@ def _enter(a: Any, key: list[Any], arrays: list[Array]) -> None:
     elif a is None or isinstance(a, (bool, int, float, str)):
         key += (type(a), a)
         return
-    if isinstance(a, np.ndarray):
+    if is_array(a):
         key += (a.shape, a.dtype)
-        arrays.append(a if a.flags.c_contiguous else np.array(a, order="C"))
+        if is_gpu(a):
+            key.append("gpu")
+        arrays.append(a if a.flags.c_contiguous else copied(a))
     elif isinstance(a, (tuple, list)):
         key += (type(a), len(a))
         for v in a:
@@ -109,7 +115,7 @@ def put_together(args: Any, arrays: Sequence[Array]) -> Any:
     def filled(a: Any) -> Any:
         if isinstance(a, Tensor):
             return wrap(next(following))
-        return next(following) if isinstance(a, np.ndarray) else a
+        return next(following) if is_array(a) else a
 
     return mapped(args, filled)
 
