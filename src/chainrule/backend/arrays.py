@@ -22,6 +22,7 @@ from chainrule.errors import OptionError
 
 __all__ = [
     "as_array",
+    "folders",
     "gpu",
     "index_of",
     "is_gpu",
@@ -142,6 +143,11 @@ def require_gpu() -> Any:
             "cuda.is_available() says so to programs that ask"
         )
     return module
+
+
+def folders() -> tuple[str, ...]:
+    """Where the code of the GPU's array module lies, which is a library's; nowhere without one."""
+    return tuple(getattr(_PLACE.module, "__path__", ()))
 
 
 def when_used(attach: Callable[[], None]) -> None:

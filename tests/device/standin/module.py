@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,15 @@ def size(a: Any, axis: Any = None) -> int:
     return a.size if axis is None else a.shape[axis]
 
 
+class Grid:
+    """`ogrid`: for each slice its places, along a dimension of their own."""
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return MODULE.asarray(np.ogrid[key])
+        return [MODULE.asarray(line) for line in np.ogrid[key]]
+
+
 def linalg() -> types.ModuleType:
     """`cupy.linalg`."""
     module = types.ModuleType("cupy.linalg")
@@ -48,8 +58,11 @@ def make() -> types.ModuleType:
 
 
 def _made() -> types.ModuleType:
-    module = types.ModuleType("cupy")
+    module = types.ModuleType("device.standin.cupy")  # beside it lies `cupyx`
+    here = Path(__file__).parent
+    module.__path__ = [str(here), str(here.parent / "emulator")]  # code of a library
     module.__version__ = "14.2.0"
+    module.ogrid = Grid()
     for name in names.FACTS:
         setattr(module, name, getattr(np, name))
     functions = {n: function(n, text, getattr(np, n)) for n, text in names.FUNCTIONS.items()}

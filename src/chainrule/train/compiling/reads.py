@@ -40,6 +40,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.autograd import Tensor
+from chainrule.backend.arrays import folders
 from chainrule.plan.compare import equal
 from chainrule.plan.program import Place
 from chainrule.train.compiling.chains import Chain, reading
@@ -49,7 +50,7 @@ __all__ = ["Found", "Reads"]
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 _HOLDERS = (list, dict, set, deque)
 _BYTES = (np.ndarray, bytearray, memoryview, array)
-_ARRAYS = ("chainrule", "numpy")
+_ARRAYS = ("chainrule", "numpy", "cupy")
 _LIBRARIES = (*_ARRAYS, "builtins", *sys.stdlib_module_names)
 
 # Functions of these, and methods of their objects, give another thing each time or act on the world
@@ -163,7 +164,8 @@ class Reads:
             sys.settrace(before)
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> Any:
-        if not _is_traced(frame.f_code.co_filename, frame.f_globals.get("__name__")):
+        file, name = frame.f_code.co_filename, frame.f_globals.get("__name__")
+        if not _is_traced(file, name, folders()):
             return None
         if any(getattr(heard, "__code__", None) is frame.f_code for heard in gc.callbacks):
             return None  # the collector's affair, and no part of the step
@@ -579,9 +581,11 @@ def _is_library(module: Any) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _is_traced(file: str, module: str | None) -> bool:
+def _is_traced(file: str, module: str | None, beside: tuple[str, ...] = ()) -> bool:
     """Whether the functions of a file, or those that a module made of text, are a person's."""
-    if file.startswith((_OURS, _NUMPY, "<frozen")) or (file == "<string>" and _is_library(module)):
+    if file.startswith((_OURS, _NUMPY, "<frozen", *beside)) or (
+        file == "<string>" and _is_library(module)
+    ):
         return False
     return not file.startswith(_STANDARD) or "-packages" in file
 
