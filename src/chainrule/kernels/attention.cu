@@ -52,8 +52,26 @@ __device__ __forceinline__ void bring(real *to, const real *from, int first, int
 
 __device__ __forceinline__ real dot(const real *a, const real *b, int width) {
     real sum = 0;
+#pragma unroll 4
     for (int e = 0; e < width; ++e) sum += a[e] * b[e];
     return sum;
+}
+
+// To a thread's sums the product of its two rows of a square and its columns of a tile of rows.
+__device__ __forceinline__ void add_rows(real (&sums)[2][MOST], const real *square,
+                                         const real *rows, int width, int ty, int tx) {
+#pragma unroll 2
+    for (int c = 0; c < SIDE; ++c) {
+        const real above = square[ty * (SIDE + 1) + c];
+        const real below = square[(ty + LANES) * (SIDE + 1) + c];
+#pragma unroll
+        for (int j = 0; j < MOST; ++j) {
+            if (tx + j * LANES >= width) break;
+            const real one = rows[c * (width + 1) + tx + j * LANES];
+            sums[0][j] += above * one;
+            sums[1][j] += below * one;
+        }
+    }
 }
 
 // A score with everything that is done to it; `head` counts batch and query head together.
@@ -126,16 +144,7 @@ extern "C" __global__ void __launch_bounds__(LANES *LANES, RESIDENT)
             for (int j = 0; j < MOST; ++j) sums[i][j] *= shrunk;
         }
         __syncthreads();
-#pragma unroll
-        for (int j = 0; j < MOST; ++j) {
-            const int column = tx + j * LANES;
-            if (column >= outside) break;
-            for (int c = 0; c < SIDE; ++c) {
-                const real one = v[c * (outside + 1) + column];
-                sums[0][j] += weights[ty * (SIDE + 1) + c] * one;
-                sums[1][j] += weights[(ty + LANES) * (SIDE + 1) + c] * one;
-            }
-        }
+        add_rows(sums, weights, v, outside, ty, tx);
         __syncthreads();
     }
 #pragma unroll
@@ -203,16 +212,7 @@ extern "C" __global__ void __launch_bounds__(LANES *LANES, RESIDENT)
             }
             __syncthreads();
             if (pass == 1) {
-#pragma unroll
-                for (int j = 0; j < MOST; ++j) {
-                    const int column = tx + j * LANES;
-                    if (column >= inside) break;
-                    for (int c = 0; c < SIDE; ++c) {
-                        const real one = k[c * (inside + 1) + column];
-                        sums[0][j] += slopes[ty * (SIDE + 1) + c] * one;
-                        sums[1][j] += slopes[(ty + LANES) * (SIDE + 1) + c] * one;
-                    }
-                }
+                add_rows(sums, slopes, k, inside, ty, tx);
                 __syncthreads();
             }
         }
@@ -284,20 +284,8 @@ extern "C" __global__ void __launch_bounds__(LANES *LANES, RESIDENT)
                     weights[r * (SIDE + 1) + c] = kept_weight;
                 }
             __syncthreads();
-#pragma unroll
-            for (int j = 0; j < MOST; ++j) {
-                const int column = tx + j * LANES;
-#pragma unroll
-                for (int i = 0; i < 2; ++i) {
-                    const int r = (ty + i * LANES) * (SIDE + 1);
-                    if (column < inside)
-                        for (int c = 0; c < SIDE; ++c)
-                            to_key[i][j] += slopes[r + c] * q[c * (inside + 1) + column];
-                    if (column < outside)
-                        for (int c = 0; c < SIDE; ++c)
-                            to_value[i][j] += weights[r + c] * own_g[c * (outside + 1) + column];
-                }
-            }
+            add_rows(to_key, slopes, q, inside, ty, tx);
+            add_rows(to_value, weights, own_g, outside, ty, tx);
             __syncthreads();
         }
     }

@@ -11,6 +11,7 @@ from chainrule.backend import arrays
 from chainrule.kernels.draws import least_kept
 from chainrule.kernels.launch import (
     NOWHERE,
+    SHARED_AT_MOST,
     Declined,
     GpuArray,
     blocks,
@@ -76,9 +77,16 @@ class _Heads:
         return (1 if binary else 2, *held, *steps)
 
     def memory(self, inner: int, outer: int, squares: int) -> int:
-        """Bytes of tiles: so many of queries' width, of values' width, and of scores."""
+        """Bytes of tiles: so many of queries' width, of values' width, and of scores.
+
+        Raises:
+            Declined: there is not as much on every GPU.
+        """
         widths = inner * (self.inside + 1) + outer * (self.outside + 1) + squares * (_SIDE + 1)
-        return _SIDE * widths * int(self.real.itemsize)
+        size = _SIDE * widths * int(self.real.itemsize)
+        if size > SHARED_AT_MOST:
+            raise Declined
+        return size
 
     def launch(self, name: str, heads: int, rows: int, memory: int, *given: GpuArray) -> None:
         """Launch a kernel with a block for each tile of rows of each head."""
@@ -128,8 +136,9 @@ def attention_back(
         dq, dk, dv = np.split(packed, np.cumsum(sizes)[:2].tolist())
         found = module.empty((*query.shape[:-1], 3), at.real)
         given = tuple(map(contiguous, (g, query, key, value)))
-        at.launch("attend_back_rows", at.heads, at.rows, at.memory(2, 2, 1), *given, found, dq)
-        at.launch("attend_back_keys", at.own, at.keys, at.memory(2, 2, 2), *given, found, dk, dv)
+        for_rows, for_keys = at.memory(2, 2, 1), at.memory(2, 2, 2)
+        at.launch("attend_back_rows", at.heads, at.rows, for_rows, *given, found, dq)
+        at.launch("attend_back_keys", at.own, at.keys, for_keys, *given, found, dk, dv)
     if query.shape == key.shape == value.shape:
         return packed.reshape(3, *query.shape)
     return packed

@@ -19,6 +19,7 @@ from chainrule.backend import arrays
 __all__ = [
     "BLOCK",
     "NOWHERE",
+    "SHARED_AT_MOST",
     "Declined",
     "blocks",
     "contiguous",
@@ -42,8 +43,9 @@ _MOST_BLOCKS = 1 << 14
 _MOST = 1 << 31
 # A pointer to nothing, where a kernel may be told of an array or none.
 NOWHERE = np.uint64(0)
-# Shared memory that needs no asking, and what the oldest of the GPUs that CuPy knows grants.
-_FREELY, _AT_MOST = 48 << 10, 96 << 10
+# Bytes of shared memory that need no asking, and what the oldest GPU that CuPy knows grants.
+_FREELY = 48 << 10
+SHARED_AT_MOST = 96 << 10
 
 
 class Declined(Exception):  # noqa: N818  # not an error: the plain body does it
@@ -144,13 +146,8 @@ def launch(
         block: how many threads to a block, likewise.
         args: arrays, contiguous, and numbers.
         shared: bytes of shared memory beyond what the text declares.
-
-    Raises:
-        Declined: it takes more shared memory than there is.
     """
     kernel = _kernel(arrays.gpu(), source, name, _NAMES[real.name])
-    if shared > _AT_MOST:
-        raise Declined
     if shared > _FREELY and kernel.max_dynamic_shared_size_bytes < shared:
         kernel.max_dynamic_shared_size_bytes = shared
     kernel(grid, block, tuple(_handed(a, real) for a in args), shared_mem=shared)
