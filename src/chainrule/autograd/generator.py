@@ -9,7 +9,10 @@ first drawn from, and `manual_seed` seeds them all.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from chainrule import ops
 from chainrule.backend import devices
@@ -88,6 +91,30 @@ def generator_of(where: devices.device) -> Generator:
     if where not in _of_gpus or not is_gpu(_of_gpus[where].state):
         _of_gpus[where] = Generator(default_generator.initial_seed(), device=where)
     return _of_gpus[where]
+
+
+def default_states() -> Any:
+    """Return how far the default generators have come: an array, or several by kind of device."""
+    here = default_generator.get_state()
+    used = bool(_of_gpus) and devices.gpus() > 0
+    there = _of_gpus.get(devices.available("cuda")) if used else None
+    return here if there is None else {"cpu": here, "cuda": there.get_state()}
+
+
+def set_default_states(states: Any) -> None:
+    """Let the default generators go on from what `default_states` returned.
+
+    One that it does not tell of, as where a run moves to another device, stays where it is.
+
+    Raises:
+        ValueError: these are no such states.
+    """
+    found = dict(states) if isinstance(states, Mapping) else {"cpu": states}
+    for kind, state in found.items():
+        if not isinstance(state, np.ndarray) or state.shape != (2,):
+            raise ValueError(f"{type(state).__name__}")
+        if kind == "cpu" or devices.gpus():
+            generator_of(devices.available(kind)).set_state(state)
 
 
 def manual_seed(seed: int) -> Generator:

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.autograd import Tensor, as_tensor, from_numpy
 from chainrule.errors import ShapeError
+from chainrule.ops import stack
 
 __all__ = ["default_collate", "default_convert"]
 
@@ -27,6 +28,9 @@ def default_collate(samples: Sequence[Any]) -> Any:
         [tensor([1., 3.]), tensor([2, 4])]
     """
     first = samples[0]
+    if isinstance(first, Tensor) and first.is_cuda:
+        _alike("shapes", [tuple(s.shape) for s in samples])
+        return stack([s.detach() for s in samples])
     if isinstance(first, (Tensor, np.ndarray)):
         arrays = [np.asarray(s) for s in samples]
         _alike("shapes", [a.shape for a in arrays])

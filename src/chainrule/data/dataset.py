@@ -12,7 +12,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy, randperm
+from chainrule.autograd import Generator, Tensor, as_tensor, randperm
+from chainrule.autograd.tape import wrap
+from chainrule.backend.devices import beside
 from chainrule.errors import DataError, OptionError
 from chainrule.ops import Array
 
@@ -129,10 +131,9 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     def take(self, which: Array | slice) -> tuple[Tensor, ...]:
         """Return the samples that an index array or a slice names, as a batch of its own."""
-        picked = [t.array[which] for t in self.tensors]
-        if isinstance(which, slice):  # these are views still, those of an index array are copies
-            picked = [rows.copy() for rows in picked]
-        return tuple(from_numpy(rows) for rows in picked)
+        if isinstance(which, slice):  # a view, where those of an index array are copies
+            return tuple(wrap(t.array[which].copy()) for t in self.tensors)
+        return tuple(wrap(t.array[beside(which, t.array)]) for t in self.tensors)
 
 
 class Subset(Dataset[Any]):

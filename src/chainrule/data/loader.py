@@ -10,9 +10,12 @@ import numpy as np
 
 from chainrule.autograd import Generator
 from chainrule.autograd.generator import state_of
+from chainrule.backend.arrays import gpu
+from chainrule.backend.devices import device
 from chainrule.data.batches import Batches
 from chainrule.data.collate import default_collate, default_convert
 from chainrule.data.dataset import IterableDataset
+from chainrule.data.onto import pinned_batch
 from chainrule.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 from chainrule.data.workers import Job, Team
 from chainrule.errors import OptionError
@@ -35,7 +38,9 @@ class DataLoader:
         batch_sampler: gives lists of numbers, a batch each, instead.
         num_workers: processes that make the batches; 0 for this one.
         collate_fn: makes a batch from a list of samples.
-        pin_memory: accepted for PyTorch's sake; memory is all of one kind here.
+        pin_memory: give batches in memory that a GPU copies from while the processor goes on, for
+            `x.to("cuda", non_blocking=True)`; nothing without a GPU. `fit` needs it not: it brings
+            batches to the model's device itself, one ahead.
         drop_last: leave out a last batch that is not full.
         timeout: seconds to wait for a worker's batch; for ever if 0.
         worker_init_fn: called in each worker with its number before it starts.
@@ -43,7 +48,7 @@ class DataLoader:
         generator: where the order comes from; the default one if `None`.
         prefetch_factor: batches that each worker may be ahead; 2 if `None`.
         persistent_workers: keep the workers from pass to pass.
-        pin_memory_device: as `pin_memory`.
+        pin_memory_device: the GPU that it is for; memory that is pinned serves all.
         in_order: accepted; batches always come in their order.
 
     Raises:
@@ -84,6 +89,8 @@ class DataLoader:
         self.shuffle = bool(shuffle)
         self.num_workers = num_workers
         self.pin_memory = pin_memory
+        if pin_memory_device:
+            device(pin_memory_device)  # a name that is none is refused
         self.pin_memory_device = pin_memory_device
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
@@ -163,9 +170,8 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         single = self.batch_sampler is None
         batches = Batches(self.dataset, self.collate_fn, single, self.drop_last)
-        if self.num_workers:
-            return self._from_workers(batches)
-        return self._from_here(batches)
+        found = self._from_workers(batches) if self.num_workers else self._from_here(batches)
+        return map(pinned_batch, found) if self.pin_memory and gpu() is not None else found
 
     def _from_here(self, batches: Batches) -> Iterator[Any]:
         batches.start()

@@ -67,6 +67,11 @@ class _Uninitialized(Tensor):
         self.__class__ = self.settled  # type: ignore[assignment]
         self.array = kept
 
+    @property
+    def device(self) -> Any:
+        """Where its numbers will be."""
+        return self._where
+
     def detach(self) -> Any:
         """Return the tensor itself."""
         return self

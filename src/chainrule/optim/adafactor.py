@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.autograd import Tensor, zeros
+from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
 from chainrule.ops.update import increment
 from chainrule.optim.group import ParamGroup
@@ -88,9 +88,9 @@ class Adafactor(Optimizer):
 
     def _initial(self, name: str, p: Tensor, group: ParamGroup) -> Tensor:
         if name == "row_var":
-            return zeros(*p.shape[:-1], 1, dtype=p.dtype)
+            return p.new_zeros(*p.shape[:-1], 1)
         if name == "col_var":
-            return zeros(*p.shape[:-2], 1, p.shape[-1], dtype=p.dtype)
+            return p.new_zeros(*p.shape[:-2], 1, p.shape[-1])
         return super()._initial(name, p, group)
 
     def _update(self, p: Tensor, group: ParamGroup) -> None:

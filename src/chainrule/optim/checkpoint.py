@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from chainrule import ops
 from chainrule.autograd import Tensor
-from chainrule.autograd.tape import as_array
+from chainrule.backend.arrays import as_array
 from chainrule.backend.devices import beside, device_of
 from chainrule.errors import OptionError
 from chainrule.ops import Array

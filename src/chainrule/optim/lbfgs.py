@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chainrule import ops
-from chainrule.autograd import Tensor, enable_grad, no_grad, zeros
+from chainrule.autograd import Tensor, enable_grad, no_grad
 from chainrule.errors import OptionError
 from chainrule.optim.line_search import Point, strong_wolfe
 from chainrule.optim.number import AT_LEAST_0
@@ -210,7 +210,7 @@ class _Descent:
             result = self.closure()
         self.evaluations += 1
         self.state["func_evals"] += 1
-        grads = [zeros(p.numel(), dtype=p.dtype) if p.grad is None else p.grad.reshape(-1)
+        grads = [p.new_zeros(p.numel()) if p.grad is None else p.grad.reshape(-1)
                  for p in self.params]  # fmt: skip
         return result, float(result), ops.cat(grads).clone()
 

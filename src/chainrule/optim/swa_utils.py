@@ -97,7 +97,7 @@ class AveragedModel(nn.Module):
 
     Args:
         model: the model to average.
-        device: accepted for PyTorch's sake; tensors are all in one memory here.
+        device: where the copy is; where the model is if `None`.
         avg_fn: the new average of the old one, the parameter and the count so far.
         multi_avg_fn: the same for lists, in place.
         use_buffers: average buffers too, rather than copy them.
@@ -131,7 +131,9 @@ class AveragedModel(nn.Module):
         if avg_fn is not None and multi_avg_fn is not None:
             raise OptionError("avg_fn and multi_avg_fn were both given; give one of them")
         self.module = copy.deepcopy(model)
-        self.register_buffer("n_averaged", tensor(0))
+        self.register_buffer("n_averaged", tensor(0, device="cpu"))
+        if device is not None:
+            self.module.to(device)
         self.avg_fn = avg_fn
         self.multi_avg_fn = multi_avg_fn
         self.use_buffers = use_buffers
@@ -144,6 +146,7 @@ class AveragedModel(nn.Module):
         """Take the parameters of the model as they are now into the averages."""
         count = int(self.n_averaged.item())
         kept, present = (self._averaged(m) for m in (self.module, model))
+        present = [p.to(k.device) for p, k in zip(present, kept, strict=True)]
         update = self.multi_avg_fn or _of_each(self.avg_fn or get_swa_avg_fn())
         with no_grad():
             if count == 0:
@@ -161,7 +164,7 @@ class AveragedModel(nn.Module):
 
 def _copy(kept: Sequence[Tensor], present: Sequence[Tensor]) -> None:
     for to, value in zip(kept, present, strict=True):
-        ops.assign(to, value)
+        ops.assign(to, value.to(to.device))
 
 
 def update_bn(loader: Iterable[Any], model: nn.Module, device: Any = None) -> None:
@@ -172,7 +175,7 @@ def update_bn(loader: Iterable[Any], model: nn.Module, device: Any = None) -> No
     Args:
         loader: batches; of a tuple or list the first part is the input.
         model: whose batch norms are set.
-        device: accepted for PyTorch's sake; tensors are all in one memory here.
+        device: where to bring the batches; left where they are if `None`.
 
     Examples:
         >>> model = nn.BatchNorm1d(1)
@@ -191,7 +194,8 @@ def update_bn(loader: Iterable[Any], model: nn.Module, device: Any = None) -> No
     try:
         with no_grad():
             for batch in loader:
-                model(batch[0] if isinstance(batch, (tuple, list)) else batch)
+                x = batch[0] if isinstance(batch, (tuple, list)) else batch
+                model(x if device is None else x.to(device))
     finally:
         for norm, momentum in norms.items():
             norm.momentum = momentum

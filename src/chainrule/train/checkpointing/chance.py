@@ -18,6 +18,7 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.autograd import Generator, Tensor, default_generator
+from chainrule.autograd.generator import default_states, set_default_states
 from chainrule.errors import DataError
 
 __all__ = ["Chance"]
@@ -121,6 +122,8 @@ def _is_full(cell: Any) -> bool:
 
 
 def _state(source: Any) -> Any:
+    if source is default_generator:
+        return default_states()
     if isinstance(source, Generator):
         return source.get_state()
     if isinstance(source, np.random.Generator):
@@ -131,7 +134,9 @@ def _state(source: Any) -> Any:
 
 
 def _set(source: Any, state: Any) -> None:
-    if isinstance(source, Generator):
+    if source is default_generator:
+        set_default_states(state)
+    elif isinstance(source, Generator):
         if not isinstance(state, np.ndarray) or state.shape != source.state.shape:
             raise ValueError(f"{type(state).__name__}")
         source.set_state(state)

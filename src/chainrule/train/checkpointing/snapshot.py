@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn, ops
+from chainrule.autograd import Tensor
+from chainrule.backend.arrays import to_host
 from chainrule.errors import ChainruleError, DataError, OptionError
 from chainrule.explain.doctor.finding import Finding, Severity
 from chainrule.ops import Array
@@ -65,7 +67,7 @@ class Snapshots:
             "history": _told(run.history),
             "training": run.model.training,
             "model": run.model.state_dict(),
-            "buffers": {name: b.array for name, b in _passing(run.model)},
+            "buffers": {name: to_host(b.array) for name, b in _passing(run.model)},
             "loss": run.loss.state_dict() if isinstance(run.loss, nn.Module) else {},
             "optimizer": run.optimizer.state_dict(),
             "schedule": None if steps.schedule is None else _state(steps.schedule),
@@ -184,7 +186,8 @@ def _passing(model: nn.Module) -> Iterator[tuple[str, Any]]:
 
 def _most_bytes(model: nn.Module) -> int:
     """The size of a file that such a model may need: its weights, many times over, and figures."""
-    return 256 * sum(np.asarray(v).nbytes for v in model.state_dict().values()) + 2**30
+    state = model.state_dict().values()
+    return 256 * sum(v.nbytes for v in state if isinstance(v, Tensor)) + 2**30
 
 
 # --- the figures --------------------------------------------------------------------------------

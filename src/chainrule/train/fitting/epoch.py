@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.autograd import Tensor, from_numpy
+from chainrule.backend.devices import CPU
 from chainrule.data import DataLoader, Subset, TensorDataset
+from chainrule.data.onto import on_device
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.train.callbacks.callback import Callback
@@ -24,6 +26,7 @@ from chainrule.train.fitting.ahead import Ahead
 from chainrule.train.fitting.augment import Augment, augmented
 from chainrule.train.fitting.feed import Feed
 from chainrule.train.fitting.origin import origin_named
+from chainrule.train.fitting.place import place_of
 from chainrule.train.fitting.run import Run, Step
 from chainrule.train.fitting.step import TapeStep
 
@@ -88,7 +91,8 @@ class Epoch:
         self._done, self._resumed = 0, False
         self._first: dict[str, Any] = {}
         one_by_one = augment is not None or sees_each_step(callbacks)
-        self._data = None if one_by_one else _at_hand(loader)
+        self._where = place_of(run.model)
+        self._data = None if one_by_one or self._where is not CPU else _at_hand(loader)
         self._turn = _FIRST
 
     def start(self) -> None:
@@ -137,7 +141,11 @@ class Epoch:
             batches = iter(self.loader)
             for _ in range(self._done if is_resumed else 0):
                 next(batches)
-        return batches
+        if self._where is CPU:
+            return batches
+        # Only what draws nothing while a batch is made may be made ahead of its turn.
+        alone = self.loader.gathers_rows or self.loader.num_workers > 0
+        return on_device(batches, self._where, ahead=alone)
 
     @contextmanager
     def _as_it_began(self) -> Iterator[bool]:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn, ops, optim
-from chainrule.autograd import Generator, Tensor, as_tensor, from_numpy, no_grad
+from chainrule.autograd import Generator, Tensor, as_tensor, no_grad
 from chainrule.backend import threads
+from chainrule.backend.arrays import to_host
 from chainrule.data import DataLoader
+from chainrule.data.onto import on_device
 from chainrule.data.pairs import first_targets, loader_of
 from chainrule.errors import OptionError, kind_of
 from chainrule.nn.usual import Loss, loss_of
@@ -26,6 +28,7 @@ from chainrule.train.callbacks.progress import Progress
 from chainrule.train.fitting.augment import Augment
 from chainrule.train.fitting.epoch import Epoch, sees_each_step, tell
 from chainrule.train.fitting.gathered import gathered
+from chainrule.train.fitting.place import place_of
 from chainrule.train.fitting.run import History, Run, Step
 from chainrule.train.fitting.schedules import SCHEDULES, schedule_of
 from chainrule.train.fitting.step import TapeStep
@@ -66,7 +69,8 @@ def fit(
     """Train `model` on `data`.
 
     Args:
-        model: takes a batch of x, returns outputs.
+        model: takes a batch of x, returns outputs. Where it is, on the processor or a GPU, is where
+            it is trained: batches are brought there, the next one during the step.
         data: a pair of arrays or tensors (x, y), a `Dataset` of such pairs, or a `DataLoader`.
         loss: takes outputs and targets, returns one number; or a name from `LOSSES`. By default
             cross-entropy for integer targets, mean squared error for others.
@@ -283,7 +287,7 @@ def _outputs(model: nn.Module, batches: Iterator[Any]) -> Iterator[tuple[Tensor,
     model.eval()
     try:
         with no_grad():
-            for x, y in batches:
+            for x, y in on_device(batches, place_of(model)):
                 yield model(x), y
     finally:
         model.train(training)
@@ -296,7 +300,7 @@ def _figures(
     for outputs, y in _outputs(model, iter(loader)):
         count += len(y)
         total += loss(outputs, y).item() * len(y)
-        tally.add(outputs.array, y.array)
+        tally.add(to_host(outputs.array), to_host(y.array))
     return {"loss": total / max(count, 1), **tally.figures()}
 
 
@@ -359,5 +363,5 @@ def predict(model: nn.Module, x: Any, batch_size: int = 1000) -> Array:
     _at_least(batch_size=batch_size)
     rows = as_tensor(x).array
     starts = range(0, max(len(rows), 1), batch_size)
-    batches = ((from_numpy(rows[i : i + batch_size]), None) for i in starts)
-    return np.concatenate([y.array for y, _ in _outputs(model, batches)])
+    batches = ((as_tensor(rows[i : i + batch_size]), None) for i in starts)
+    return np.concatenate([to_host(y.array) for y, _ in _outputs(model, batches)])

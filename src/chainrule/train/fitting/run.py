@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule import nn, optim
 from chainrule.autograd import Tensor
+from chainrule.backend.arrays import to_host
 from chainrule.errors import ChainruleError
 from chainrule.nn.usual import Loss
 from chainrule.ops import Array
@@ -246,4 +247,4 @@ class Run:
         self.losses.append(loss)
         self._count += n
         self._loss += loss * n
-        self._tally.add(outputs, targets)
+        self._tally.add(to_host(outputs), to_host(targets))
