@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from chainrule.plan.changes import changed, roots
 from chainrule.plan.costs import Part
+from chainrule.plan.cuda.copies import copy_of
 from chainrule.plan.cuda.cutting import cut
 from chainrule.plan.cuda.dense import Dense, together
 from chainrule.plan.cuda.launches import STOP, THREADS, Kernel
@@ -145,13 +146,15 @@ class _Finding:
         step = self._step(group)
         if member.instruction.op.kind != "update":
             step.makes = tuple(dict.fromkeys((*step.makes, *own)))
-        if member.instruction.op.name == "check":
-            try:
+        try:
+            if member.instruction.op.name == "check":
                 step.kernels = [self._check(member.instruction)]
-            except Unsupported:
-                return step
-            self.checks += 1
-            step.check = self.checks
+                self.checks += 1
+                step.check = self.checks
+            elif not step.changes:
+                step.kernels = [copy_of(member.instruction, member.operands, member.out)]
+        except Unsupported:
+            return step
         return step
 
     def _check(self, instruction: Instruction) -> Kernel:
