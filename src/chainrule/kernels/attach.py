@@ -12,13 +12,21 @@ from contextlib import nullcontext
 from typing import Any
 
 from chainrule.backend import arrays
-from chainrule.kernels import attention, convolution, draws, places, pooling, updates
+from chainrule.kernels import (
+    attention,
+    convolution,
+    draws,
+    places,
+    pooling,
+    recurrence,
+    updates,
+)
 from chainrule.kernels.launch import Declined
 from chainrule.ops.core import REGISTRY, Op
 
 __all__ = ["KERNELS", "attach"]
 
-_SUBJECTS = (attention, convolution, draws, places, pooling, updates)
+_SUBJECTS = (attention, convolution, draws, places, pooling, recurrence, updates)
 # By the names of their operations.
 KERNELS: dict[str, Callable[..., Any]] = {
     name: getattr(subject, name) for subject in _SUBJECTS for name in subject.__all__
