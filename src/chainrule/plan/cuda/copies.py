@@ -10,12 +10,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from chainrule.ops.shape import ARRAY
 from chainrule.plan.cuda.dense import MOST
 from chainrule.plan.cuda.forms import split
 from chainrule.plan.cuda.launches import THREADS, Kernel
 from chainrule.plan.cuda.members import Sources
 from chainrule.plan.cuda.text import Writer, c_type, literal
-from chainrule.plan.formulas.registers import Unsupported
+from chainrule.plan.formulas.registers import INDEX, Unsupported
 from chainrule.plan.passes.views import View, seen_through
 from chainrule.plan.program import Instruction
 
@@ -89,7 +90,7 @@ def copy_of(instruction: Instruction, operands: Sequence[Any], out: View) -> Ker
     rule = RULES.get(name, _seen if instruction.op.kind == "view" else None)
     if rule is None or not operands or not all(isinstance(v, View) for v in operands):
         raise Unsupported(name)
-    if any(v.base.dtype != out.base.dtype for v in operands):
+    if any(v.base.dtype != out.base.dtype for v in operands[: 1 if name == "index" else None]):
         raise Unsupported(f"{name} of several dtypes")
     return _Copy(instruction, operands, out).kernel(rule)
 
@@ -147,6 +148,24 @@ def _padded(c: _Copy) -> str:
     return _if(c, inside, c.at(x, index), c.instruction.attrs.get("value", 0.0))
 
 
+def _listed(c: _Copy) -> str:
+    """The entries along one dimension that an array of integers names."""
+    x, which = c.operands
+    key = c.instruction.attrs["key"]
+    at = [d for d, k in enumerate(key) if k is ARRAY]
+    others = [k for k in key if k is not ARRAY]
+    if len(at) != 1 or others != [slice(None)] * len(others) or which.base.dtype.kind not in "iu":
+        raise Unsupported("a key of other than one array of integers")
+    dim, size, rank = at[0], x.shape[at[0]], len(which.shape)
+    if not size:
+        raise Unsupported("entries of nothing")
+    place = c.w.load(c.at(which, c.index[dim : dim + rank]), which.base.dtype).to(INDEX)
+    place = place.lt(0).select(place + size, place)
+    # Indices are looked at before they come here; this one only has to be safe.
+    place = place.compare("", "ult", size).select(place, 0)
+    return c.at(x, [*c.index[:dim], place.name, *c.index[dim + rank :]])
+
+
 def _if(c: _Copy, inside: Sequence[str], place: str, other: float) -> str:
     return f"{' && '.join(inside)} ? {place} : {c.constant(other)}" if inside else place
 
@@ -164,6 +183,7 @@ def _chain(c: _Copy, dim: int) -> str:
 
 
 RULES: dict[str, Rule] = {
+    "index": _listed,
     "reshape": _reshaped,
     "unslice": _unsliced,
     "pad_constant": _padded,
