@@ -2,7 +2,7 @@
 
 Whoever runs in a namespace sees one network card and nothing else; the switch (`switch.py`) gives
 the network the delay and the rate that are asked for. It takes root and Linux's `ip`. What is made
-is removed, also when something fails; what a process that was killed has left, the next one removes.
+is removed, also when something fails; what a process that was killed has left, the next removes.
 """
 
 from __future__ import annotations
