@@ -27,13 +27,26 @@ struct Geometry {
 #define GEOMETRY Geometry{images, groups, channels, filters, IMAGE(image), IMAGE(move), WINDOW}
 
 // One half of a place in an image: where its channel begins, and a spot that the other half moves.
+// Of a summand also where its column of the left matrix begins.
 struct Half {
     int base;
     Spot spot;
+    int left;
 };
+
+// How far a tap lies from the window's first.
+__device__ __forceinline__ Spot reach(const Window &window, int k) {
+    const Spot tap = spot_of(k, window.size);
+    return Spot{tap.d * window.dilation[0], tap.h * window.dilation[1],
+                tap.w * window.dilation[2]};
+}
+
+// What follows are the three products. Neighbours in memory are the columns of the right matrix, or,
+// where `SUMMED_LIE_TOGETHER`, its summands: threads side by side bring those.
 
 // Rows of the result: filters; columns: pixels of the output; summed: channels and taps.
 struct Forward {
+    static constexpr bool SUMMED_LIE_TOGETHER = false;
     const Geometry &at;
     int group;
     const real *x, *w, *bias;
@@ -41,20 +54,17 @@ struct Forward {
     __device__ __forceinline__ int rows() const { return at.filters; }
     __device__ __forceinline__ int columns() const { return at.images * at.moves.pixels(); }
     __device__ __forceinline__ int summed() const { return at.channels * at.taps(); }
-    __device__ __forceinline__ real left(int row, int k) const {
-        return w[((long long)group * at.filters + row) * summed() + k];
+    __device__ __forceinline__ real left(int row, const Half &k) const {
+        return w[(group * at.filters + row) * summed() + k.left];
     }
     __device__ __forceinline__ Half column(int p) const {
         const int pixels = at.moves.pixels();
         const Spot start = met(spot_of(p % pixels, at.moves.size), Spot{0, 0, 0}, at.window);
         const int channel = (p / pixels * at.groups + group) * at.channels;
-        return Half{channel * at.image.pixels(), start};
+        return Half{channel * at.image.pixels(), start, 0};
     }
     __device__ __forceinline__ Half summand(int k) const {
-        const Spot tap = spot_of(k % at.taps(), at.window.size);
-        return Half{k / at.taps() * at.image.pixels(),
-                    Spot{tap.d * at.window.dilation[0], tap.h * at.window.dilation[1],
-                         tap.w * at.window.dilation[2]}};
+        return Half{k / at.taps() * at.image.pixels(), reach(at.window, k % at.taps()), k};
     }
     __device__ __forceinline__ real right(const Half &column, const Half &k) const {
         const Spot spot{column.spot.d + k.spot.d, column.spot.h + k.spot.h,
@@ -72,6 +82,7 @@ struct Forward {
 
 // Rows: channels; columns: pixels of the input; summed: filters and taps.
 struct ByInput {
+    static constexpr bool SUMMED_LIE_TOGETHER = false;
     const Geometry &at;
     int group;
     const real *g, *w;
@@ -79,9 +90,8 @@ struct ByInput {
     __device__ __forceinline__ int rows() const { return at.channels; }
     __device__ __forceinline__ int columns() const { return at.images * at.image.pixels(); }
     __device__ __forceinline__ int summed() const { return at.filters * at.taps(); }
-    __device__ __forceinline__ real left(int row, int k) const {
-        const int filter = group * at.filters + k / at.taps();
-        return w[((long long)filter * at.channels + row) * at.taps() + k % at.taps()];
+    __device__ __forceinline__ real left(int row, const Half &k) const {
+        return w[group * at.filters * at.channels * at.taps() + row * at.taps() + k.left];
     }
     __device__ __forceinline__ Half column(int q) const {
         const int pixels = at.image.pixels();
@@ -89,13 +99,13 @@ struct ByInput {
         const int filter = (q / pixels * at.groups + group) * at.filters;
         return Half{filter * at.moves.pixels(),
                     Spot{pixel.d + at.window.padding[0], pixel.h + at.window.padding[1],
-                         pixel.w + at.window.padding[2]}};
+                         pixel.w + at.window.padding[2]},
+                    0};
     }
     __device__ __forceinline__ Half summand(int k) const {
-        const Spot tap = spot_of(k % at.taps(), at.window.size);
-        return Half{k / at.taps() * at.moves.pixels(),
-                    Spot{tap.d * at.window.dilation[0], tap.h * at.window.dilation[1],
-                         tap.w * at.window.dilation[2]}};
+        const int filter = k / at.taps(), tap = k % at.taps();
+        return Half{filter * at.moves.pixels(), reach(at.window, tap),
+                    filter * at.channels * at.taps() + tap};
     }
     __device__ __forceinline__ real right(const Half &column, const Half &k) const {
         Spot spot{column.spot.d - k.spot.d, column.spot.h - k.spot.h, column.spot.w - k.spot.w};
@@ -117,6 +127,7 @@ struct ByInput {
 
 // Rows: filters; columns: channels and taps; summed: pixels of the output.
 struct ByFilters {
+    static constexpr bool SUMMED_LIE_TOGETHER = true;
     const Geometry &at;
     int group;
     const real *g, *x;
@@ -124,22 +135,18 @@ struct ByFilters {
     __device__ __forceinline__ int rows() const { return at.filters; }
     __device__ __forceinline__ int columns() const { return at.channels * at.taps(); }
     __device__ __forceinline__ int summed() const { return at.images * at.moves.pixels(); }
-    __device__ __forceinline__ real left(int row, int p) const {
-        const int pixels = at.moves.pixels(), filters = at.groups * at.filters;
-        const int filter = group * at.filters + row;
-        return g[((long long)(p / pixels) * filters + filter) * pixels + p % pixels];
+    __device__ __forceinline__ real left(int row, const Half &p) const {
+        return g[(group * at.filters + row) * at.moves.pixels() + p.left];
     }
     __device__ __forceinline__ Half column(int k) const {
-        const Spot tap = spot_of(k % at.taps(), at.window.size);
-        return Half{k / at.taps() * at.image.pixels(),
-                    Spot{tap.d * at.window.dilation[0], tap.h * at.window.dilation[1],
-                         tap.w * at.window.dilation[2]}};
+        return Half{k / at.taps() * at.image.pixels(), reach(at.window, k % at.taps()), 0};
     }
     __device__ __forceinline__ Half summand(int p) const {
         const int pixels = at.moves.pixels();
         const Spot start = met(spot_of(p % pixels, at.moves.size), Spot{0, 0, 0}, at.window);
-        const int channel = (p / pixels * at.groups + group) * at.channels;
-        return Half{channel * at.image.pixels(), start};
+        const int image = p / pixels, channel = (image * at.groups + group) * at.channels;
+        return Half{channel * at.image.pixels(), start,
+                    image * at.groups * at.filters * pixels + p % pixels};
     }
     __device__ __forceinline__ real right(const Half &column, const Half &p) const {
         const Spot spot{column.spot.d + p.spot.d, column.spot.h + p.spot.h,
@@ -158,24 +165,32 @@ __device__ __forceinline__ void tile(const Product &product, int tile_row, int t
                                      int first, int last) {
     __shared__ real lefts[DEPTH][TILE + EACH], rights[DEPTH][TILE + EACH];
     __shared__ Half summands[2][DEPTH];
+    constexpr bool together = Product::SUMMED_LIE_TOGETHER;
     const int thread = threadIdx.x, rows = product.rows(), columns = product.columns();
-    // What a thread brings: of the left matrix element `deep` of 4 rows, of the right one that of
-    // one column for 4 summands.
-    const int deep = thread % DEPTH, row = tile_row * TILE + thread / DEPTH;
-    const int across = tile_column * TILE + thread % TILE, step = thread / TILE;
-    const Half own = product.column(across < columns ? across : 0);
+    // What a thread brings: of the left matrix summand `deep` of 4 rows; of the right one the same
+    // of 4 columns, or 4 summands of one column.
+    const int deep = thread % DEPTH, beside = thread / DEPTH, row = tile_row * TILE + beside;
+    const int start = tile_column * TILE + (together ? beside : thread % TILE);
+    Half owns[together ? EACH : 1];
+#pragma unroll
+    for (int i = 0; i < (together ? EACH : 1); ++i)
+        owns[i] = product.column(min(start + i * (THREADS / DEPTH), columns - 1));
     const int ty = thread / 16, tx = thread % 16;
     real sums[EACH][EACH] = {};
     if (thread < DEPTH) summands[0][thread] = product.summand(min(first + thread, last - 1));
     __syncthreads();
     for (int k = first, turn = 0; k < last; k += DEPTH, turn ^= 1) {
+        const Half &own_summand = summands[turn][deep];
 #pragma unroll
         for (int i = 0; i < EACH; ++i) {
-            const int r = row + i * (THREADS / DEPTH), d = step + i * (THREADS / TILE);
-            const bool left = r < rows && k + deep < last, right = across < columns && k + d < last;
-            lefts[deep][thread / DEPTH + i * (THREADS / DEPTH)] =
-                left ? product.left(r, k + deep) : (real)0;
-            rights[d][thread % TILE] = right ? product.right(own, summands[turn][d]) : (real)0;
+            const int r = row + i * (THREADS / DEPTH);
+            lefts[deep][beside + i * (THREADS / DEPTH)] =
+                r < rows && k + deep < last ? product.left(r, own_summand) : (real)0;
+            const int d = together ? deep : thread / TILE + i * (THREADS / TILE);
+            const int c = together ? beside + i * (THREADS / DEPTH) : thread % TILE;
+            rights[d][c] = tile_column * TILE + c < columns && k + d < last
+                               ? product.right(owns[together ? i : 0], summands[turn][d])
+                               : (real)0;
         }
         if (thread < DEPTH && k + DEPTH < last)
             summands[turn ^ 1][thread] = product.summand(min(k + DEPTH + thread, last - 1));
