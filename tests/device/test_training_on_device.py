@@ -9,9 +9,10 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.cli.main import main
 from chainrule.data import DataLoader, TensorDataset
 from chainrule.data.onto import on_device
-from chainrule.train import evaluate, fit, predict
+from chainrule.train import EMA, BestWeights, evaluate, fit, predict
 from chainrule.train.callbacks.checkpoint import Checkpoint
 
 STEPS = 20
@@ -248,3 +249,51 @@ def test_a_checkpoint_of_fit_goes_on_on_another_device(order, gpu, tmp_path):
     last.unlink()  # as if the run had ended in its second epoch
     resumed = fitted(order[1], tmp_path / "run", resume=tmp_path / "run")[1]
     alike(resumed["loss"], whole["loss"])
+
+
+def looked_after(device):
+    model = mlp().to(device)
+    history = fit(
+        model,
+        examples(),
+        lr=0.02,
+        epochs=3,
+        batch_size=16,
+        validation=examples(),
+        generator=cr.Generator(5),
+        augment=lambda x: x * 1.5,
+        callbacks=[EMA(0.5), BestWeights()],
+        accumulate=2,
+        doctor=True,
+        progress=False,
+    )
+    return model, history
+
+
+def test_averages_best_weights_and_the_doctor_see_a_model_there(gpu):
+    (here, ours), (there, theirs) = looked_after("cpu"), looked_after("cuda")
+    alike(theirs["loss"], ours["loss"])
+    alike(theirs["validation_loss"], ours["validation_loss"])
+    assert theirs.best_epoch == ours.best_epoch
+    assert [f.check for f in theirs.findings] == [f.check for f in ours.findings] != []
+    for name, kept in there.state_dict().items():
+        assert kept.is_cuda
+        alike(kept.tolist(), here.state_dict()[name].tolist())
+
+
+def code_of(*line):
+    with pytest.raises(SystemExit) as ended:
+        main(list(line))
+    return ended.value.code
+
+
+def test_the_command_line_trains_on_a_gpu(gpu, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    network = ["--model", "mlp", "--hidden", "16", "--epochs", "1"]
+    assert code_of("train", "digits", *network, "--device", "cuda", "--out", "run") == 0
+    assert "test accuracy" in capsys.readouterr().out
+    assert not cr.load("run")[2].weight.is_cuda
+    assert code_of("train", "digits", "--device", "cuda:99") == 2
+    assert "device 'cuda:99' is not available" in capsys.readouterr().err
+    assert code_of("train", "digits", "--device", "cuda", "--engine", "layers") == 2
+    assert "computes on the processor, and not on cuda" in capsys.readouterr().err

@@ -164,7 +164,9 @@ def available(where: Any) -> device:
     count = gpus()
     index = current() if wanted.index is None else wanted.index
     if index >= count:
-        there = "the one GPU is 'cuda:0'" if count == 1 else f"there are 'cuda:0' to {count - 1}"
+        there = (
+            "the one GPU is 'cuda:0'" if count == 1 else f"there are 'cuda:0' to 'cuda:{count - 1}'"
+        )
         raise OptionError(f"device '{wanted}' is not available: {there}")
     return _numbered(index)
 

@@ -59,6 +59,5 @@ def get_float32_matmul_precision() -> str:
 
 def _tell() -> None:
     """Let CuPy know; a `CUPY_TF32` of the environment counts until somebody chooses."""
-    module: Any = arrays.gpu()
-    ways = importlib.import_module(f"{module.__name__}._core._routines_linalg")
+    ways: Any = importlib.import_module("cupy._core._routines_linalg")
     ways.set_compute_type(np.float32, getattr(ways, _WAYS[_Choice.precision]))

@@ -167,6 +167,12 @@ JOB_OPTIONS = _grouped(
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
     click.option("--threads", type=click.IntRange(1), help="The most processor threads to use."),
     click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        help="Where to train: cpu, or cuda for a GPU, cuda:1 for the second.",
+    ),
+    click.option(
         "--doctor/--no-doctor",
         default=True,
         show_default=True,

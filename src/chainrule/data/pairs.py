@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from chainrule.autograd import Generator
+from chainrule.backend.arrays import to_host
 from chainrule.data.dataset import Dataset, TensorDataset
 from chainrule.data.loader import DataLoader
 from chainrule.data.sampler import BlockSampler
@@ -68,4 +67,4 @@ def first_targets(loader: DataLoader) -> Array:
         raise DataError(
             f"every sample must be a pair (x, y), the first is {kind_of(sample)}{count}"
         )
-    return np.asarray(sample[1])
+    return to_host(getattr(sample[1], "array", sample[1]))

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd import Tensor, from_numpy, no_grad
+from chainrule.backend.arrays import to_host
 from chainrule.errors import OptionError
 from chainrule.train.callbacks.callback import Callback
 from chainrule.train.fitting.run import Run
@@ -69,9 +70,11 @@ class EMA(Callback):
     def on_fit_start(self, run: Run) -> None:
         """Begin with the weights as they are, unless the run goes on."""
         if not self._resumed:
-            self._others = [from_numpy(np.array(p.array)) for p in run.model.parameters()]
+            self._others = [p.detach().clone() for p in run.model.parameters()]
             ops.assign(self._count, 0.0)
             self._shown = False
+        pairs = zip(self._others, run.model.parameters(), strict=True)
+        self._others = [other.to(p.device) for other, p in pairs]
         self._resumed = False
         kept = [p.detach() for p in run.model.parameters()]
         self._hold = run.optimizer.register_step_post_hook(lambda *_: self._average(kept))
@@ -109,7 +112,7 @@ class EMA(Callback):
     def _exchange(self, run: Run) -> None:
         with no_grad():
             for other, p in zip(self._others, run.model.parameters(), strict=True):
-                before = np.array(p.array)
+                before = p.detach().clone()
                 ops.assign(p.detach(), other)
                 ops.assign(other, before)
         self._shown = not self._shown
@@ -117,7 +120,7 @@ class EMA(Callback):
     def state_dict(self) -> dict[str, Any]:
         """Return what the model does not have of the two, and how many steps were averaged."""
         return {
-            "others": [other.array for other in self._others],
+            "others": [to_host(other.array) for other in self._others],
             "count": int(self._count.item()),
             "shown": self._shown,
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import to_host
 from chainrule.train.callbacks.callback import Callback
 from chainrule.train.callbacks.watched import better, is_largest, monitored, worst
 from chainrule.train.fitting.run import Run
@@ -54,7 +55,8 @@ class BestWeights(Callback):
         best = worst(largest) if self.best is None else self.best
         if value == best or better(value, best, largest):
             self.best, self.epoch = value, run.epoch
-            self._weights = {k: np.array(v) for k, v in run.model.state_dict().items()}
+            state = run.model.state_dict()
+            self._weights = {k: np.array(to_host(getattr(v, "array", v))) for k, v in state.items()}
 
     def on_fit_end(self, run: Run) -> None:
         """Put the best weights back."""

@@ -12,6 +12,7 @@ from chainrule.explain.doctor.finding import Diagnosis, Finding
 from chainrule.explain.doctor.watch import Watch
 from chainrule.train.callbacks.best import BestWeights
 from chainrule.train.callbacks.callback import Callback
+from chainrule.train.fitting.place import at_home
 from chainrule.train.fitting.run import Run
 
 __all__ = ["Health"]
@@ -64,9 +65,10 @@ class Health(Callback):
         loader, validation = self._data
         run.model.train()  # as every epoch begins
         try:
-            case = Case(run.model, loader, run.loss, run.optimizer, validation=validation)
-            self._watch = Watch(case, **self._options)
-            return self._watch.begin()
+            with at_home(run.model):
+                case = Case(run.model, loader, run.loss, run.optimizer, validation=validation)
+                self._watch = Watch(case, **self._options)
+                return self._watch.begin()
         except Exception as error:
             # What training itself will say, and better; and a step of a person's own may give the
             # model more than x.
@@ -89,11 +91,12 @@ class Health(Callback):
         """Look at the epoch; after the last sum up."""
         if self._watch is None:
             return
-        found = self._watch.epoch(run.history.rows[-1], run.losses, run.seen - self._seen)
-        _tell(run, f"in epoch {run.epoch}", found)
-        self._seen = run.seen
-        if run.stopped or run.epoch == run.epochs:
-            _tell(run, "after the last step", self._watch.end())
+        with at_home(run.model):
+            found = self._watch.epoch(run.history.rows[-1], run.losses, run.seen - self._seen)
+            _tell(run, f"in epoch {run.epoch}", found)
+            self._seen = run.seen
+            if run.stopped or run.epoch == run.epochs:
+                _tell(run, "after the last step", self._watch.end())
 
 
 def _tell(run: Run, when: str, findings: Sequence[Finding]) -> None:

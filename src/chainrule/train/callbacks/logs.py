@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
+from chainrule.backend.arrays import to_host
 from chainrule.errors import DataError, OptionError
 from chainrule.train.callbacks.callback import Callback
 from chainrule.train.fitting.run import Run
@@ -180,7 +181,7 @@ class TensorBoard(Callback):
                 self._writer.add_scalar(self._place(name, run), value, run.epoch)
         if self.histograms and run.epoch % self.histograms == 0:
             for name, p in run.model.named_parameters():
-                self._writer.add_histogram(name.replace(".", "/"), p.array, run.epoch)
+                self._writer.add_histogram(name.replace(".", "/"), to_host(p.array), run.epoch)
         self._writer.flush()
 
     def on_fit_end(self, run: Run) -> None:

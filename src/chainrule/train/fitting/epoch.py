@@ -145,6 +145,9 @@ class Epoch:
             return batches
         # Only what draws nothing while a batch is made may be made ahead of its turn.
         alone = self.loader.gathers_rows or self.loader.num_workers > 0
+        if self.augment is not None:
+            change, alone = self.augment, False
+            batches = ((augmented(change, x), y) for x, y in batches)
         return on_device(batches, self._where, ahead=alone)
 
     @contextmanager
@@ -178,7 +181,7 @@ class Epoch:
             self.step.load_state_dict(state["step"])
 
     def _one(self, x: Tensor, y: Tensor, rows: Array | None = None) -> None:
-        if self.augment is not None:
+        if self.augment is not None and self._where is CPU:  # else before it was brought there
             x = augmented(self.augment, x)
         with origin_named(self.run, lambda: (x, y), rows):
             loss, outputs = self.step(self.run, x, y)

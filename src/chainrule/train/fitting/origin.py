@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.autograd import Tensor
+from chainrule.backend.arrays import to_host
 from chainrule.explain.doctor.origin import Origin, nan_origin
 from chainrule.ops import Array
 from chainrule.train.fitting.run import NotFiniteError, Run
@@ -55,7 +56,7 @@ def origin_named(
 
 def _spoiled(name: str, batch: Any, rows: Array | None) -> str:
     """Where a batch is not finite, in words; if it is not."""
-    index = _first_bad(batch.array) if isinstance(batch, Tensor) else None
+    index = _first_bad(to_host(batch.array)) if isinstance(batch, Tensor) else None
     if index is None:
         return ""
     example = "" if rows is None else f", example {rows[index[0]]} of the data"
@@ -65,7 +66,7 @@ def _spoiled(name: str, batch: Any, rows: Array | None) -> str:
 def _spoiled_weight(run: Run) -> str:
     """Which weight is not finite since a step before, in words; if one is."""
     for name, p in run.model.named_parameters():
-        index = _first_bad(p.array)
+        index = _first_bad(to_host(p.array))
         if index is not None:
             return f"{name} is {p.array[index]} at index {index}, since the step before"
     return ""

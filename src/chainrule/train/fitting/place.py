@@ -1,11 +1,14 @@
-"""Where a network is: the device that batches are brought to (floor 4)."""
+"""Where a network is: the device that batches are brought to, and home for a look (floor 4)."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from chainrule import nn
 from chainrule.backend.devices import CPU, device
 
-__all__ = ["place_of"]
+__all__ = ["at_home", "place_of"]
 
 
 def place_of(model: nn.Module) -> device:
@@ -20,3 +23,27 @@ def place_of(model: nn.Module) -> device:
     """
     found: device = next((t.device for t in (*model.parameters(), *model.buffers())), CPU)
     return found
+
+
+@contextmanager
+def at_home(model: nn.Module) -> Iterator[None]:
+    """Inside the block the model is on the processor, for those who look at its numbers.
+
+    Args:
+        model: afterwards it has the very arrays that it had, for whose sake others may hold them.
+
+    Examples:
+        >>> with at_home(nn.Linear(2, 1)) as nothing:
+        ...     print(nothing)
+        None
+    """
+    if place_of(model) is CPU:
+        yield
+        return
+    kept = [(t, t.array, t.grad) for t in (*model.parameters(), *model.buffers())]
+    model.to(CPU)
+    try:
+        yield
+    finally:
+        for t, array, grad in kept:
+            t.array, t.grad = array, grad

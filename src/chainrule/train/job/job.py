@@ -123,6 +123,7 @@ def _trained(job: Job, journal: Journal, folder: Path, console: Any) -> Outcome:
     history = History()
     interrupted = False
     allowed = settings.threads or journal.threads
+    model.to(settings.device)
     with threads.policy(allowed):
         try:
             fit(
@@ -149,6 +150,7 @@ def _trained(job: Job, journal: Journal, folder: Path, console: Any) -> Outcome:
             interrupted = True
             console.print(f"stopped in epoch {len(history) + 1}; {_kept(history)}")
         outputs = predict(model, test.x)
+    model.to("cpu")  # for whoever looks at it from here on
     if not np.isfinite(outputs).all():
         raise ChainruleError(
             "the trained network gives no finite numbers for the test examples; use a lower "

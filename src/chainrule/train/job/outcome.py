@@ -48,6 +48,7 @@ class Settings:
         patience: stop after so many epochs without progress; never if `None`.
         seed: of every random choice.
         threads: the most processor threads to use; as many as there are cores if `None`.
+        device: where it is trained: "cpu", or "cuda", by number if there are several.
         doctor: examine network and data, watch the run, and say what is not well.
         checkpoint: seconds between two checkpoints at least; so seldom that writing them takes a
             twentieth of the time at most.
@@ -77,6 +78,7 @@ class Settings:
     patience: int | None = None
     seed: int = 0
     threads: int | None = None
+    device: str = "cpu"
     doctor: bool = True
     checkpoint: float = 30.0
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from chainrule import nn
 from chainrule.autograd import Generator
+from chainrule.backend.devices import CPU, available
 from chainrule.data import Examples
 from chainrule.errors import OptionError, chosen
 from chainrule.explain.overview.summary import Summary, summary
@@ -133,6 +134,11 @@ def _checked(settings: Settings) -> None:
     chosen("engine", settings.engine, ENGINES)
     chosen("optimizer", settings.optimizer, OPTIMIZERS)
     chosen("schedule", settings.schedule, SCHEDULES)
+    if available(settings.device) is not CPU and settings.engine == "layers":
+        raise OptionError(
+            f"--engine layers computes on the processor, and not on {settings.device}; leave "
+            "--device out, or use --engine tensor"
+        )
     if settings.engine == "layers":
         _plain(settings)
 

@@ -77,6 +77,7 @@ def _train(job: Job) -> None:
     settings = job.settings
     training, validation, _ = job.parts
     assert validation is not None
+    job.model.to(settings.device)
     fit(
         job.model,
         (training.x, training.y),
