@@ -16,7 +16,7 @@ from device.emulator.launch import Order
 
 each_type = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 # Of the sums of a few hundred terms that kernels add up in another order.
-TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
+TOLERANCE = {"float16": 2e-3, "float32": 2e-5, "float64": 1e-12}
 
 
 @pytest.fixture(params=["forwards", "backwards"])

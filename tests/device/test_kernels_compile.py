@@ -19,8 +19,8 @@ from device import nvrtc
 from device.emulator.build import kernels as kernels_in
 
 SOURCES = sorted(p.stem for p in Path(kernels.__file__).parent.glob("*.cu") if p.stem != "common")
-# Bytes of one thread that may go to memory for want of registers: a few, for twice the threads.
-SPILLED = 128
+# Bytes of one thread that may go to memory for want of registers.
+SPILLED = 0
 SHARED = 48 << 10
 # Architectures by type: the oldest that CuPy 14 knows, and those of data centres since.
 KINDS = [("float", 80), ("float", 90), ("double", 70)]

@@ -18,6 +18,7 @@ from chainrule.kernels.launch import (
     contiguous,
     launch,
     real_of,
+    widened,
 )
 
 __all__ = ["attention", "attention_back"]
@@ -94,6 +95,7 @@ class _Heads:
         launch("attention", name, self.real, grid, (_THREADS,), *given, *numbers, shared=memory)
 
 
+@widened
 def attention(
     query: GpuArray,
     key: GpuArray,
@@ -113,6 +115,7 @@ def attention(
     return y
 
 
+@widened
 def attention_back(
     g: GpuArray,
     query: GpuArray,

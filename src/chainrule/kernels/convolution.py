@@ -22,6 +22,7 @@ from chainrule.kernels.launch import (
     real_of,
     spread,
     three,
+    widened,
 )
 from chainrule.ops.window import Sizes, Window, sizes, stepped
 
@@ -80,6 +81,7 @@ class _Geometry:
         return blocks(columns, _TILE), blocks(rows, _TILE), self.groups * each
 
 
+@widened
 def convolution(x: GpuArray, w: GpuArray, b: GpuArray | None = None, **at: Any) -> GpuArray:
     """The kernel of `ops.convolution`."""
     real, geometry = real_of(x, w, b), _Geometry(x.shape, w.shape, at)
@@ -96,6 +98,7 @@ def convolution(x: GpuArray, w: GpuArray, b: GpuArray | None = None, **at: Any) 
     return y
 
 
+@widened
 def convolution_input(g: GpuArray, w: GpuArray, *, size: Sizes, **at: Any) -> GpuArray:
     """The kernel of `ops.convolution_input`."""
     shape = (g.shape[0], w.shape[1] * int(at.get("groups", 1)), *size)
@@ -112,6 +115,7 @@ def convolution_input(g: GpuArray, w: GpuArray, *, size: Sizes, **at: Any) -> Gp
     return x
 
 
+@widened
 def convolution_weight(g: GpuArray, x: GpuArray, *, size: Sizes, **at: Any) -> GpuArray:
     """The kernel of `ops.convolution_weight`."""
     groups = int(at.get("groups", 1))

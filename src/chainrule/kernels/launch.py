@@ -8,7 +8,7 @@ take: integers of 32 bits, and floating-point numbers of the type of the arrays.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,6 +28,7 @@ __all__ = [
     "reals",
     "spread",
     "three",
+    "widened",
 ]
 
 # An array on a GPU.
@@ -63,6 +64,30 @@ def real_of(*given: Any) -> np.dtype[Any]:
     if any(x.dtype != dtype or x.size >= _MOST for x in held):
         raise Declined
     return reals(dtype)
+
+
+def widened(kernel: Callable[..., GpuArray]) -> Callable[..., GpuArray]:
+    """`kernel` for arrays of several floating-point types too: they are computed with in one.
+
+    That is the type of the result, but float32 where that is float16: numbers are stored with 16
+    bits and added up with 32.
+    """
+
+    @functools.wraps(kernel)
+    def run(*given: Any, **attrs: Any) -> GpuArray:
+        held = [x for x in given if _is_real(x)]
+        wanted = np.result_type(*(x.dtype for x in held))
+        real = np.dtype(np.float32) if wanted == np.float16 else wanted
+        if all(x.dtype == real for x in held):
+            return kernel(*given, **attrs)
+        cast = (x.astype(real, copy=False) if _is_real(x) else x for x in given)
+        return kernel(*cast, **attrs).astype(wanted, copy=False)
+
+    return run
+
+
+def _is_real(x: Any) -> bool:
+    return arrays.is_gpu(x) and x.dtype.kind == "f"
 
 
 def reals(dtype: Any) -> np.dtype[Any]:
