@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule.autograd import tape
 from chainrule.autograd.tape import Node, Traced, Walk, record
+from chainrule.backend.arrays import to_host
 from chainrule.errors import GradientError
 from chainrule.ops.core import READERS, Op
 
@@ -123,7 +124,7 @@ class _Looking(Walk):
         super().through(node, g, wanted)
 
     def give(self, to: Any, g: Any, shared: bool) -> None:
-        bad = np.argwhere(np.isnan(np.asarray(getattr(g, "array", g))))
+        bad = np.argwhere(np.isnan(to_host(getattr(g, "array", g))))
         if len(bad):
             self._complain(tuple(int(i) for i in bad[0]))
         super().give(to, g, shared)

@@ -18,6 +18,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd.tape import Node, Traced, is_grad_enabled, mark_changed, no_grad, wrap
+from chainrule.backend.arrays import module_of
 from chainrule.errors import GradientError, ShapeError
 from chainrule.ops.core import LISTENERS, Op, Reads, run, same_shape
 from chainrule.ops.scope import SCOPE
@@ -267,13 +268,18 @@ class _Results:
     """The shapes of the outputs, and which of them have gradients."""
 
     def __init__(self, outputs: Sequence[Any], chosen: Sequence[bool]) -> None:
-        facts = [(y.array.shape, y.array.dtype) if isinstance(y, Traced) else None for y in outputs]
-        self.places = list(zip(facts, chosen, strict=True))
+        zeros = [_later(y) if isinstance(y, Traced) else None for y in outputs]
+        self.places = list(zip(zeros, chosen, strict=True))
 
     def complete(self, gradients: Sequence[Any]) -> list[Any]:
         """The gradients, with zeros for outputs that have none."""
         rest = iter(gradients)
-        return [next(rest) if has else fact and wrap(np.zeros(*fact)) for fact, has in self.places]
+        return [next(rest) if has else zeros and wrap(zeros()) for zeros, has in self.places]
+
+
+def _later(y: Traced) -> Callable[[], ops.Array]:
+    """What makes zeros like y, which it does not hold."""
+    return functools.partial(module_of(y).zeros, y.array.shape, y.array.dtype)
 
 
 def _backward(

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd.gradients import grad, listed
-from chainrule.autograd.tape import enable_grad, wrap
+from chainrule.autograd.tape import enable_grad, wrap, zeros_for
 from chainrule.autograd.tensor import Tensor
 from chainrule.autograd.transforms import rows, variable
 from chainrule.errors import GradientError, ShapeError
@@ -54,7 +54,7 @@ def _pulled(ys: Any, xs: Any, weights: Any, create_graph: bool) -> list[Any]:
     """v^T J for the outputs that depend on the inputs."""
     pairs = [(y, w) for y, w in zip(ys, weights) if y.needs_grad]
     if not pairs:
-        return [wrap(constant(np.zeros(x.array.shape, x.array.dtype))) for x in xs]
+        return [wrap(zeros_for(x)) for x in xs]
     outputs, seeds = zip(*pairs)
     with enable_grad():
         return list(grad(outputs, xs, seeds, True, create_graph, materialize_grads=True))
@@ -65,7 +65,7 @@ def _weights(v: Any, like: list[Any], what: str) -> list[Any]:
     if v is None:
         if len(like) != 1 or like[0].array.size != 1:
             raise GradientError(f"v may be left out only where the {what} is one number")
-        return [wrap(constant(np.ones(like[0].array.shape, like[0].array.dtype)))]
+        return [wrap(constant(np.ones(like[0].array.shape, like[0].array.dtype), like[0]))]
     found = listed(v)
     if [w.array.shape for w in found] != [y.array.shape for y in like]:
         raise ShapeError(
@@ -168,7 +168,7 @@ def jvp(
     xs = _inputs(inputs, create_graph)
     found, ys = _outputs(func, xs, strict)
     vs = _weights(v, xs, "input")
-    dummies = [variable(wrap(constant(np.zeros(y.array.shape, y.array.dtype)))) for y in ys]
+    dummies = [variable(wrap(zeros_for(y))) for y in ys]
     pulled = _pulled(ys, xs, dummies, create_graph=True)
     pushed = _pulled(pulled, dummies, vs, create_graph)
     return _like(_free(ys, create_graph), found), _like(_free(pushed, create_graph), found)

@@ -17,6 +17,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.autograd import selection
 from chainrule.autograd.tape import Traced
+from chainrule.backend.arrays import module_of
 from chainrule.backend.dtypes import as_dtype
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops.core import broadcast_shape, constant, normal_dim
@@ -453,7 +454,7 @@ def scatter(
     if reduce not in words:
         raise OptionError(f"scatter's reduce must be 'add' or 'multiply', got {reduce!r}")
     if not hasattr(source, "shape"):
-        source = constant(np.full(tuple(index.shape), source, dtype=x.dtype))
+        source = constant(module_of(x).full(tuple(index.shape), source, dtype=x.dtype))
     return ops.scatter_reduce(x, dim, index, source, words[reduce])
 
 
@@ -551,7 +552,7 @@ def fill(x: Any, value: Any) -> Any:
         >>> fill(np.zeros(2), 3)
         array([3., 3.])
     """
-    return ops.where(constant(np.array(True)), value, x)
+    return ops.where(constant(np.array(True), x), value, x)
 
 
 def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:

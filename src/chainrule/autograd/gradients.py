@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from chainrule.autograd.tape import backpropagate, leave_gradients, wrap
+from chainrule.autograd.tape import backpropagate, leave_gradients, wrap, zeros_for
 from chainrule.autograd.tensor import Tensor, seed
+from chainrule.backend.arrays import as_array
 from chainrule.errors import GradientError, OptionError
 from chainrule.ops import clone
-from chainrule.ops.core import constant
 
 __all__ = ["backward", "grad"]
 
@@ -119,11 +117,11 @@ def grad(
 
 
 def _zeros(x: Tensor, create_graph: bool) -> Any:
-    zeros = constant(np.zeros(x.array.shape, x.array.dtype))
+    zeros = zeros_for(x)
     return wrap(zeros) if create_graph else zeros
 
 
 def _owned(g: Any, create_graph: bool) -> Any:
     if g is None or create_graph:
         return g
-    return wrap(np.asarray(clone(g)))
+    return wrap(as_array(clone(g)))

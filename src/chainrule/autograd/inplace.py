@@ -19,8 +19,8 @@ import numpy as np
 from chainrule import ops
 from chainrule.autograd.generator import Generator, state_of
 from chainrule.autograd.methods import Methods
-from chainrule.autograd.tape import Traced, as_array, is_grad_enabled, mark_changed, wrap
-from chainrule.backend.arrays import is_gpu, module_of
+from chainrule.autograd.tape import Traced, is_grad_enabled, mark_changed, wrap
+from chainrule.backend.arrays import as_array, is_gpu, module_of
 from chainrule.backend.devices import beside, device_of
 from chainrule.errors import GradientError, OptionError, ShapeError
 from chainrule.ops.core import constant, peek
@@ -433,10 +433,10 @@ def _most(dtype: np.dtype[Any]) -> int:
 
 def _put_back(root: Any, way: Any, value: Any) -> Any:
     """The tensor `root` with `value` in that part of it which is seen by the view."""
-    places = constant(np.arange(root.array.size).reshape(root.array.shape))
+    places = constant(module_of(root).arange(root.array.size).reshape(root.array.shape))
     for op, attrs in way:
         places = op(places, **attrs)
-    flat = ops.put(root, constant(np.asarray(places)), value)
+    flat = ops.put(root, constant(as_array(places)), value)
     return ops.reshape(flat, shape=root.array.shape)
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from chainrule import ops
 from chainrule.autograd.functions import sizes_of
 from chainrule.autograd.generator import Generator, generator_of
-from chainrule.autograd.tape import as_array, wrap
+from chainrule.autograd.tape import wrap
 from chainrule.autograd.tensor import Tensor
+from chainrule.backend.arrays import as_array
 from chainrule.backend.devices import get_default_device, moved, placeable, placeable_like
 from chainrule.backend.dtypes import as_dtype, get_default_dtype
 from chainrule.errors import OptionError

@@ -13,8 +13,9 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd.tape import Traced, wrap
+from chainrule.backend.arrays import as_array, near
 from chainrule.errors import OptionError, ShapeError
-from chainrule.ops.core import constant
+from chainrule.ops.core import constant, numbers, read
 
 __all__ = [
     "argwhere",
@@ -29,7 +30,7 @@ __all__ = [
 
 def _like(x: Any, array: ops.Array) -> Any:
     """`array` as a tensor if x is one."""
-    return wrap(np.asarray(array)) if isinstance(x, Traced) else array
+    return wrap(as_array(near(array, x))) if isinstance(x, Traced) else near(array, x)
 
 
 def nonzero(x: Any, *, as_tuple: bool = False) -> Any:
@@ -40,7 +41,7 @@ def nonzero(x: Any, *, as_tuple: bool = False) -> Any:
         array([[0, 1],
                [1, 0]])
     """
-    array = np.asarray(x)
+    array = numbers(x)
     places = np.nonzero(np.atleast_1d(array)) if as_tuple else np.argwhere(array)
     if isinstance(places, tuple):
         return tuple(_like(x, place) for place in places)
@@ -65,7 +66,7 @@ def masked_select(x: Any, mask: Any) -> Any:
         array([1., 3.])
     """
     x, mask = ops.broadcast_tensors(x, mask)
-    return ops.getitem(x, np.asarray(mask))
+    return ops.getitem(x, numbers(mask))
 
 
 def repeat_interleave(
@@ -87,10 +88,10 @@ def repeat_interleave(
         array([1, 1, 2])
     """
     if repeats is None:
-        return _like(x, np.repeat(np.arange(len(x)), np.asarray(x)))
+        return _like(x, np.repeat(np.arange(len(x)), read(x)))
     x, dim = (ops.flatten(x), 0) if dim is None else (x, dim)
     count = x.shape[dim]
-    many = np.asarray(repeats)
+    many = read(repeats)
     if many.ndim > 1 or many.size not in (1, count):
         raise ShapeError(
             f"repeat_interleave needs a number, or one for each of {count} entries along dim "
@@ -99,7 +100,7 @@ def repeat_interleave(
     which = np.repeat(np.arange(count), many)
     if output_size not in (None, len(which)):
         raise OptionError(f"repeat_interleave makes {len(which)} entries, not {output_size}")
-    return ops.index_select(x, dim, constant(which))
+    return ops.index_select(x, dim, constant(which, x))
 
 
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
@@ -111,7 +112,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """
     if len(x.shape) != 1:
         raise ShapeError(f"bincount takes a vector of integers, got shape {tuple(x.shape)}")
-    most = int(np.max(np.asarray(x), initial=-1)) + 1
+    most = int(np.max(read(x), initial=-1)) + 1
     return ops.bincount(x, weights, max(most, minlength))
 
 
@@ -135,7 +136,7 @@ def unique(
         >>> unique(np.array([3, 1, 3]), return_counts=True)
         (array([1, 3]), array([1, 2]))
     """
-    array = np.asarray(x)
+    array = read(x)
     values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=dim)
     inverse = inverse.reshape(array.shape if dim is None else -1)
     return _chosen(x, values, (inverse, return_inverse), (counts, return_counts))
@@ -156,7 +157,7 @@ def unique_consecutive(
         >>> unique_consecutive(np.array([1, 1, 2, 1]))
         array([1, 2, 1])
     """
-    array = np.asarray(x)
+    array = read(x)
     along = 0 if dim is None else dim
     entries = np.moveaxis(array.reshape(-1) if dim is None else array, along, 0)
     flat = entries.reshape(len(entries), math.prod(entries.shape[1:]))

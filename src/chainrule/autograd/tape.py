@@ -26,12 +26,12 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy import ndarray
 
-from chainrule.backend.arrays import is_gpu
+from chainrule.backend.arrays import as_array, is_gpu, module_of
 from chainrule.backend.devices import CPU, MixedDevicesError
 from chainrule.backend.dtypes import get_default_dtype, promoted
 from chainrule.errors import GradientError, ShapeError
 from chainrule.ops import Array, Ghost, Op, add, assign, cast, clone, perform, run, where
-from chainrule.ops.core import LISTENERS, READERS, Reads, tell
+from chainrule.ops.core import LISTENERS, READERS, Reads, constant, tell
 from chainrule.ops.scope import Entry
 from chainrule.ops.transfer import transfer
 
@@ -348,9 +348,9 @@ def wrap(array: Array, node: Node | None = None) -> Any:
     return out
 
 
-def as_array(y: Value) -> Array:
-    """What an operation gave, as an array: also if it is a number, and where it is."""
-    return y if is_gpu(y) else np.asarray(y)
+def zeros_for(x: Traced) -> Array:
+    """Zeros of the shape and dtype of x, where it is."""
+    return constant(module_of(x).zeros(x.array.shape, x.array.dtype))
 
 
 def record(op: Op, args: Sequence[Value], attrs: Mapping[str, Any]) -> Any:

@@ -22,12 +22,11 @@ from chainrule.autograd.tape import (
     Hook,
     Node,
     Traced,
-    as_array,
     leave_gradients,
     wrap,
 )
 from chainrule.backend import pinned
-from chainrule.backend.arrays import is_gpu, module_of, to_host
+from chainrule.backend.arrays import as_array, is_gpu, module_of, to_host
 from chainrule.backend.devices import (
     CPU,
     available,

@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd.gradients import grad as gradients
-from chainrule.autograd.tape import Traced, enable_grad, is_grad_enabled, reachable, wrap
+from chainrule.autograd.tape import Traced, enable_grad, is_grad_enabled, reachable, wrap, zeros_for
 from chainrule.autograd.tensor import Tensor
 from chainrule.errors import GradientError, OptionError, ShapeError
 from chainrule.ops.core import constant
@@ -122,7 +122,7 @@ class _Opened:
     def gradients(self, y: Any, weight: Any = None) -> list[Any]:
         """The gradient of y by each variable: zeros where y does not depend on it."""
         if not y.needs_grad:
-            return [wrap(constant(np.zeros(v.array.shape, v.array.dtype))) for v in self.variables]
+            return [wrap(zeros_for(v)) for v in self.variables]
         with enable_grad():
             return list(
                 gradients(y, self.variables, weight, True, self.nested, materialize_grads=True)
@@ -248,7 +248,7 @@ def jvp(
 
 def _forward(y: Any, variables: Sequence[Any], directions: Sequence[Any], nested: bool) -> Any:
     """The derivative of y along the directions of the variables."""
-    zeros = constant(np.zeros(y.array.shape, y.array.dtype))
+    zeros = zeros_for(y)
     if not y.needs_grad:
         return wrap(zeros)
     weight = variable(wrap(zeros))
@@ -270,14 +270,14 @@ def rows(y: Any, variables: Sequence[Any], nested: bool) -> list[Any]:
     count, shape = y.array.size, y.array.shape
     found: list[list[Any]] = [[] for _ in variables]
     for row in np.eye(count, dtype=y.array.dtype).reshape(count, *shape) if y.needs_grad else ():
-        weight = wrap(constant(np.array(row)))
+        weight = wrap(constant(np.array(row), y))
         each = gradients(y, variables, weight, True, nested, materialize_grads=True)
         for one, g in zip(found, each):
             one.append(g)
     return [
         ops.reshape(ops.stack(gs), shape=(*shape, *v.array.shape))
         if gs
-        else wrap(constant(np.zeros((*shape, *v.array.shape), v.array.dtype)))
+        else wrap(constant(np.zeros((*shape, *v.array.shape), v.array.dtype), v))
         for gs, v in zip(found, variables)
     ]
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from chainrule.backend.arrays import is_gpu
 from chainrule.errors import OptionError
 
 __all__ = [
@@ -148,7 +149,7 @@ def promoted(values: Sequence[Any]) -> DType:
     """
     tiers: tuple[list[DType], list[DType], list[DType]] = ([], [], [])
     for v in values:
-        if isinstance(v, (np.ndarray, np.generic)):
+        if isinstance(v, (np.ndarray, np.generic)) or is_gpu(v):
             tiers[0 if v.ndim else 1].append(v.dtype)
         else:
             tiers[2].append(np.dtype(bool) if v is True or v is False else _of_number(v))

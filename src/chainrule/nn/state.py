@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from chainrule.autograd import Tensor, no_grad
-from chainrule.autograd.tape import as_array
+from chainrule.backend.arrays import as_array
 from chainrule.backend.devices import beside
 from chainrule.errors import CallError, DataError, ShapeError, did_you_mean
 from chainrule.ops import assign

@@ -52,7 +52,7 @@ def at_home(op: Op) -> None:
         hosts = [to_host(a) if is_gpu(a) else a for a in args]
         y = plain(*hosts, **attrs)
         if op.kind == "random":  # which changes its state
-            args[0].set(hosts[0])
+            args[0][...] = to_gpu(hosts[0])
         return to_gpu(y)
 
     op.forward = forward

@@ -351,14 +351,19 @@ def peek(x: Value) -> Array:
     return as_array(getattr(x, "array", x))
 
 
-def read(x: Value) -> Array:
-    """The numbers in x at home, for a look that decides what is computed."""
+def numbers(x: Value) -> Array:
+    """The numbers in x, where they are, for a look that decides what is computed."""
     array = getattr(x, "array", x)
     if not is_gpu(array):
         return np.asarray(x)  # a tensor tells by itself that it was read
     if LISTENERS:
         tell("number", "NumPy", array)
-    return to_host(array)
+    return array
+
+
+def read(x: Value) -> Array:
+    """What `numbers` gives, on the processor."""
+    return to_host(numbers(x))
 
 
 def checked(check: Callable[[Array], None], x: Value) -> None:

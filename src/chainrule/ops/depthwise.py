@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from chainrule.backend.arrays import module_of
 from chainrule.ops.core import Array
 from chainrule.ops.window import Sizes, Window
@@ -20,7 +18,9 @@ _BLOCK = 1 << 15
 
 def filters(w: Array, groups: int) -> Array:
     """Filters (O, 1, ...) as (taps, groups, O / groups)."""
-    return module_of(w).ascontiguousarray(w.reshape(groups, w.shape[0] // groups, -1).transpose(2, 0, 1))
+    return module_of(w).ascontiguousarray(
+        w.reshape(groups, w.shape[0] // groups, -1).transpose(2, 0, 1)
+    )
 
 
 def _blocks(g: Array) -> Iterator[slice]:

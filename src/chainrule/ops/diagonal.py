@@ -49,7 +49,7 @@ def diagonal(x: Value, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Value:
         array([1, 4])
     """
     moved = _last(x, dim1, dim2)
-    return index(moved, *_places(*moved.shape[-2:], offset, x), key=_BOTH)
+    return index(moved, *_places(moved.shape[-2], moved.shape[-1], offset, x), key=_BOTH)
 
 
 @composite
@@ -110,7 +110,7 @@ def diagonal_scatter(x: Value, src: Value, offset: int = 0, dim1: int = 0, dim2:
                [0., 2.]])
     """
     moved = _last(x, dim1, dim2)
-    places = _places(*moved.shape[-2:], offset, x)
+    places = _places(moved.shape[-2], moved.shape[-1], offset, x)
     hole = (*moved.shape[:-2], len(places[0]))
     if tuple(src.shape) != hole:
         raise ShapeError(f"the diagonal has shape {hole}, what is put there {tuple(src.shape)}")

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from chainrule.backend.arrays import as_array, module_of, near
-from chainrule.backend.arrays import module_of
 from chainrule.ops.core import (
     Array,
     Op,

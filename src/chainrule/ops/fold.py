@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from chainrule.backend.arrays import module_of
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Array, Shape, Value, composite, primitive

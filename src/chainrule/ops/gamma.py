@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.backend.arrays import as_array
+from chainrule.backend.arrays import as_array, module_of
 from chainrule.ops.core import Array
 
 # Bernoulli's numbers B_2, B_4, ...: the coefficients of Euler and Maclaurin's formula.
@@ -71,7 +71,8 @@ def zeta_body(s: Array, q: Array) -> Array:
     The first terms one by one until q + k is large, the rest by Euler and Maclaurin's formula. NaN
     below -10,000, where that would take long.
     """
-    power, at = np.broadcast_arrays(_wide(s), _wide(q))
+    make = module_of(s, q)
+    power, at = np.broadcast_arrays(*(make.asarray(v, dtype=np.float64) for v in (s, q)))
     at = np.where(at < -10_000, np.nan, at)
     total = np.zeros_like(at)
     while (low := at < _FAR).any():

@@ -23,6 +23,7 @@ from chainrule.ops.core import (
     constant,
     normal_dim,
     primitive,
+    read,
 )
 from chainrule.ops.elementwise import add, cast, eq
 from chainrule.ops.shape import ARRAY, index, unsqueeze

@@ -98,7 +98,9 @@ def matrix_power(x: Value, n: int) -> Value:
     squares(tuple(x.shape))
     if n == 0:
         eye = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
-        return where(constant(np.array(True), x), constant(eye, x), x)  # of the kind of value that x is
+        return where(
+            constant(np.array(True), x), constant(eye, x), x
+        )  # of the kind of value that x is
     if n < 0:
         return matrix_power(inverse(x), -n)
     if n == 1:

@@ -77,7 +77,7 @@ def random_uniform(state: Array, shape: Shape, dtype: Any = np.float32) -> Array
     digits = np.finfo(dtype).nmant + 1
     bits = _bits(state, math.prod(shape)) >> np.uint64(64 - digits)
     y = bits.astype(dtype)
-    y *= np.asarray(2.0**-digits, dtype=dtype)
+    y *= y.dtype.type(2.0**-digits)
     return y.reshape(shape)
 
 
@@ -117,7 +117,7 @@ def random_mask(state: Array, shape: Shape, p: float, dtype: Any = np.float32) -
 
 def _kept(bits: Array, p: float, dtype: Any) -> Array:
     y = (bits >= np.uint64(min(round(p * 2.0**64), (1 << 64) - 1))).astype(dtype)
-    y *= np.asarray(1 / (1 - p), dtype=dtype)
+    y *= y.dtype.type(1 / (1 - p))
     return y
 
 

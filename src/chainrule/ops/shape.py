@@ -27,7 +27,9 @@ from chainrule.ops.core import (
     constant,
     normal_dim,
     normal_dims,
+    numbers,
     primitive,
+    read,
 )
 from chainrule.ops.totals import add_up
 
@@ -522,7 +524,7 @@ def split_key(key: Any, shape: Shape) -> tuple[tuple[Any, ...], list[Any]]:
         a = constant(np.asarray(k)) if isinstance(k, (list, tuple, range)) else k
         if a.dtype == bool and a.ndim:
             _sliced(shape, key=_plain(key))  # a mask of another shape is an error
-            places = [*np.nonzero(a if is_gpu(a) else np.asarray(a))]
+            places = [*np.nonzero(numbers(a))]
         elif a.dtype == bool:
             static.append(bool(a))
             continue

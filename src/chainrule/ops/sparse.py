@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from chainrule.backend.arrays import module_of
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Value, composite, constant

@@ -10,8 +10,6 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
 from chainrule.backend.arrays import module_of
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Array, Shape, Value
@@ -140,7 +138,9 @@ def padded_last(x: Array, window: Window, fill: float = 0.0) -> Array:
         return module_of(x).ascontiguousarray(last)
     margins = window.margins(x.shape[2:])
     n, *image, c = last.shape
-    y = module_of(x).full((n, *[a + m + b for m, (a, b) in zip(image, margins)], c), fill, dtype=x.dtype)
+    y = module_of(x).full(
+        (n, *[a + m + b for m, (a, b) in zip(image, margins)], c), fill, dtype=x.dtype
+    )
     y[inside(image, margins)] = last
     return y
 

@@ -92,7 +92,7 @@ def plainly(shape: inspect.Signature, given: inspect.BoundArguments) -> tuple[li
             positional.extend(value)
         elif parameter.kind is parameter.VAR_KEYWORD:
             named.update(value)
-        elif parameter.default is parameter.empty:
+        elif parameter.default is parameter.empty or name in ("x", "y"):  # those of `where`
             positional.append(value)
         elif value is not parameter.default:
             named[name] = value
@@ -148,6 +148,9 @@ def seen_from(y: Any, arguments: dict[str, Any]) -> Any:
     return next(a._view(y) for a in held if np.may_share_memory(a._m, y))
 
 
+COPIES = ("array", "asarray", "ascontiguousarray", "asfortranarray")
+
+
 def maker(name: str, text: str) -> Callable[..., Any]:
     """The stand-in's function that makes an array, of numbers of the host too."""
     shape, _ = signature(text)
@@ -160,6 +163,8 @@ def maker(name: str, text: str) -> Callable[..., Any]:
             allowed_dtype(given.arguments["dtype"])
         a, k = plainly(shape, given)
         of_the_host = [x for x in a if isinstance(x, np.ndarray)]
+        if name in COPIES:  # of an array that is on the device a copy there, which waits for nobody
+            a = [memory(a[0]) if type(a[0]) is ndarray else a[0], *a[1:]]
         a, k = host(a), {n: host([x])[0] for n, x in k.items()}
 
         def work() -> Any:
