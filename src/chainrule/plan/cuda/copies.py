@@ -150,6 +150,8 @@ def _padded(c: _Copy) -> str:
 
 def _listed(c: _Copy) -> str:
     """The entries along one dimension that an array of integers names."""
+    if len(c.operands) != 2:
+        raise Unsupported("a key of several arrays")
     x, which = c.operands
     key = c.instruction.attrs["key"]
     at = [d for d, k in enumerate(key) if k is ARRAY]

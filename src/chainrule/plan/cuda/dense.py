@@ -90,7 +90,8 @@ class _Lanes(Scope):
     def place(self, view: View, write: bool = False) -> str:
         """Where the element lies: in memory, or in a vector that has been read."""
         pointer = self.sources.pointer(view.base, write)
-        step = view.strides[self._wide] if self._wide is not None and view.strides else 0
+        # A single element is written like many, so that all parameters are one kernel.
+        step = 1 if self._wide is None else view.strides[self._wide]
         if not step:
             return f"{pointer}[{view.offset}]"
         start = f"{pointer} + {view.offset}" if view.offset else pointer
