@@ -344,8 +344,8 @@ static int run(void (*kernel)(void **), const unsigned *grid, const unsigned *bl
 template <class A> struct Name {
     static void write(char *&to, const char *before) {
         const char kind = __is_class(A) || __is_union(A) ? 'V'
-                          : (A)0.5 != (A)0               ? 'f'
                           : sizeof(A) == 1 && (A)2 == (A)1 ? 'b'
+                          : (A)0.5 != (A)0               ? 'f'
                           : (A)-1 < (A)0                 ? 'i'
                                                          : 'u';
         to += sprintf(to, "%s%c%zu ", before, kind, sizeof(A));
