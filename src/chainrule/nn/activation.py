@@ -397,7 +397,7 @@ class PReLU(Module):
     Args:
         num_parameters: 1, or as many as there are channels.
         init: what the slopes begin with.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weight.
 
     Attributes:

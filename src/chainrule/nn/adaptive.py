@@ -36,7 +36,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         cutoffs: where clusters begin, growing.
         div_value: by how much the size shrinks from cluster to cluster.
         head_bias: whether the first step has biases.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
 
     Attributes:

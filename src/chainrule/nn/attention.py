@@ -56,7 +56,7 @@ class MultiheadAttention(Module):
         kdim: size of the keys, if not E.
         vdim: size of the values, if not E.
         batch_first: whether tensors are (N, L, E) instead of (L, N, E).
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 

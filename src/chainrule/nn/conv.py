@@ -207,7 +207,7 @@ class Conv2d(_Conv):
         groups: how many independent convolutions the channels are split among.
         bias: whether each filter has one.
         padding_mode: what is around: "zeros", "reflect", "replicate" or "circular".
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 
@@ -331,7 +331,7 @@ class ConvTranspose2d(_ConvTranspose):
         bias: whether each output channel has one.
         dilation: pixels from one tap of a filter to the next.
         padding_mode: "zeros".
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 

@@ -58,7 +58,7 @@ class Bilinear(Module):
         in2_features: size of x2.
         out_features: size of y.
         bias: whether to add b.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 

@@ -82,7 +82,7 @@ class Embedding(_Table):
         norm_type: the p of that length.
         scale_grad_by_freq: whether a vector's gradient is divided by how often it is looked up.
         sparse: PyTorch's, and taken so that its scripts run; the gradient is a dense one.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weight.
         generator: where the initial vectors come from.
 
@@ -195,7 +195,7 @@ class EmbeddingBag(_Table):
         sparse: PyTorch's, and taken so that its scripts run; the gradient is a dense one.
         include_last_offset: whether offsets end with the number of all indices.
         padding_idx: a thing that does not count.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weight.
         generator: where the initial vectors come from.
 

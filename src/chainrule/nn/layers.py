@@ -30,7 +30,7 @@ class Linear(Module):
         in_features: size of the last dimension of x.
         out_features: size of the last dimension of y.
         bias: whether to add b.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 

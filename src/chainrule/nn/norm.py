@@ -187,7 +187,7 @@ class BatchNorm2d(_BatchNorm):
         momentum: weight of the newest batch in the running values; `None` for their plain average.
         affine: whether there are weight and bias to learn.
         track_running_stats: whether to keep running values; if not, the batch's serve in use too.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         bias: whether there is a bias, if `affine`.
 
@@ -278,7 +278,7 @@ class InstanceNorm2d(_InstanceNorm):
         momentum: weight of the newest batch in the running values.
         affine: whether there are weight and bias to learn.
         track_running_stats: whether to keep running values, which then serve in use.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         bias: whether there is a bias, if `affine`.
 
@@ -324,7 +324,7 @@ class LayerNorm(_Affine):
         eps: keeps the root away from 0.
         elementwise_affine: whether there are weight and bias to learn.
         bias: whether there is a bias.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
 
     Examples:
@@ -367,7 +367,7 @@ class RMSNorm(_Affine):
         normalized_shape: sizes of the last dimensions that are normalised together.
         eps: keeps the root away from 0; the dtype's resolution if not given.
         elementwise_affine: whether there is a weight to learn.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weight.
 
     Examples:
@@ -409,7 +409,7 @@ class GroupNorm(_Affine):
         num_channels: of the images.
         eps: keeps the root away from 0.
         affine: whether there are weight and bias to learn.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         bias: whether there is a bias, if `affine`.
 

@@ -39,7 +39,7 @@ class RNNBase(Module):
         dropout: the share that is dropped between layers in training.
         bidirectional: whether a second set of units goes through each sequence backwards.
         proj_size: of an LSTM, the size to which h is multiplied down; 0 for none.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 
@@ -271,7 +271,7 @@ class RNN(RNNBase):
         batch_first: whether tensors are (N, L, ...) instead of (L, N, ...).
         dropout: the share that is dropped between layers in training.
         bidirectional: whether a second set of units goes through each sequence backwards.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 
@@ -328,7 +328,7 @@ class LSTM(RNNBase):
         dropout: the share that is dropped between layers in training.
         bidirectional: whether a second set of units goes through each sequence backwards.
         proj_size: the size to which h is multiplied down; 0 for none.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 
@@ -381,7 +381,7 @@ class GRU(RNNBase):
         batch_first: whether tensors are (N, L, ...) instead of (L, N, ...).
         dropout: the share that is dropped between layers in training.
         bidirectional: whether a second set of units goes through each sequence backwards.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 
@@ -433,7 +433,7 @@ class RNNCellBase(Module):
         hidden_size: units.
         bias: whether the sums have biases.
         num_chunks: how many gates there are.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
     """
@@ -511,7 +511,7 @@ class RNNCell(RNNCellBase):
         hidden_size: units.
         bias: whether the sums have biases.
         nonlinearity: "tanh" or "relu".
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 
@@ -549,7 +549,7 @@ class LSTMCell(RNNCellBase):
         input_size: numbers of the input.
         hidden_size: units.
         bias: whether the sums have biases.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 
@@ -585,7 +585,7 @@ class GRUCell(RNNCellBase):
         input_size: numbers of the input.
         hidden_size: units.
         bias: whether the sums have biases.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
         generator: where the initial weights come from.
 

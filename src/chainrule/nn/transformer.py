@@ -60,7 +60,7 @@ class TransformerEncoderLayer(Module):
         batch_first: whether sequences are (N, L, d_model) instead of (L, N, d_model).
         norm_first: whether norms come before the parts.
         bias: whether maps and norms have biases.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
 
     Examples:
@@ -140,7 +140,7 @@ class TransformerDecoderLayer(Module):
         batch_first: whether sequences are (N, L, d_model) instead of (L, N, d_model).
         norm_first: whether norms come before the parts.
         bias: whether maps and norms have biases.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
 
     Examples:
@@ -334,7 +334,7 @@ class Transformer(Module):
         batch_first: whether sequences are (N, L, d_model) instead of (L, N, d_model).
         norm_first: whether norms come before the parts.
         bias: whether maps and norms have biases.
-        device: "cpu".
+        device: where its numbers are; the default device if `None`.
         dtype: of the weights.
 
     Examples:
