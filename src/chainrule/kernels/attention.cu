@@ -50,20 +50,28 @@ __device__ __forceinline__ void bring(real *to, const real *from, int first, int
     }
 }
 
-__device__ __forceinline__ real dot(const real *a, const real *b, int width) {
-    real sum = 0;
+// Of rows ty and ty + 16 of one tile the products with rows tx and tx + 16 of another.
+__device__ __forceinline__ void square(real (&products)[2][2], const real *a, const real *b,
+                                       int width, int ty, int tx) {
+    const real *above = a + ty * (width + 1), *below = above + LANES * (width + 1);
+    const real *left = b + tx * (width + 1), *right = left + LANES * (width + 1);
+    products[0][0] = products[0][1] = products[1][0] = products[1][1] = 0;
 #pragma unroll 4
-    for (int e = 0; e < width; ++e) sum += a[e] * b[e];
-    return sum;
+    for (int e = 0; e < width; ++e) {
+        products[0][0] += above[e] * left[e];
+        products[0][1] += above[e] * right[e];
+        products[1][0] += below[e] * left[e];
+        products[1][1] += below[e] * right[e];
+    }
 }
 
 // To a thread's sums the product of its two rows of a square and its columns of a tile of rows.
-__device__ __forceinline__ void add_rows(real (&sums)[2][MOST], const real *square,
+__device__ __forceinline__ void add_rows(real (&sums)[2][MOST], const real *weights,
                                          const real *rows, int width, int ty, int tx) {
 #pragma unroll 2
     for (int c = 0; c < SIDE; ++c) {
-        const real above = square[ty * (SIDE + 1) + c];
-        const real below = square[(ty + LANES) * (SIDE + 1) + c];
+        const real above = weights[ty * (SIDE + 1) + c];
+        const real below = weights[(ty + LANES) * (SIDE + 1) + c];
 #pragma unroll
         for (int j = 0; j < MOST; ++j) {
             if (tx + j * LANES >= width) break;
@@ -123,15 +131,14 @@ extern "C" __global__ void __launch_bounds__(LANES *LANES, RESIDENT)
         bring(k, key, begin, keys, inside);
         bring(v, value, begin, keys, outside);
         __syncthreads();
+        real products[2][2];
+        square(products, q, k, inside, ty, tx);
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
             const int r = ty + i * LANES, row = first + r;
             real s[2];
-            for (int j = 0; j < 2; ++j) {
-                const int c = tx + j * LANES;
-                const real product = dot(q + r * (inside + 1), k + c * (inside + 1), inside);
-                s[j] = score(at, product, head, row, begin + c);
-            }
+            for (int j = 0; j < 2; ++j)
+                s[j] = score(at, products[i][j], head, row, begin + tx + j * LANES);
             const real most = lanes_max<LANES>(s[0] > s[1] || s[0] != s[0] ? s[0] : s[1]);
             const real now = most > top[i] ? most : top[i];
             const real shrunk = weight(top[i], now);
@@ -184,16 +191,17 @@ extern "C" __global__ void __launch_bounds__(LANES *LANES, RESIDENT)
             bring(k, key, begin, keys, inside);
             bring(v, value, begin, keys, outside);
             __syncthreads();
+            real products[2][2], backs[2][2];
+            square(products, q, k, inside, ty, tx);
+            square(backs, own_g, v, outside, ty, tx);
 #pragma unroll
             for (int i = 0; i < 2; ++i) {
                 const int r = ty + i * LANES, row = first + r;
                 real s[2], c[2];
                 for (int j = 0; j < 2; ++j) {
-                    const int column = tx + j * LANES;
-                    s[j] = score(at, dot(q + r * (inside + 1), k + column * (inside + 1), inside),
-                                 head, row, begin + column);
-                    c[j] = dot(own_g + r * (outside + 1), v + column * (outside + 1), outside) *
-                           keep(at, head, row, begin + column);
+                    const int own_key = begin + tx + j * LANES;
+                    s[j] = score(at, products[i][j], head, row, own_key);
+                    c[j] = backs[i][j] * keep(at, head, row, own_key);
                 }
                 if (pass == 0) {
                     const real most = lanes_max<LANES>(s[0] > s[1] || s[0] != s[0] ? s[0] : s[1]);
@@ -262,23 +270,22 @@ extern "C" __global__ void __launch_bounds__(LANES *LANES, RESIDENT)
             bring(q, query + (long long)head * rows * inside, begin, rows, inside);
             bring(own_g, g + (long long)head * rows * outside, begin, rows, outside);
             __syncthreads();
+            real products[2][2], backs[2][2];
+            square(products, k, q, inside, ty, tx);
+            square(backs, v, own_g, outside, ty, tx);
 #pragma unroll
             for (int i = 0; i < 2; ++i)
 #pragma unroll
                 for (int j = 0; j < 2; ++j) {
                     const int r = ty + i * LANES, c = tx + j * LANES, row = begin + c;
-                    const real s =
-                        score(at, dot(q + c * (inside + 1), k + r * (inside + 1), inside), head,
-                              row, first + r);
-                    real w = 0, slope = 0, kept_weight = 0;
+                    real slope = 0, kept_weight = 0;
                     if (row < rows && first + r < keys) {
                         const real *own_row = found + ((long long)head * rows + row) * 3;
+                        const real s = score(at, products[i][j], head, row, first + r);
                         const real factor = keep(at, head, row, first + r);
-                        w = weight(s, own_row[0]) / own_row[1];
+                        const real w = weight(s, own_row[0]) / own_row[1];
                         kept_weight = w * factor;
-                        const real back =
-                            dot(own_g + c * (outside + 1), v + r * (outside + 1), outside);
-                        slope = w * (back * factor - own_row[2]) * scale;
+                        slope = w * (backs[i][j] * factor - own_row[2]) * scale;
                     }
                     slopes[r * (SIDE + 1) + c] = slope;
                     weights[r * (SIDE + 1) + c] = kept_weight;
