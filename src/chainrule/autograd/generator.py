@@ -44,7 +44,7 @@ class Generator:
         if isinstance(seed, (str, devices.device)):
             seed, device = None, seed
         where = devices.CPU if device is None else devices.available(device)
-        self.state = devices.moved(ops.new_state(0), where)
+        self.state: ops.Array = devices.moved(ops.new_state(0), where)
         if seed is None:
             self.seed()
         else:

@@ -82,6 +82,10 @@ class _Uninitialized(Tensor):
         self._format, self._where = like.dtype, like.device
         return self
 
+    def _on(self, where: Any) -> Any:
+        self._where = where
+        return self
+
     def is_floating_point(self) -> bool:
         """Say yes, as its numbers will be."""
         return True
