@@ -154,6 +154,17 @@ def test_numbers_of_the_processor_are_those_of_each_run(gpu):
     assert to_host(state.array).tolist() == [0, 1 * 2 + 2 * 3 + 3 * 4, 2 * (2 + 6 + 12)]
 
 
+def test_a_state_can_be_assigned_from_its_own_transpose(gpu):
+    x = np.arange(6400.0).reshape(80, 80)
+    _, program = record(lambda y: (ops.assign(x, ops.transpose(x, 0, 1)), ops.neg(y))[1], [x[0]])
+    run = Cuda(on_gpu(program))
+    found(run, [np.ones(80)])
+    (state,) = program.state
+    assert (to_host(state.array) == np.arange(6400.0).reshape(80, 80)).all()
+    found(run, [np.ones(80)])
+    assert (to_host(state.array) == np.arange(6400.0).reshape(80, 80).T).all()
+
+
 def test_random_numbers_are_eagers_and_move_on(gpu):
     state = ops.new_state(5)
     shape = (4, 30)

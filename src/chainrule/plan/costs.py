@@ -227,11 +227,13 @@ def table(parts: Sequence[Part], measured: Sequence[float] | None = None) -> str
     predicted = [part.predicted for part in parts]
     ranks = predicted if measured is None else measured
     whole = sum(ranks) or math.inf
-    if measured is None and any(part.device for part in parts):
+    on_gpu = any(part.device for part in parts)
+    if on_gpu and measured is None:
         return _moved(parts)
-    heads = ["predicted", *(["measured"] if measured is not None else []), "share"]
+    told = ["measured"] if measured is not None else []
+    heads = [*([] if on_gpu else ["predicted"]), *told, "share"]
     lines = ["  ".join(f"{head:>12}" for head in heads)]
-    columns = [predicted, *([measured] if measured is not None else [])]
+    columns = [*([] if on_gpu else [predicted]), *([measured] if measured is not None else [])]
     for k in [None, *sorted(range(len(parts)), key=lambda k: -ranks[k])]:
         seconds = [sum(column) if k is None else column[k] for column in columns]
         cells = [f"{1e6 * s:9.1f} us" for s in seconds]

@@ -20,6 +20,8 @@ from chainrule.backend.arrays import index_of, is_gpu, require_gpu
 from chainrule.errors import ShapeError
 from chainrule.kernels.attach import KERNELS
 from chainrule.ops import Array, quiet
+from chainrule.ops.update import CHANGED
+from chainrule.plan.arrays import share
 from chainrule.plan.costs import Part
 from chainrule.plan.cuda.graphs import Action, Stretch, captured
 from chainrule.plan.cuda.halves import Halves
@@ -200,8 +202,18 @@ class Cuda:
         changes = op.kind == "update"
         out = None if changes else self._given(instruction.out)
 
+        places = CHANGED.get(op.name, ())
+        mine = [args[k] for k in places]
+        # What is read from memory that the step changes is read before.
+        apart = {
+            k
+            for k, a in enumerate(args)
+            if k not in places and is_gpu(a) and any(share(a, b) for b in mine)
+        }
+
         def run(forward: Callable[..., Any]) -> None:
-            y = forward(*args, **attrs)
+            given = (a.copy() if k in apart else a for k, a in enumerate(args))
+            y = forward(*given, **attrs)
             if out is not None:
                 self._gpu.copyto(out, y)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.plan.arrays import share
 from chainrule.plan.cuda.text import Writer, c_type
 from chainrule.plan.formulas.draws import kept, mixed, uniform
 from chainrule.plan.formulas.elementwise import TABLE, apply
@@ -333,10 +334,23 @@ class Scope:
             return tuple(self.number(value, k).to(DOUBLE) for k in range(2))
         return self.number(value).to(DOUBLE)
 
+    def _crosses(self, value: Any, out: View) -> bool:
+        """Whether an operand lies in the memory that a step changes, but in another order."""
+        if not isinstance(value, View) or value is out:
+            return False
+        if value.base is out.base:
+            wide = [d for d, n in enumerate(self.space) if n != 1]
+            same = all(value.strides[d] == out.strides[d] for d in wide)
+            return value.offset != out.offset or not same
+        here, there = value.base.array, out.base.array
+        return here is not None and there is not None and share(here, there)
+
     def _update(self, member: Member) -> None:
         """Write a step for one element: read what it takes, put down what it gives."""
         step, dtype = STEPS[member.instruction.op.name], member.out.base.dtype
         given = arguments(member.instruction, member.operands)
+        if any(self._crosses(given[name], member.out) for name in step.by_element):
+            raise Unsupported("an update from memory that it changes, in another order")
         options = {name: value for name, value in given.items() if isinstance(value, bool)}
         element: dict[str, Register | None] = {}
         for name in step.by_element:
