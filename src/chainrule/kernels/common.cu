@@ -15,11 +15,11 @@ template <> struct Limits<double> {
     }
 };
 
-// Where a thread of a one-dimensional grid begins, and how far apart its turns are.
-__device__ __forceinline__ int first_turn() { return blockIdx.x * blockDim.x + threadIdx.x; }
-__device__ __forceinline__ int turns_apart() { return gridDim.x * blockDim.x; }
-#define FOR_EACH(i, count) \
-    for (long long i = first_turn(); i < (long long)(count); i += turns_apart())
+// The turns of a thread of a one-dimensional grid with less than 2^31 elements: counted without a
+// sign, so that the last step does not overflow, and with 32 bits, since divisions of 64 take long.
+#define FOR_EACH(i, count)                                                                      \
+    for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < (unsigned)(count);             \
+         i += gridDim.x * blockDim.x)
 
 // The sum over lanes, the same in every one of them.
 template <int LANES> __device__ __forceinline__ real lanes_sum(real x) {

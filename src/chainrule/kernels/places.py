@@ -18,6 +18,7 @@ from chainrule.kernels.launch import (
     BLOCK,
     Declined,
     GpuArray,
+    blocks,
     contiguous,
     launch,
     real_of,
@@ -51,6 +52,7 @@ def add_along(x: GpuArray, index: GpuArray, dim: int, shape: Shape) -> GpuArray:
         raise Declined
     d, module = normal_dim(dim, len(shape)), arrays.gpu()
     reached = (*index.shape[:d], shape[d], *index.shape[d + 1 :])
+    blocks(math.prod(reached))
     y = module.zeros(reached, real)
     outer, inner = _around(reached, d)
     if x.size and outer * inner < _FEW and index.shape[d] > _LONG:
