@@ -198,7 +198,7 @@ def decoded(module: Any, tgt: Any, memory: Any, mask: Any, padding: Any) -> Any:
 
 def translated(module: Any, src: Any, tgt: Any, padding: Any) -> Any:
     """A transformer with the causal mask that it makes."""
-    mask = type(module).generate_square_subsequent_mask(4).to(tgt.dtype)
+    mask = type(module).generate_square_subsequent_mask(4).to(tgt.device, tgt.dtype)
     return module(src, tgt, tgt_mask=mask, src_key_padding_mask=padding, tgt_is_causal=True)
 
 

@@ -154,7 +154,7 @@ class RNNBase(Module):
         steps, count = x.shape[:2]
         if not steps:
             raise ShapeError("a recurrent layer needs sequences of at least one step, got none")
-        states = self._begin(hx, count, x.dtype, single, steps)
+        states = self._begin(hx, count, x, single, steps)
         rows = x.reshape(steps * count, x.shape[2])
         y, states = self._through(rows, (count,) * steps, states)
         y = y.reshape(steps, count, y.shape[1])
@@ -171,7 +171,7 @@ class RNNBase(Module):
 
     def _packed(self, x: PackedSequence, hx: Any) -> Any:
         sizes = tuple(x.batch_sizes.tolist())
-        states = self._begin(hx, sizes[0], x.data.dtype, single=False)
+        states = self._begin(hx, sizes[0], x.data, single=False)
         if hx is not None and x.sorted_indices is not None:
             states = tuple(ops.index_select(s, 1, x.sorted_indices) for s in states)
         y, states = self._through(x.data, sizes, states)
@@ -184,14 +184,14 @@ class RNNBase(Module):
         return states if len(states) > 1 else states[0]
 
     def _begin(
-        self, hx: Any, count: int, dtype: Any, single: bool, steps: int | None = None
+        self, hx: Any, count: int, x: Tensor, single: bool, steps: int | None = None
     ) -> tuple[Tensor, ...]:
         """The state before the first step, its shapes checked."""
         depth = self.num_layers * (1 + self.bidirectional)
         sizes = [self._out_size, *([self.hidden_size] if self.mode == "LSTM" else [])]
         shapes = [(depth, count, size) for size in sizes]
         if hx is None:
-            return tuple(zeros(s, dtype=dtype) for s in shapes)
+            return tuple(zeros(s, dtype=x.dtype, device=x.device) for s in shapes)
         states = tuple(hx) if self.mode == "LSTM" else (hx,)
         wanted = [(s[0], s[2]) if single else s for s in shapes]
         found = [tuple(s.shape) for s in states]
@@ -485,7 +485,7 @@ class RNNCellBase(Module):
             )
         wanted = (*x.shape[:-1], self.hidden_size)
         if hx is None:
-            hx = tuple(zeros(wanted, dtype=x.dtype) for _ in range(self.states))
+            hx = tuple(zeros(wanted, dtype=x.dtype, device=x.device) for _ in range(self.states))
             hx = hx if self.states > 1 else hx[0]
         for state in hx if self.states > 1 else (hx,):
             if tuple(state.shape) != wanted:

@@ -122,7 +122,7 @@ def pack_padded_sequence(
     order = None
     if not enforce_sorted:
         sequence = np.argsort([-n for n in found], kind="stable").astype(np.int64)
-        order = from_numpy(constant(sequence))
+        order = from_numpy(constant(sequence)).to(input.device)
         x, found = ops.index_select(x, 0, order), sorted(found, reverse=True)
     elif found != sorted(found, reverse=True):
         raise DataError(
@@ -167,14 +167,15 @@ def pad_packed_sequence(
     if steps < lengths[0]:
         raise OptionError(f"total_length={steps} is less than the longest sequence, {lengths[0]}")
     rest = tuple(sequence.data.shape[1:])
-    empty = full((sizes[0] * steps, *rest), padding_value, dtype=sequence.data.dtype)
+    kind = {"dtype": sequence.data.dtype, "device": sequence.data.device}
+    empty = full((sizes[0] * steps, *rest), padding_value, **kind)
     places = _places(lengths, steps)
     y = ops.index_put(empty, sequence.data, places, key=(ARRAY,))
     y = y.reshape(sizes[0], steps, *rest)
     counts = from_numpy(constant(np.array(lengths, dtype=np.int64)))
     if sequence.unsorted_indices is not None:
         y = ops.index_select(y, 0, sequence.unsorted_indices)
-        counts = ops.index_select(counts, 0, sequence.unsorted_indices)
+        counts = ops.index_select(counts, 0, sequence.unsorted_indices.cpu())
     return (y if batch_first else y.transpose(0, 1)), counts
 
 
