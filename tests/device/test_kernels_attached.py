@@ -12,6 +12,7 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.backend import arrays
 from chainrule.kernels.attach import KERNELS
+from chainrule.kernels.launch import Declined, real_of, spread
 from chainrule.ops.window import Window
 from device.kernels import agrees, gpu_order, numbers, with_kernel  # noqa: F401
 
@@ -58,6 +59,16 @@ def test_types_that_are_computed_with_as_another(gpu, types):
     agrees(ops.convolution_weight, numbers((1, 9, 8, 8), types[1]), x, size=(2, 2), scale=4)
     x, v = (numbers((2, 9, 4), t) for t in types)
     agrees(ops.attention, x, x, v)
+
+
+def test_what_32_bits_cannot_count_is_declined(gpu):
+    x = gpu.broadcast_to(gpu.ones(1, np.float32), (1 << 16, 1 << 15))
+    with pytest.raises(Declined):
+        real_of(x)
+    with pytest.raises(Declined):
+        spread(1 << 31)
+    assert real_of(x[1:]) == np.float32
+    assert spread((1 << 31) - 1)[0] <= 1 << 14
 
 
 @needs_compiler

@@ -52,7 +52,7 @@ def add_along(x: GpuArray, index: GpuArray, dim: int, shape: Shape) -> GpuArray:
         raise Declined
     d, module = normal_dim(dim, len(shape)), arrays.gpu()
     reached = (*index.shape[:d], shape[d], *index.shape[d + 1 :])
-    blocks(math.prod(reached))
+    blocks(math.prod(reached))  # or it is too large to be counted
     y = module.zeros(reached, real)
     outer, inner = _around(reached, d)
     if x.size and outer * inner < _FEW and index.shape[d] > _LONG:
