@@ -230,8 +230,8 @@ def table(parts: Sequence[Part], measured: Sequence[float] | None = None) -> str
     on_gpu = any(part.device for part in parts)
     if on_gpu and measured is None:
         return _moved(parts)
-    told = ["measured"] if measured is not None else []
-    heads = [*([] if on_gpu else ["predicted"]), *told, "share"]
+    seen = ["measured"] if measured is not None else []
+    heads = [*([] if on_gpu else ["predicted"]), *seen, "share"]
     lines = ["  ".join(f"{head:>12}" for head in heads)]
     columns = [*([] if on_gpu else [predicted]), *([measured] if measured is not None else [])]
     for k in [None, *sorted(range(len(parts)), key=lambda k: -ranks[k])]:

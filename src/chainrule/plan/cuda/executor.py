@@ -32,6 +32,7 @@ from chainrule.plan.passes import memory
 from chainrule.plan.passes.bias import with_bias_apart
 from chainrule.plan.passes.expanded import with_sums_of_exponentials
 from chainrule.plan.passes.factors import with_factors_outside
+from chainrule.plan.passes.layouts import with_orders
 from chainrule.plan.passes.memory import ALIGNMENT, allocate, bytes_of
 from chainrule.plan.passes.outputs import with_own_outputs
 from chainrule.plan.passes.parts import with_parts_in_place
@@ -46,7 +47,7 @@ Thunk: TypeAlias = Callable[[], Any]
 def prepared(program: Program) -> Program:
     """The program as kernels are made of it: products without biases, sums without factors."""
     program = with_factors_outside(with_sums_of_exponentials(with_bias_apart(program)))
-    return with_parts_in_place(with_own_outputs(program))
+    return with_parts_in_place(with_orders(with_own_outputs(program), images=False))
 
 
 class Cuda:
@@ -127,32 +128,42 @@ class Cuda:
     # --- memory ---------------------------------------------------------------------------------
 
     def _take_memory(self) -> None:
-        gpu = self._gpu
-        given = [self._views[v].base for v in self._device.outputs]
-        looked_at = [v for i in self._checks.values() for v in i.values]
-        kept = [*given, *(self._views[v].base for v in looked_at)]
-        steps = [memory.Step(_made(s.makes), _made(s.reads)) for s in self._steps]
-        places = allocate(steps, [v for v in dict.fromkeys(kept) if v.origin == "made"])
-        sizes = {v: -(-max(bytes_of(v), 1) // ALIGNMENT) * ALIGNMENT for v in self._device.inputs}
-        halves = self._halves
-        inputs = {v: n for v, n in sizes.items() if v not in halves.staged}
-        starts = np.cumsum([0, places.size, *inputs.values(), max(halves.bytes, 1), ALIGNMENT])
-        self.bytes = int(starts[-1])
-        arena = gpu.empty((self.bytes,), np.uint8)
-        at: dict[Value, int] = {**places.offsets}
-        at.update(zip(inputs, map(int, starts[1:])))
-        staged = int(starts[-3])
-        at.update({v: staged + offset for v, offset in halves.staged.items()})
-        self._arrays = {v: _placed(arena, v, offset) for v, offset in at.items()}
+        """Take the arena, and see in it the memory of each value."""
+        gpu, staged, stop = self._gpu, *self._lay_out()
+        arena = self._arena = gpu.empty((self.bytes,), np.uint8)
+        orders = self._device.notes.get("orders", {})
+        self._arrays = {
+            v: _placed(arena, v, begin, orders.get(v)) for v, begin in self._starts.items()
+        }
         for value in self._device.state:
             if value.array is not None:
                 self._arrays[value] = value.array
-        self._staged = arena[staged : staged + max(halves.bytes, 1)]
-        self._stop = arena[int(starts[-2]) : int(starts[-2]) + 4].view(np.int32)
+        self._staged = arena[staged:stop]
+        self._stop = arena[stop : stop + 4].view(np.int32)
         self._stop.fill(0)
-        self._buffer = np.zeros(max(halves.bytes, 1), np.uint8)
+        self._buffer = np.zeros(stop - staged, np.uint8)
         self._sent: bytes | None = None
-        self._home = halves.runner(self._buffer)
+        self._home = self._halves.runner(self._buffer)
+
+    def _lay_out(self) -> tuple[int, int]:
+        """Say where in the arena each value begins; return where staged numbers and the flag do.
+
+        What is made comes first, each place taken by one value after another; then the inputs.
+        """
+        looked_at = [v for i in self._checks.values() for v in i.values]
+        kept = [self._views[v].base for v in (*self._device.outputs, *looked_at)]
+        steps = [memory.Step(_made(s.makes), _made(s.reads)) for s in self._steps]
+        places = allocate(steps, _made(list(dict.fromkeys(kept))))
+        self._starts, end = {**places.offsets}, places.size
+        for value in self._original.inputs:
+            self._starts[value] = end
+            end += _rounded(bytes_of(value))
+        staged = end
+        for value, offset in self._halves.staged.items():
+            self._starts[value] = staged + offset
+        stop = staged + _rounded(self._halves.bytes)
+        self.bytes = stop + ALIGNMENT
+        return staged, stop
 
     def _array(self, view: View) -> Any:
         """A view as an array."""
@@ -161,7 +172,9 @@ class Cuda:
         strides = tuple(s * size for s in view.strides)
         if view.offset == 0 and (view.shape, strides) == (base.shape, base.strides):
             return base
-        place = base.data + view.offset * size
+        begin = self._starts.get(view.base)
+        place = base.data if begin is None else self._arena.data + begin
+        place += view.offset * size
         return self._gpu.ndarray(view.shape, view.base.dtype, place, strides)
 
     def _given(self, a: Any) -> Any:
@@ -339,9 +352,15 @@ def _made(values: Sequence[Value]) -> tuple[Value, ...]:
     return tuple(v for v in values if v.origin == "made")
 
 
-def _placed(arena: Any, value: Value, offset: int) -> Any:
-    """A value's memory in the arena, in row-major order."""
-    size = bytes_of(value)
-    if not size:
-        return arena[:0].view(value.dtype).reshape(value.shape)
-    return arena[offset : offset + size].view(value.dtype).reshape(value.shape)
+def _rounded(size: int) -> int:
+    """A number of bytes so that what comes after them is aligned."""
+    return -(-max(size, 1) // ALIGNMENT) * ALIGNMENT
+
+
+def _placed(arena: Any, value: Value, offset: int, order: Sequence[int] | None) -> Any:
+    """A value's memory in the arena, its dimensions from the slowest to the fastest in `order`."""
+    memory = arena[offset : offset + bytes_of(value)].view(value.dtype)
+    if order is None:
+        return memory.reshape(value.shape)
+    lying = memory.reshape([value.shape[d] for d in order])
+    return lying.transpose([order.index(d) for d in range(len(order))])

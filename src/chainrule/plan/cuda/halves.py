@@ -7,7 +7,7 @@ one buffer, each at the moment at which it is read, and goes over in one copy, i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,10 @@ ALIGNMENT = 64  # bytes between numbers in the buffer
 class Halves:
     """A program cut in two.
 
+    Args:
+        program: what to cut.
+        at_home: the states in the processor's memory; by default those that are on no GPU.
+
     Attributes:
         device: what the GPU does; its inputs are those of the program, and the numbers of the
             processor that it reads.
@@ -39,11 +43,11 @@ class Halves:
         OptionError: the processor needs what the GPU makes.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, at_home: Collection[Value] | None = None) -> None:
         self.program = program
-        self._at_home: set[Value] = {
-            v for v in program.state if v.array is not None and not is_gpu(v.array)
-        }
+        if at_home is None:
+            at_home = [v for v in program.state if v.array is not None and not is_gpu(v.array)]
+        self._at_home: set[Value] = {*at_home}
         self.staged: dict[Value, int] = {}
         self.bytes = 0
         self._steps: list[tuple[int, Instruction | tuple[Value, Value]]] = []

@@ -43,8 +43,12 @@ PASSED_ON = frozenset(
 )
 
 
-def with_orders(program: Program) -> Program:
+def with_orders(program: Program, images: bool = True) -> Program:
     """Return the program with a note, "orders", of the values that do not lie in row-major order.
+
+    Args:
+        program: whose values are to lie well.
+        images: whether those of convolutions lie with the channels fastest.
 
     Examples:
         >>> import numpy as np
@@ -60,7 +64,7 @@ def with_orders(program: Program) -> Program:
     given = {found[v].base for v in program.outputs}
     drawn = {i.out for i in program if i.op.name in DRAWS} - given
     for instruction in program:
-        order = _order(instruction, orders) or _of_attention(instruction, read, found)
+        order = _order(instruction, orders, images) or _of_attention(instruction, read, found)
         if order and instruction.out not in given and _is_own(instruction):
             orders[instruction.out] = order
             # Random numbers are made in any order: as they are wanted first.
@@ -73,10 +77,12 @@ def _is_own(instruction: Instruction) -> bool:
     return instruction.op.kind not in ("view", "update") and instruction.out.origin == "made"
 
 
-def _order(instruction: Instruction, orders: dict[Value, Order]) -> Order | None:
+def _order(instruction: Instruction, orders: dict[Value, Order], images: bool) -> Order | None:
     """The order in which a result had best lie, or `None` where it is row-major."""
     shape = instruction.out.shape
     if instruction.op.name in IMAGES:
+        if not images:
+            return None
         rank = len(shape)
         one = shape[1] == 1 or math.prod(shape[2:]) == 1
         return None if one else (0, *range(2, rank), 1)
