@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from chainrule.backend import threads
-from chainrule.backend.arrays import module_of
+from chainrule.backend.arrays import is_gpu, module_of
 from chainrule.errors import ShapeError
 from chainrule.ops import depthwise
 from chainrule.ops.core import Array, Cost, Shape, Value, composite, primitive
@@ -52,18 +52,17 @@ def _windows(x: Array, window: Window, steps: Sizes, groups: int) -> Array:
     n, c = x.shape[0], x.shape[-1]
     by_image, *by_pixel, by_channel = x.strides
     each = c // groups
-    return as_strided(
-        x,
-        (n, *steps, *window.size, groups, each),
-        (
-            by_image,
-            *[b * s for b, s in zip(by_pixel, window.stride)],
-            *[b * d for b, d in zip(by_pixel, window.dilation)],
-            by_channel * each,
-            by_channel,
-        ),
-        writeable=False,
+    shape = (n, *steps, *window.size, groups, each)
+    strides = (
+        by_image,
+        *[b * s for b, s in zip(by_pixel, window.stride)],
+        *[b * d for b, d in zip(by_pixel, window.dilation)],
+        by_channel * each,
+        by_channel,
     )
+    if is_gpu(x):
+        return module_of(x).lib.stride_tricks.as_strided(x, shape, strides)
+    return as_strided(x, shape, strides, writeable=False)
 
 
 def _blocks(n: int, row: int) -> Iterator[slice]:

@@ -43,6 +43,11 @@ class Grid:
         return [MODULE.asarray(line) for line in np.ogrid[key]]
 
 
+def as_strided(x: Any, shape: Any = None, strides: Any = None) -> Any:
+    """A view of the memory of x with other sizes and steps."""
+    return x._view(np.lib.stride_tricks.as_strided(x._m, shape, strides))
+
+
 def linalg() -> types.ModuleType:
     """`cupy.linalg`."""
     module = types.ModuleType("cupy.linalg")
@@ -79,6 +84,7 @@ def _made() -> types.ModuleType:
     module.get_default_pinned_memory_pool = lambda: pinned
     module.cuda, module.linalg = cuda.namespace(), linalg()
     module.ufunc = Ufunc
+    module.lib = types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=as_strided))
     return module
 
 
