@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from case import Case, is_real
+from case import Case
 from cases import CASES
 from chainrule import ops
 from chainrule.autograd import Tensor, grad

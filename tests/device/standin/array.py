@@ -85,7 +85,7 @@ class ndarray:  # CuPy's name
         order: "C" or "F".
     """
 
-    __slots__ = ("_base", "_device", "_m", "__weakref__")
+    __slots__ = ("__weakref__", "_base", "_device", "_m")
     __hash__ = None
     __array_priority__ = 100
 
