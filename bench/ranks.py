@@ -25,7 +25,7 @@ from chainrule.distributed.scaling import buckets
 
 WARM = 5  # calls after which a compiled step is replayed
 ROUNDS = 5
-SPAN = 0.2  # seconds of a round, about
+SPAN = 0.15  # seconds of a round, about
 
 Work = Callable[[], Any]
 

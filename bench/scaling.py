@@ -152,8 +152,8 @@ def steps(count: int, delay: float | None, rate: float | None) -> list[Found]:
     return found
 
 
-def measure(ranks: Ranks) -> Found:
-    """Everything; between namespaces only where there can be any."""
+def measure(ranks: Ranks, trained: bool) -> Found:
+    """Everything, or all but steps with exchanges; between namespaces where there can be any."""
     exchange = {"kind": "exchanges", "sizes": SIZES}
     found: Found = {"cores": len(os.sched_getaffinity(0)), "cards": [], "steps": []}
     ranks.say("steps on one rank alone")
@@ -163,7 +163,7 @@ def measure(ranks: Ranks) -> Found:
     found["memory"] = {}
     for count in RANKS:
         ranks.say(f"{count} ranks in shared memory")
-        tasks = steps(count, None, None)
+        tasks = steps(count, None, None) if trained else []
         found["memory"][str(count)], *told = ranks.together(count, [exchange, *tasks])
         found["steps"] += [{**task, **one} for task, one in zip(tasks, told, strict=True)]
     found["why not"] = namespaces.why_not()
@@ -171,7 +171,8 @@ def measure(ranks: Ranks) -> Found:
         with namespaces.machines(max(RANKS)) as machines:
             for count in RANKS:
                 for network in NETWORKS:
-                    between(ranks, machines, count, network, found)
+                    tasks = steps(count, *network) if trained and network in TRAINED_OVER else []
+                    between(ranks, machines, count, network, tasks, found)
     return found
 
 
@@ -180,6 +181,7 @@ def between(
     machines: namespaces.Machines,
     count: int,
     network: tuple[float, float | None],
+    tasks: list[Found],
     found: Found,
 ) -> None:
     """Add what so many ranks find between namespaces, with a delay and a rate."""
@@ -187,7 +189,6 @@ def between(
     machines.set(delay, rate or float("inf"))
     told = "no limits" if rate is None else f"{1e3 * delay:g} ms, {rate / MEGABIT:g} Mbit/s"
     ranks.say(f"{count} ranks between namespaces, {told}")
-    tasks = steps(count, delay, rate) if network in TRAINED_OVER else []
     exchange = {"kind": "exchanges", "sizes": SIZES}
     times, *more = ranks.apart(machines, count, [exchange, *tasks])
     found["cards"].append({"ranks": count, "delay": delay, "rate": rate, "times": times})
@@ -196,16 +197,17 @@ def between(
 
 @click.command()
 @click.option("--quick", is_flag=True, help="A little of everything, to see that it runs.")
+@click.option("--steps/--no-steps", "trained", default=True, help="Steps with exchanges in them.")
 @click.option("--render", is_flag=True, help="Measure nothing, write the page anew.")
 @click.option("--keep/--no-keep", default=True, help="Write what was found.")
-def main(quick: bool, render: bool, keep: bool) -> None:
+def main(quick: bool, trained: bool, render: bool, keep: bool) -> None:
     """Measure exchanges and steps of many ranks, and hold predictions against them."""
     if render:
         replace_text(PAGE, page(json.loads(KEPT.read_text(encoding="utf-8"))))
         return
     before = load_average()
     ranks = Ranks(quick)
-    found = measure(ranks)
+    found = measure(ranks, trained)
     found["machine"], found["load"] = facts(), (before, load_average())
     found["date"] = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
     ranks.say("done")

@@ -30,9 +30,7 @@ def page(found: Found) -> str:
         "(predicted - measured) / measured.",
         *_memory(found),
         *_cards(found),
-        *_steps(found),
-        *_hidden(found),
-        *_throughput(found),
+        *(_trained(found) if found["steps"] else []),
         *_drawn_out(found),
     ]
     return "\n\n".join(sections) + "\n"
@@ -148,6 +146,10 @@ def _each(found: Found) -> Iterable[tuple[Found, float, Step]]:
 
 def _name(one: Found) -> list[str]:
     return [f"{one['workload']}, {one['way']}", _where(one), str(one["ranks"]), f"{one['rows']}"]
+
+
+def _trained(found: Found) -> list[str]:
+    return [*_steps(found), *_hidden(found), *_throughput(found)]
 
 
 def _steps(found: Found) -> list[str]:
