@@ -8,6 +8,7 @@ import pytest
 from cases import LISTS
 from chainrule import ops
 from chainrule.backend.arrays import to_gpu, to_host
+from chainrule.plan.arrays import start
 from chainrule.plan.cuda.executor import Cuda
 from chainrule.plan.passes import simplified
 from chainrule.plan.record import record
@@ -124,6 +125,14 @@ def test_many_updates_are_one_launch_and_equal_to_the_last_bit(gpu):
     for there, here in zip(changed, states):
         for a, b in zip(there, here):
             assert to_host(a).tobytes() == b.tobytes()
+
+
+def test_everything_lies_where_a_gpu_can_read_it(gpu):
+    x = np.arange(5, dtype=np.uint8)
+    run = compiled(lambda x: ops.add(ops.mul(x, 2.0), ops.sum(ops.exp(x))), [x])
+    places = [*run._arrays.values(), run._stop]
+    assert len(places) > 2
+    assert all(start(a) % 64 == start(run._arena) % 64 for a in places)
 
 
 def test_an_input_may_come_from_the_processor_and_has_to_have_its_shape(gpu):

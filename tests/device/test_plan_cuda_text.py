@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
+from bench.gpu_counts import table as counted
 
 from chainrule import ops
 from chainrule.ops.core import REGISTRY
@@ -146,3 +148,9 @@ def test_bodies_are_written_in_the_words_of_the_shared_table():
     text = "\n".join(of_program(record(step.run, step.batch)[1]).values())
     assert "tanhf(" in text, "CUDA's own function stands for the polynomial"
     assert re.search(r"__shfl_xor_sync\(0xffffffffu", text)
+
+
+def test_the_page_has_the_numbers_that_are_counted():
+    page = (Path(__file__).parents[2] / "docs" / "gpu_plan.md").read_text(encoding="utf-8")
+    for line in counted():
+        assert line in page, "python -m bench.gpu_counts prints the table of docs/gpu_plan.md"

@@ -10,6 +10,7 @@ from chainrule import nn, optim
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.nn import functional as F
 from chainrule.ops.core import Finite, checked
+from device.standin.launches import MACHINE
 from plan.workloads import classes, normal
 
 
@@ -140,6 +141,34 @@ def test_a_label_that_is_none_is_refused_in_the_same_words_and_nothing_has_chang
     assert "label 7" in found[0]
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-5)
     np.testing.assert_allclose(found[2], expected[2], rtol=1e-5)
+
+
+def test_labels_among_the_arguments_are_looked_at_with_one_question(gpu):
+    def refused(device, compiled):
+        cr.manual_seed(0)
+        model = nn.Linear(4, 3).to(device)
+        x = cr.tensor(normal(6, 4)).to(device)
+
+        def step(x, labels):
+            return F.cross_entropy(model(x), labels)
+
+        run = cr.compile(step) if compiled else step
+        good, bad = (cr.tensor(y).to(device) for y in ([0, 1, 2, 0, 1, 2], [0, 1, 2, -4, 1, 2]))
+        with cr.no_grad():
+            for _ in range(5):
+                run(x, good)
+            before = MACHINE.copies
+            run(x, good)
+            asked = MACHINE.copies - before
+            with pytest.raises(ChainruleError) as error:
+                run(x, bad)
+            run(x, good)
+        return str(error.value), asked
+
+    sentence, asked = refused("cuda", True)
+    assert sentence == refused("cpu", False)[0]
+    if gpu.__name__ != "cupy":  # the stand-in counts
+        assert asked == 1
 
 
 def test_a_loss_that_is_not_a_number_is_refused_before_the_parameters_change(gpu):

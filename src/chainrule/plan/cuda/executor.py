@@ -26,6 +26,7 @@ from chainrule.plan.costs import Part
 from chainrule.plan.cuda.graphs import Action, Stretch, captured
 from chainrule.plan.cuda.halves import Halves
 from chainrule.plan.cuda.launches import STOP, Argument, Kernel, module_text, numbered
+from chainrule.plan.cuda.looks import Looks, looks
 from chainrule.plan.cuda.steps import Step, steps_of
 from chainrule.plan.cuda.text import OPTIONS
 from chainrule.plan.passes import memory
@@ -239,6 +240,12 @@ class Cuda:
         by_stream = kernel is not None and not (step.changes and self._checks)
         capture = partial(run, kernel) if kernel is not None and by_stream else None
         return Action(partial(guarded, quiet(op.forward)), op.name, capture)
+
+    def looks(
+        self, checks: Sequence[tuple[Any, int | None, Any]], arrays: Sequence[Array]
+    ) -> Looks | None:
+        """Return what looks at arguments before a run, instead of checks that come home for it."""
+        return looks(checks, arrays)
 
     # --- a run ----------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ parameters, which nothing waits for, be put together into few launches.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,11 +14,10 @@ from chainrule.plan.costs import Part
 from chainrule.plan.cuda.copies import copy_of
 from chainrule.plan.cuda.cutting import cut
 from chainrule.plan.cuda.dense import Dense, together
-from chainrule.plan.cuda.launches import STOP, THREADS, Kernel
+from chainrule.plan.cuda.launches import Kernel
+from chainrule.plan.cuda.looks import look
 from chainrule.plan.cuda.members import is_known
 from chainrule.plan.cuda.sweep import Sweep
-from chainrule.plan.cuda.text import Writer, c_type
-from chainrule.plan.formulas.checks import refused_by
 from chainrule.plan.formulas.registers import Unsupported
 from chainrule.plan.passes.again import with_cheap_made_again
 from chainrule.plan.passes.fuse import Group, alone, fuse, joined
@@ -160,28 +158,8 @@ class _Finding:
     def _check(self, instruction: Instruction) -> Kernel:
         """A look at all numbers, and a copy of them: who reads it has waited for the check."""
         (x,) = instruction.values
-        view, out = self.views[x], self.views[instruction.out]
-        refused = refused_by(instruction.attrs["check"], x.dtype)
-        w = Writer()
-        total = math.prod(view.shape)
-        if not total:
-            raise Unsupported("a check of nothing")
-        with w.block(
-            f"for (long long e = (long long)blockIdx.x * blockDim.x + threadIdx.x; e < {total}; "
-            "e += (long long)gridDim.x * blockDim.x)"
-        ):
-            terms, left = [str(view.offset)], "e"
-            for n, stride in reversed([*zip(view.shape, view.strides)]):
-                terms.append(f"({left}) % {n} * {stride}")
-                left = f"({left}) / {n}"
-            number = w.load(f"p0[{' + '.join(terms)}]", x.dtype)
-            w.do(f"if ({refused(number)} && *stop == 0) *stop = {self.checks + 1};")
-            w.do(f"p1[{out.offset} + e] = {number};")
-        kind = c_type(x.dtype)
-        head = f'extern "C" __global__ void @(const {kind}* p0, {kind}* p1, int* stop) {{'
-        text = "\n".join([head, *w.lines, "}", ""])
-        blocks = max(1, min(-(-total // THREADS), 1024))
-        return Kernel(text, [view.base, out.base, STOP], (blocks,))
+        out = self.views[instruction.out]
+        return look(self.views[x], instruction.attrs["check"], self.checks + 1, out)
 
 
 # --- updates ------------------------------------------------------------------------------------
