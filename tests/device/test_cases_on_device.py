@@ -15,6 +15,8 @@ from chainrule import ops
 from chainrule.autograd import Tensor, grad
 from chainrule.backend.arrays import is_gpu, to_gpu, to_host
 from chainrule.errors import ChainruleError
+from chainrule.kernels.attach import KERNELS
+from chainrule.ops.both import AT_HOME
 
 # A GPU adds in another order, and its functions differ in the last digits.
 TOLERANCE = {
@@ -137,7 +139,7 @@ def spaced(a):
     return np.repeat(a, 2, axis=-1)[..., ::2] if a.ndim else a
 
 
-@every()
+@every(lambda case: case.op not in AT_HOME)
 def test_memory_layout_does_not_matter(case, gpu):
     expected = case.ours(*case.arrays())
     for layout in (columns_first, backwards, spaced):
@@ -167,6 +169,14 @@ def test_empty_inputs_work_or_are_refused(case, gpu):
         except ChainruleError:  # a kernel looks at shapes that a loop over nothing does not
             continue
         assert_equal(found, expected)
+
+
+@every(lambda case: case.op in KERNELS)
+def test_the_body_does_without_its_kernel(case, gpu, monkeypatch):
+    op = ops.REGISTRY[case.op]
+    expected = case.ours(*case.arrays())
+    monkeypatch.setattr(op, "forward", op.forward.__wrapped__)
+    assert_equal(case.ours(*sent(case.arrays())), expected)
 
 
 # --- derivatives --------------------------------------------------------------------------------
