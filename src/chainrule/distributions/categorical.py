@@ -344,7 +344,7 @@ class RelaxedOneHotCategorical(Categories):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw points through which a gradient reaches the parameters."""
-        noise = -draw.exponential(self._extended_shape(sample_shape), self.logits.dtype).log()
+        noise = -draw.exponential(self._extended_shape(sample_shape), self.logits).log()
         return ((self.logits + noise) / self.temperature.unsqueeze(-1)).softmax(-1)
 
     def log_prob(self, value: Any) -> Any:
@@ -386,7 +386,7 @@ class RelaxedBernoulli(Binary):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw numbers through which a gradient reaches the parameters."""
-        u = draw.uniform(self._extended_shape(sample_shape), self.logits.dtype)
+        u = draw.uniform(self._extended_shape(sample_shape), self.logits)
         return ((self.logits + u.log() - (-u).log1p()) / self.temperature).sigmoid()
 
     def log_prob(self, value: Any) -> Any:

@@ -270,8 +270,8 @@ class Square(Constraint):
 
     def check(self, value: Any) -> Any:
         """Return where `value` satisfies the constraint."""
-        array = np.asarray(getattr(value, "array", value))
-        return np.full(array.shape[:-2], array.shape[-2] == array.shape[-1])
+        shape = np.shape(getattr(value, "array", value))
+        return np.full(shape[:-2], shape[-2] == shape[-1])
 
 
 class Symmetric(Square):
@@ -280,7 +280,7 @@ class Symmetric(Square):
     def check(self, value: Any) -> Any:
         """Return where `value` satisfies the constraint."""
         near = ops.isclose(value, ops.matrix_transpose(value), atol=1e-6)
-        return super().check(value) & near.all(-1).all(-1)
+        return near.all(-1).all(-1) & super().check(value)
 
 
 class LowerTriangular(Square):

@@ -130,7 +130,7 @@ class Geometric(Binary):
         """Draw whole numbers."""
         with no_grad():
             shape = self._extended_shape(sample_shape)
-            waiting = draw.exponential(shape, self.probs.dtype)
+            waiting = draw.exponential(shape, self.probs)
             return (waiting / -(-self.probs).log1p()).floor()
 
     def log_prob(self, value: Any) -> Any:

@@ -8,26 +8,26 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.autograd import rand, randn
+from chainrule.autograd import Tensor, rand, randn
 from chainrule.autograd.generator import state_of
 
 __all__ = ["binomial", "exponential", "gamma", "normal", "poisson", "uniform"]
 
 
-def normal(shape: Sequence[int], dtype: Any) -> Any:
-    """Numbers of the standard normal distribution."""
-    return randn(*shape, dtype=dtype)
+def normal(shape: Sequence[int], like: Tensor) -> Any:
+    """Numbers of the standard normal distribution, in the dtype of a tensor and where it is."""
+    return randn(*shape, dtype=like.dtype, device=like.device)
 
 
-def uniform(shape: Sequence[int], dtype: Any) -> Any:
-    """Numbers evenly spread between 0 and 1, never 0 and never 1."""
-    smallest = 2.0 ** -(np.finfo(dtype).nmant + 2)  # half of a step: in place of 0
-    return ops.maximum(rand(*shape, dtype=dtype), smallest)
+def uniform(shape: Sequence[int], like: Tensor) -> Any:
+    """Numbers evenly spread between 0 and 1, never 0 and never 1; as those of `normal` are."""
+    smallest = 2.0 ** -(np.finfo(like.dtype).nmant + 2)  # half of a step: in place of 0
+    return ops.maximum(rand(*shape, dtype=like.dtype, device=like.device), smallest)
 
 
-def exponential(shape: Sequence[int], dtype: Any) -> Any:
-    """Numbers of the exponential distribution with rate 1, above 0."""
-    return -(-uniform(shape, dtype)).log1p()
+def exponential(shape: Sequence[int], like: Tensor) -> Any:
+    """Numbers of the exponential distribution with rate 1, above 0; as those of `normal` are."""
+    return -(-uniform(shape, like)).log1p()
 
 
 def gamma(concentration: Any) -> Any:

@@ -84,7 +84,7 @@ class Exponential(Scalar):
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw values through which a gradient reaches the parameters."""
         shape = self._extended_shape(sample_shape)
-        return draw.exponential(shape, self.rate.dtype) / self.rate
+        return draw.exponential(shape, self.rate) / self.rate
 
     def log_prob(self, value: Any) -> Any:
         """Return the logarithm of the density at `value`."""
@@ -481,7 +481,7 @@ class Weibull(Scalar):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw values through which a gradient reaches the parameters."""
-        waiting = draw.exponential(self._extended_shape(sample_shape), self.scale.dtype)
+        waiting = draw.exponential(self._extended_shape(sample_shape), self.scale)
         return self.scale * waiting ** (1 / self.concentration)
 
     def log_prob(self, value: Any) -> Any:
@@ -550,7 +550,7 @@ class Pareto(Scalar):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw values through which a gradient reaches the parameters."""
-        waiting = draw.exponential(self._extended_shape(sample_shape), self.scale.dtype)
+        waiting = draw.exponential(self._extended_shape(sample_shape), self.scale)
         return self.scale * (waiting / self.alpha).exp()
 
     def log_prob(self, value: Any) -> Any:
@@ -614,7 +614,7 @@ class Kumaraswamy(Scalar):
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw values through which a gradient reaches the parameters."""
         shape = self._extended_shape(sample_shape)
-        return self.icdf(draw.uniform(shape, self.concentration1.dtype))
+        return self.icdf(draw.uniform(shape, self.concentration1))
 
     def log_prob(self, value: Any) -> Any:
         """Return the logarithm of the density at `value`."""

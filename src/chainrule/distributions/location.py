@@ -81,7 +81,7 @@ class Normal(Scalar):
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw values through which a gradient reaches the parameters."""
         shape = self._extended_shape(sample_shape)
-        return self.loc + draw.normal(shape, self.loc.dtype) * self.scale
+        return self.loc + draw.normal(shape, self.loc) * self.scale
 
     def log_prob(self, value: Any) -> Any:
         """Return the logarithm of the density at `value`."""
@@ -144,7 +144,7 @@ class Laplace(Scalar):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw values through which a gradient reaches the parameters."""
-        return self.icdf(draw.uniform(self._extended_shape(sample_shape), self.loc.dtype))
+        return self.icdf(draw.uniform(self._extended_shape(sample_shape), self.loc))
 
     def log_prob(self, value: Any) -> Any:
         """Return the logarithm of the density at `value`."""
@@ -206,7 +206,7 @@ class Cauchy(Scalar):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw values through which a gradient reaches the parameters."""
-        return self.icdf(draw.uniform(self._extended_shape(sample_shape), self.loc.dtype))
+        return self.icdf(draw.uniform(self._extended_shape(sample_shape), self.loc))
 
     def log_prob(self, value: Any) -> Any:
         """Return the logarithm of the density at `value`."""
@@ -272,7 +272,7 @@ class Gumbel(Scalar):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw values through which a gradient reaches the parameters."""
-        waiting = draw.exponential(self._extended_shape(sample_shape), self.loc.dtype)
+        waiting = draw.exponential(self._extended_shape(sample_shape), self.loc)
         return self.loc - self.scale * waiting.log()
 
     def log_prob(self, value: Any) -> Any:
@@ -438,7 +438,7 @@ class StudentT(Scalar):
         """Draw values through which a gradient reaches the parameters."""
         shape = self._extended_shape(sample_shape)
         squares = 2 * draw.gamma((self.df / 2).expand(*shape))  # chi-squared
-        t = draw.normal(shape, self.df.dtype) * (squares / self.df).rsqrt()
+        t = draw.normal(shape, self.df) * (squares / self.df).rsqrt()
         return self.loc + self.scale * t
 
     def log_prob(self, value: Any) -> Any:
@@ -515,7 +515,7 @@ class Uniform(Scalar):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw values through which a gradient reaches the parameters."""
-        return self.icdf(draw.uniform(self._extended_shape(sample_shape), self.low.dtype))
+        return self.icdf(draw.uniform(self._extended_shape(sample_shape), self.low))
 
     def log_prob(self, value: Any) -> Any:
         """Return the logarithm of the density at `value`."""

@@ -110,7 +110,7 @@ class MultivariateNormal(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Any:
         """Draw vectors through which a gradient reaches the parameters."""
-        noise = draw.normal(self._extended_shape(sample_shape), self.loc.dtype)
+        noise = draw.normal(self._extended_shape(sample_shape), self.loc)
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value: Any) -> Any:
