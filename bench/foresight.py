@@ -8,9 +8,11 @@ more ranks, more ranks than cores, delays and rates, and steps with exchanges in
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from chainrule.distributed.scaling import (
+    Bucket,
     Cluster,
     Job,
     Network,
@@ -90,10 +92,18 @@ def job(found: Found, workload: str, kind: str, cap: float) -> Job:
     )
 
 
-def step(found: Found, one: Found, cap: float) -> Step:
-    """What is foretold of a measured step."""
+def step(found: Found, one: Found, cap: float | None) -> Step:
+    """What is foretold of a measured step.
+
+    Args:
+        found: by `bench.scaling`.
+        one: of its steps.
+        cap: mebibytes of a bucket; `None` for one exchange after the way back.
+    """
     ranks, cores = one["ranks"], found["cores"]
-    alone = job(found, one["workload"], one["way"], cap)
+    alone = job(found, one["workload"], one["way"], cap or math.inf)
+    if cap is None:
+        alone = replace(alone, buckets=(Bucket(alone.bytes, 1.0),))
     size = alone.bytes / len(alone.buckets)
     predict = strong if one["scaling"] == "strong" else weak
     if one["delay"] is None:

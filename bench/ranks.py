@@ -106,6 +106,7 @@ class Training:
         compiled = way == "compiled"
         self.whole = self._ready(cr.compile(self._step) if compiled else self._step)
         self.without = self._ready(cr.compile(self._back) if compiled else self._back)
+        self.update = self._ready(cr.compile(self._update) if compiled else self._update)
 
     def _ready(self, step: Callable[[Any, Any], Any]) -> Work:
         for _ in range(WARM):
@@ -122,6 +123,24 @@ class Training:
         loss = self.criterion(self.model(x), x, y)
         loss.backward()
         return loss
+
+    def _update(self, x: Any, y: Any) -> None:
+        self.optimizer.step()
+
+    def by_hand(self) -> None:
+        """A step that sums its gradients, in one array, between the way back and the update."""
+        from chainrule.backend.ranks import world
+
+        self.without()
+        gradients = [p.grad.array for p in self.inner.parameters()]
+        whole = np.concatenate([gradient.ravel() for gradient in gradients])
+        world().sum_(whole)
+        whole /= world().size
+        begun = 0
+        for gradient in gradients:
+            gradient[...] = whole[begun : begun + gradient.size].reshape(gradient.shape)
+            begun += gradient.size
+        self.update()
 
     def moments(self) -> dict[str, Any]:
         """When, in an eager step, the way back begins, and each gradient is there.
@@ -182,10 +201,10 @@ def step(task: dict[str, Any]) -> float:
 
 
 def shared(task: dict[str, Any]) -> dict[str, float]:
-    """A step of each rank: with the exchange, without, and the exchange by itself."""
+    """A step of each rank: without an exchange, with it by hand, and with it on the way back."""
     workload, way, rows = WORKLOADS[task["workload"]], task["way"], task["rows"]
     alone = Training(workload, rows, way, None)
-    variants = {"alone": alone.whole}
+    variants: dict[str, Work] = {"alone": alone.whole, "by hand": alone.by_hand}
     for cap in task["caps"]:
         variants[f"with {cap}"] = Training(workload, rows, way, cap).whole
         variants[f"exchange {cap}"] = summing(gathered(alone, cap))

@@ -126,15 +126,17 @@ def threads(ranks: Ranks, count: int) -> Found:
     return {f"{name} {way}": one for (name, way), one in zip(wanted, found, strict=True)}
 
 
-def steps(count: int, delay: float | None, rate: float | None) -> list[Found]:
+def steps(
+    count: int, delay: float | None, rate: float | None, caps: tuple[float, ...]
+) -> list[Found]:
     """The tasks of so many ranks: each workload with its rows on every rank, or shared."""
     found = []
     for name in STEPS:
         rows = WORKLOADS[name].rows_a_step
         for way in WAYS:
-            kinds: list[tuple[str, int, tuple[float, ...]]] = [("weak", rows, CAPS)]
+            kinds = [("weak", rows, caps)]
             if delay is None:
-                kinds.append(("strong", rows // count, CAPS[:1]))
+                kinds.append(("strong", rows // count, caps[:1]))
             found += [
                 {
                     "kind": "shared",
@@ -142,18 +144,18 @@ def steps(count: int, delay: float | None, rate: float | None) -> list[Found]:
                     "workload": name,
                     "way": way,
                     "rows": each,
-                    "caps": list(caps),
+                    "caps": list(buckets),
                     "ranks": count,
                     "delay": delay,
                     "rate": rate,
                 }
-                for scaling, each, caps in kinds
+                for scaling, each, buckets in kinds
             ]
     return found
 
 
-def measure(ranks: Ranks, trained: bool) -> Found:
-    """Everything, or all but steps with exchanges; between namespaces where there can be any."""
+def measure(ranks: Ranks, caps: tuple[float, ...]) -> Found:
+    """Everything; between namespaces only where there can be any."""
     exchange = {"kind": "exchanges", "sizes": SIZES}
     found: Found = {"cores": len(os.sched_getaffinity(0)), "cards": [], "steps": []}
     ranks.say("steps on one rank alone")
@@ -163,7 +165,7 @@ def measure(ranks: Ranks, trained: bool) -> Found:
     found["memory"] = {}
     for count in RANKS:
         ranks.say(f"{count} ranks in shared memory")
-        tasks = steps(count, None, None) if trained else []
+        tasks = steps(count, None, None, caps)
         found["memory"][str(count)], *told = ranks.together(count, [exchange, *tasks])
         found["steps"] += [{**task, **one} for task, one in zip(tasks, told, strict=True)]
     found["why not"] = namespaces.why_not()
@@ -171,7 +173,7 @@ def measure(ranks: Ranks, trained: bool) -> Found:
         with namespaces.machines(max(RANKS)) as machines:
             for count in RANKS:
                 for network in NETWORKS:
-                    tasks = steps(count, *network) if trained and network in TRAINED_OVER else []
+                    tasks = steps(count, *network, caps) if network in TRAINED_OVER else []
                     between(ranks, machines, count, network, tasks, found)
     return found
 
@@ -197,17 +199,17 @@ def between(
 
 @click.command()
 @click.option("--quick", is_flag=True, help="A little of everything, to see that it runs.")
-@click.option("--steps/--no-steps", "trained", default=True, help="Steps with exchanges in them.")
+@click.option("--by-hand", is_flag=True, help="Exchanges after the way back alone, none during it.")
 @click.option("--render", is_flag=True, help="Measure nothing, write the page anew.")
 @click.option("--keep/--no-keep", default=True, help="Write what was found.")
-def main(quick: bool, trained: bool, render: bool, keep: bool) -> None:
+def main(quick: bool, by_hand: bool, render: bool, keep: bool) -> None:
     """Measure exchanges and steps of many ranks, and hold predictions against them."""
     if render:
         replace_text(PAGE, page(json.loads(KEPT.read_text(encoding="utf-8"))))
         return
     before = load_average()
     ranks = Ranks(quick)
-    found = measure(ranks, trained)
+    found = measure(ranks, () if by_hand else CAPS)
     found["machine"], found["load"] = facts(), (before, load_average())
     found["date"] = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
     ranks.say("done")

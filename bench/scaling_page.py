@@ -8,7 +8,7 @@ from typing import Any
 
 from bench import foresight
 from bench.report import seconds
-from chainrule.distributed.scaling import Cluster, Job, Network, Step, worthwhile
+from chainrule.distributed.scaling import Cluster, Job, Network, worthwhile
 
 __all__ = ["page"]
 
@@ -30,7 +30,7 @@ def page(found: Found) -> str:
         "(predicted - measured) / measured.",
         *_memory(found),
         *_cards(found),
-        *(_trained(found) if found["steps"] else []),
+        *_trained(found),
         *_drawn_out(found),
     ]
     return "\n\n".join(sections) + "\n"
@@ -137,67 +137,65 @@ def _where(one: Found) -> str:
 # --- steps --------------------------------------------------------------------------------------
 
 
-def _each(found: Found) -> Iterable[tuple[Found, float, Step]]:
-    """Every measured step with each size of buckets, and what is foretold of it."""
-    for one in found["steps"]:
-        for cap in one["caps"]:
-            yield one, cap, foresight.step(found, one, cap)
+def _trained(found: Found) -> list[str]:
+    overlapped = any(one["caps"] for one in found["steps"])
+    return [*_steps(found), *(_hidden(found) if overlapped else []), *_throughput(found)]
 
 
 def _name(one: Found) -> list[str]:
     return [f"{one['workload']}, {one['way']}", _where(one), str(one["ranks"]), f"{one['rows']}"]
 
 
-def _trained(found: Found) -> list[str]:
-    return [*_steps(found), *_hidden(found), *_throughput(found)]
+NAMES = ["workload", "where", "ranks", "rows each"]
 
 
 def _steps(found: Found) -> list[str]:
     rows, errors = [], []
-    for one, cap, step in _each(found):
-        if cap == one["caps"][0]:
-            pairs = [
-                (step.computing + step.update, one["alone"]),
-                (step.seconds, one[f"with {cap}"]),
-            ]
-            rows.append([*_name(one), *(cell for pair in pairs for cell in beside(*pair))])
-            errors.append(error(*pairs[1]))
-    head = ["workload", "where", "ranks", "rows each"]
+    for one in found["steps"]:
+        step = foresight.step(found, one, None)
+        pairs = [
+            (step.computing + step.update, one["alone"]),
+            (step.seconds, one["by hand"]),
+        ]
+        rows.append([*_name(one), *(cell for pair in pairs for cell in beside(*pair))])
+        errors.append(error(*pairs[1]))
     return [
         "## Steps",
-        "First without an exchange, all ranks at the same time, then with it; buckets of 25 MiB, "
-        "so that each of these networks has one.",
-        table([*head, *(f"{what}: {e}" for what in ("without", "with") for e in EACH)], rows),
+        "First without an exchange, all ranks at the same time; then with one exchange of all "
+        "gradients between the way back and the update.",
+        table([*NAMES, *(f"{what}: {e}" for what in ("without", "with") for e in EACH)], rows),
         middle(errors),
     ]
 
 
 def _hidden(found: Found) -> list[str]:
     rows, errors = [], []
-    for one, cap, step in _each(found):
-        if cap != one["caps"][-1] or len(one["caps"]) == 1:
-            continue
-        alone, whole, exchange = one["alone"], one[f"with {cap}"], one[f"exchange {cap}"]
-        hidden = 1 - (whole - alone) / exchange
-        rows.append(
-            [
-                *_name(one),
-                *beside(step.seconds, whole),
-                *beside(step.exchange, exchange),
-                f"{100 * hidden:.0f} %",
-                f"{100 * step.hidden:.0f} %",
-            ]
-        )
-        errors.append(error(step.seconds, whole))
-    head = ["workload", "where", "ranks", "rows each"]
+    for one in found["steps"]:
+        for cap in one["caps"]:
+            step = foresight.step(found, one, cap)
+            alone, whole, exchange = one["alone"], one[f"with {cap}"], one[f"exchange {cap}"]
+            hidden = 1 - (whole - alone) / exchange
+            rows.append(
+                [
+                    *_name(one),
+                    f"{cap:g}",
+                    *beside(step.seconds, whole),
+                    *beside(step.exchange, exchange),
+                    f"{100 * hidden:.0f} %",
+                    f"{100 * step.hidden:.0f} %",
+                ]
+            )
+            errors.append(error(step.seconds, whole))
     return [
         "## What is hidden behind the way back",
-        "The same with buckets of 0.25 MiB. Hidden is what a step takes less than a step without "
-        "the exchange and the exchange by itself, as a share of the exchange; below zero, both "
-        "disturb each other.",
+        "`DistributedDataParallel` exchanges buckets of so many MiB while the way back goes on; "
+        "with 25 each of these networks has one. Hidden is what a step takes less than a step "
+        "without the exchange and the exchange by itself, as a share of the exchange; below zero, "
+        "both disturb each other.",
         table(
             [
-                *head,
+                *NAMES,
+                "MiB",
                 *(f"step: {e}" for e in EACH),
                 *(f"exchange: {e}" for e in EACH),
                 "hidden",
@@ -221,7 +219,8 @@ def _throughput(found: Found) -> list[str]:
         for scaling in ("weak", "strong"):
             for ranks in (2, 4):
                 one = _one(found, name, scaling, ranks)
-                cells.append(ranks * one["rows"] / one[f"with {one['caps'][0]}"])
+                took = one[f"with {one['caps'][0]}"] if one["caps"] else one["by hand"]
+                cells.append(ranks * one["rows"] / took)
         cells.append(told["rows"] / found["threads"][name])
         rows.append([name.replace(" ", ", "), *(f"{cell:,.0f}" for cell in cells)])
     return [

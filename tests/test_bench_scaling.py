@@ -84,9 +84,10 @@ def found():
         ],
     }
     for one in kept["steps"]:
+        told = foresight.step(kept, one, None)
+        one["alone"], one["by hand"] = told.computing + told.update, told.seconds
         for cap in one["caps"]:
             told = foresight.step(kept, one, cap)
-            one["alone"] = told.computing + told.update
             one[f"with {cap}"], one[f"exchange {cap}"] = told.seconds, told.exchange
     return json.loads(json.dumps(kept))
 
@@ -134,9 +135,21 @@ def test_where_the_model_is_right_the_page_says_so(found):
 
 
 def test_the_page_has_every_measurement(found):
-    found["steps"][0]["with 25.0"] *= 2
-    assert "-50 %" in page(found)
+    for name in ("alone", "by hand", "with 25.0", "exchange 25.0"):
+        assert "-50 %" not in page(found)
+        found["steps"][0][name] *= 2
+        assert page(found).count("-50 %") == 1
+        found["steps"][0][name] /= 2
     assert beside(predicted=3e-3, measured=2e-3) == ["2.00 ms", "3.00 ms", "+50 %"]
+
+
+def test_what_was_not_overlapped_is_not_told_to_hide(found):
+    assert "## What is hidden" in page(found)
+    for one in found["steps"]:
+        one["caps"] = []
+    told = page(found)
+    assert "## What is hidden" not in told
+    assert "## Rows a second" in told
 
 
 def test_without_namespaces_the_page_says_why(found):
