@@ -42,8 +42,7 @@ def with_cheap_made_again(groups: Sequence[Group], given: Sequence[Value]) -> li
     Examples:
         >>> import numpy as np
         >>> from chainrule import ops
-        >>> from chainrule.plan.arrays import share
-    from chainrule.plan.passes.fuse import fuse
+        >>> from chainrule.plan.passes.fuse import fuse
         >>> from chainrule.plan.record import record
         >>> def function(x):
         ...     y = ops.sub(x, 1)
