@@ -145,16 +145,18 @@ class Training:
     def moments(self) -> dict[str, Any]:
         """When, in an eager step, the way back begins, and each gradient is there.
 
+        The gradients of a layer are there when that of its input is, which comes last; those of a
+        layer whose input has none, at the end.
+
         Returns:
             `forward`, the share of forward and back that passes before; `sizes`, bytes of each
-            gradient, and `ready`, the share of the way back after which it comes, in that order.
+            gradient, and `ready`, the share of the way back after which it comes.
         """
-        seen: list[tuple[float, int]] = []
+        own = [(layer, list(layer.parameters(recurse=False))) for layer in self.inner.modules()]
+        layers = [(layer, sum(p.array.nbytes for p in held)) for layer, held in own if held]
+        seen: dict[int, float] = {}
         holds = [
-            p.register_post_accumulate_grad_hook(
-                lambda p: seen.append((time.perf_counter(), p.array.nbytes))
-            )
-            for p in self.inner.parameters()
+            layer.register_forward_pre_hook(_noting(seen, k)) for k, (layer, _) in enumerate(layers)
         ]
         rounds = []
         for _ in range(7):
@@ -165,12 +167,25 @@ class Training:
             back = time.perf_counter()
             loss.backward()
             ended = time.perf_counter()
-            ready = [(at - back) / (ended - back) for at, _ in seen]
+            ready = [(seen.get(k, ended) - back) / (ended - back) for k in range(len(layers))]
             rounds.append([(back - begun) / (ended - begun), *ready])
         for hold in holds:
             hold.remove()
         forward, *ready = np.median(rounds, axis=0).tolist()
-        return {"forward": forward, "sizes": [size for _, size in seen], "ready": ready}
+        return {"forward": forward, "sizes": [size for _, size in layers], "ready": ready}
+
+
+def _noting(seen: dict[int, float], number: int) -> Callable[[Any, Any], None]:
+    """A hook that notes when the gradient of a layer's input is there."""
+
+    def note(g: Any) -> None:
+        seen[number] = time.perf_counter()
+
+    def hook(layer: Any, args: Any) -> None:
+        if args[0].requires_grad:
+            args[0].register_hook(note)
+
+    return hook
 
 
 def drawn(workload: Workload, rows: int) -> tuple[Array, Array]:

@@ -6,7 +6,9 @@ import json
 
 import pytest
 from bench import foresight, scaling
+from bench.ranks import Training, drawn, gathered
 from bench.scaling_page import beside, page
+from bench.workloads import WORKLOADS
 from click.testing import CliRunner
 
 from chainrule.distributed.scaling import Network
@@ -166,3 +168,27 @@ def test_the_page_is_written_anew_from_what_is_kept(found, tmp_path, monkeypatch
     run = CliRunner().invoke(scaling.main, ["--render"])
     assert run.exit_code == 0, run.output
     assert scaling.PAGE.read_text() == page(found)
+
+
+def test_gradients_come_from_the_last_layer_to_the_first():
+    training = Training(WORKLOADS["convnet"], 2, "eager", None)
+    found = training.moments()
+    assert 0 < found["forward"] < 1
+    assert found["ready"][0] == 1  # the images have no gradient: the first layer's come at the end
+    assert found["ready"] == sorted(found["ready"], reverse=True)
+    assert sum(found["sizes"]) == sum(p.array.nbytes for p in training.inner.parameters())
+
+
+def test_buckets_of_an_exchange_hold_every_gradient():
+    training = Training(WORKLOADS["convnet"], 2, "eager", None)
+    whole = sum(p.array.nbytes for p in training.inner.parameters())
+    assert gathered(training, 25.0) == [whole]
+    assert len(gathered(training, 0.25)) > 1
+    assert sum(gathered(training, 0.25)) == whole
+
+
+@pytest.mark.parametrize("name", ["digits", "convnet", "transformer"])
+def test_rows_are_drawn_as_the_network_takes_them(name):
+    x, y = drawn(WORKLOADS[name], rows=3)
+    assert len(x) == len(y) == 3
+    assert (x.dtype.kind, y.dtype.kind) == ("i" if name == "transformer" else "f", "i")
