@@ -28,7 +28,7 @@ def test_what_is_there_is_named_by_number(gpu):
 def test_what_is_missing_is_said(installed, monkeypatch):
     if not installed:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    why = "the driver shows no GPU" if installed else r"pip install 'chainrule\[cuda\]'"
+    why = "CuPy sees no GPU" if installed else r"pip install 'chainrule\[cuda\]'"
     if installed and pytest.importorskip("cupy", reason="CuPy is not installed") is None:
         return
     with arrays.stand_in(None), pytest.raises(OptionError, match=why):

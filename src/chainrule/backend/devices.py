@@ -180,7 +180,7 @@ def _missing() -> str:
     """What a GPU wants here."""
     if importlib.util.find_spec("cupy") is None:
         return "CuPy is not installed; pip install 'chainrule[cuda]'"
-    return "the driver shows no GPU; nvidia-smi tells whether there is one and its driver works"
+    return "CuPy sees no GPU; nvidia-smi tells whether there is one and its driver works"
 
 
 # --- where arrays are, and moving them ----------------------------------------------------------
