@@ -353,7 +353,7 @@ def peek(x: Value) -> Array:
 
 def numbers(x: Value) -> Array:
     """The numbers in x, where they are, for a look that decides what is computed."""
-    array = getattr(x, "array", x)
+    array: Any = getattr(x, "array", x)
     if not is_gpu(array):
         return np.asarray(x)  # a tensor tells by itself that it was read
     if LISTENERS:
