@@ -22,6 +22,7 @@ from chainrule.distributed.scaling import (
     overlapped,
     strong,
     weak,
+    worthwhile,
 )
 
 RANKS = [1, 2, 3, 4, 6, 8, 64, 1000, 1024]
@@ -242,6 +243,39 @@ def test_buckets_keep_every_byte_and_their_order():
     found = buckets(sizes, ready, cap=100)
     assert found == (Bucket(100, 0.3), Bucket(95, 0.9), Bucket(10, 1.0))
     assert sum(bucket.bytes for bucket in found) == sum(sizes)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("least", [0.9, 0.5, 0.2])
+def test_up_to_how_many_ranks_is_where_efficiency_falls(shared, least):
+    cluster = Cluster(Network(2e-5, 5e8))
+    predict = strong if shared else weak
+    alone = predict(JOB, cluster, 1)
+    found = worthwhile(JOB, cluster, least, shared=shared, most=4096)
+    assert predict(JOB, cluster, found).efficiency(alone) >= least
+    if found < (64 if shared else 4096):
+        assert predict(JOB, cluster, 2 * found).efficiency(alone) < least
+
+
+def test_no_more_ranks_share_rows_than_there_are():
+    free = Cluster(Network(0.0, math.inf))
+    assert worthwhile(replace(JOB, fixed=0.0, update=0.0), free, 0.99, shared=True) == 64
+
+
+def test_efficiency_is_rows_a_second_of_a_rank():
+    cluster = Cluster(CABLE)
+    alone, each, together = weak(JOB, cluster, 1), weak(JOB, cluster, 8), strong(JOB, cluster, 8)
+    assert alone.efficiency(alone) == 1
+    assert each.efficiency(alone) == pytest.approx(alone.seconds / each.seconds)
+    assert together.efficiency(alone) == pytest.approx(alone.seconds / (8 * together.seconds))
+
+
+def test_a_slowed_job_takes_as_much_longer_whatever_its_rows():
+    slow = JOB.slowed(2.5)
+    for rows in (0, 1, 64):
+        assert slow.computing(rows) == pytest.approx(2.5 * JOB.computing(rows))
+    assert slow.update == pytest.approx(2.5 * JOB.update)
+    assert slow.buckets == JOB.buckets
 
 
 # --- fits ---------------------------------------------------------------------------------------
