@@ -12,19 +12,21 @@ from chainrule.plan.arrays import start
 from chainrule.plan.cuda.executor import Cuda
 from chainrule.plan.passes import simplified
 from chainrule.plan.record import record
+from device.emulator import build
 from device.emulator.launch import Order
 from device.plan_on_gpu import compiled, found, on_gpu
 from plan.test_every_op import REFUSED, assert_close, is_asked, together
 from plan.test_random_programs import arrays, expected_of, writing
 
+pytestmark = pytest.mark.skipif(build.COMPILER is None, reason="there is no g++")
+
 # Ops of which every kind of kernel makes something, in the case table with their gradients.
 ROWS = [
-    *("add", "exp", "where", "bitwise_and", "sum", "cumsum", "slice", "gather", "mm", "diagonal"),
-    *("softmax", "mse_loss", "take", "logsumexp"),
+    *("exp", "where", "bitwise_and", "sum", "slice", "mm", "softmax", "take"),
 ]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_random_programs_do_what_eager_does(gpu, seed):
     inputs, states = arrays(seed)[:3], arrays(seed)[3:]
     run = Cuda(on_gpu(simplified(record(writing(seed, states), inputs)[1])))

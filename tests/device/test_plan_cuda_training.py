@@ -10,8 +10,11 @@ from chainrule import nn, optim
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.nn import functional as F
 from chainrule.ops.core import Finite, checked
+from device.emulator import build
 from device.standin.launches import MACHINE
 from plan.workloads import classes, normal
+
+pytestmark = pytest.mark.skipif(build.COMPILER is None, reason="there is no g++")
 
 
 class Mlp(nn.Module):
