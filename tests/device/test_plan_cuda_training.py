@@ -240,6 +240,32 @@ def test_a_learning_rate_that_a_schedule_turns_is_followed(gpu):
     np.testing.assert_allclose(weights("cuda", True), weights("cpu", False), rtol=1e-6)
 
 
+def test_many_steps_one_by_one_and_gradients_that_stay(gpu):
+    total = cr.zeros(2).to("cuda")
+    w = cr.ones(2).to("cuda").requires_grad_()
+
+    @cr.compile
+    def step(x):
+        total.add_(x.sum(0))
+        (w * x).sum().backward()
+        return x.mean()
+
+    x = cr.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).to("cuda")
+    assert step.many(x, rows=[[0, 1], [2, 2]]).cpu().tolist() == [2.5, 5.5]
+    assert step.many(x, steps=4).cpu().tolist() == [3.5] * 4
+    assert total.cpu().tolist() == [50, 66]
+    assert w.grad.cpu().tolist() == [50, 66]
+
+
+def test_a_module_is_compiled_for_prediction(gpu):
+    model = nn.Sequential(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 2)).to("cuda")
+    quick, x = cr.compile(model), cr.tensor(normal(5, 3)).to("cuda")
+    with cr.no_grad():
+        expected = model(x).cpu().numpy()
+        for _ in range(5):
+            np.testing.assert_allclose(quick(x).cpu().numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_an_executor_is_for_one_place(gpu):
     x = cr.ones(3)
     step = cr.compile(lambda x: x.exp(), executor="cuda")

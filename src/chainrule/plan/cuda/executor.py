@@ -369,5 +369,5 @@ def _placed(arena: Any, value: Value, offset: int, order: Sequence[int] | None) 
     memory = arena[offset : offset + bytes_of(value)].view(value.dtype)
     if order is None:
         return memory.reshape(value.shape)
-    lying = memory.reshape([value.shape[d] for d in order])
-    return lying.transpose([order.index(d) for d in range(len(order))])
+    lying = memory.reshape(tuple(value.shape[d] for d in order))
+    return lying.transpose(tuple(order.index(d) for d in range(len(order))))

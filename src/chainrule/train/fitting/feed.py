@@ -11,6 +11,7 @@ from chainrule.autograd import Tensor, is_grad_enabled
 from chainrule.autograd.tape import wrap
 from chainrule.errors import CaptureError, OptionError, ShapeError
 from chainrule.ops import Array
+from chainrule.plan.arrays import copied, is_array
 from chainrule.plan.many import Given, Rows
 from chainrule.train.compiling.recording import Many, Plan
 from chainrule.train.compiling.structure import mapped, put_together, take_apart, wants_gradient
@@ -110,7 +111,7 @@ def single(result: Any) -> Many:
 
     def lifted(r: Any) -> Any:
         if isinstance(r, Tensor):
-            return wrap(np.array(r.array)[None])
-        return np.array(r)[None] if isinstance(r, np.ndarray) else r
+            return wrap(copied(r.array)[None])
+        return copied(r)[None] if is_array(r) else r
 
     return Many(1, mapped(result, lifted), None)
