@@ -6,6 +6,8 @@ CuPy judges what it has, which needs no GPU; where it is not installed those tes
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,5 +164,11 @@ def test_products_and_extremes_at_places_are_those_of_numpy(gpu, at):
     assert found.get().tolist() == expected.tolist()
 
 
-def test_the_list_of_those_that_come_home_names_operations():
+def test_the_page_names_the_operations_that_come_home():
     assert set(AT_HOME) <= set(REGISTRY)
+    page = Path(__file__).parents[2] / "docs" / "gpu.md"
+    if not page.exists():
+        pytest.skip("the documentation is not here")
+    start = page.read_text(encoding="utf-8").split("each call waits for the GPU:")[1]
+    named = re.findall(r"`(\w+)`", start.partition(";")[0])
+    assert sorted(named) == sorted(AT_HOME)
