@@ -80,13 +80,13 @@ def job(found: Found, workload: str, kind: str, cap: float) -> Job:
     """
     told = found["jobs"][f"{workload} {kind}"]
     rows = told["rows"]
-    row = (told["back"] - told["few"]) / (rows - told["fewer"])
-    row = min(row, told["back"] / rows)
+    back = min(told["back"], told["whole"])
+    row = min((back - told["few"]) / (rows - told["fewer"]), back / rows)
     return Job(
         rows=rows,
-        fixed=told["back"] - row * rows,
+        fixed=back - row * rows,
         row=row,
-        update=max(0.0, told["whole"] - told["back"]),
+        update=told["whole"] - back,
         buckets=buckets(told["sizes"], told["ready"], cap * MEBIBYTE),
         forward=told["forward"],
     )

@@ -121,6 +121,9 @@ def test_no_rows_take_no_less_than_nothing(found):
     made = foresight.job(found, "digits", "eager", 25.0)
     assert made.fixed == 0
     assert made.computing(64) == pytest.approx(4e-3)
+    found["jobs"]["digits eager"]["whole"] = 3e-3  # quicker with the update than without
+    made = foresight.job(found, "digits", "eager", 25.0)
+    assert made.computing(64) + made.update == pytest.approx(3e-3)
 
 
 def test_namespaces_share_the_cores_of_the_machine(found):
