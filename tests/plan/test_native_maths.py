@@ -11,8 +11,8 @@ from chainrule import ops
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
-from chainrule.plan.native.executor import Native
 from chainrule.plan.formulas.maths import ULPS
+from chainrule.plan.native.executor import Native
 from chainrule.plan.record import record
 
 

@@ -13,9 +13,9 @@ from rows.steps import RANDOM, STEPS
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite, which is not installed")
 
-from chainrule.plan.native.executor import Native, outside
 from chainrule.plan.formulas.elementwise import TABLE
 from chainrule.plan.formulas.reductions import REDUCTIONS
+from chainrule.plan.native.executor import Native, outside
 from chainrule.plan.record import record
 
 each_format = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float", "double"])
