@@ -616,7 +616,9 @@ def backpropagate(
     found: dict[int, Value] = {}
     for root, g in zip(roots, gradients):
         walk.give(root.node or root, g, shared=True)
-    with walk, enable_grad() if create_graph else no_grad(), np.errstate(all="ignore"):
+    uses = _uses(nodes) if _Walking.heard and targets is None else {}
+    quietly = np.errstate(all="ignore")
+    with _walking, walk, enable_grad() if create_graph else no_grad(), quietly:
         for node in reversed(nodes):
             g = walk.waiting.pop(id(node), None)
             if g is not None and (wanted is None or id(node) in wanted):
@@ -629,11 +631,80 @@ def backpropagate(
                 walk.through(node, g, wanted)
             if not retain_graph:
                 node.release()
+            for leaf in _complete(node, uses, walk) if uses else ():
+                _leave(walk, leaf)
         for key, leaf in walk.leaves.items():
-            found[key] = _hooked(leaf.hooks, walk.waiting[key], create_graph)
             if targets is None:
-                _accumulate(leaf, found[key], shared=key in walk.shared or bool(leaf.hooks))
+                _leave(walk, leaf)
+            else:
+                found[key] = _hooked(leaf.hooks, walk.waiting[key], create_graph)
     return [] if targets is None else [found.get(id(t.node or t)) for t in targets]
+
+
+class _Walking(threading.local):
+    """The walks that a thread is on, one inside the other where operations are performed again.
+
+    Attributes:
+        heard: whether anybody has ever listened to what is left in leaves.
+        endings: what is to be called at the end of the outermost.
+    """
+
+    heard = False
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.endings: list[Callable[[], None]] = []
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.depth -= 1
+        if self.endings and not self.depth:
+            endings, self.endings = self.endings, []
+            for ending in endings if kind is None else ():
+                ending()
+
+
+_walking = _Walking()
+
+
+def hear_leaves() -> None:
+    """Let leaves to which somebody listens have their gradients as soon as they are complete."""
+    _Walking.heard = True
+
+
+def at_the_end(ending: Callable[[], None]) -> None:
+    """Call `ending` when the walk back that this thread is on has left all gradients."""
+    _walking.endings.append(ending)
+
+
+def _uses(nodes: Sequence[Node]) -> dict[int, int]:
+    """How often each leaf that somebody listens to is used."""
+    found: dict[int, int] = {}
+    for node in nodes:
+        for p in node.parents:
+            if isinstance(p, Traced) and p.after:
+                found[id(p)] = found.get(id(p), 0) + 1
+    return found
+
+
+def _complete(node: Node, uses: dict[int, int], walk: Walk) -> list[Traced]:
+    """The leaves of which `node` was the last use that the walk had not come to."""
+    over: list[Traced] = []
+    for p in node.parents:
+        if id(p) in uses:
+            uses[id(p)] -= 1
+            if not uses[id(p)] and id(p) in walk.leaves:
+                over.append(walk.leaves.pop(id(p)))
+    return over
+
+
+def _leave(walk: Walk, leaf: Traced) -> None:
+    """Add to `.grad` of a leaf what has come together for it."""
+    key = id(leaf)
+    g = _hooked(leaf.hooks, walk.waiting[key], walk.create_graph)
+    _accumulate(leaf, g, shared=key in walk.shared or bool(leaf.hooks))
 
 
 def leave_gradients(

@@ -22,6 +22,7 @@ from chainrule.autograd.tape import (
     Hook,
     Node,
     Traced,
+    hear_leaves,
     leave_gradients,
     wrap,
 )
@@ -606,6 +607,8 @@ class Tensor(InPlace):
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> Hold:
         """Call `hook(tensor)` whenever `backward` has added to the `.grad` of this leaf.
 
+        It is called as soon as that is complete, while `backward` goes on for other tensors.
+
         Raises:
             GradientError: it is no leaf that wants a gradient.
 
@@ -623,6 +626,7 @@ class Tensor(InPlace):
         if self.after is None:
             self.after = []
         self.after.append(hook)
+        hear_leaves()
         return Hold(self.after, hook)
 
     @property

@@ -1,35 +1,71 @@
-"""Many processes, as programs ask for them before they use them: there is one (floor 4).
+"""Many processes on one machine or several, by MPI, with PyTorch's names (floor 4).
+
+Start a program with `mpiexec -n 4 python train.py`; in it, `init()` joins the processes, and
+`DistributedDataParallel(model)` averages their gradients. Without a launcher there is one process,
+of rank 0, and everything does what it does for one.
 
 Examples:
     >>> from chainrule import distributed
-    >>> distributed.is_available(), distributed.is_initialized()
-    (False, False)
+    >>> distributed.rank(), distributed.world_size()
+    (0, 1)
 """
 
-from chainrule.absent import is_available, is_initialized, missing, refuse
+from typing import Any
+
+from chainrule.absent import missing
+from chainrule.data.sampler import DistributedSampler
+from chainrule.distributed.exchange import (
+    ReduceOp,
+    Work,
+    all_gather,
+    all_gather_object,
+    all_reduce,
+    barrier,
+    broadcast,
+    broadcast_object_list,
+)
+from chainrule.distributed.group import (
+    destroy_process_group,
+    get_backend,
+    get_rank,
+    get_world_size,
+    init,
+    init_process_group,
+    is_available,
+    is_initialized,
+    is_mpi_available,
+    rank,
+    world_size,
+)
+from chainrule.later import later
 
 __all__ = [
+    "DistributedDataParallel",
+    "DistributedSampler",
+    "ReduceOp",
+    "Work",
     "all_gather",
+    "all_gather_object",
     "all_reduce",
     "barrier",
     "broadcast",
+    "broadcast_object_list",
     "destroy_process_group",
+    "get_backend",
     "get_rank",
     "get_world_size",
+    "init",
     "init_process_group",
     "is_available",
     "is_initialized",
+    "is_mpi_available",
+    "rank",
+    "world_size",
 ]
 
-_instead = "a program runs in one process here, so leave it out"
-__getattr__ = missing("distributed", _instead)
+_find, __dir__ = later(__name__, {"DistributedDataParallel": "parallel"})
+_missing = missing("distributed", "its page in the documentation says what there is")
 
-# What programs import by name, whether or not they come to use it.
-init_process_group = refuse("distributed.init_process_group", _instead)
-destroy_process_group = refuse("distributed.destroy_process_group", _instead)
-get_rank = refuse("distributed.get_rank", _instead)
-get_world_size = refuse("distributed.get_world_size", _instead)
-barrier = refuse("distributed.barrier", _instead)
-broadcast = refuse("distributed.broadcast", _instead)
-all_reduce = refuse("distributed.all_reduce", _instead)
-all_gather = refuse("distributed.all_gather", _instead)
+
+def __getattr__(name: str) -> Any:
+    return _find(name) if name == "DistributedDataParallel" else _missing(name)

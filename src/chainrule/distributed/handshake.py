@@ -1,0 +1,81 @@
+"""What has to be the same on every rank, held against each other before the work begins (floor 4).
+
+Every rank tells what it has, and all come to the same verdict, so that none is left waiting.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.backend.ranks import world
+from chainrule.errors import OptionError
+
+__all__ = ["agree", "agree_on_code"]
+
+
+def agree(subject: str, mine: Mapping[str, Any]) -> None:
+    """Do nothing, if every rank has the same.
+
+    Args:
+        subject: what it is about, for the sentence: "the model's parameters".
+        mine: plain values (JSON) by name.
+
+    Raises:
+        OptionError: on every rank, where one has something else than rank 0.
+
+    Examples:
+        >>> agree("the job", {"seed": 0})
+    """
+    told = world().tell(dict(mine))
+    first = told[0]
+    for rank, theirs in enumerate(told):
+        if list(theirs.items()) != list(first.items()):
+            raise OptionError(_difference(subject, rank, theirs, first))
+
+
+def _difference(
+    subject: str, rank: int, theirs: Mapping[str, Any], first: Mapping[str, Any]
+) -> str:
+    for name in (*first, *theirs):
+        a, b = first.get(name, "nothing"), theirs.get(name, "nothing")
+        if a != b:
+            return (
+                f"the ranks differ in {subject}: {name} is {a} on rank 0 and {b} on rank {rank}; "
+                "every rank has to run the same program with the same options"
+            )
+    return (
+        f"the ranks differ in {subject}: rank {rank} has the same in another order than rank 0; "
+        "every rank has to run the same program with the same options"
+    )
+
+
+def agree_on_code() -> None:
+    """Do nothing, if every rank runs the same code.
+
+    Raises:
+        OptionError: on every rank, where one runs another.
+    """
+    agree(
+        "code",
+        {
+            "chainrule's source": source_hash(),
+            "Python": platform.python_version(),
+            "NumPy": np.__version__,
+        },
+    )
+
+
+@functools.cache
+def source_hash() -> str:
+    """Return the first digits of a hash of all of this package's Python files."""
+    folder, total = Path(__file__).parents[1], hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()[:12]

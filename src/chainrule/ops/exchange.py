@@ -1,0 +1,123 @@
+"""Exchanges between ranks, as operations (floor 1).
+
+They are not in the registry: a process alone never performs one. But they go through the one door,
+so that a recorded step has them in its program. What is started is an update of the array that
+travels, and so is waiting for it; between the two the array belongs to the exchange.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.backend.ranks import Pending, world
+from chainrule.errors import ShapeError
+from chainrule.ops.core import Array, Cost, Op, Shape, Value, same_shape
+from chainrule.ops.update import CHANGED
+
+__all__ = ["Bucket", "exchange_start", "exchange_wait", "from_rank", "sum_over_ranks"]
+
+
+class Bucket:
+    """Gradients that travel together.
+
+    Args:
+        name: for programs that are printed.
+        shapes: of the gradients.
+        dtype: of all of them.
+
+    Attributes:
+        buffer: their memory, flat.
+        views: the gradients in it, each in its shape.
+        pending: the exchange that is under way, if there is one.
+
+    Examples:
+        >>> bucket = Bucket("last", [(2, 1), (3,)], np.dtype(float))
+        >>> bucket.buffer.shape, [v.shape for v in bucket.views]
+        ((5,), [(2, 1), (3,)])
+    """
+
+    def __init__(self, name: str, shapes: list[Shape], dtype: np.dtype[Any]) -> None:
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        ends = np.cumsum([0, *sizes]).tolist()
+        self.name = name
+        self.buffer = np.zeros(ends[-1], dtype)
+        parts = [self.buffer[a : a + n] for a, n in zip(ends, sizes)]
+        self.views = [part.reshape(shape) for part, shape in zip(parts, shapes)]
+        self.pending: Pending | None = None
+
+    def __repr__(self) -> str:
+        return f"<bucket {self.name}>"
+
+
+def _start(buffer: Array, share: Array, *gradients: Array, bucket: Bucket) -> Array:
+    ranks = world()
+    factor = share / ranks.size
+    for view, g in zip(bucket.views, gradients, strict=True):
+        if view.shape != g.shape:
+            raise ShapeError(f"the gradient has shape {g.shape}, the parameter {view.shape}")
+        np.multiply(g, factor, out=view, casting="same_kind")
+    bucket.pending = ranks.start_sum(buffer)
+    return buffer
+
+
+def _wait(buffer: Array, *, bucket: Bucket) -> Array:
+    if bucket.pending is not None:
+        bucket.pending.wait()
+        bucket.pending = None
+    return buffer
+
+
+def _moved(buffer: Shape, *_others: Shape, **_attrs: Any) -> Cost:
+    return Cost(0, 2 * int(np.prod(buffer)))
+
+
+# The mean over all ranks of their gradients, each times its rank's share, is begun in `buffer`.
+exchange_start = Op("exchange_start", _start, kind="update", shape=same_shape, cost=_moved)
+# `buffer` has that mean.
+exchange_wait = Op("exchange_wait", _wait, kind="update", shape=same_shape, cost=_moved, arity=1)
+
+
+def _from_rank(x: Array, *, root: int) -> Array:
+    world().broadcast_(x, root)
+    return x
+
+
+# x becomes what it is on rank `root`.
+from_rank = Op("from_rank", _from_rank, kind="update", shape=same_shape, cost=_moved, arity=1)
+
+CHANGED.update({"exchange_start": (0,), "exchange_wait": (0,), "from_rank": (0,)})
+
+
+def _summed(x: Array) -> Array:
+    y = np.array(x, order="C")
+    world().sum_(y)
+    return y
+
+
+_sum = Op(
+    "sum_over_ranks",
+    _summed,
+    kind="gather",
+    shape=same_shape,
+    vjp=[lambda g, _y, _x: sum_over_ranks(g)],
+    cost=_moved,
+    arity=1,
+)
+
+
+def sum_over_ranks(x: Value) -> Value:
+    """The sum of everybody's x, element by element: y = x_0 + x_1 + ... on every rank.
+
+    Every rank's loss depends on every rank's x through it, so the gradient of the sum of all losses
+    is the sum of all gradients: dL/dx = sum over ranks of dL/dy.
+
+    Args:
+        x: numbers of one shape on every rank.
+
+    Examples:
+        >>> sum_over_ranks(np.array([1.0, 2.0]))
+        array([1., 2.])
+    """
+    return _sum(x)
