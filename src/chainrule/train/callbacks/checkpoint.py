@@ -113,26 +113,27 @@ class Checkpoint(Callback):
 
     def on_fit_start(self, run: Run) -> None:
         """Clear away what was never written to its end, and count from here."""
-        store.clear(self.folder, parts_only=True)
+        if run.speaks:
+            store.clear(self.folder, parts_only=True)
         self._last_step, self._last_time = run.step, time.perf_counter()
 
     def on_step_end(self, run: Run) -> None:
         """Save, if it is time."""
         steps = self._steps or 0
-        if (steps and run.step // steps > self._last_step // steps) or self._is_time():
+        if (steps and run.step // steps > self._last_step // steps) or self._is_time(run):
             self.save(run)
 
     def on_epoch_end(self, run: Run) -> None:
         """Save, if it is time; and what is left in the end."""
         is_due = run.epoch % (self._epochs or 1) == 0 or run.epoch == run.epochs or run.stopped
-        if (self._epochs and is_due) or self._is_time():
+        if (self._epochs and is_due) or self._is_time(run):
             self.save(run)
 
-    def _is_time(self) -> bool:
+    def _is_time(self, run: Run) -> bool:
         if self._seconds is None:
             return False
         passed = time.perf_counter() - self._last_time
-        return passed >= max(self._seconds, _RARELY * self._took)
+        return bool(run.as_first(passed >= max(self._seconds, _RARELY * self._took)))
 
     def save(self, run: Run) -> None:
         """Write a checkpoint of the run as it is.
@@ -146,8 +147,10 @@ class Checkpoint(Callback):
         if run.snapshot is None:
             raise OptionError("a checkpoint is of a run of fit; give it among its callbacks")
         begun = time.perf_counter()
+        taken = run.snapshot()  # by all ranks, for a part of it may be with each
         try:
-            store.write(self.folder, run.step, run.snapshot(), self.keep)
+            if run.speaks:
+                store.write(self.folder, run.step, taken, self.keep)
         except DataError as error:
             last = store.newest(self.folder).path
             kept = f"the last that was saved is {last.name}" if last else "none was saved before"

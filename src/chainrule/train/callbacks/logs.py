@@ -38,6 +38,8 @@ class _Lines(Callback):
 
     def on_fit_start(self, run: Run) -> None:
         """Open the file, and write what the run brings."""
+        if not run.speaks:
+            return
         self._file = self.path.open("w", encoding="utf-8", newline="\n")
         self._add(run.history.rows)
 
@@ -168,6 +170,8 @@ class TensorBoard(Callback):
 
     def on_fit_start(self, run: Run) -> None:
         """Open a file in the folder."""
+        if not run.speaks:
+            return
         from chainrule.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(self.folder)

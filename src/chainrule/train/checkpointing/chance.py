@@ -66,6 +66,11 @@ class Chance:
         for part in _parts(thing):
             self._look(part, depth + 1)
 
+    @property
+    def generators(self) -> list[Generator]:
+        """Those of this library."""
+        return [source for source in self._sources if isinstance(source, Generator)]
+
     def state(self) -> list[Any]:
         """Return how far each has come."""
         return [_state(source) for source in self._sources]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from chainrule.train.callbacks.callback import Callback
 from chainrule.train.checkpointing.chance import Chance
 from chainrule.train.fitting.ahead import Ahead
 from chainrule.train.fitting.augment import Augment, augmented
+from chainrule.train.fitting.crew import Crew
 from chainrule.train.fitting.feed import Feed
 from chainrule.train.fitting.origin import origin_named
 from chainrule.train.fitting.place import place_of
@@ -90,7 +92,7 @@ class Epoch:
         self.within = False
         self._done, self._resumed = 0, False
         self._first: dict[str, Any] = {}
-        one_by_one = augment is not None or sees_each_step(callbacks)
+        one_by_one = augment is not None or (sees_each_step(callbacks) and run.crew is None)
         self._where = place_of(run.model)
         self._data = None if one_by_one or self._where is not CPU else _at_hand(loader)
         self._turn = _FIRST
@@ -113,6 +115,9 @@ class Epoch:
 
     def take_steps(self) -> None:
         """Take the steps of an epoch; of one that has been resumed, those that are left."""
+        if self.run.crew is not None:
+            self._with_others(self.run.crew)
+            return
         if not isinstance(self.step, TapeStep) or not self._data or not _is_ours(self.schedule):
             for x, y in self._batches_left():
                 self._one(x, y)
@@ -129,6 +134,43 @@ class Epoch:
             rest = order[whole:]
             x, y = (from_numpy(t.array[rest]) for t in tensors)
             self._one(x, y, rest)
+
+    def _with_others(self, crew: Crew) -> None:
+        """Take the steps of an epoch on several ranks, this one's rows of each batch."""
+        for x, y, rows, n in self._parts(crew):
+            crew.step(self.run, partial(self._own_step, x, y, rows), n)
+            if self.schedule is not None:
+                self.schedule.step()
+            self._done += 1
+            if crew.is_due() or self._done == len(self.loader):
+                crew.settle(self.run)
+                tell(self.run, "on_step_end", self.callbacks)
+                crew.agree(self.run)
+            if self.run.halted:
+                break
+        crew.end_epoch()
+
+    def _parts(self, crew: Crew) -> Iterator[tuple[Any, Any, Array | None, int]]:
+        """This rank's part of each batch that is left, its rows in the data and those of all."""
+        if self._data is None:
+            for x, y in self._batches_left():
+                yield *crew.own_part((x, y), len(y)), None, len(y)
+            return
+        tensors, which = self._data
+        order, size = which[self._order()], self.loader.batch_size or 1
+        end = len(order) // size * size if self.loader.drop_last else len(order)
+        for i in range(self._done * size, end, size):
+            batch = order[i : i + size]
+            rows = crew.own(batch)
+            x, y = (from_numpy(t.array[rows]) for t in tensors)
+            yield x, y, rows, len(batch)
+
+    def _own_step(self, x: Tensor, y: Tensor, rows: Array | None) -> tuple[float, Array, Array]:
+        """Take this rank's part in a step; returns loss, outputs and targets."""
+        if self.augment is not None:
+            x = augmented(self.augment, x)
+        with origin_named(self.run, lambda: (x, y), rows):
+            return *self.step(self.run, x, y), y.array
 
     def _order(self) -> Array:
         """The order of the samples; in an epoch that has been resumed, as it was drawn then."""

@@ -17,6 +17,7 @@ from chainrule.backend.arrays import to_host
 from chainrule.data import DataLoader
 from chainrule.data.onto import on_device
 from chainrule.data.pairs import first_targets, loader_of
+from chainrule.nn.parallel import DistributedDataParallel
 from chainrule.errors import OptionError, kind_of
 from chainrule.nn.usual import Loss, loss_of
 from chainrule.ops import Array
@@ -26,6 +27,7 @@ from chainrule.train.callbacks.callback import Callback
 from chainrule.train.callbacks.checkpoint import Checkpoint
 from chainrule.train.callbacks.progress import Progress
 from chainrule.train.fitting.augment import Augment
+from chainrule.train.fitting.crew import Crew, crew_of
 from chainrule.train.fitting.epoch import Epoch, sees_each_step, tell
 from chainrule.train.fitting.gathered import gathered
 from chainrule.train.fitting.place import place_of
@@ -71,7 +73,9 @@ def fit(
     Args:
         model: takes a batch of x, returns outputs. Where it is, on the processor or a GPU, is where
             it is trained: batches are brought there, the next one during the step.
-        data: a pair of arrays or tensors (x, y), a `Dataset` of such pairs, or a `DataLoader`.
+        data: a pair of arrays or tensors (x, y), a `Dataset` of such pairs, or a `DataLoader`. For
+            a `DistributedDataParallel` every rank gives the whole of it, in batches for all ranks,
+            of which each takes its rows; so it is with `validation`.
         loss: takes outputs and targets, returns one number; or a name from `LOSSES`. By default
             cross-entropy for integer targets, mean squared error for others.
         optimizer: an optimiser, or a name from `OPTIMIZERS`.
@@ -150,16 +154,21 @@ def fit(
     own_step = step is not None
     at_a_time = None if accumulate == 1 else batches.batch_size
     step = _step_of(step, max_grad_norm, compile, callbacks, at_a_time)
+    measured = metrics_of(metrics, targets)
+    crew = crew_of(model, measured)
     run = Run(
-        model,
+        model.module if isinstance(model, DistributedDataParallel) else model,
         optimizer,
         loss_of(loss, targets),
-        metrics_of(metrics, targets),
+        measured,
         epochs,
         epochs * len(loader),
         history,
     )
-    if progress:
+    run.crew = crew
+    if crew is not None:
+        crew.each_step = sees_each_step(callbacks)
+    if progress and run.speaks:
         callbacks = (*callbacks, Progress())
     if doctor:
         callbacks = _with_doctor(callbacks, loader, held_out, own_step)
@@ -173,7 +182,10 @@ def fit(
             snapshots = Snapshots(run, steps, callbacks, planned if schedule else "")
             run.snapshot = snapshots.taken
             if resume is not None:
-                snapshots.resume(Path(resume))
+                with run.looking():
+                    snapshots.resume(Path(resume))
+        if crew is not None:
+            crew.begin_alike(run, augment, loader, schedule, callbacks)
         _loop(run, steps, held_out, callbacks)
     return run.history
 
@@ -223,7 +235,8 @@ def _loop(
 ) -> None:
     try:
         begun = time.perf_counter()
-        tell(run, "on_fit_start", callbacks)
+        with run.looking():
+            tell(run, "on_fit_start", callbacks)
         steps.start()
         run.started += time.perf_counter() - begun
         while steps.within or (run.epoch < run.epochs and not run.stopped):
@@ -234,7 +247,7 @@ def _loop(
     finally:
         run.history.stopped = run.stopped
         run.history.seconds = time.perf_counter() - run.started
-        run.model.eval()
+        run.network.eval()
         tell(run, "on_fit_end", callbacks)
 
 
@@ -245,7 +258,7 @@ def _epoch(
         run.begin_epoch()
         steps.begin()
         tell(run, "on_epoch_start", callbacks)
-    run.model.train()
+    run.network.train()
     steps.take_steps()
     tell(run, "on_epoch_trained", callbacks)
     figures = run.figures()
@@ -253,7 +266,10 @@ def _epoch(
         figures |= {f"validation_{k}": v for k, v in _measured(run, held_out).items()}
     run.end_epoch(figures)
     steps.end()
-    tell(run, "on_epoch_end", callbacks)
+    with run.looking():
+        tell(run, "on_epoch_end", callbacks)
+    if run.crew is not None:
+        run.crew.agree(run)
 
 
 def _step_of(
@@ -278,7 +294,7 @@ def _step_of(
 
 
 def _measured(run: Run, loader: DataLoader) -> dict[str, Any]:
-    return _figures(run.model, loader, run.loss, run.metrics)
+    return _figures(run.model, loader, run.loss, run.metrics, run.crew)
 
 
 def _outputs(model: nn.Module, batches: Iterator[Any]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -294,13 +310,22 @@ def _outputs(model: nn.Module, batches: Iterator[Any]) -> Iterator[tuple[Tensor,
 
 
 def _figures(
-    model: nn.Module, loader: DataLoader, loss: Loss, metrics: Mapping[str, Metric]
+    model: nn.Module,
+    loader: DataLoader,
+    loss: Loss,
+    metrics: Mapping[str, Metric],
+    crew: Crew | None = None,
 ) -> dict[str, Any]:
     total, count, tally = 0.0, 0, Tally(metrics)
-    for outputs, y in _outputs(model, iter(loader)):
+    batches = iter(loader)
+    if crew is not None:  # of some batches this rank may have no row
+        batches = ((x, y) for x, y in map(crew.part, batches) if len(y))
+    for outputs, y in _outputs(model, batches):
         count += len(y)
         total += loss(outputs, y).item() * len(y)
         tally.add(to_host(outputs.array), to_host(y.array))
+    if crew is not None:
+        total, count = crew.put_together(total, count, tally)
     return {"loss": total / max(count, 1), **tally.figures()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ from chainrule.backend.arrays import to_host
 from chainrule.errors import ChainruleError
 from chainrule.nn.usual import Loss
 from chainrule.ops import Array
+from chainrule.train.fitting.crew import Crew
 from chainrule.train.metrics.metric import Metric
 from chainrule.train.metrics.tally import Tally
 
@@ -94,6 +96,7 @@ class Run:
         losses: of the steps of the present epoch.
         notices: what is to be shown to the person, once.
         snapshot: returns all that a checkpoint holds, where there is to be one.
+        crew: the ranks that train together; `None` where this process does alone.
     """
 
     def __init__(
@@ -122,11 +125,30 @@ class Run:
         self.losses: list[float] = []
         self.notices: list[str] = []
         self.snapshot: Callable[[], dict[str, Any]] | None = None
+        self.crew: Crew | None = None
         self._begun = self._seconds = 0.0
         self._rate = math.nan
         self._loss = 0.0
         self._tally = Tally(metrics, _ROOM)
         self._count = 0
+
+    @property
+    def network(self) -> nn.Module:
+        """What a step goes through: the model, or on several ranks what exchanges its gradients."""
+        return self.model if self.crew is None else self.crew.network
+
+    @property
+    def speaks(self) -> bool:
+        """Whether this process shows and writes what there is to be seen: of several, rank 0."""
+        return self.crew is None or self.crew.is_first
+
+    def looking(self) -> AbstractContextManager[None]:
+        """Inside the block a walk back makes this process's own gradients, and none for all."""
+        return nullcontext() if self.crew is None else self.crew.without_exchange()
+
+    def as_first(self, number: float) -> float:
+        """Return a number, or of several ranks that of rank 0, all of which have to ask for it."""
+        return number if self.crew is None else self.crew.as_first(number)
 
     def stop(self, reason: str, at_once: bool = False) -> None:
         """End the run after this epoch.
@@ -143,7 +165,8 @@ class Run:
 
     def figures(self) -> dict[str, Any]:
         """Return loss and metrics of the epoch that is over, also those that are no numbers."""
-        self._seconds = time.perf_counter() - self._begun  # before anything else is measured
+        # Before anything else is measured.
+        self._seconds = self.as_first(time.perf_counter() - self._begun)
         if self._tally.crowded:
             self.notices.append(
                 "the outputs of an epoch are too many to be kept, so the metrics that want all of "
@@ -236,6 +259,22 @@ class Run:
         self.seen += rows * len(losses)
         self._count += rows * len(losses)
         self._tally.add_many(outputs, targets)
+
+    def take(self, totals: Sequence[float], rows: Sequence[int], tallies: Sequence[Any]) -> None:
+        """Add the figures of steps that several ranks have taken together.
+
+        Args:
+            totals: the loss of each step times its rows,
+            rows: and how many these are.
+            tallies: the states of the ranks' tallies.
+        """
+        for total, n in zip(totals, rows, strict=True):
+            self.step_loss = total / n
+            self.losses.append(self.step_loss)
+            self._loss += total
+            self._count += n
+        for state in tallies:
+            self._tally.take(state)
 
     def count(self, loss: float, outputs: Array, targets: Array) -> None:
         """Add a step's figures to the epoch's."""

@@ -8,6 +8,7 @@ a prediction that is the same every time, is long enough to earn what compiling 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -78,9 +79,10 @@ class TapeStep:
         self._taken += 1
         if self._mode is True and self._quick is None:
             self._quick = self._compiled(run, strict=True)
-        if self._quick is None or self._shapes not in (None, (x.shape, y.shape)):
+        if self._quick is None or self._shapes not in (None, _shapes(run, x, y)):
             return _numbers(self._step(run, x, y))
-        self._quick.rehearse(x, y)
+        if run.crew is None:  # the batches of ranks may differ, and all rehearse or none
+            self._quick.rehearse(x, y)
         return _numbers(self._quick(x, y))
 
     def state_dict(self) -> dict[str, Any]:
@@ -100,7 +102,8 @@ class TapeStep:
         self._shapes, self._quick = state["shapes"], None
         if state["quick"] is not None:
             self._quick = self._compiled(run, strict=self._mode is True)
-            self._quick.go_on_from(state["quick"])
+            if run.crew is None:
+                self._quick.go_on_from(state["quick"])
 
     def start(self) -> None:
         """Begin, or go on: what callbacks set up before the first step is no news."""
@@ -163,6 +166,8 @@ class TapeStep:
     def _backward(self, run: Run, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Make the gradients of a batch, part by part if it is to be so; and loss and outputs."""
         size = self._at_a_time
+        if size is not None and run.crew is not None:
+            size = run.crew.share_of(size)
         if size is None or len(y) <= size:
             loss, outputs = self._loss(run, x, y)
             loss.backward()
@@ -170,15 +175,16 @@ class TapeStep:
         losses, parts = [], []
         for i in range(0, len(y), size):
             part = y[i : i + size]
-            loss, outputs = self._loss(run, x[i : i + size], part)
-            share = loss * (len(part) / len(y))  # of the mean over the batch
-            share.backward()
+            with run.looking() if i + size < len(y) else nullcontext():
+                loss, outputs = self._loss(run, x[i : i + size], part)
+                share = loss * (len(part) / len(y))  # of the mean over the batch
+                share.backward()
             losses.append(share.detach())
             parts.append(outputs.detach())
         return sum(losses[1:], losses[0]), ops.cat(parts)
 
     def _loss(self, run: Run, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = run.model(x)
+        outputs = run.network(x)
         loss = run.loss(outputs, y)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise OptionError(f"the loss must return a tensor of one number, got {_kind(loss)}")
@@ -193,14 +199,21 @@ class TapeStep:
         prediction = Saving()
         with ops.watch(prediction):
             result = _numbers(self._step(run, x, y))
-        if prediction.saved * (run.total_steps - run.step) > _WORTH:
+        if run.as_first(prediction.saved * (run.total_steps - run.step)) > _WORTH:
             self._quick = self._compiled(run, strict=False)
-            self._shapes = (x.shape, y.shape)
+            self._shapes = _shapes(run, x, y)
             run.notices.append("the training step is compiled from here on")
         return result
 
     def _compiled(self, run: Run, strict: bool) -> Compiled:
         return compile(partial(self._step, run), strict=strict, keep_gradients=self._keep)
+
+
+def _shapes(run: Run, x: Tensor, y: Tensor) -> Any:
+    """The shapes of a batch; on several ranks of the whole of it, which all of them know."""
+    if run.crew is None:
+        return x.shape, y.shape
+    return (run.crew.rows, *x.shape[1:]), (run.crew.rows, *y.shape[1:])
 
 
 def _numbers(result: tuple[Tensor, Tensor]) -> tuple[float, Array]:

@@ -104,6 +104,13 @@ class Tally:
             return
         self._kept.append((outputs, targets))
 
+    def take(self, state: Mapping[str, Any]) -> None:
+        """Take in what another tally has seen, of other rows: its `state_dict`."""
+        for name, (total, rows) in state["totals"].items():
+            self._sum(name, np.array(total), int(rows))
+        if state["kept"]:
+            self._keep(*state["kept"])
+
     def running(self) -> dict[str, float]:
         """Return the numbers that are known without going through all rows again."""
         found = {}
