@@ -10,8 +10,6 @@ Examples:
     (0, 1)
 """
 
-from typing import Any
-
 from chainrule.absent import missing
 from chainrule.data.sampler import DistributedSampler
 from chainrule.distributed.exchange import (
@@ -37,7 +35,7 @@ from chainrule.distributed.group import (
     rank,
     world_size,
 )
-from chainrule.later import later
+from chainrule.nn.parallel import DistributedDataParallel
 
 __all__ = [
     "DistributedDataParallel",
@@ -63,9 +61,4 @@ __all__ = [
     "world_size",
 ]
 
-_find, __dir__ = later(__name__, {"DistributedDataParallel": "parallel"})
-_missing = missing("distributed", "its page in the documentation says what there is")
-
-
-def __getattr__(name: str) -> Any:
-    return _find(name) if name == "DistributedDataParallel" else _missing(name)
+__getattr__ = missing("distributed", "its page in the documentation says what there is")

@@ -1,10 +1,11 @@
-"""Modules over several machines: there is one, so the module runs as it is (floor 3)."""
+"""Modules on several machines, with PyTorch's names: by several processes, one each (floor 3)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from chainrule.absent import missing, refuse
+from chainrule.absent import missing
+from chainrule.nn.exchanged import DistributedDataParallel
 from chainrule.nn.module import Module
 
 __all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
@@ -48,6 +49,5 @@ def data_parallel(
     return module(*inputs, **(module_kwargs or {}))
 
 
-_instead = "a program runs in one process here, so use the module as it is"
-DistributedDataParallel = refuse("nn.parallel.DistributedDataParallel", _instead)
+_instead = "several processes share a training by nn.parallel.DistributedDataParallel"
 __getattr__ = missing("nn.parallel", _instead)

@@ -52,6 +52,7 @@ class Bucket:
 
 
 def _start(buffer: Array, share: Array, *gradients: Array, bucket: Bucket) -> Array:
+    """Begin, in `buffer`, the mean over all ranks of their gradients times their shares."""
     ranks = world()
     factor = share / ranks.size
     for view, g in zip(bucket.views, gradients, strict=True):
@@ -63,6 +64,7 @@ def _start(buffer: Array, share: Array, *gradients: Array, bucket: Bucket) -> Ar
 
 
 def _wait(buffer: Array, *, bucket: Bucket) -> Array:
+    """Wait for what `exchange_start` has begun."""
     if bucket.pending is not None:
         bucket.pending.wait()
         bucket.pending = None
@@ -73,18 +75,16 @@ def _moved(buffer: Shape, *_others: Shape, **_attrs: Any) -> Cost:
     return Cost(0, 2 * int(np.prod(buffer)))
 
 
-# The mean over all ranks of their gradients, each times its rank's share, is begun in `buffer`.
 exchange_start = Op("exchange_start", _start, kind="update", shape=same_shape, cost=_moved)
-# `buffer` has that mean.
 exchange_wait = Op("exchange_wait", _wait, kind="update", shape=same_shape, cost=_moved, arity=1)
 
 
 def _from_rank(x: Array, *, root: int) -> Array:
+    """Make x what it is on rank `root`."""
     world().broadcast_(x, root)
     return x
 
 
-# x becomes what it is on rank `root`.
 from_rank = Op("from_rank", _from_rank, kind="update", shape=same_shape, cost=_moved, arity=1)
 
 CHANGED.update({"exchange_start": (0,), "exchange_wait": (0,), "from_rank": (0,)})

@@ -1,4 +1,4 @@
-"""A module that trains on several ranks, each with its own part of the data (floor 4).
+"""A module that trains on several ranks, each with its own part of the data (floor 3).
 
 The gradients of the ranks are averaged in buckets: as soon as `backward` has made all that a bucket
 holds, its sum over the ranks is begun, and while that is under way `backward` goes on. Parameters
@@ -17,7 +17,7 @@ import numpy as np
 from chainrule.autograd import is_grad_enabled
 from chainrule.autograd.tape import at_the_end, wrap
 from chainrule.backend.ranks import world
-from chainrule.distributed.handshake import agree
+from chainrule.backend.ranks.agreement import agree
 from chainrule.errors import GradientError, OptionError
 from chainrule.nn.module import Module
 from chainrule.nn.parameter import Parameter
