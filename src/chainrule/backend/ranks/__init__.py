@@ -6,6 +6,9 @@ arrays asks for the `world()` and need not know which of the two it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from chainrule.backend.ranks.alone import Alone, Operation, Pending
 from chainrule.backend.ranks.launch import launched, require_mpi
 from chainrule.backend.ranks.lost import RankLostError
@@ -15,6 +18,7 @@ __all__ = [
     "Operation",
     "Pending",
     "RankLostError",
+    "apart",
     "is_joined",
     "join",
     "launched",
@@ -55,15 +59,31 @@ def join() -> Alone:
     """
     global _world
     if not is_joined():
+        from chainrule.backend.ranks import watch
         from chainrule.backend.ranks.mpi import Together
 
-        _world = Together()
+        _world = together = Together()
+        watch.begin(together)
     return _world
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Be alone inside the block, for work that this process does by itself."""
+    global _world
+    before, _world = _world, Alone()
+    try:
+        yield
+    finally:
+        _world = before
 
 
 def leave() -> None:
     """Be alone again, when all the others leave too."""
     global _world
     if is_joined():
+        from chainrule.backend.ranks import watch
+
+        watch.end()
         _world.close()
         _world = Alone()

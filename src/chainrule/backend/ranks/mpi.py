@@ -75,7 +75,10 @@ class Started(Pending):
             if asked < _EAGER:
                 _yield()
             else:
+                if asked == _EAGER:
+                    self._together.waits_since = time.monotonic()
                 time.sleep(_NAP)
+        self._together.waits_since = 0.0
         if self._finish is not None:
             self._finish()
             self._finish = None
@@ -119,6 +122,7 @@ class Together(Alone):
 
     Attributes:
         lost: set by whoever finds out that one is gone; raised where the others are waited for.
+        waits_since: since when the exchange that is waited for is, if it has been for long; or 0.
 
     Raises:
         MissingExtraError: mpi4py is not installed.
@@ -137,6 +141,7 @@ class Together(Alone):
         self.host, self.neighbours = near.rank, near.size
         near.Free()
         self.lost: RankLostError | None = None
+        self.waits_since = 0.0
         self._stirrer: Stirrer | None = None
         self._operations = {"sum": mpi.SUM, "product": mpi.PROD, "min": mpi.MIN, "max": mpi.MAX}
 
