@@ -47,7 +47,7 @@ NEIGHBOURS = {
     "init": {"ops"},
     "optim": {"nn"},
     "explain": {"draw", "io"},
-    "train": {"io", "explain", "utils", "distributed"},
+    "train": {"io", "explain", "utils"},
     "export": {"io"},
     "cli": {"serve", "playground"},
     "cuda": {"amp"},

@@ -21,10 +21,10 @@ from chainrule import nn
 from chainrule.autograd import Generator, Tensor, from_numpy
 from chainrule.backend import ranks
 from chainrule.backend.arrays import to_host
-from chainrule.nn.parallel import DistributedDataParallel
 from chainrule.errors import DataError
 from chainrule.io.nested import packed, unpacked
 from chainrule.io.weights import parsed, write_weights
+from chainrule.nn.parallel import DistributedDataParallel
 from chainrule.ops import Array, new_state
 from chainrule.train.checkpointing.chance import Chance
 from chainrule.train.compiling.structure import mapped

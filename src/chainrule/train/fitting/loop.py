@@ -17,8 +17,8 @@ from chainrule.backend.arrays import to_host
 from chainrule.data import DataLoader
 from chainrule.data.onto import on_device
 from chainrule.data.pairs import first_targets, loader_of
-from chainrule.nn.parallel import DistributedDataParallel
 from chainrule.errors import OptionError, kind_of
+from chainrule.nn.parallel import DistributedDataParallel
 from chainrule.nn.usual import Loss, loss_of
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
