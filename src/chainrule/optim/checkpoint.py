@@ -65,7 +65,8 @@ def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
     for group, new in zip(optimizer.param_groups, groups):
         group.update(new)
     for p, (values, fresh) in loaded.items():
-        _take_over(optimizer.state[p], values, fresh)
+        if optimizer._keeps(p):
+            _take_over(optimizer.state[p], values, fresh)
     if not declared:
         _take_as_it_is(optimizer, saved)
 

@@ -284,6 +284,10 @@ class Optimizer(Hooked):
             return zeros((), dtype=np.float64, device="cpu")
         return zeros_like(p)
 
+    def _keeps(self, p: Tensor) -> bool:
+        """Whether this process has the state of a parameter, and not another."""
+        return True
+
     def _state_of(self, p: Tensor, group: ParamGroup) -> dict[str, Any]:
         state = self.state[p]
         for name in self._state_names(p, group):

@@ -235,6 +235,8 @@ class Recorder:
                 "recorded, and a replay would not; return the tensor from the step and look at it "
                 "there"
             )
+        elif what == "unrecorded":
+            self.refuse(things[0])
         elif what == "option":
             self.refuse(
                 f'the option "{things[0]}" of an optimizer is read or set{_at(user_place())}, as a '
