@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,22 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from chainrule.backend.ranks import launched, world
 from chainrule.cli.loading import LOADED, examples_of, noted
 from chainrule.data import Examples
+from chainrule.distributed import init
 from chainrule.errors import DataError, OptionError, one_line
 from chainrule.train.job.job import resume_job, run_job
 from chainrule.train.job.models import chosen_model
 from chainrule.train.job.outcome import Settings
 from chainrule.train.reporting.report import write
 from chainrule.train.tuning.page import page_of
+from chainrule.train.tuning.ranks import Ranks, leading, parting, take_trials
 from chainrule.train.tuning.space import SEARCHED, described, read_space, usual_space
 from chainrule.train.tuning.study import Study, noted_arguments
 from chainrule.train.tuning.telling import Seen, figure_text, introduce, ranked
 from chainrule.train.tuning.tune import check_jobs, cores, runner_of
-from chainrule.train.tuning.workers import search
+from chainrule.train.tuning.workers import Runner, search
 
 __all__ = ["resumed", "tune_command"]
 
@@ -42,16 +45,49 @@ def tune_command(data: str, options: Mapping[str, Any], arguments: Sequence[str]
         options: of the command line, by name.
         arguments: of the command line, which begin the same search.
     """
-    console = Console(highlight=False, emoji=False)
+    if launched():
+        return _on_ranks(data, options, arguments)
     jobs = options["jobs"] or max(1, cores() // options["threads"])
     check_jobs(jobs, options["threads"])
+    return _search(data, options, arguments, jobs, lambda study: runner_of(study, jobs))
+
+
+def _on_ranks(data: str, options: Mapping[str, Any], arguments: Sequence[str]) -> int:
+    """Search on the ranks that a launcher started: the first leads, the others run trials."""
+    if options["jobs"]:
+        raise OptionError("the launcher says how many trainings run at a time; leave out --jobs")
+    init()
+    ranks = world()
+    if ranks.rank:
+        with parting():
+            take_trials(ranks, lambda: examples_of(data, options))
+        return 0
+    with parting(), leading(ranks):
+        return _search(
+            data,
+            options,
+            arguments,
+            ranks.size - 1,
+            lambda study: Ranks(ranks, study.examples, study.settings),
+        )
+
+
+def _search(
+    data: str,
+    options: Mapping[str, Any],
+    arguments: Sequence[str],
+    jobs: int,
+    begun: Callable[[Study], Runner],
+) -> int:
+    """Search with the runner that is begun for the study, so many trainings at a time."""
+    console = Console(highlight=False, emoji=False)
     examples = examples_of(data, options)
     with _study(examples, options, arguments) as study:
         told = f"{one_line(examples.name)}: {one_line(examples.about)}"
         console.print(Text(told), soft_wrap=True)
         introduce(console, study, jobs)
         try:
-            with closing(runner_of(study, jobs)) as runner, Seen(console, study, jobs) as seen:
+            with closing(begun(study)) as runner, Seen(console, study, jobs) as seen:
                 search(study, runner, seen)
         except KeyboardInterrupt:
             _stopped(console, study)
