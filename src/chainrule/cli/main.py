@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import click
 
 from chainrule import __version__
+from chainrule.backend import ranks
 from chainrule.cli.options import JOB_OPTIONS
 from chainrule.cli.search_options import search_options
 from chainrule.errors import ChainruleError, one_line
@@ -212,12 +213,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         _fail(error.format_message())
     except ChainruleError as error:
+        _leave_it_to_the_witness(error)
         for note in getattr(error, "__notes__", ()):  # as far as it came
             print("\n".join(map(_shown, note.splitlines())), file=sys.stderr)  # noqa: T201
         _fail(str(error))
     except OSError as error:
+        _leave_it_to_the_witness(error)
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except MemoryError as error:
+        _leave_it_to_the_witness(error)
         _fail(f"there is not enough memory for this ({error}); choose smaller sizes")
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -225,6 +229,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _shown(line: str) -> str:
     """A line of a table, its columns kept, with nothing in it that a terminal obeys."""
     return "".join(c if c.isprintable() else "?" for c in line)
+
+
+def _leave_it_to_the_witness(error: Exception) -> None:
+    """Exit without a word, if this is one of several ranks and another says the sentence."""
+    if ranks.is_joined():
+        from chainrule.backend.ranks import watch
+
+        if watch.give_up(error):
+            sys.exit(2)
 
 
 def _fail(sentence: str) -> None:

@@ -18,7 +18,7 @@ def agree_on_code() -> None:
     """Do nothing, if every rank runs the same code.
 
     Raises:
-        OptionError: on every rank, where one runs another.
+        EverywhereError: on every rank, where one runs another; an `OptionError`.
     """
     agree(
         "code",
@@ -27,6 +27,7 @@ def agree_on_code() -> None:
             "Python": platform.python_version(),
             "NumPy": np.__version__,
         },
+        "install the same versions everywhere",
     )
 
 

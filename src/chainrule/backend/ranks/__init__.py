@@ -11,10 +11,11 @@ from contextlib import contextmanager
 
 from chainrule.backend.ranks.alone import Alone, Operation, Pending
 from chainrule.backend.ranks.launch import launched, require_mpi
-from chainrule.backend.ranks.lost import RankLostError
+from chainrule.backend.ranks.lost import EverywhereError, RankLostError
 
 __all__ = [
     "Alone",
+    "EverywhereError",
     "Operation",
     "Pending",
     "RankLostError",
@@ -24,6 +25,7 @@ __all__ = [
     "launched",
     "leave",
     "require_mpi",
+    "say_at_end",
     "world",
 ]
 
@@ -65,6 +67,14 @@ def join() -> Alone:
         _world = together = Together()
         watch.begin(together)
     return _world
+
+
+def say_at_end(text: str) -> None:
+    """Give what is said after the sentence on a lost rank: how the run can be resumed."""
+    if is_joined():
+        from chainrule.backend.ranks import watch
+
+        watch.say_at_end(text)
 
 
 @contextmanager

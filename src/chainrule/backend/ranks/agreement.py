@@ -5,23 +5,30 @@ Every rank tells what it has, and all come to the same verdict, so that none is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chainrule.errors import OptionError
+import numpy as np
 
-__all__ = ["agree"]
+from chainrule.backend.ranks.lost import EverywhereError
+
+__all__ = ["agree", "different_data"]
 
 
-def agree(subject: str, mine: Mapping[str, Any]) -> None:
+_SAME = "start the same program with the same options on every rank"
+
+
+def agree(subject: str, mine: Mapping[str, Any], remedy: str = _SAME) -> None:
     """Do nothing, if every rank has the same.
 
     Args:
         subject: what it is about, for the sentence: "the model's parameters".
         mine: plain values (JSON) by name.
+        remedy: what a person is to do, the end of the sentence.
 
     Raises:
-        OptionError: on every rank, where one has something else than rank 0.
+        EverywhereError: on every rank, where one has something else than rank 0.
 
     Examples:
         >>> agree("the job", {"seed": 0})
@@ -32,20 +39,43 @@ def agree(subject: str, mine: Mapping[str, Any]) -> None:
     first = told[0]
     for rank, theirs in enumerate(told):
         if list(theirs.items()) != list(first.items()):
-            raise OptionError(_difference(subject, rank, theirs, first))
+            what = _difference(rank, theirs, first)
+            raise EverywhereError(f"the ranks differ in {subject}: {what}; {remedy}")
 
 
-def _difference(
-    subject: str, rank: int, theirs: Mapping[str, Any], first: Mapping[str, Any]
-) -> str:
+def _difference(rank: int, theirs: Mapping[str, Any], first: Mapping[str, Any]) -> str:
     for name in (*first, *theirs):
         a, b = first.get(name, "nothing"), theirs.get(name, "nothing")
         if a != b:
-            return (
-                f"the ranks differ in {subject}: {name} is {a} on rank 0 and {b} on rank {rank}; "
-                "every rank has to run the same program with the same options"
+            return f"{name} is {a} on rank 0 and {b} on rank {rank}"
+    return f"rank {rank} has the same in another order than rank 0"
+
+
+def different_data(arrays: Iterable[Any]) -> None:
+    """Do nothing, if no two ranks have the same arrays: they would compute the same.
+
+    Args:
+        arrays: a batch.
+
+    Raises:
+        EverywhereError: on every rank, where two have the same.
+
+    Examples:
+        >>> different_data([np.zeros(3)])
+    """
+    from chainrule.backend.ranks import world
+
+    if world().size == 1:
+        return
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(f"{array.dtype.str} {array.shape} ".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    told = world().tell(total.hexdigest())
+    for rank, theirs in enumerate(told):
+        first = told.index(theirs)
+        if first < rank:
+            raise EverywhereError(
+                f"ranks {first} and {rank} were given the same batch; give the DataLoader a "
+                "DistributedSampler, so that each rank has rows of its own"
             )
-    return (
-        f"the ranks differ in {subject}: rank {rank} has the same in another order than rank 0; "
-        "every rank has to run the same program with the same options"
-    )

@@ -1,10 +1,10 @@
-"""What is raised where the others are waited for, and one of them is gone (floor 0)."""
+"""What is raised where ranks cannot go on together (floor 0)."""
 
 from __future__ import annotations
 
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, OptionError
 
-__all__ = ["RankLostError"]
+__all__ = ["EverywhereError", "RankLostError"]
 
 
 class RankLostError(ChainruleError):
@@ -18,3 +18,7 @@ class RankLostError(ChainruleError):
     def __init__(self, rank: int, why: str) -> None:
         super().__init__(f"rank {rank} {why}")
         self.rank = rank
+
+
+class EverywhereError(OptionError):
+    """What is wrong with one rank or more, raised on all of them alike; rank 0 writes it."""

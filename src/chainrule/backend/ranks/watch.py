@@ -27,13 +27,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from chainrule.backend.ranks import witness
-from chainrule.backend.ranks.lost import RankLostError
+from chainrule.backend.ranks.lost import EverywhereError, RankLostError
 from chainrule.errors import ChainruleError, one_line
 
 if TYPE_CHECKING:
     from chainrule.backend.ranks.mpi import Together
 
-__all__ = ["EXIT", "Watch", "begin", "end", "give_up", "said_by_another", "say_at_end"]
+__all__ = ["EXIT", "Watch", "begin", "end", "give_up", "say_at_end"]
 
 EXIT = 75  # "try again later", of sysexits.h: the run can be resumed
 GRACE = 5.0  # seconds for the program to notice that a rank is lost, before it is ended
@@ -130,8 +130,12 @@ class Watch(threading.Thread):
         if type(error).__module__.startswith("mpi4py"):
             self._over.wait(1.0)  # MPI stumbles over a rank that is gone: let that be told first
         self._failed = not self.lost
-        kind = "" if isinstance(error, ChainruleError) else f"{type(error).__name__}: "
-        self.say(ended=f"ended with {kind}{one_line(str(error))}"[:2000].rstrip(": "))
+        how = (
+            "ended: "
+            if isinstance(error, ChainruleError)
+            else f"ended with {type(error).__name__}: "
+        )
+        self.say(ended=(how + one_line(str(error)).rstrip("."))[:2000].rstrip(": "))
 
     def leave(self) -> None:
         """Tell that this rank is done, and wait until all are, or one is lost."""
@@ -245,20 +249,25 @@ def say_at_end(text: str) -> None:
         _watch.say(at_end=text)
 
 
-def give_up(error: BaseException) -> None:
+def give_up(error: BaseException) -> bool:
     """Tell all the others that this rank ends because of `error`; they end too.
 
     An exception that nobody catches is told by itself. This is for programs that catch theirs.
+
+    Returns:
+        Whether somebody else writes why, so that it is read once.
+
+    Examples:
+        >>> give_up(MemoryError("a process alone tells nobody"))
+        False
     """
-    if _watch is not None and not said_by_another(error):
+    if _watch is None:
+        return False
+    if isinstance(error, EverywhereError):  # all of them end by themselves
+        return _watch.rank > 0
+    if not isinstance(error, RankLostError):
         _watch.fail(error)
-
-
-def said_by_another(error: BaseException) -> bool:
-    """Whether `error` is of all ranks, or of another, and is not this one's to write."""
-    if isinstance(error, RankLostError):
-        return True
-    return getattr(error, "everywhere", False) and _watch is not None and _watch.rank > 0
+    return True
 
 
 def _at_exit() -> None:
@@ -292,8 +301,11 @@ def _hook(
     """What is done with an exception that nobody catches: it is told, and written once."""
 
     def hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
-        if _watch is None or not said_by_another(error):
+        # Where in the program it was is known here alone.
+        of_others = isinstance(error, (RankLostError, EverywhereError))
+        if not (of_others and give_up(error)):
             before(kind, error, where)
-        give_up(error)
+        if not of_others:
+            give_up(error)
 
     return hook
