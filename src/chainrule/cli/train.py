@@ -9,12 +9,20 @@ from typing import Any
 
 from rich.console import Console
 
+from chainrule import distributed
 from chainrule.cli.loading import examples_of, noted
 from chainrule.data import Examples
 from chainrule.errors import OptionError, chosen
 from chainrule.train.fitting.engine import ENGINES
-from chainrule.train.job.job import foresee_job, resume_job, run_job
+from chainrule.train.job.job import (
+    assist_job,
+    assist_resumed,
+    foresee_job,
+    resume_job,
+    run_job,
+)
 from chainrule.train.job.outcome import Settings
+from chainrule.train.job.together import alike, in_turn
 
 __all__ = ["train_command"]
 
@@ -34,13 +42,18 @@ def train_command(
         command: the whole line, which repeats the run.
         given: the names of the options that a person gave.
     """
+    distributed.init()
     if options["resume"] is not None:
         return _resumed(data, options, given)
-    examples = examples_of(data, options)
+    examples = in_turn(lambda: examples_of(data, options))
     names = [field.name for field in dataclasses.fields(Settings)]
     usual = chosen("engine", options["engine"], ENGINES)._asdict()
     settings = Settings(**{n: usual.get(n) if options[n] is None else options[n] for n in names})
-    folder = Path(options["out"]) if options["out"] else _next_folder(examples)
+    folder = alike(lambda: Path(options["out"]) if options["out"] else _next_folder(examples))
+    if distributed.rank() > 0:
+        if not options["dry_run"]:
+            assist_job(examples, settings, folder)
+        return 0
     console, overwrite = Console(highlight=False, emoji=False), options["overwrite"]
     if options["dry_run"]:
         foresee_job(examples, settings, folder, console=console, overwrite=overwrite)
@@ -65,10 +78,14 @@ def _resumed(data: str, options: Mapping[str, Any], given: Collection[str]) -> i
                 f"--{name.replace('_', '-')} cannot be given beside --resume: a run goes on with "
                 "the options that it was begun with; leave it out, or train anew"
             )
+    folder, source = Path(options["resume"]), data if "data" in given else None
+    if distributed.rank() > 0:
+        assist_resumed(folder, source, options["data_dir"])
+        return 0
     outcome = resume_job(
-        Path(options["resume"]),
+        folder,
         console=Console(highlight=False, emoji=False),
-        source=data if "data" in given else None,
+        source=source,
         data_dir=options["data_dir"],
     )
     return 130 if outcome.interrupted else 0

@@ -96,11 +96,12 @@ class DistributedDataParallel(Module):
             raise OptionError("DistributedDataParallel needs a parameter that wants a gradient")
         self._refuse(named)
         self._exchange = _Exchange(named, bucket_cap_mb * _MIB, self)
+        self._holds: list[Any] = []
         if self._size > 1:
             for t in (*module.parameters(), *module.buffers()):
                 world().broadcast_(t.array)
-            for _, p in named:
-                p.register_post_accumulate_grad_hook(self._exchange.take)
+            take = self._exchange.take
+            self._holds = [p.register_post_accumulate_grad_hook(take) for _, p in named]
 
     def _refuse(self, named: Sequence[tuple[str, Parameter]]) -> None:
         """Raise, on every rank, where a parameter cannot be exchanged or they are not the same."""
@@ -129,6 +130,20 @@ class DistributedDataParallel(Module):
             if self._synchronised and is_grad_enabled():
                 self._exchange.prepare(self._unused)
         return self.module(*inputs, **kwargs)
+
+    def release(self) -> Module:
+        """Exchange nothing any more, and return the module, which is each rank's own from then on.
+
+        Examples:
+            >>> from chainrule import nn
+            >>> model = DistributedDataParallel(nn.Linear(1, 1))
+            >>> model.release()
+            Linear(in_features=1, out_features=1, bias=True)
+        """
+        for hold in self._holds:
+            hold.remove()
+        self._holds.clear()
+        return self.module
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from chainrule.backend.ranks import say_at_end
 from chainrule.errors import DataError, OptionError
 from chainrule.train.callbacks.callback import Callback
 from chainrule.train.checkpointing import store
@@ -50,6 +51,11 @@ class Checkpoint(Callback):
             twentieth of the time at most.
         keep: how many to leave, the newest.
         also: further things to keep, by name, that have `state_dict()` and `load_state_dict()`.
+
+    Of several ranks rank 0 writes; what it has written any number of ranks goes on from.
+
+    Attributes:
+        advice: how to go on, said when another rank is lost; by default the name of the folder.
 
     Raises:
         OptionError: a number outside its range.
@@ -100,6 +106,7 @@ class Checkpoint(Callback):
             epochs = 1
         self._epochs, self._steps, self._seconds = epochs, steps, seconds
         self._also = dict(also or {})
+        self.advice = f"resume from {self.folder}"
         self._last_step, self._last_time, self._took = 0, 0.0, 0.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -147,10 +154,11 @@ class Checkpoint(Callback):
         if run.snapshot is None:
             raise OptionError("a checkpoint is of a run of fit; give it among its callbacks")
         begun = time.perf_counter()
-        taken = run.snapshot()  # by all ranks, for a part of it may be with each
+        if run.crew is not None:
+            run.crew.bring_state(run.optimizer)
         try:
             if run.speaks:
-                store.write(self.folder, run.step, taken, self.keep)
+                store.write(self.folder, run.step, run.snapshot(), self.keep)
         except DataError as error:
             last = store.newest(self.folder).path
             kept = f"the last that was saved is {last.name}" if last else "none was saved before"
@@ -158,5 +166,7 @@ class Checkpoint(Callback):
                 f"{error}; training has stopped in epoch {run.epoch} after step {run.step}, and "
                 f"{kept}: make room, and resume"
             ) from None
+        if run.crew is not None and run.speaks:
+            say_at_end(self.advice)
         self._last_step, self._last_time = run.step, time.perf_counter()
         self._took = self._last_time - begun

@@ -146,6 +146,12 @@ class Crew:
         """Inside the block gradients are this rank's own: for who looks at the network."""
         return self.network.no_sync()
 
+    @staticmethod
+    def bring_state(optimizer: Any) -> None:
+        """Bring to rank 0 what of an optimiser's state is with the others, before it is saved."""
+        if hasattr(optimizer, "consolidate_state_dict"):
+            optimizer.consolidate_state_dict(0)
+
     # --- rows -----------------------------------------------------------------------------------
 
     def own(self, rows: Array) -> Array:

@@ -2,7 +2,8 @@
 
 Load, split, build, fit, measure on examples never seen, write. What it says goes to a console that
 is given to it; what goes wrong is one sentence, raised before anything is written. A run that was
-broken off is taken up again from its own folder.
+broken off is taken up again from its own folder. On several ranks all of them train, and rank 0
+says and writes what one process would.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.backend import threads
+from chainrule.backend import ranks, threads
 from chainrule.data import Examples
 from chainrule.errors import ChainruleError, DataError
 from chainrule.io import save_model
+from chainrule.nn.exchanged import DistributedDataParallel
 from chainrule.train.callbacks.checkpoint import Checkpoint
 from chainrule.train.callbacks.logs import JsonLines
 from chainrule.train.callbacks.progress import Progress
@@ -39,10 +41,17 @@ from chainrule.train.job.outcome import Outcome, Settings
 from chainrule.train.job.parts import figures_of
 from chainrule.train.job.prepare import Job, prepare, show
 from chainrule.train.job.revisit import data_of
+from chainrule.train.job.together import (
+    alike,
+    check_alike,
+    check_sensible,
+    in_turn,
+    told_ranks,
+)
 from chainrule.train.reporting.report import write
 from chainrule.train.reporting.reporting import report_of
 
-__all__ = ["foresee_job", "resume_job", "run_job"]
+__all__ = ["assist_job", "assist_resumed", "foresee_job", "resume_job", "run_job"]
 
 
 def run_job(
@@ -70,7 +79,8 @@ def run_job(
         OptionError: a setting outside its range, or a folder with something in it.
         DataError: examples that cannot be trained on.
     """
-    job = prepare(examples, settings)
+    job = alike(lambda: _usable(examples, settings, folder, overwrite))
+    check_alike(examples, settings)
     journal = Journal(job.settings, info, command, fingerprint(examples))
     with opened(folder, overwrite):
         journal.write(folder)
@@ -96,16 +106,7 @@ def resume_job(
         OptionError: the run has finished, or another process is at it.
         DataError: something in the folder is damaged, or the data are others by now.
     """
-    journal = Journal.read(folder)
-    settings = journal.settings
-    source = source or journal.source
-    examples = data_of(journal.info, str(folder), settings.seed, source, data_dir)
-    if fingerprint(examples) != journal.data:
-        raise DataError(
-            f"{examples.name} is not what {folder} was trained on: the data have changed since; "
-            "bring them back to what they were, or train anew"
-        )
-    job = prepare(examples, settings)
+    journal, job = in_turn(lambda: _revisited(folder, source, data_dir))
     with held(folder):
         journal.state = "running"
         journal.write(folder)
@@ -113,39 +114,111 @@ def resume_job(
     return _finished(outcome, journal, console)
 
 
+def assist_job(examples: Examples, settings: Settings, folder: Path) -> None:
+    """Train with rank 0, which does the same by `run_job`, and say and write nothing.
+
+    Args:
+        examples: as `run_job` takes them, and so are all others.
+        settings: likewise.
+        folder: that rank 0 writes to.
+    """
+    job = alike(lambda: prepare(examples, settings))
+    check_alike(examples, settings)
+    _fitted(job, folder, History(), settings.threads or 1, None)
+
+
+def assist_resumed(folder: Path, source: str | None = None, data_dir: str | None = None) -> None:
+    """Go on with rank 0, which does so by `resume_job`, and say and write nothing.
+
+    Args:
+        folder: as `resume_job` takes it, and so are all others.
+        source: likewise.
+        data_dir: likewise.
+    """
+    _, job = in_turn(lambda: _revisited(folder, source, data_dir))
+    _fitted(job, folder, History(), job.settings.threads or 1, None)
+
+
+def _usable(examples: Examples, settings: Settings, folder: Path, overwrite: bool) -> Job:
+    """The job, if the folder can be written to."""
+    check_sensible(settings)
+    job = prepare(examples, settings)
+    usable(folder, overwrite)
+    return job
+
+
+def _revisited(folder: Path, source: str | None, data_dir: str | None) -> tuple[Journal, Job]:
+    """What a run that was broken off has noted, and what it begins with."""
+    journal = Journal.read(folder)
+    settings = journal.settings
+    check_sensible(settings)
+    source = source or journal.source
+    examples = data_of(journal.info, str(folder), settings.seed, source, data_dir)
+    if fingerprint(examples) != journal.data:
+        raise DataError(
+            f"{examples.name} is not what {folder} was trained on: the data have changed since; "
+            "bring them back to what they were, or train anew"
+        )
+    return journal, prepare(examples, settings)
+
+
+def _fitted(job: Job, folder: Path, history: History, threads: int, console: Any) -> None:
+    """Train, from the newest checkpoint where there is one.
+
+    Args:
+        job: prepared.
+        folder: of the run.
+        history: where the figures go.
+        threads: the most that are used.
+        console: told how it goes; `None` on a rank that does not speak.
+    """
+    settings, task, world = job.settings, job.task, ranks.world()
+    training, validation, _ = job.parts
+    saved = checkpoints_of(folder)
+    is_resumed = world.tell(saved.exists())[0]
+    saver = Checkpoint(saved, seconds=settings.checkpoint)
+    saver.advice = f"to go on: chainrule train --resume {folder}"
+    job.model.to(settings.device)
+    network = DistributedDataParallel(job.model) if world.size > 1 else None
+    fit(
+        job.model if network is None else network,
+        (training.x, training.y),
+        task.loss,
+        settings.optimizer,
+        **{**fit_options(settings, task), "threads": threads},
+        validation=None if validation is None else (validation.x, validation.y),
+        callbacks=[
+            *callbacks_of(settings),
+            JsonLines(folder / FIGURES),
+            saver,
+            *([] if console is None else [Progress(console)]),
+        ],
+        step=job.step,
+        generator=job.generator,
+        history=history,
+        doctor=settings.doctor,
+        progress=False,
+        resume=saved if is_resumed else None,
+    )
+    if network is not None:
+        network.release()  # rank 0 looks at it alone from here on
+
+
 def _trained(job: Job, journal: Journal, folder: Path, console: Any) -> Outcome:
     """Train, from the newest checkpoint where there is one, measure, and save the model."""
     settings, task, model = job.settings, job.task, job.model
-    training, validation, test = job.parts
-    saved = checkpoints_of(folder)
+    training, _, test = job.parts
+    together = ranks.world().size > 1
+    allowed = settings.threads or (1 if together else journal.threads)
     show(job, console)
-    foreseen = None if saved.exists() else foreseen_at_once(job)
+    if together:
+        console.print(told_ranks(allowed))
+    foreseen = None if together or checkpoints_of(folder).exists() else foreseen_at_once(job)
     history = History()
     interrupted = False
-    allowed = settings.threads or journal.threads
-    model.to(settings.device)
     with threads.policy(allowed):
         try:
-            fit(
-                model,
-                (training.x, training.y),
-                task.loss,
-                settings.optimizer,
-                **{**fit_options(settings, task), "threads": allowed},
-                validation=None if validation is None else (validation.x, validation.y),
-                callbacks=[
-                    *callbacks_of(settings),
-                    JsonLines(folder / FIGURES),
-                    Checkpoint(saved, seconds=settings.checkpoint),
-                    Progress(console),
-                ],
-                step=job.step,
-                generator=job.generator,
-                history=history,
-                doctor=settings.doctor,
-                progress=False,
-                resume=saved if saved.exists() else None,
-            )
+            _fitted(job, folder, history, allowed, console)
         except KeyboardInterrupt:
             interrupted = True
             console.print(f"stopped in epoch {len(history) + 1}; {_kept(history)}")
