@@ -114,7 +114,7 @@ def test_weights():
         (
             lambda: DistributedSampler("abc"),
             "DistributedSampler needs num_replicas, how many processes there are, and rank, "
-            "the number of this one; give both",
+            "the number of this one: give both, or call distributed.init() before",
         ),
         (lambda: DistributedSampler("abc", 2, 2), "rank must be from 0 to 1, got 2"),
         (

@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.autograd import Generator, randint, randperm
 from chainrule.autograd.generator import state_of
+from chainrule.backend import ranks
 from chainrule.errors import OptionError
 from chainrule.ops import Array, random_uniform
 
@@ -300,14 +301,15 @@ class DistributedSampler(Sampler[int]):
 
     Args:
         dataset: what has a length.
-        num_replicas: how many processes there are.
-        rank: the number of this one, from 0.
+        num_replicas: how many processes there are; as many as have joined if `None`.
+        rank: the number of this one, from 0; its own among those if `None`.
         shuffle: a new random order for each `set_epoch`, the same in all processes.
         seed: of that order.
         drop_last: leave samples out rather than give some twice.
 
     Raises:
-        OptionError: `num_replicas` or `rank` is missing, or `rank` is not below it.
+        OptionError: `num_replicas` or `rank` is missing and no others were joined, or `rank` is not
+            below it.
 
     Examples:
         >>> [list(DistributedSampler("abcde", 2, rank, shuffle=False)) for rank in range(2)]
@@ -323,11 +325,14 @@ class DistributedSampler(Sampler[int]):
         seed: int = 0,
         drop_last: bool = False,
     ) -> None:
-        if num_replicas is None or rank is None:
+        if (num_replicas is None or rank is None) and not ranks.is_joined():
             raise OptionError(
                 "DistributedSampler needs num_replicas, how many processes there are, and rank, "
-                "the number of this one; give both"
+                "the number of this one: give both, or call distributed.init() before"
             )
+        world = ranks.world()
+        num_replicas = world.size if num_replicas is None else num_replicas
+        rank = world.rank if rank is None else rank
         if not 0 <= rank < num_replicas:
             raise OptionError(f"rank must be from 0 to {num_replicas - 1}, got {rank}")
         self.dataset = dataset

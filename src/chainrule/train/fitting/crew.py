@@ -21,7 +21,10 @@ from chainrule import nn
 from chainrule.autograd import Generator, Tensor, from_numpy
 from chainrule.backend import ranks
 from chainrule.backend.arrays import to_host
-from chainrule.errors import DataError
+from chainrule.backend.ranks.agreement import agree
+from chainrule.data import DataLoader
+from chainrule.data.sampler import DistributedSampler
+from chainrule.errors import DataError, OptionError
 from chainrule.io.nested import packed, unpacked
 from chainrule.io.weights import parsed, write_weights
 from chainrule.nn.parallel import DistributedDataParallel
@@ -55,16 +58,27 @@ class Run(Protocol):
         """Add the figures of steps that all ranks have taken."""
 
 
-def crew_of(model: nn.Module, metrics: Mapping[str, Metric]) -> Crew | None:
+def crew_of(model: nn.Module, loader: DataLoader, metrics: Mapping[str, Metric]) -> Crew | None:
     """Return the ranks that train `model` together; `None` where one process does.
 
     Args:
         model: of several ranks it is a `DistributedDataParallel`.
+        loader: of batches for all of them.
         metrics: what is measured in an epoch.
+
+    Raises:
+        OptionError: the data are shared out already.
+        EverywhereError: the ranks have other batches each.
     """
     world = ranks.world()
     if world.size == 1 or not isinstance(model, DistributedDataParallel):
         return None
+    if isinstance(loader.sampler, DistributedSampler):
+        raise OptionError(
+            "fit shares batches out among the ranks itself; give it the whole data on every rank, "
+            "without a DistributedSampler"
+        )
+    agree("the run", {"batches in an epoch": len(loader), "examples in a batch": _size(loader)})
     return Crew(model, world, metrics)
 
 
@@ -267,6 +281,10 @@ class Crew:
             for p in self.network.parameters():
                 self._world.broadcast_(p.array)
         self.uneven = False
+
+
+def _size(loader: DataLoader) -> int | None:
+    return None if loader.batch_size is None else int(loader.batch_size)
 
 
 def _rows(t: Any, which: slice) -> Any:

@@ -124,6 +124,7 @@ def fit(
         OptionError: an argument that is not what it should be, or an unknown name.
         DataError: data without examples, or whose samples are no pairs; or a checkpoint of another
             run.
+        EverywhereError: several ranks that do not have the same data.
         ChainruleError: the loss is no longer a finite number.
 
     Examples:
@@ -155,7 +156,7 @@ def fit(
     at_a_time = None if accumulate == 1 else batches.batch_size
     step = _step_of(step, max_grad_norm, compile, callbacks, at_a_time)
     measured = metrics_of(metrics, targets)
-    crew = crew_of(model, measured)
+    crew = crew_of(model, loader, measured)
     run = Run(
         model.module if isinstance(model, DistributedDataParallel) else model,
         optimizer,
