@@ -277,6 +277,7 @@ def _at_exit() -> None:
             _watch.leave()
         if _watch.lost:
             _watch.exit()
+        _watch.close()
 
 
 def _after_fork() -> None:

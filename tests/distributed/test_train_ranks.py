@@ -1,0 +1,85 @@
+"""`chainrule train` on several ranks: one voice, and what one process leaves behind."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from chainrule.cli.main import main
+from chainrule.io import load_model
+from distributed.launching import Run, needs_mpi
+
+pytestmark = needs_mpi
+
+JOB = ["train", "digits", "--model", "mlp", "--hidden", "16", "--epochs", "3", "--seed", "1"]
+    "train",
+    "digits",
+    "--model",
+    "mlp",
+    "--hidden",
+    "16",
+    "--epochs",
+    "3",
+    "--seed",
+    "1",
+    "--batch-size",
+    "60",
+]
+
+
+def on_ranks(n, folder, *more):
+    return Run(["-m", "chainrule.cli", *JOB, *more], n, folder=folder).wait(120)
+
+
+def figures(folder):
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    clock = ("seconds", "examples_per_second")
+    return [{name: row[name] for name in row if name not in clock} for row in rows]
+
+
+def test_a_network_trained_on_two_ranks(tmp_path, monkeypatch, capsys):
+    ended = on_ranks(2, tmp_path, "--out", "two")
+    assert (ended.code, ended.complained) == (0, "")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as alone:
+        main([*JOB, "--out", "one"])
+    assert alone.value.code == 0
+    said = capsys.readouterr().out
+    assert ended.said.count("2 ranks, one thread each") == 1
+    assert ended.said.count("epoch 3/3") == 1
+    accuracy = [line for line in said.splitlines() if "test accuracy" in line]
+    assert [line for line in ended.said.splitlines() if "test accuracy" in line] == accuracy
+    names = [sorted(path.name for path in (tmp_path / n).iterdir()) for n in ("one", "two")]
+    assert names[0] == names[1]
+    one, two = figures(tmp_path / "one"), figures(tmp_path / "two")
+    assert len(one) == len(two) == 3
+    for row, theirs in zip(two, one):
+        assert list(row) == list(theirs)
+        np.testing.assert_allclose(list(row.values()), list(theirs.values()), rtol=1e-5)
+    models = [load_model(tmp_path / n).model for n in ("one", "two")]
+    assert list(models[0].state_dict()) == list(models[1].state_dict())
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (
+            ("--engine", "layers", "--out", "new"),
+            "error: --engine layers trains in one process; start it without mpiexec, or use "
+            "--engine tensor\n",
+        ),
+        (
+            ("--out", "full"),
+            "error: --out full is not empty; choose another, or pass --overwrite\n",
+        ),
+    ],
+)
+def test_what_is_refused_is_said_once(more, sentence, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    ended = on_ranks(2, tmp_path, *more)
+    assert ended.code == 2
+    assert ended.complained == sentence
+    assert not (tmp_path / "new").exists()
