@@ -14,19 +14,6 @@ from distributed.launching import Run, needs_mpi
 pytestmark = needs_mpi
 
 JOB = ["train", "digits", "--model", "mlp", "--hidden", "16", "--epochs", "3", "--seed", "1"]
-    "train",
-    "digits",
-    "--model",
-    "mlp",
-    "--hidden",
-    "16",
-    "--epochs",
-    "3",
-    "--seed",
-    "1",
-    "--batch-size",
-    "60",
-]
 
 
 def on_ranks(n, folder, *more):
