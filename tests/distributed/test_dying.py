@@ -129,7 +129,7 @@ BEGINNING = """
 import numpy as np
 from chainrule import distributed as dist, nn
 from chainrule.backend import ranks
-from chainrule.backend.ranks.agreement import agree, different_data
+from chainrule.backend.ranks.agreement import agree
 from chainrule.distributed import handshake
 
 import os
@@ -152,7 +152,9 @@ REFUSED = {
         "['float32', 4, 2] on rank 1; start the same program with the same options on every rank",
     ),
     "same data": (
-        "dist.init()\ndifferent_data([np.full(4, rank % 2)])",
+        "import chainrule as cr\ndist.init()\n"
+        "model = nn.parallel.DistributedDataParallel(nn.Linear(4, 1))\n"
+        "model(cr.full((2, 4), float(rank % 2)))",
         "ranks 0 and 2 were given the same batch; give the DataLoader a DistributedSampler, so "
         "that each rank has rows of its own",
     ),
@@ -195,7 +197,7 @@ def test_a_process_alone_has_nobody_to_tell():
 def test_a_run_that_is_killed_now_and_then_ends_as_one_that_is_not(tmp_path):
     from kills_ranks import Trial
 
-    trial = Trial(tmp_path, ranks=2, epochs=24, seed=1)
+    trial = Trial(tmp_path, ranks=2, epochs=12, seed=1)
     trial.run(kills=2)
     assert trial.wrong == []
     assert len(trial.killed) == 2

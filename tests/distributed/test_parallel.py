@@ -198,7 +198,8 @@ def test_modules_that_differ_are_refused_on_every_rank(tmp_path):
             return self.one(x)
 
     try:
-        nn.parallel.DistributedDataParallel(Half())(cr.ones(1, 1)).sum().backward()
+        x = cr.full((1, 1), rank + 1.0)
+        nn.parallel.DistributedDataParallel(Half())(x).sum().backward()
     except ChainruleError as error:
         said = tell(str(error))
         if rank == 0:
@@ -209,7 +210,7 @@ def test_modules_that_differ_are_refused_on_every_rank(tmp_path):
     if rank == 0:
         print(said)
     model = nn.parallel.DistributedDataParallel(nn.Linear(1, 1))
-    y = model(cr.ones(1, 1)).sum()
+    y = model(x).sum()
     y.backward(retain_graph=True)
     try:
         y.backward()

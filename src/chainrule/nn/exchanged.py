@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.autograd import is_grad_enabled
+from chainrule.autograd import Tensor, is_grad_enabled
 from chainrule.autograd.tape import at_the_end, wrap
 from chainrule.backend.ranks import world
-from chainrule.backend.ranks.agreement import agree
+from chainrule.backend.ranks.agreement import agree, different_data
 from chainrule.errors import GradientError, OptionError
 from chainrule.nn.module import Module
 from chainrule.nn.parameter import Parameter
@@ -56,6 +56,7 @@ class DistributedDataParallel(Module):
         module: the module.
         share: an array without dimensions, the weight of this rank's gradients. Where ranks have
             different numbers of rows it is to be rows * size / all rows.
+        checks_data: whether the next step in training refuses ranks that have the same batch.
 
     Raises:
         OptionError: there is no parameter that wants a gradient, or one is on a GPU; or the modules
@@ -87,6 +88,7 @@ class DistributedDataParallel(Module):
         super().__init__()
         self.module = module
         self.share = np.ones(())
+        self.checks_data = True
         self._size = world().size
         self._synchronised = True
         self._unused = find_unused_parameters
@@ -129,6 +131,7 @@ class DistributedDataParallel(Module):
                     from_rank(b.array, root=0)
             if self._synchronised and is_grad_enabled():
                 self._exchange.prepare(self._unused)
+                self._check_data(inputs)
         return self.module(*inputs, **kwargs)
 
     def release(self) -> Module:
@@ -144,6 +147,14 @@ class DistributedDataParallel(Module):
             hold.remove()
         self._holds.clear()
         return self.module
+
+    def _check_data(self, inputs: Sequence[Any]) -> None:
+        """In the first step, raise on every rank where two ranks have the same batch."""
+        if self.checks_data:
+            self.checks_data = False
+            arrays = [t.array for t in inputs if isinstance(t, Tensor)]
+            if all(world().tell(bool(arrays))):
+                different_data(arrays)
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:
