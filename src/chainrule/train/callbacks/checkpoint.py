@@ -106,7 +106,7 @@ class Checkpoint(Callback):
             epochs = 1
         self._epochs, self._steps, self._seconds = epochs, steps, seconds
         self._also = dict(also or {})
-        self.advice = f"resume from {self.folder}"
+        self.advice = f"Resume from {self.folder}"
         self._last_step, self._last_time, self._took = 0, 0.0, 0.0
 
     def state_dict(self) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def _fitted(job: Job, folder: Path, history: History, threads: int, console: Any
     saved = checkpoints_of(folder)
     is_resumed = world.tell(saved.exists())[0]
     saver = Checkpoint(saved, seconds=settings.checkpoint)
-    saver.advice = f"to go on: chainrule train --resume {folder}"
+    saver.advice = f"To go on: chainrule train --resume {folder}"
     job.model.to(settings.device)
     network = DistributedDataParallel(job.model) if world.size > 1 else None
     fit(
