@@ -73,7 +73,7 @@ class Run:
             start_new_session=True,
         )
 
-    def wait(self, seconds: float = 60.0) -> Ended:
+    def wait(self, seconds: float = 180.0) -> Ended:
         """Return what came of it.
 
         Raises:
