@@ -103,8 +103,8 @@ def step(found: Found, one: Found, cap: float | None) -> Step:
     ranks, cores = one["ranks"], found["cores"]
     alone = job(found, one["workload"], one["way"], cap or math.inf)
     if cap is None:
-        alone = replace(alone, buckets=(Bucket(alone.bytes, 1.0),))
-    size = alone.bytes / len(alone.buckets)
+        alone = replace(alone, buckets=(Bucket(alone.volume, 1.0),))
+    size = alone.volume / len(alone.buckets)
     predict = strong if one["scaling"] == "strong" else weak
     if one["delay"] is None:
         machine = Cluster(memory(found), ranks=ranks, cores=cores)

@@ -230,7 +230,7 @@ def gathered(training: Training, cap: float) -> list[int]:
     """Bytes of the buckets, filled from the last parameter to the first."""
     sizes = [p.array.nbytes for p in training.inner.parameters()][::-1]
     found = buckets(sizes, [k / len(sizes) for k in range(len(sizes))], cap * 2**20)
-    return [int(bucket.bytes) for bucket in found]
+    return [int(bucket.volume) for bucket in found]
 
 
 def main(tasks: list[dict[str, Any]], quick: bool) -> None:

@@ -266,7 +266,7 @@ def _drawn_out(found: Found) -> list[str]:
             _most(job, cluster, shared) for shared in (False, True) for cluster in places.values()
         ]
         alone = job.computing(job.rows) + job.update
-        rows.append([name, f"{job.rows:g}", seconds(alone), f"{job.bytes / 1e6:.2f} MB", *counted])
+        rows.append([name, f"{job.rows:g}", seconds(alone), f"{job.volume / 1e6:.2f} MB", *counted])
     short = [place.partition(",")[0] for place in places]
     return [
         "## Up to how many ranks",

@@ -242,7 +242,7 @@ def test_buckets_keep_every_byte_and_their_order():
     sizes, ready = [5, 50, 20, 30, 90, 10], [0.9, 0.1, 0.3, 0.2, 0.5, 1.0]
     found = buckets(sizes, ready, cap=100)
     assert found == (Bucket(100, 0.3), Bucket(95, 0.9), Bucket(10, 1.0))
-    assert sum(bucket.bytes for bucket in found) == sum(sizes)
+    assert sum(bucket.volume for bucket in found) == sum(sizes)
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -20,11 +20,11 @@ class Bucket(NamedTuple):
     """Gradients that are exchanged together.
 
     Attributes:
-        bytes: of all of them.
+        volume: bytes of all of them.
         ready: the share of the way back after which they are there, 0 to 1.
     """
 
-    bytes: float
+    volume: float
     ready: float
 
 
@@ -41,12 +41,12 @@ def buckets(sizes: Sequence[float], ready: Sequence[float], cap: float) -> tuple
 
     Examples:
         >>> buckets([30, 30, 30], ready=[0.2, 0.5, 1.0], cap=60)
-        (Bucket(bytes=60, ready=0.5), Bucket(bytes=30, ready=1.0))
+        (Bucket(volume=60, ready=0.5), Bucket(volume=30, ready=1.0))
     """
     found: list[Bucket] = []
     for size, at in sorted(zip(sizes, ready, strict=True), key=lambda pair: pair[1]):
-        if found and found[-1].bytes + size <= cap:
-            found[-1] = Bucket(found[-1].bytes + size, at)
+        if found and found[-1].volume + size <= cap:
+            found[-1] = Bucket(found[-1].volume + size, at)
         else:
             found.append(Bucket(size, at))
     return tuple(found)
@@ -66,7 +66,7 @@ class Job:
 
     Examples:
         >>> job = Job(rows=64, fixed=0.001, row=0.0001, update=0.0005, buckets=(Bucket(4e6, 1.0),))
-        >>> round(job.computing(32), 6), job.bytes
+        >>> round(job.computing(32), 6), job.volume
         (0.0042, 4000000.0)
     """
 
@@ -78,9 +78,9 @@ class Job:
     forward: float = 1 / 3
 
     @property
-    def bytes(self) -> float:
+    def volume(self) -> float:
         """Of all gradients."""
-        return sum(bucket.bytes for bucket in self.buckets)
+        return sum(bucket.volume for bucket in self.buckets)
 
     def computing(self, rows: float) -> float:
         """Return the seconds forward and back of so many rows.
@@ -296,12 +296,12 @@ def _step(
     ready = [bucket.ready for bucket in job.buckets]
     gathering = 0.0
     if sharded:
-        halves = [cluster.halves(bucket.bytes, ranks, way) for bucket in job.buckets]
+        halves = [cluster.halves(bucket.volume, ranks, way) for bucket in job.buckets]
         exchanges = [scatter for scatter, _ in halves]
         gathering = sum(gather for _, gather in halves)
         update /= ranks
     else:
-        exchanges = [cluster.all_reduce(bucket.bytes, ranks, way) for bucket in job.buckets]
+        exchanges = [cluster.all_reduce(bucket.volume, ranks, way) for bucket in job.buckets]
     forward = job.forward * computing
     end = overlapped(forward, computing - forward, ready, exchanges, cluster.work(ranks))
     tail = end - computing + gathering
