@@ -79,7 +79,7 @@ class Job:
 
     @property
     def volume(self) -> float:
-        """Of all gradients."""
+        """Bytes of all gradients."""
         return sum(bucket.volume for bucket in self.buckets)
 
     def computing(self, rows: float) -> float:
