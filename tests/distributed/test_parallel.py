@@ -244,6 +244,21 @@ def test_one_process_alone_trains_as_without():
     optim.SGD(model.parameters(), lr=0.1).step()
 
 
+def test_what_is_asked_for_in_the_background_can_be_waited_for():
+    x, found = cr.ones(2), [cr.zeros(2)]
+    works = [
+        distributed.all_reduce(x, async_op=True),
+        distributed.broadcast(x, async_op=True),
+        distributed.all_gather(found, x, async_op=True),
+        distributed.barrier(async_op=True),
+    ]
+    for work in works:
+        work.wait()
+        assert work.is_completed()
+    assert found[0].tolist() == [1, 1]
+    assert distributed.broadcast(x) is None
+
+
 def test_what_cannot_be_exchanged_is_refused():
     with pytest.raises(OptionError, match="needs a parameter that wants a gradient"):
         nn.parallel.DistributedDataParallel(nn.ReLU())

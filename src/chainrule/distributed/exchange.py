@@ -106,32 +106,36 @@ def all_reduce(
     return None
 
 
-def broadcast(tensor: Tensor, src: int = 0, group: Any = None, async_op: bool = False) -> None:
+def broadcast(
+    tensor: Tensor, src: int = 0, group: Any = None, async_op: bool = False
+) -> Work | None:
     """Make `tensor`, in place, what it is on rank `src`.
 
     Args:
         tensor: of one shape and dtype on every rank; on the processor, without history.
         src: a rank.
         group: PyTorch's; all ranks take part.
-        async_op: accepted; it is over when this returns.
+        async_op: return something to `wait()` for; it is over by then.
 
     Raises:
         OptionError: there is no such rank, or it is no such tensor.
         RankLostError: another process is gone.
     """
-    world().broadcast_(_array(tensor, "broadcast"), src)
+    array = _array(tensor, "broadcast")
+    world().broadcast_(array, src)
+    return Work(Pending(), array, 1) if async_op else None
 
 
 def all_gather(
     tensor_list: list[Tensor], tensor: Tensor, group: Any = None, async_op: bool = False
-) -> None:
+) -> Work | None:
     """Fill `tensor_list`, in place, with everybody's `tensor`, by rank.
 
     Args:
         tensor_list: one tensor for each rank, of the shape of what that rank gives.
         tensor: what this rank gives.
         group: PyTorch's; all ranks take part.
-        async_op: accepted; it is over when this returns.
+        async_op: return something to `wait()` for; it is over by then.
 
     Raises:
         ShapeError: there are more or fewer tensors than ranks, or one is of another shape.
@@ -154,15 +158,17 @@ def all_gather(
         )
     for place, y in zip(places, found):
         np.copyto(place, y, casting="same_kind")
+    return Work(Pending(), given, 1) if async_op else None
 
 
-def barrier(group: Any = None, async_op: bool = False) -> None:
+def barrier(group: Any = None, async_op: bool = False) -> Work | None:
     """Return when every rank has come here.
 
     Raises:
         RankLostError: another process is gone.
     """
     world().barrier()
+    return Work(Pending(), np.empty(0), 1) if async_op else None
 
 
 def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> None:

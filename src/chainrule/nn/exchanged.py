@@ -197,7 +197,6 @@ class _Exchange:
             for k, group in enumerate(self._groups)
         ]
         self._bucket_of = {id(p): k for k, group in enumerate(self._groups) for p in group}
-        self._open = False
         self.prepare(False)
 
     def prepare(self, unused: bool) -> None:
