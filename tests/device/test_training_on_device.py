@@ -7,6 +7,7 @@ import pytest
 
 from chainrule import manual_seed, nn, optim
 from chainrule.autograd import Tensor
+from chainrule.train import evaluate, fit, predict
 
 OPTIMISERS = sorted(
     name
@@ -52,3 +53,26 @@ def losses(name, where):
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_the_losses_are_those_on_the_processor(gpu, name):
     np.testing.assert_allclose(losses(name, "cuda"), losses(name, "cpu"), rtol=1e-4)
+
+
+@pytest.mark.parametrize("where", ["cuda", "cuda:1"])
+def test_fit_works_on_the_gpu_that_the_model_is_on(gpu, where):
+    """Whichever is the current one, which it is again afterwards."""
+    if gpu.cuda.runtime.getDeviceCount() < 2:
+        pytest.skip("there is no second GPU here")
+    found = {}
+    for place in ("cpu", where):
+        manual_seed(0)
+        rng = np.random.default_rng(0)
+        data = rng.standard_normal((30, 4)).astype(np.float32), rng.integers(0, 3, 30)
+        model = network().to(place)
+        history = fit(model, data, epochs=2, validation=data, batch_size=8, progress=False)
+        found[place] = [
+            *history["loss"],
+            *history["validation_loss"],
+            *predict(model, data[0]).ravel(),
+            evaluate(model, data)["loss"],
+        ]
+    assert str(model[0].weight.device) == {"cuda": "cuda:0"}.get(where, where)
+    np.testing.assert_allclose(found[where], found["cpu"], rtol=1e-3, atol=1e-5)
+    assert gpu.cuda.runtime.getDevice() == 0

@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import importlib.util
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ __all__ = [
     "placeable_like",
     "set_default_device",
     "use",
+    "working_on",
 ]
 
 _KINDS = ("cpu", "cuda", "mps", "xpu", "meta")
@@ -86,11 +88,7 @@ class device:  # noqa: N801  # PyTorch's name
 
     def __enter__(self) -> device:
         there = available(self)
-        before = None
-        if there.index is not None:  # so that arrays are made on that very GPU
-            before = current()
-            use(there.index)
-        _place.entered.append((there, before))
+        _place.entered.append((there, _turned_to(there)))  # arrays are made on that very GPU
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -137,6 +135,35 @@ def current() -> int:
 def use(index: int) -> None:
     """Let "cuda" without a number mean the GPU of this number from now on, in this thread."""
     arrays.gpu().cuda.Device(index).use()
+
+
+def _turned_to(where: device) -> int | None:
+    """Use the GPU that a device is; return the one before, or `None` for the processor."""
+    if where.index is None:
+        return None
+    before = current()
+    use(where.index)
+    return before
+
+
+@contextmanager
+def working_on(where: device) -> Iterator[None]:
+    """Let operations run on a GPU inside the block, and where new tensors are made stay as it is.
+
+    Args:
+        where: a device that is there; the processor changes nothing.
+
+    Examples:
+        >>> with working_on(CPU):
+        ...     np.ones(2)
+        array([1., 1.])
+    """
+    before = _turned_to(where)
+    try:
+        yield
+    finally:
+        if before is not None:
+            use(before)
 
 
 def available(where: Any) -> device:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from chainrule.autograd import Tensor
 from chainrule.autograd.tape import wrap
 from chainrule.backend.arrays import gpu, is_gpu
-from chainrule.backend.devices import CPU, available
+from chainrule.backend.devices import CPU, available, device, working_on
 from chainrule.backend.pinned import pinned
 from chainrule.ops import Array
 
@@ -39,8 +39,7 @@ def on_device(batches: Iterable[Any], device: Any, ahead: bool = True) -> Iterat
     if where is CPU:
         yield from batches
         return
-    with gpu().cuda.Device(where.index):
-        queue = _Queue()
+    queue = _Queue(where)
     waiting: _Coming | None = None
     for batch in batches:
         coming = queue.started(batch)
@@ -74,10 +73,12 @@ class _Coming(NamedTuple):
 
 
 class _Queue:
-    """Copies batches to the current GPU, beside the work that it is given."""
+    """Copies batches to a GPU, beside the work that it is given."""
 
-    def __init__(self) -> None:
-        self._stream = gpu().cuda.Stream(non_blocking=True)
+    def __init__(self, where: device) -> None:
+        self._where = where
+        with working_on(where):
+            self._stream = gpu().cuda.Stream(non_blocking=True)
         self._last: _Coming | None = None
 
     def started(self, batch: Any) -> _Coming:
@@ -86,10 +87,13 @@ class _Queue:
             self._last.event.synchronize()
         kept: list[Array] = []
         # Memory of batches that have gone may be taken for this one: not before they are done with.
-        self._stream.wait_event(gpu().cuda.get_current_stream().record())
-        with self._stream:
-            copy = _mapped(batch, lambda t: t if t.is_cuda else wrap(self._copied(t.array, kept)))
-            event = self._stream.record()
+        with working_on(self._where):
+            self._stream.wait_event(gpu().cuda.get_current_stream().record())
+            with self._stream:
+                copy = _mapped(
+                    batch, lambda t: t if t.is_cuda else wrap(self._copied(t.array, kept))
+                )
+                event = self._stream.record()
         self._last = _Coming(copy, event, kept)
         return self._last
 
@@ -104,7 +108,7 @@ class _Queue:
 
     def arrived(self, coming: _Coming) -> Any:
         """Return a batch to work on: what the GPU is given from now on waits for it."""
-        gpu().cuda.get_current_stream().wait_event(coming.event)
+        gpu().cuda.get_current_stream(self._where.index).wait_event(coming.event)
         return coming.batch
 
 

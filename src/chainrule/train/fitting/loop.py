@@ -14,6 +14,7 @@ from chainrule import nn, ops, optim
 from chainrule.autograd import Generator, Tensor, as_tensor, no_grad
 from chainrule.backend import threads
 from chainrule.backend.arrays import to_host
+from chainrule.backend.devices import working_on
 from chainrule.data import DataLoader
 from chainrule.data.onto import on_device
 from chainrule.data.pairs import first_targets, loader_of
@@ -176,7 +177,7 @@ def fit(
     savers = [one for one in callbacks if isinstance(one, Checkpoint)]
     callbacks = [*(one for one in callbacks if one not in savers), *savers]  # after what they save
     steps = Epoch(run, loader, callbacks, schedule, step, augment)
-    with _threads(threads):
+    with _threads(threads), working_on(place_of(model)):
         if savers or resume is not None:
             from chainrule.train.checkpointing.snapshot import Snapshots
 
@@ -360,12 +361,13 @@ def evaluate(
     """
     loader = loader_of(data, batch_size)
     targets = first_targets(loader)
-    return _figures(
-        model,
-        loader,
-        loss_of(loss, targets),
-        metrics_of(metrics, targets),
-    )
+    with working_on(place_of(model)):
+        return _figures(
+            model,
+            loader,
+            loss_of(loss, targets),
+            metrics_of(metrics, targets),
+        )
 
 
 @ops.quiet
@@ -390,4 +392,5 @@ def predict(model: nn.Module, x: Any, batch_size: int = 1000) -> Array:
     rows = as_tensor(x).array
     starts = range(0, max(len(rows), 1), batch_size)
     batches = ((as_tensor(rows[i : i + batch_size]), None) for i in starts)
-    return np.concatenate([to_host(y.array) for y, _ in _outputs(model, batches)])
+    with working_on(place_of(model)):
+        return np.concatenate([to_host(y.array) for y, _ in _outputs(model, batches)])
