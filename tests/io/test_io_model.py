@@ -172,7 +172,7 @@ def test_there_is_a_row_for_every_layer():
     kinds = {n for n in nn.__all__ if "Loss" not in n and isinstance(getattr(nn, n), type)}
     rest = kinds - set(architecture._LAYERS)
     rest = {name for name in rest if not name.startswith(APART)}
-    assert rest == {"Buffer", "DataParallel", "RNNBase", "RNNCellBase", "Sequential"}
+    assert rest == {"Buffer", "DataParallel", "Ensemble", "RNNBase", "RNNCellBase", "Sequential"}
 
 
 def test_defaults_may_be_left_out():
@@ -197,6 +197,8 @@ NETWORKS = {
     "double": lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).double(),
     "half": lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU()).to(np.float16),
     "empty": nn.Sequential,
+    "ensemble": lambda: nn.Ensemble([nn.Linear(3, 4), nn.Sequential(nn.Linear(3, 4), nn.ReLU())]),
+    "ensemble of numbers": lambda: nn.Ensemble([nn.Linear(3, 1), nn.Linear(3, 1)], "values"),
 }
 
 
@@ -345,6 +347,7 @@ def row(name):
         (row("state_dict"), "cannot be named 'state_dict'"),
         (row("training"), "cannot be named 'training'"),
         (row(""), "cannot be named ''"),
+        ({**row("average"), "type": "Ensemble"}, "'average' is an argument of Ensemble"),
         (row("a.b"), "cannot be named 'a.b'"),
         # Arguments.
         ({**LINEAR, "generator": None}, "Linear .* unknown argument 'generator'"),
@@ -365,6 +368,8 @@ def row(name):
         ({"type": "Normalize", "mean": [[1]], "std": [[1]]}, r"cannot be \[\[1\]\]"),
         ({"type": "Normalize", "mean": 1, "std": 0}, "every std above 0"),
         ({"type": "Conv2d", "in_channels": 1, "out_channels": 1, "kernel_size": [1, "a"]}, "Conv2"),
+        ({**row("0"), "average": "mode"}, "Sequential .* unknown argument 'average'"),
+        ({**row("0"), "type": "Ensemble", "average": "mode"}, "there is no average 'mode'"),
         # Sizes, before memory is taken for them.
         ({**LINEAR, "in_features": 10**30}, "cannot be 1000000000000000000000000000000$"),
         ({**LINEAR, "in_features": 60000}, "more weights than the 9 numbers in the weights file"),

@@ -18,6 +18,7 @@ ELSEWHERE = {
     "Columns": "test_nn_columns.py",
     "CrossMapLRN2d": "test_nn_windows.py",
     "DataParallel": "../test_absent.py",
+    "Ensemble": "test_nn_ensemble.py",
     **{f"FractionalMaxPool{n}d": "test_nn_windows.py" for n in (2, 3)},
     "LazyLinear": "test_nn_windows.py",
     **{
@@ -37,6 +38,7 @@ ELSEWHERE = {
     "RNNCellBase": "test_nn_sequences.py",
     "RReLU": "test_nn_functional.py",
     "Sequential": "test_nn_module.py",
+    "SyncBatchNorm": "../distributed/test_parallel.py",
     "UninitializedBuffer": "test_nn_windows.py",
     "UninitializedParameter": "test_nn_windows.py",
     "TransformerDecoder": "test_nn_sequences.py",

@@ -20,7 +20,11 @@ from chainrule.errors import ChainruleError, DataError, OptionError, did_you_mea
 
 __all__ = ["build", "describe"]
 
-_ROWS: dict[str, type[nn.Module]] = {"Sequential": nn.Sequential, "ModuleList": nn.ModuleList}
+_ROWS: dict[str, type[nn.Module]] = {
+    "Sequential": nn.Sequential,
+    "ModuleList": nn.ModuleList,
+    "Ensemble": nn.Ensemble,
+}
 _DEEPEST = 64  # modules within modules
 # Sizes of windows, which are no sizes of weights: a padding alone can make an image enormous.
 _WINDOWS = (
@@ -41,7 +45,7 @@ def describe(module: nn.Module) -> dict[str, Any]:
     """Return the architecture of a network as plain data.
 
     Args:
-        module: layers of `chainrule.nn`, in `Sequential` and `ModuleList`.
+        module: layers of `chainrule.nn`, in `Sequential`, `ModuleList` and `Ensemble`.
 
     Raises:
         DataError: a module of another class, which no description can stand for.
@@ -54,13 +58,13 @@ def describe(module: nn.Module) -> dict[str, Any]:
     if _ROWS.get(kind) is type(module):
         # A module that stands in a row twice is described twice: what comes back computes the same.
         children = {_checked(name): describe(child) for name, child in module._own("module")}
-        return {"type": kind, "modules": children}
+        return {"type": kind, **_arguments_of(module), "modules": children}
     if _LAYERS.get(kind) is not type(module):
         raise DataError(
             f"a {kind} is not a layer of chainrule.nn, so a file cannot describe it; save its "
             "state_dict() instead, and load it into the class it came from"
         )
-    return {"type": kind, **{name: _argument_of(module, name) for name in _hints(type(module))}}
+    return {"type": kind, **_arguments_of(module)}
 
 
 def _checked(name: str) -> str:
@@ -75,7 +79,9 @@ def _hints(kind: type[nn.Module]) -> dict[str, Any]:
     if kind.__init__ is object.__init__:
         return {}
     hints = get_type_hints(kind.__init__)
-    apart = ("generator", "return", "device", "dtype", "args", "kwargs")
+    apart = {"generator", "return", "device", "dtype", "process_group", "args", "kwargs"}
+    if kind in _ROWS.values():
+        apart.add("modules")  # each is described by itself
     return {n: hint for n, hint in hints.items() if n not in apart and not n.startswith("_")}
 
 
@@ -108,6 +114,10 @@ def _returned(name: str, value: Any) -> Any:
     if name == "return_indices" and value:
         raise DataError("a layer with return_indices=True cannot be described: it has two outputs")
     return value
+
+
+def _arguments_of(module: nn.Module) -> dict[str, Any]:
+    return {name: _argument_of(module, name) for name in _hints(type(module))}
 
 
 def _argument_of(module: nn.Module, name: str) -> Any:
@@ -157,7 +167,7 @@ class _Builder:
             raise DataError("the description of the network must name the type of every layer")
         kind = description["type"]
         if kind in _ROWS:
-            return self._row(_ROWS[kind], description.get("modules"), depth)
+            return self._row(_ROWS[kind], description, depth)
         if kind not in _LAYERS:
             raise DataError(
                 f"the description names an unknown layer {kind!r:.40}"
@@ -172,10 +182,13 @@ class _Builder:
             )
         return layer
 
-    def _row(self, kind: type[nn.Module], modules: Any, depth: int) -> nn.Module:
+    def _row(self, kind: type[nn.Module], given: Mapping[str, Any], depth: int) -> nn.Module:
+        modules = given.get("modules")
         if not isinstance(modules, Mapping):
             raise DataError(f"a {kind.__name__} in the description must list its modules by name")
-        row = kind()
+        row = self._layer(kind, {k: v for k, v in given.items() if k not in ("type", "modules")})
+        for name in modules.keys() & _hints(kind).keys():
+            raise DataError(f"{name!r} is an argument of {kind.__name__} and cannot name a module")
         for name, description in modules.items():
             try:
                 row.add_module(_checked(name), self.module(description, depth + 1))
