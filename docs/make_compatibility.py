@@ -24,7 +24,7 @@ ELSEWHERE = {
     r"|fbgemm_\w+|rnn_\w+_cell|quantized_\w+",
     "other devices and their libraries": r"cuda|cudnn_\w+|miopen_\w+|mkldnn\w*|to_mkldnn|is_mkldnn"
     r"|ipu|xpu|mtia|hpu|is_(ipu|xpu|mtia|hpu|maia|mps|vulkan|xla|vulkan_available)|get_device\w*"
-    r"|module_load|record_stream|pin_memory|is_pinned|Stream|Event|DataParallel|SyncBatchNorm"
+    r"|module_load|record_stream|pin_memory|is_pinned|Stream|Event|DataParallel"
     r"|CrossMapLRN2d"
     r"|\w*autocast\w*|scaled_(grouped_)?mm|grouped_mm|\w*_mm_\w+|is_vulkan_available|sdp_kernel"
     r"|accelerator",

@@ -47,7 +47,9 @@ STEPS = """
             model.share[...] = len(mine) * size / len(batch)
             loss = step(cr.tensor(x[mine]), cr.tensor(y[mine])).item() * len(mine) / len(batch)
             losses.append(sum(distributed.exchange.world().tell(loss)))
-        bytes_of = np.concatenate([p.array.ravel() for p in inner.parameters()]).tobytes()
+        numbers = [t.array for t in inner.state_dict().values()]
+        losses += [float(np.square(a).sum()) for a in numbers]
+        bytes_of = np.concatenate([a.ravel() for a in numbers]).tobytes()
         same = len(set(distributed.exchange.world().tell(bytes_of.hex()))) == 1
         return losses, same
 
@@ -59,8 +61,15 @@ STEPS = """
             nn.Unflatten(1, (1, 6)), nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3)
         )
 
+    def norms():
+        # Biases before a norm have gradients of rounding alone, which Adam makes steps of.
+        layers = [nn.Unflatten(1, (1, 6)), nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4)]
+        layers += [nn.ReLU(), nn.Flatten(), nn.Linear(64, 8, bias=False), nn.BatchNorm1d(8)]
+        layers.append(nn.Linear(8, 3))
+        return nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(*layers))
+
     found = {}
-    for name, model_of in {"mlp": mlp, "conv": conv}.items():
+    for name, model_of in {"mlp": mlp, "conv": conv, "norms": norms}.items():
         for compiled in (False, True):
             for rows in (30, 31):
                 key = f"{name} {'compiled' if compiled else 'eager'} {rows}"
@@ -81,7 +90,7 @@ def test_ranks_take_the_steps_of_one_process(tmp_path):
         for name, (losses, same) in found[size].items():
             assert same, f"the ranks have other weights: {name} on {size}"
             np.testing.assert_allclose(losses, found[1][name][0], rtol=2e-5, err_msg=name)
-    assert all(losses[-1] < losses[0] for losses, _ in found[1].values())
+    assert all(losses[8] < losses[0] for losses, _ in found[1].values())
 
 
 EXCHANGES = """
@@ -242,6 +251,25 @@ def test_one_process_alone_trains_as_without():
     np.testing.assert_array_equal(plain.weight.grad.array, wrapped.weight.grad.array)
     assert list(model.state_dict()) == ["module.weight", "module.bias"]
     optim.SGD(model.parameters(), lr=0.1).step()
+
+
+def test_batch_norms_are_converted_with_all_that_they_hold(tmp_path):
+    inside = nn.Sequential(nn.BatchNorm2d(2, bias=False), nn.Flatten(), nn.BatchNorm1d(8, eps=0.1))
+    model = nn.Sequential(inside, nn.LayerNorm(8)).eval()
+    model[0][2].running_mean.fill_(0.5)
+    x = cr.randn(3, 2, 2, 2)
+    expected, before = model(x), dict(model.named_parameters())
+    assert nn.SyncBatchNorm.convert_sync_batchnorm(model) is model
+    assert [type(m) for m in inside] == [nn.SyncBatchNorm, nn.Flatten, nn.SyncBatchNorm]
+    assert {name: id(p) for name, p in model.named_parameters()} == {
+        name: id(p) for name, p in before.items()
+    }
+    cr.save(model, tmp_path / "model.cr")
+    for same in (model, cr.load(tmp_path / "model.cr").eval()):
+        np.testing.assert_array_equal(same(x).array, expected.array)
+    single = nn.SyncBatchNorm.convert_sync_batchnorm(nn.BatchNorm1d(8))
+    assert type(single) is nn.SyncBatchNorm
+    assert single.training
 
 
 def test_what_is_asked_for_in_the_background_can_be_waited_for():

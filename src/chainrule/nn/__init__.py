@@ -53,7 +53,6 @@ from chainrule.nn.dropout import (
     FeatureAlphaDropout,
 )
 from chainrule.nn.embedding import Embedding, EmbeddingBag
-from chainrule.nn.ensemble import Ensemble
 from chainrule.nn.layers import (
     Flatten,
     Identity,
@@ -167,6 +166,7 @@ from chainrule.nn.resize import (
     UpsamplingBilinear2d,
     UpsamplingNearest2d,
 )
+from chainrule.nn.synced import SyncBatchNorm
 from chainrule.nn.transformer import (
     Transformer,
     TransformerDecoder,
@@ -228,7 +228,6 @@ __all__ = [
     "Dropout3d",
     "Embedding",
     "EmbeddingBag",
-    "Ensemble",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
@@ -323,6 +322,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",

@@ -21,6 +21,7 @@ from chainrule.backend.ranks.agreement import agree, different_data
 from chainrule.errors import GradientError, OptionError
 from chainrule.nn.module import Module
 from chainrule.nn.parameter import Parameter
+from chainrule.nn.synced import SyncBatchNorm
 from chainrule.ops.exchange import Bucket, exchange_start, exchange_wait, from_rank
 
 __all__ = ["DistributedDataParallel"]
@@ -88,6 +89,9 @@ class DistributedDataParallel(Module):
         super().__init__()
         self.module = module
         self.share = np.ones(())
+        for layer in module.modules():
+            if isinstance(layer, SyncBatchNorm):
+                layer.share = self.share
         self.checks_data = True
         self._size = world().size
         self._synchronised = True

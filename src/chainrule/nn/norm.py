@@ -129,18 +129,16 @@ class _BatchNorm(_Running):
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
         moving = self.training or not self.track_running_stats
-        return F.batch_norm(
-            x,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            training=moving,
-            momentum=self._share(),
-            eps=self.eps,
+        running = (self.running_mean, self.running_var)
+        return self._normalised(
+            x, *running, self.weight, self.bias, moving, self._newest(), self.eps
         )
 
-    def _share(self) -> float | Tensor:
+    def _normalised(self, x: Tensor, *settings: Any) -> Any:
+        """Apply the formula; `SyncBatchNorm` has another."""
+        return F.batch_norm(x, *settings)
+
+    def _newest(self) -> float | Tensor:
         """How far the running values move: of a plain average one part in as many as there were."""
         if self.momentum is not None:
             return self.momentum

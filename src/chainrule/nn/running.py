@@ -50,8 +50,8 @@ def batch_norm(
     y, mean, variance = ops.batch_norm_train(input, weight, bias, eps)
     count = math.prod(input.shape) // input.shape[1]
     with no_grad():
-        _move(running_mean, mean.reshape(-1), momentum)
-        _move(running_var, variance.reshape(-1) * (count / (count - 1)), momentum)
+        move(running_mean, mean.reshape(-1), momentum)
+        move(running_var, variance.reshape(-1) * (count / (count - 1)), momentum)
     return y
 
 
@@ -98,11 +98,12 @@ def instance_norm(
         with no_grad():
             mean, variance = moments(input, range(2, len(shape)))
             means, variances = (v.reshape(shape[:2]).mean(0) for v in (mean, variance))
-            _move(running_mean, means, momentum)
-            _move(running_var, variances * (count / (count - 1)), momentum)
+            move(running_mean, means, momentum)
+            move(running_var, variances * (count / (count - 1)), momentum)
     return y
 
 
-def _move(running: Tensor | None, batch: Tensor, momentum: float | Tensor) -> None:
+def move(running: Tensor | None, batch: Tensor, momentum: float | Tensor) -> None:
+    """Move running values towards those of the batch, where there are any."""
     if running is not None:
         ops.assign(running, running * (1 - momentum) + batch * momentum)

@@ -90,9 +90,14 @@ from_rank = Op("from_rank", _from_rank, kind="update", shape=same_shape, cost=_m
 CHANGED.update({"exchange_start": (0,), "exchange_wait": (0,), "from_rank": (0,)})
 
 
-def _summed(x: Array) -> Array:
-    y = np.array(x, order="C")
+_EVEN = np.ones(())
+
+
+def _summed(x: Array, share: Array, *, back: bool) -> Array:
+    y = np.multiply(x, share if back else 1, dtype=x.dtype, order="C", casting="same_kind")
     world().sum_(y)
+    if back and share:
+        y /= share
     return y
 
 
@@ -100,24 +105,28 @@ _sum = Op(
     "sum_over_ranks",
     _summed,
     kind="gather",
-    shape=same_shape,
-    vjp=[lambda g, _y, _x: sum_over_ranks(g)],
+    shape=lambda x, _share, back: x,
+    vjp=[lambda g, _y, _x, share, back: _sum(g, share, back=not back), None],
     cost=_moved,
-    arity=1,
+    arity=2,
 )
 
 
-def sum_over_ranks(x: Value) -> Value:
+def sum_over_ranks(x: Value, share: Value = _EVEN) -> Value:
     """The sum of everybody's x, element by element: y = x_0 + x_1 + ... on every rank.
 
-    Every rank's loss depends on every rank's x through it, so the gradient of the sum of all losses
-    is the sum of all gradients: dL/dx = sum over ranks of dL/dy.
+    Every rank's loss depends on every rank's x through it. Where what is minimised is the sum of
+    share_r L_r over ranks r, and rank q multiplies its gradients by share_q afterwards, that of its
+    x is
+
+        dL/dx_q = (sum over r of share_r dL_r/dy) / share_q
 
     Args:
         x: numbers of one shape on every rank.
+        share: what this rank's loss is multiplied by, without dimensions.
 
     Examples:
         >>> sum_over_ranks(np.array([1.0, 2.0]))
         array([1., 2.])
     """
-    return _sum(x)
+    return _sum(x, share, back=False)
