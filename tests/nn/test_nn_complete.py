@@ -18,6 +18,7 @@ ELSEWHERE = {
     "Columns": "test_nn_columns.py",
     "CrossMapLRN2d": "test_nn_windows.py",
     "DataParallel": "../test_absent.py",
+    "Ensemble": "test_nn_ensemble.py",
     **{f"FractionalMaxPool{n}d": "test_nn_windows.py" for n in (2, 3)},
     "LazyLinear": "test_nn_windows.py",
     **{

@@ -53,6 +53,7 @@ from chainrule.nn.dropout import (
     FeatureAlphaDropout,
 )
 from chainrule.nn.embedding import Embedding, EmbeddingBag
+from chainrule.nn.ensemble import Ensemble
 from chainrule.nn.layers import (
     Flatten,
     Identity,
@@ -228,6 +229,7 @@ __all__ = [
     "Dropout3d",
     "Embedding",
     "EmbeddingBag",
+    "Ensemble",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
