@@ -47,8 +47,8 @@ def with_kernel(op: Any, *inputs: Any, declined: bool = False, **attrs: Any) -> 
     plain = launch.launch
 
     def noted(source: str, name: str, *rest: Any, **more: Any) -> None:
-        launched.append(name)
         plain(source, name, *rest, **more)
+        launched.append(name)
 
     kernel = KERNELS[op.name]
     module = __import__(kernel.__module__, fromlist=["launch"])

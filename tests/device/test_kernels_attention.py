@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from device.emulator import launch
 from device.kernels import agrees, each_type, gpu_order, numbers, same_bits  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("gpu_order")
@@ -44,16 +45,18 @@ def given(case, dtype):
     return inputs, at
 
 
-def too_wide(case, dtype):
-    """Whether the tiles take more shared memory than every GPU has."""
-    return dtype is np.float64 and case[0][-1] == 128
+def too_wide(gpu, case, dtype, tiles):
+    """Whether the tiles of rows and of scores take more shared memory than the GPU has."""
+    (wide, squares), width = tiles, case[0][-1]
+    needed = 32 * (wide * (width + 1) + squares * 33) * np.dtype(dtype).itemsize
+    return needed > gpu.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"]
 
 
 @each_type
 @each_case
 def test_attention(gpu, case, dtype):
     inputs, at = given(case, dtype)
-    agrees(ops.attention, *inputs, declined=too_wide(case, dtype), **at)
+    agrees(ops.attention, *inputs, declined=too_wide(gpu, case, dtype, (3, 1)), **at)
 
 
 @each_type
@@ -61,7 +64,7 @@ def test_attention(gpu, case, dtype):
 def test_the_way_back(gpu, case, dtype):
     inputs, at = given(case, dtype)
     g = numbers((*case[0][:-1], case[2][-1]), dtype)
-    agrees(ops.attention_back, g, *inputs, declined=too_wide(case, dtype), **at)
+    agrees(ops.attention_back, g, *inputs, declined=too_wide(gpu, case, dtype, (4, 2)), **at)
 
 
 def test_a_query_that_sees_nothing_gets_zeros(gpu):
@@ -82,3 +85,19 @@ def test_the_same_bits_each_time(gpu):
 def test_heads_that_are_too_wide_go_by_the_body(gpu):
     x = numbers((1, 3, 129), np.float32)
     agrees(ops.attention, x, x, x, declined=True)
+
+
+def test_a_gpu_of_less_shared_memory_goes_by_the_body_where_the_tiles_do_not_fit(gpu, monkeypatch):
+    if gpu.__name__ == "cupy":
+        pytest.skip("a GPU has the shared memory that it has")
+    monkeypatch.setattr(launch, "MOST_SHARED", 64 << 10)
+    x = numbers((1, 5, 128), np.float32)
+    agrees(ops.attention, x, x, x)
+    agrees(ops.attention_back, x, x, x, x, declined=True)
+
+
+def test_a_mask_whose_steps_take_more_than_32_bits_goes_by_the_body(gpu, monkeypatch):
+    x, mask = numbers((2, 2, 9, 4), np.float32), numbers((2, 2, 9, 9), np.float32)
+    monkeypatch.setattr("chainrule.kernels.launch._MOST", 160)  # instead of 2 ** 31
+    agrees(ops.attention, x, x, x, mask[:1, :1])
+    agrees(ops.attention, x, x, x, mask, declined=True)

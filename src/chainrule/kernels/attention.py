@@ -11,13 +11,13 @@ from chainrule.backend import arrays
 from chainrule.kernels.draws import least_kept
 from chainrule.kernels.launch import (
     NOWHERE,
-    SHARED_AT_MOST,
     Declined,
     GpuArray,
     blocks,
     contiguous,
     launch,
     real_of,
+    shared_at_most,
     widened,
 )
 
@@ -81,11 +81,11 @@ class _Heads:
         """Bytes of tiles: so many of queries' width, of values' width, and of scores.
 
         Raises:
-            Declined: there is not as much on every GPU.
+            Declined: the GPU does not have as much.
         """
         widths = inner * (self.inside + 1) + outer * (self.outside + 1) + squares * (_SIDE + 1)
         size = _SIDE * widths * int(self.real.itemsize)
-        if size > SHARED_AT_MOST:
+        if size > shared_at_most():
             raise Declined
         return size
 

@@ -19,13 +19,13 @@ from chainrule.backend import arrays
 __all__ = [
     "BLOCK",
     "NOWHERE",
-    "SHARED_AT_MOST",
     "Declined",
     "blocks",
     "contiguous",
     "launch",
     "real_of",
     "reals",
+    "shared_at_most",
     "spread",
     "three",
     "widened",
@@ -44,9 +44,8 @@ _MOST_BLOCKS = 1 << 14
 _MOST = 1 << 31
 # A pointer to nothing, where a kernel may be told of an array or none.
 NOWHERE = np.uint64(0)
-# Bytes of shared memory that need no asking, and what the oldest GPU that CuPy knows grants.
+# Bytes of shared memory that need no asking.
 _FREELY = 48 << 10
-SHARED_AT_MOST = 96 << 10
 
 
 class Declined(Exception):  # noqa: N818  # not an error: the plain body does it
@@ -122,6 +121,11 @@ def spread(count: int) -> tuple[int]:
     return (min(blocks(count), _MOST_BLOCKS),)
 
 
+def shared_at_most() -> int:
+    """Return how many bytes of shared memory the GPU in use grants a block that asks for them."""
+    return int(arrays.gpu().cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"])
+
+
 def three(sizes: Sequence[int], fill: int = 1) -> tuple[int, int, int]:
     """Return the sizes of an image as those of one with three dimensions.
 
@@ -179,7 +183,13 @@ def launch(
 
 
 def _handed(value: Any, real: np.dtype[Any]) -> Any:
-    """An argument with the type that kernels take it as."""
+    """An argument with the type that kernels take it as.
+
+    Raises:
+        Declined: a number that has more than 32 bits.
+    """
     if isinstance(value, (bool, int)):
+        if value >= _MOST:
+            raise Declined
         return np.int32(value)
     return real.type(value) if type(value) is float else value

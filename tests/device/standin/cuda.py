@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from device.emulator import launch
 from device.standin.launches import MACHINE, DeviceError, synchronize
 
 __all__ = ["MemoryPointer", "address_of", "namespace"]
@@ -60,7 +61,12 @@ class Device:
 
     @property
     def attributes(self) -> dict[str, int]:
-        return {"MultiProcessorCount": 132, "MaxThreadsPerBlock": 1024, "WarpSize": 32}
+        return {
+            "MultiProcessorCount": 132,
+            "MaxThreadsPerBlock": 1024,
+            "MaxSharedMemoryPerBlockOptin": launch.MOST_SHARED,
+            "WarpSize": 32,
+        }
 
     @property
     def pci_bus_id(self) -> str:
@@ -297,7 +303,7 @@ def _runtime() -> types.SimpleNamespace:
         "multiProcessorCount": 132,
         "maxThreadsPerBlock": 1024,
         "sharedMemPerBlock": 48 << 10,
-        "sharedMemPerBlockOptin": 227 << 10,
+        "sharedMemPerBlockOptin": launch.MOST_SHARED,
         "warpSize": 32,
     }
     return types.SimpleNamespace(
