@@ -17,6 +17,7 @@ RUNS = """
     import numpy as np
     import chainrule as cr
     from chainrule import distributed, nn
+    from chainrule.distributed.optim import ZeroRedundancyOptimizer as shared_optimizer
     from chainrule.train import BestWeights, Callback, Checkpoint, EarlyStopping, MaxTime, fit
 
     distributed.init()
@@ -36,11 +37,15 @@ RUNS = """
     x = source.normal(size=(103, 1, 8, 8)).astype(np.float32)
     y = source.integers(0, 3, 103)
 
-    def run(model_of, rows=103, weighed=True, **options):
+    def run(model_of, rows=103, weighed=True, shared=False, **options):
         cr.manual_seed(7 * rank + 1 if model_of is noisy else 1)
         network = nn.parallel.DistributedDataParallel(model_of())
+        optimizer = {"optimizer": "adam", "lr": 0.01}
+        if shared:
+            optimizer["optimizer"] = shared_optimizer(network.parameters(), cr.optim.Adam, lr=0.01)
+            del optimizer["lr"]
         usual = {
-            "epochs": 3, "batch_size": 20, "lr": 0.01, "validation": (x[:33], y[:33]),
+            **optimizer, "epochs": 3, "batch_size": 20, "validation": (x[:33], y[:33]),
             "metrics": ["accuracy", "f1_macro", lambda a, b: float(a.sum())],
             "generator": None if model_of is noisy else cr.Generator(5),
         }
@@ -65,6 +70,9 @@ SAME = """
     for compiled in (False, True):
         for model_of in (mlp, conv):
             found[f"{model_of.__name__} {compiled}"] = run(model_of, compile=compiled)
+        found[f"shared {compiled}"] = run(
+            mlp, compile=compiled, shared=True, schedule="cosine", max_grad_norm=0.5
+        )
     found["one row is left"] = run(mlp, rows=101, compile=True)
     found["parts"] = run(mlp, accumulate=2, batch_size=10, max_grad_norm=0.5)
     patient = [BestWeights(), EarlyStopping(1, min_delta=10.0)]
@@ -106,20 +114,34 @@ FIRST = """
                 raise KeyboardInterrupt
 
     try:
-        run(conv, compile=True, callbacks=[Checkpoint("saved", steps=4), Broken()])
+        run(conv, compile=True, shared=%SHARED, callbacks=[Checkpoint("saved", steps=4), Broken()])
     except KeyboardInterrupt:
         pass
 """
-SECOND = 'found["run"] = run(conv, compile=True, resume="saved")'
+SECOND = 'found["run"] = run(conv, compile=True, shared=%SHARED, resume="saved")'
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (2, 4), (1, 2)])
-def test_a_checkpoint_is_gone_on_from_by_any_number(before, after, tmp_path):
-    whole = told(WHOLE, 1, tmp_path)["run"]
-    assert told(FIRST, before, tmp_path) == {}
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The figures of one process that is not broken off."""
+    return told(WHOLE, 1, tmp_path_factory.mktemp("whole"))["run"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shared"),
+    [
+        *[(2, 1, (False, False)), (2, 4, (False, False)), (1, 2, (False, False))],
+        # The optimiser's state shared out, before it is broken off and afterwards.
+        *[(2, 1, (True, True)), (2, 3, (True, True)), (1, 2, (True, True))],
+        *[(2, 1, (True, False)), (2, 3, (False, True))],
+    ],
+)
+def test_a_checkpoint_is_gone_on_from_by_any_number(before, after, shared, whole, tmp_path):
+    first, second = (s.replace("%SHARED", str(k)) for s, k in zip((FIRST, SECOND), shared))
+    assert told(first, before, tmp_path) == {}
     names = sorted(path.name for path in (tmp_path / "saved").iterdir())
     assert names == ["step-000000004.safetensors", "step-000000008.safetensors"]
-    is_close(told(SECOND, after, tmp_path)["run"], whole, f"{before} ranks, then {after}")
+    is_close(told(second, after, tmp_path)["run"], whole, f"{before} ranks, then {after}")
 
 
 NOISY = """

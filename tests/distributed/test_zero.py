@@ -59,10 +59,19 @@ def test_the_whole_state_comes_to_the_rank_that_is_named(ranks, runs):
 
 
 @needs_mpi
-def test_a_compiled_step_refuses_it(runs):
-    assert {one["compiled"] for one in runs[1]} == {""}
-    for one in runs[2] + runs[3]:
-        assert "leave its step() outside" in one["compiled"]
+@pytest.mark.parametrize("ranks", [2, 1, 3])
+@pytest.mark.parametrize("executor", ["numpy", "native"])
+def test_in_a_compiled_step_the_exchange_is_part_of_the_program(executor, ranks, runs):
+    for one in runs[ranks]:
+        equal, sent, filled, refused = one["compiled"][executor]
+        assert equal
+        # One bucket for each rank and format; of two formats, for the last layer is float64.
+        assert ranks <= sent <= 2 * ranks if ranks > 1 else sent == 0
+        assert filled <= sent
+        assert ("consolidate_state_dict" in refused) == (ranks > 1)
+    if ranks > 1:
+        counts = [one["compiled"][executor][1:3] for one in runs[ranks]]
+        assert sum(filled for _, filled in counts) == counts[0][0]
 
 
 @needs_mpi

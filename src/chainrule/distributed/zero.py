@@ -2,9 +2,11 @@
 
 Every rank has all parameters and all gradients, but remembers and updates only the parameters that
 it owns; after a step each owner tells the others what its parameters have become. The owner sends
-its part once, as one run of bytes, and everybody takes it: of P bytes of parameters a rank takes in
-P (n - 1) / n. Summing a buffer that is zero but for the own part would move twice that, and would
-turn -0.0 into 0.0.
+its part once, side by side in a bucket, and everybody takes it: of P bytes of parameters a rank
+takes in P (n - 1) / n. Summing a buffer that is zero but for the own part would move twice that,
+and would turn -0.0 into 0.0. The buckets travel one after the other and so lie in one memory.
+
+All of it is operations, so that a recorded step has the exchange in its program.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule import ops
-from chainrule.autograd import Tensor, enable_grad, no_grad
+from chainrule.autograd import Tensor, enable_grad, from_numpy, no_grad
 from chainrule.backend.arrays import to_host
-from chainrule.backend.devices import beside
 from chainrule.backend.ranks import world
 from chainrule.errors import OptionError
-from chainrule.ops.core import LISTENERS, Array, tell
+from chainrule.ops.core import Array
+from chainrule.ops.exchange import Bucket, exchange_fill, from_rank
 from chainrule.optim import checkpoint
 from chainrule.optim.group import ParamGroup
 from chainrule.optim.hooks import Hooked
@@ -32,11 +34,6 @@ __all__ = ["ZeroRedundancyOptimizer", "shared_out"]
 
 # By parameter: what is remembered, by name.
 States: TypeAlias = dict[Tensor, dict[str, Tensor]]
-
-_UNRECORDED = (
-    "ZeroRedundancyOptimizer exchanges parameters between processes, which a compiled step does "
-    "not; leave its step() outside of what is compiled"
-)
 
 
 def shared_out(sizes: Sequence[int], loads: Sequence[int]) -> list[int]:
@@ -63,8 +60,8 @@ class ZeroRedundancyOptimizer(Optimizer):
     """An optimiser of which each rank keeps and computes a part: PyTorch's, by its name.
 
     Of an optimiser that remembers s bytes, each of n ranks keeps about s / n. Parameters are not
-    divided: a rank has at least the largest. Every rank calls every method that is not marked, in
-    the same order; gradients are to be the same everywhere, as `DistributedDataParallel` makes
+    divided: a rank has at least the largest. Every rank calls every method in the same order, but
+    for `state_dict`; gradients are to be the same everywhere, as `DistributedDataParallel` makes
     them. The weights are then, to the last bit, those of the plain optimiser. In one process it is
     the plain optimiser.
 
@@ -115,6 +112,8 @@ class ZeroRedundancyOptimizer(Optimizer):
         self.owners: list[int] = []
         self._world = world()
         self._others: States | None = {} if self._world.size == 1 else None
+        # 1 where `_others` is of now; an array, so that a step that is replayed makes it 0 too.
+        self._is_whole = from_numpy(np.array(float(self._world.size == 1)))
         self._wrap(optimizer_class(params, **defaults))
         self._share_out()
 
@@ -151,6 +150,7 @@ class ZeroRedundancyOptimizer(Optimizer):
         for p, owner in zip(self._parameters(), self.owners):
             self._parts[owner].append(p)
         self._own = {id(p) for p in self._parts[self._world.rank]}
+        self._routes = list(_routes(self._parts)) if self._world.size > 1 else []
 
     def _check_same(self, params: Sequence[Tensor]) -> None:
         """Refuse, on every rank, parameters that are not the same on all."""
@@ -187,37 +187,25 @@ class ZeroRedundancyOptimizer(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        several = self._world.size > 1
-        if several:
-            self._others = None  # what was consolidated is of an earlier step
-            if LISTENERS:
-                tell("unrecorded", _UNRECORDED)
         with no_grad():
             for p, group in self._moving():
                 if self._keeps(p):
                     self.optim._update(p, group)
-            if several:
+            if self._routes:
                 self._spread()
         return loss
 
     def _spread(self) -> None:
         """Make every parameter what it is on its owner."""
-        memory = np.empty(max(sum(p.array.nbytes for p in part) for part in self._parts), np.uint8)
-        for owner, part in enumerate(self._parts):
+        self._forget_others()
+        ops.assign(self._is_whole, 0.0)
+        for owner, bucket, params in self._routes:
             is_own = owner == self._world.rank
-            self._exchange(memory, [p.array for p in part] if is_own else None, part, owner)
-
-    def _exchange(
-        self, memory: Array, own: Sequence[Array] | None, part: Sequence[Tensor], owner: int
-    ) -> None:
-        places = list(_places(memory, [(p.array.dtype, p.array.shape) for p in part]))
-        flat = memory[: sum(p.array.nbytes for p in part)]
-        for place, array in zip(places, own or ()):
-            np.copyto(place, to_host(array))
-        self._world.broadcast_(flat, owner)
-        if own is None:
-            for place, p in zip(places, part):
-                ops.assign(p, beside(place, p.array))
+            if is_own:
+                exchange_fill(bucket.buffer, *(p.array for p in params), bucket=bucket)
+            from_rank(bucket.buffer, root=owner)
+            for p, view in zip(params, () if is_own else bucket.views):
+                ops.assign(p, view)
 
     # --- what the plain optimiser answers -------------------------------------------------------
 
@@ -249,8 +237,18 @@ class ZeroRedundancyOptimizer(Optimizer):
         self._world.check_rank(to)
         found: States = {}
         for owner, about in enumerate(self._world.tell(self._about())):
-            found.update(self._states_of(owner, about))
+            states = self._states_of(owner, about)
+            found.update(states if self._world.rank == to else {})
         self._others = found if self._world.rank == to else None
+        self._is_whole.array[...] = 1.0
+
+    def forget_consolidated(self) -> None:
+        """Let go of what `consolidate_state_dict` has brought here, as the next step does."""
+        if self._world.size > 1:
+            self._forget_others()
+
+    def _forget_others(self) -> None:
+        self._others = None
 
     def _about(self) -> list[list[Any]]:
         """What this rank remembers: number of the parameter, name, dtype and shape of each."""
@@ -284,7 +282,7 @@ class ZeroRedundancyOptimizer(Optimizer):
         Raises:
             OptionError: the state was not brought to this rank since the last step.
         """
-        if self._others is None:
+        if self._others is None or not self._is_whole.array:
             raise OptionError(
                 "the state of the optimizer has not been brought to this rank since its last "
                 f"step; call consolidate_state_dict(to={self._world.rank}) on all ranks before "
@@ -305,7 +303,7 @@ class ZeroRedundancyOptimizer(Optimizer):
             OptionError: it belongs to another optimiser or to other parameters.
         """
         super().load_state_dict(state_dict)
-        self._others = {} if self._world.size == 1 else None
+        self.forget_consolidated()
 
 
 def _check_class(given: Any) -> None:
@@ -331,3 +329,16 @@ def _places(flat: Array, kinds: Iterable[tuple[np.dtype[Any], Sequence[int]]]) -
         end = at + _size(dtype, shape)
         yield flat[at:end].view(dtype).reshape(tuple(shape))
         at = end
+
+
+def _routes(parts: Sequence[Sequence[Tensor]]) -> Iterator[tuple[int, Bucket, list[Tensor]]]:
+    """Who sends which parameters, and in which bucket: of each owner one for each format."""
+    lots: list[tuple[int, np.dtype[Any], list[Tensor]]] = []
+    for owner, part in enumerate(parts):
+        formats = dict.fromkeys(p.array.dtype for p in part if p.array.size)
+        lots += [(owner, d, [p for p in part if p.array.dtype == d]) for d in formats]
+    size = max((sum(p.array.nbytes for p in params) for _, _, params in lots), default=0)
+    memory = np.zeros(size, np.uint8)
+    for owner, dtype, params in lots:
+        shapes = [tuple(p.array.shape) for p in params]
+        yield owner, Bucket(f"of rank {owner}", shapes, dtype, memory), params

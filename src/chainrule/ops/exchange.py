@@ -11,25 +11,35 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import to_host
 from chainrule.backend.ranks import Pending, world
 from chainrule.errors import ShapeError
 from chainrule.ops.core import Array, Cost, Op, Shape, Value, same_shape
 from chainrule.ops.update import CHANGED
 
-__all__ = ["Bucket", "exchange_start", "exchange_wait", "from_rank", "sum_over_ranks"]
+__all__ = [
+    "MEETINGS",
+    "Bucket",
+    "exchange_fill",
+    "exchange_start",
+    "exchange_wait",
+    "from_rank",
+    "sum_over_ranks",
+]
 
 
 class Bucket:
-    """Gradients that travel together.
+    """Gradients, or parameters, that travel together.
 
     Args:
         name: for programs that are printed.
-        shapes: of the gradients.
+        shapes: of them.
         dtype: of all of them.
+        memory: bytes in which they are to lie, if not in their own.
 
     Attributes:
         buffer: their memory, flat.
-        views: the gradients in it, each in its shape.
+        views: what is in it, each in its shape.
         pending: the exchange that is under way, if there is one.
 
     Examples:
@@ -38,11 +48,16 @@ class Bucket:
         ((5,), [(2, 1), (3,)])
     """
 
-    def __init__(self, name: str, shapes: list[Shape], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, name: str, shapes: list[Shape], dtype: np.dtype[Any], memory: Array | None = None
+    ) -> None:
         sizes = [int(np.prod(shape)) for shape in shapes]
         ends = np.cumsum([0, *sizes]).tolist()
         self.name = name
-        self.buffer = np.zeros(ends[-1], dtype)
+        if memory is None:
+            self.buffer = np.zeros(ends[-1], dtype)
+        else:
+            self.buffer = memory[: ends[-1] * dtype.itemsize].view(dtype)
         parts = [self.buffer[a : a + n] for a, n in zip(ends, sizes)]
         self.views = [part.reshape(shape) for part, shape in zip(parts, shapes)]
         self.pending: Pending | None = None
@@ -87,7 +102,22 @@ def _from_rank(x: Array, *, root: int) -> Array:
 
 from_rank = Op("from_rank", _from_rank, kind="update", shape=same_shape, cost=_moved, arity=1)
 
-CHANGED.update({"exchange_start": (0,), "exchange_wait": (0,), "from_rank": (0,)})
+
+def _filled(buffer: Array, *values: Array, bucket: Bucket) -> Array:
+    """Put values side by side into the memory of a bucket, before it sets out."""
+    for view, x in zip(bucket.views, values, strict=True):
+        np.copyto(view, to_host(x))
+    return buffer
+
+
+exchange_fill = Op("exchange_fill", _filled, kind="update", shape=same_shape, cost=_moved)
+
+CHANGED.update(
+    dict.fromkeys(("exchange_start", "exchange_wait", "exchange_fill", "from_rank"), (0,))
+)
+
+# Those for which all ranks have to meet, so that they are to come in one order on every rank.
+MEETINGS = frozenset({"exchange_start", "from_rank", "sum_over_ranks"})
 
 
 _EVEN = np.ones(())

@@ -29,6 +29,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from chainrule.ops import Shape
+from chainrule.ops.exchange import MEETINGS
 from chainrule.plan.changes import changed, roots
 from chainrule.plan.passes.clusters import Cluster, Clusters, precedence
 from chainrule.plan.passes.forms import Form, form
@@ -136,9 +137,16 @@ class _Fusion:
         gate = Value("gate", (), np.dtype(bool), "state")
         changes = [i.op.kind in ("update", "random") for i in self.instructions]
         checks = [i.op.name == "check" for i in self.instructions]
+        # And as if all that ranks meet for wrote one thing: other ranks may have other plans, and
+        # have to come to it in the same order.
+        line = Value("line", (), np.dtype(bool), "state")
+        meetings = [[line] * (i.op.name in MEETINGS) for i in self.instructions]
         return precedence(
             [[*values, gate] if through else values for values, through in zip(read, changes)],
-            [[*values, gate] if shut else values for values, shut in zip(written, checks)],
+            [
+                [*values, *meeting, gate] if shut else [*values, *meeting]
+                for values, shut, meeting in zip(written, checks, meetings)
+            ],
         )
 
     def _is_work(self, instruction: Instruction) -> bool:

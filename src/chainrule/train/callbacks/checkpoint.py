@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -154,11 +155,11 @@ class Checkpoint(Callback):
         if run.snapshot is None:
             raise OptionError("a checkpoint is of a run of fit; give it among its callbacks")
         begun = time.perf_counter()
-        if run.crew is not None:
-            run.crew.bring_state(run.optimizer)
+        whole = nullcontext() if run.crew is None else run.crew.whole_state(run.optimizer)
         try:
-            if run.speaks:
-                store.write(self.folder, run.step, run.snapshot(), self.keep)
+            with whole:
+                if run.speaks:
+                    store.write(self.folder, run.step, run.snapshot(), self.keep)
         except DataError as error:
             last = store.newest(self.folder).path
             kept = f"the last that was saved is {last.name}" if last else "none was saved before"

@@ -143,7 +143,7 @@ class Snapshots:
         return {
             "batches in an epoch": len(loader),
             "examples in a batch": loader.batch_size,
-            "optimizer": type(run.optimizer).__name__,
+            "optimizer": _kind(run.optimizer),
             "schedule": type(self._steps.schedule).__name__,
             "epochs of the schedule": run.epochs if self._planned else 0,
         }
@@ -167,6 +167,11 @@ class Snapshots:
 
 def _name(callback: Callback) -> str:
     return type(callback).__qualname__
+
+
+def _kind(optimizer: Any) -> str:
+    """The name of an optimiser; of one whose state is shared out, that of what it is a part of."""
+    return type(getattr(optimizer, "optim", optimizer)).__name__
 
 
 def _state(schedule: Any) -> Any:

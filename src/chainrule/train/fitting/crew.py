@@ -162,10 +162,15 @@ class Crew:
         return self.network.no_sync()
 
     @staticmethod
-    def bring_state(optimizer: Any) -> None:
-        """Bring to rank 0 what of an optimiser's state is with the others, before it is saved."""
-        if hasattr(optimizer, "consolidate_state_dict"):
+    @contextmanager
+    def whole_state(optimizer: Any) -> Iterator[None]:
+        """Inside the block rank 0 has all of an optimiser's state, also what others remember."""
+        is_shared = hasattr(optimizer, "consolidate_state_dict")
+        if is_shared:
             optimizer.consolidate_state_dict(0)
+        yield
+        if is_shared:
+            optimizer.forget_consolidated()
 
     # --- rows -----------------------------------------------------------------------------------
 
