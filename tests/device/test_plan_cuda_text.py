@@ -20,6 +20,7 @@ from chainrule.plan.cuda.text import Writer, c_type, literal
 from chainrule.plan.formulas.elementwise import TABLE, apply
 from chainrule.plan.formulas.registers import Unsupported
 from chainrule.plan.passes import simplified
+from chainrule.plan.program import Instruction, Program, Value
 from chainrule.plan.record import record
 from device import nvrtc
 from plan.test_random_programs import arrays, writing
@@ -141,6 +142,35 @@ def test_kernels_of_layers_that_are_alike_are_one():
     kernels = [k for step in steps for k in step.kernels]
     assert len(kernels) == 3
     assert len(numbered(kernels)) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16])
+def test_small_integers_wrap_around_without_the_sign_of_int(dtype):
+    """65535 * 65535 is more than int has, and C says nothing of what comes then."""
+    assert "(unsigned int)" in elementwise("mul", dtype)
+
+
+def far_away(name, shape, /, **attrs):
+    """The text of what is done to 16 numbers that lie behind 2^31 others."""
+    x = Value("x0", ((1 << 31) + 16,), np.dtype(np.float32), "input")
+    shapes = [(16,), (4, 4), (4, 4), shape]
+    end, square, turned, y = (
+        Value(f"v{k}", shape, x.dtype, "made") for k, shape in enumerate(shapes)
+    )
+    instructions = [
+        Instruction(REGISTRY["slice"], (x,), {"key": (slice(1 << 31, None),)}, end),
+        Instruction(REGISTRY["reshape"], (end,), {"shape": (4, 4)}, square),
+        Instruction(REGISTRY["permute"], (square,), {"dims": (1, 0)}, turned),
+        Instruction(REGISTRY[name], (turned,), attrs, y),
+    ]
+    (step,) = steps_of(prepared(Program([x], [], instructions, [y])))
+    return "".join(kernel.text for kernel in step.kernels)
+
+
+def test_what_lies_far_away_is_counted_with_64_bits():
+    assert "for (long long e" in far_away("exp", (4, 4))
+    assert "for (long long r" in far_away("amax", (4,), dim=1)
+    assert far_away("reshape", (16,), shape=(16,)) == "", "the body copies it"
 
 
 def test_bodies_are_written_in_the_words_of_the_shared_table():

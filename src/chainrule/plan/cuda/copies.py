@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.ops.shape import ARRAY
-from chainrule.plan.cuda.dense import MOST
+from chainrule.plan.cuda.dense import MOST, reach
 from chainrule.plan.cuda.forms import split
 from chainrule.plan.cuda.launches import THREADS, Kernel
 from chainrule.plan.cuda.members import Sources
@@ -44,7 +44,7 @@ class _Copy:
     def kernel(self, rule: Rule) -> Kernel:
         w, shape = self.w, self.out.shape
         total = math.prod(shape)
-        if not 0 < total < MOST or any(math.prod(v.shape) >= MOST for v in self.views):
+        if not 0 < total < MOST or any(reach(v) >= MOST for v in (self.out, *self.views)):
             raise Unsupported("a copy of nothing, or of very much")
         first = "(long long)blockIdx.x * blockDim.x + threadIdx.x"
         step = "(long long)gridDim.x * blockDim.x"

@@ -21,12 +21,17 @@ from chainrule.plan.passes.fuse import Member
 from chainrule.plan.passes.views import View
 from chainrule.plan.program import Value
 
-__all__ = ["MOST", "Dense", "dense", "together"]
+__all__ = ["MOST", "Dense", "dense", "reach", "together"]
 
 LANES = 4
 MOST = 2**30  # elements up to which indices are int
 BLOCKS = 1024
 PARAMETERS = 3968  # bytes of a kernel's parameters, of 4096
+
+
+def reach(view: View) -> int:
+    """How many elements of its memory lie before the furthest of a view, at the most."""
+    return view.offset + sum(abs(s) * n for n, s in zip(view.shape, view.strides))
 
 
 class Dense(NamedTuple):

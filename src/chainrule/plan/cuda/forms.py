@@ -80,7 +80,8 @@ class Rows:
             return f"for ({kind} r = lane; r < {self.row}; r += {self.threads})"
         step = -(-self.row // (shares * self.threads)) * self.threads
         end = f"r < {self.row} && r < ((long long)blockIdx.y + 1) * {step}"
-        return f"for ({kind} r = blockIdx.y * {step} + lane; {end}; r += {self.threads})"
+        begin = f"(long long)blockIdx.y * {step} + lane"
+        return f"for ({kind} r = {begin}; {end}; r += {self.threads})"
 
     def grid(self, shares: int) -> tuple[int, ...]:
         """The blocks."""

@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 
 from chainrule.plan.changes import changed
 from chainrule.plan.cuda.cutting import summed
-from chainrule.plan.cuda.dense import MOST, dense, together
+from chainrule.plan.cuda.dense import MOST, dense, reach, together
 from chainrule.plan.cuda.forms import WARP, Columns, Rows, power_of_two, split
 from chainrule.plan.cuda.launches import STOP, THREADS, Argument, Kernel
 from chainrule.plan.cuda.members import Scope, Sources, draws, how, kept_dtype
@@ -76,8 +76,7 @@ class Sweep:
 
     def _index_type(self) -> str:
         views = (v for m in self.members for v in (m.out, *operands(m)))
-        reach = max((sum(abs(s) * n for n, s in zip(v.shape, v.strides)) for v in views), default=0)
-        return "int" if max(math.prod(self.space), reach) < MOST else "long long"
+        return "int" if max(math.prod(self.space), *map(reach, views)) < MOST else "long long"
 
     def _begun(self) -> Scope:
         written = {m.out.base for m in self.members if m.instruction.op.kind == "update"}
@@ -133,6 +132,8 @@ class Sweep:
     def _reduced(self) -> list[Kernel]:
         if any(m.instruction.op.kind == "update" for m in self.members):
             raise Unsupported("a change of memory beside reductions")
+        if self.count >= MOST:
+            raise Unsupported("more rows than are counted with 32 bits")
         walked = [m for m in self.members if m.reduced or self._is_inner(m)]
         walks = 1 + max(self.phases[m] for m in walked)
         form: Rows | Columns

@@ -157,8 +157,9 @@ class Writer(registers.Writer):
             sign = {"+": "|", "*": "&"}.get(sign, sign)
             return self.line(f"(bool)((int){a} {sign} (int){b})", BOOL)
         own = c_type(a.dtype)
-        # Without signs what is too large wraps around; with them C says nothing of it.
-        plain = own if word in ("div", "shr") else f"unsigned {WHOLE[a.dtype.itemsize]}"
+        # Without signs what is too large wraps around; with them C says nothing of it, and it
+        # computes with small numbers as with int, which has one.
+        plain = own if word in ("div", "shr") else f"unsigned {WHOLE[max(4, a.dtype.itemsize)]}"
         return self.line(f"({own})(({plain}){a} {sign} ({plain}){b})", a.dtype)
 
     def negative(self, x: Register) -> Register:
