@@ -17,23 +17,27 @@ from chainrule.train.reporting.report import write
 __all__ = ["compare_command"]
 
 
-def compare_command(folders: Sequence[str], *, out: str, data_dir: str | None) -> None:
+def compare_command(
+    folders: Sequence[str], *, out: str, data_dir: str | None, device: str = "cpu"
+) -> None:
     """Compare runs.
 
     Args:
         folders: of the runs.
         out: where the page goes.
         data_dir: the folder where data sets such as mnist are kept.
+        device: where the models answer for the test examples.
 
     Raises:
-        OptionError: fewer than two runs, or too many; or no place for the page.
+        OptionError: fewer than two runs, or too many; no place for the page; or a device that is
+            not available.
         DataError: a folder that is none of a run, or is damaged.
     """
     console = Console(highlight=False, emoji=False)
     page = Path(out)
     if page.is_dir() or not page.absolute().parent.is_dir():
         raise OptionError(f"--out {out} must be a file in a folder that is there")
-    compared = compare(folders, data_dir=data_dir)
+    compared = compare(folders, data_dir=data_dir, device=device)
     differing = [row for row in compared.settings if row.differs]
     console.print(_table(compared, compared.figures))
     console.print("\nthe settings are alike" if not differing else "\nsettings that differ:")

@@ -38,7 +38,9 @@ _FEW = 5  # mistakes, columns and confusions that are told here
 _ROWS = 300  # by which the columns are judged
 
 
-def explain_command(run: str, *, data: str | None, data_dir: str | None, open_it: bool) -> None:
+def explain_command(
+    run: str, *, data: str | None, data_dir: str | None, open_it: bool, device: str = "cpu"
+) -> None:
     """Tell what is in the model of a run, and write a page with all of it into its folder.
 
     Args:
@@ -46,13 +48,15 @@ def explain_command(run: str, *, data: str | None, data_dir: str | None, open_it
         data: what it was trained on, by name or path, if that is no longer where it was.
         data_dir: the folder where data sets such as mnist are kept.
         open_it: whether to open the page in the browser.
+        device: where the model answers for the test examples.
 
     Raises:
         DataError: the folder is none of a run, or something in it is damaged.
-        OptionError: `data` cannot be read, or is not what the run was trained on.
+        OptionError: `data` cannot be read, or is not what the run was trained on; or the device is
+            not available.
     """
     console = Console(highlight=False, emoji=False)
-    seen = visit(run, source=data, data_dir=data_dir)
+    seen = visit(run, source=data, data_dir=data_dir, device=device)
     _introduce(console, seen)
     passages = []
     for part in _parts(seen):

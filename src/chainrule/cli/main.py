@@ -15,7 +15,7 @@ import click
 
 from chainrule import __version__
 from chainrule.backend import ranks
-from chainrule.cli.options import JOB_OPTIONS
+from chainrule.cli.options import JOB_OPTIONS, device_option
 from chainrule.cli.search_options import search_options
 from chainrule.errors import ChainruleError, one_line
 
@@ -55,6 +55,7 @@ def train(context: click.Context, /, data: str, **options: object) -> None:
 @click.option("--invert", is_flag=True, help="Exchange black and white: for dark ink on paper.")
 @click.option("--out", help="A CSV file for the predictions; those of a table beside its cells.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a line for each input.")
+@device_option("ask the model")
 def predict(
     run: str,
     inputs: tuple[str, ...],
@@ -63,6 +64,7 @@ def predict(
     invert: bool,
     out: str | None,
     as_json: bool,
+    device: str,
 ) -> None:
     """Say what the model in the folder RUN makes of INPUTS: image files, or CSV files.
 
@@ -70,7 +72,16 @@ def predict(
     """
     from chainrule.cli.predict import predict_command
 
-    predict_command(run, inputs, top=top, resize=resize, invert=invert, out=out, as_json=as_json)
+    predict_command(
+        run,
+        inputs,
+        top=top,
+        resize=resize,
+        invert=invert,
+        out=out,
+        as_json=as_json,
+        device=device,
+    )
 
 
 @cli.command()
@@ -78,7 +89,8 @@ def predict(
 @click.option("--data", help="The data of the run, by name or path, if they are elsewhere by now.")
 @click.option("--data-dir", help="The folder where data sets such as mnist are kept.")
 @click.option("--page", is_flag=True, help="Open the page in the browser.")
-def explain(run: str, data: str | None, data_dir: str | None, page: bool) -> None:
+@device_option("ask the model for the test examples")
+def explain(run: str, data: str | None, data_dir: str | None, page: bool, device: str) -> None:
     """Say what is in the model of the folder RUN, and write a page with pictures into it.
 
     Its layers and what they cost, its equations, what it confuses and gets most wrong, and what its
@@ -86,7 +98,7 @@ def explain(run: str, data: str | None, data_dir: str | None, page: bool) -> Non
     """
     from chainrule.cli.explain import explain_command
 
-    explain_command(run, data=data, data_dir=data_dir, open_it=page)
+    explain_command(run, data=data, data_dir=data_dir, open_it=page, device=device)
 
 
 @cli.command()
@@ -127,7 +139,8 @@ def play(start: str, port: int, no_browser: bool) -> None:
 @click.option("--max-batch", "batch", type=click.IntRange(1), default=64, help="Rows at a time.")
 @click.option("--max-wait", "wait", default="2ms", help="How long a batch waits for the next row.")
 @click.option("--max-connections", "connections", type=click.IntRange(1), default=4096)
-def serve(run: str, host: str, port: int, **limits: str | int) -> None:
+@device_option("ask the model")
+def serve(run: str, host: str, port: int, device: str, **limits: str | int) -> None:
     """Answer requests over HTTP with the model in the folder RUN.
 
     There is a page to try it at the address that is printed; programs send JSON or images to
@@ -136,7 +149,7 @@ def serve(run: str, host: str, port: int, **limits: str | int) -> None:
     """
     from chainrule.cli.serve import serve_command
 
-    serve_command(run, host=host, port=port, limits=limits)
+    serve_command(run, host=host, port=port, device=device, limits=limits)
 
 
 @cli.command()
@@ -163,7 +176,8 @@ def tune(context: click.Context, /, data: str, **options: object) -> None:
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--out", default="compare.html", show_default=True, help="Where the page goes.")
 @click.option("--data-dir", help="The folder where data sets such as mnist are kept.")
-def compare(runs: tuple[str, ...], out: str, data_dir: str | None) -> None:
+@device_option("ask the models for the test examples")
+def compare(runs: tuple[str, ...], out: str, data_dir: str | None, device: str) -> None:
     """Hold RUNS against one another: figures, settings that differ, and a page with curves.
 
     Each is a folder that `chainrule train` wrote. Where they were tested on the same examples, it
@@ -171,7 +185,7 @@ def compare(runs: tuple[str, ...], out: str, data_dir: str | None) -> None:
     """
     from chainrule.cli.compare import compare_command
 
-    compare_command(runs, out=out, data_dir=data_dir)
+    compare_command(runs, out=out, data_dir=data_dir, device=device)
 
 
 @cli.command()

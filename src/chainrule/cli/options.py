@@ -1,4 +1,4 @@
-"""The options of `chainrule train`, with their ranges (floor 5)."""
+"""The options of `chainrule train`, with their ranges, and those that others share (floor 5)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["JOB_OPTIONS", "byte_count", "comma_names", "comma_numbers"]
+__all__ = ["JOB_OPTIONS", "byte_count", "comma_names", "comma_numbers", "device_option"]
 
 
 def comma_numbers(_context: Any, parameter: Any, text: str) -> tuple[int, ...]:
@@ -38,6 +38,20 @@ def byte_count(_context: Any, parameter: Any, text: str | None) -> int | None:
     if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
         raise click.BadParameter(f"{text!r} is no size such as 512M or 2G", param=parameter)
     return int(digits) * 1024 ** (power or 0)
+
+
+def device_option(what: str) -> Callable[[Any], Any]:
+    """Return the option that names a device.
+
+    Args:
+        what: is done there, after "Where to".
+    """
+    return click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        help=f"Where to {what}: cpu, or cuda for a GPU, cuda:1 for the second.",
+    )
 
 
 def _grouped(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -93,6 +107,11 @@ JOB_OPTIONS = _grouped(
     click.option(
         "--optimizer",
         help="adam, adamw, sgd, rmsprop or adagrad.  [default: adam; sgd with --engine layers]",
+    ),
+    click.option(
+        "--shard-optimizer",
+        is_flag=True,
+        help="Of several ranks, each remembers and updates a part of the weights.",
     ),
     click.option(
         "--schedule",
@@ -166,12 +185,7 @@ JOB_OPTIONS = _grouped(
     ),
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
     click.option("--threads", type=click.IntRange(1), help="The most processor threads to use."),
-    click.option(
-        "--device",
-        default="cpu",
-        show_default=True,
-        help="Where to train: cpu, or cuda for a GPU, cuda:1 for the second.",
-    ),
+    device_option("train"),
     click.option(
         "--doctor/--no-doctor",
         default=True,

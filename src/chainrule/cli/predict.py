@@ -40,6 +40,7 @@ def predict_command(
     invert: bool,
     out: str | None = None,
     as_json: bool = False,
+    device: str = "cpu",
 ) -> None:
     """Print what the model in `run` makes of every input.
 
@@ -51,14 +52,15 @@ def predict_command(
         invert: exchange black and white.
         out: a CSV file to write instead.
         as_json: print JSON, a line for each input.
+        device: where the model answers.
 
     Raises:
         DataError: the model or an input cannot be read, or they do not go together.
-        OptionError: an option that does not apply to an input.
+        OptionError: an option that does not apply to an input, or a device that is not available.
     """
     if out is not None:
         _writable(out, inputs)
-    predictor = Predictor.of(run)
+    predictor = Predictor.of(run, device)
     read: list[_Read] = []
     for name in inputs:
         read.extend(_read(name, predictor, resize=resize, invert=invert))

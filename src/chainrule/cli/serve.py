@@ -26,7 +26,9 @@ _MEASURES: dict[str, tuple[str, Mapping[str, float], str]] = {
 }
 
 
-def serve_command(run: str, *, host: str, port: int, limits: Mapping[str, str | int]) -> None:
+def serve_command(
+    run: str, *, host: str, port: int, limits: Mapping[str, str | int], device: str = "cpu"
+) -> None:
     """Serve the model in `run` until told to stop.
 
     Args:
@@ -34,10 +36,11 @@ def serve_command(run: str, *, host: str, port: int, limits: Mapping[str, str | 
         host: the address to listen at.
         port: likewise.
         limits: those of `serve.Limits`, as they were typed.
+        device: where the model answers.
 
     Raises:
         DataError: the model cannot be read.
-        OptionError: the address cannot be had, or a limit cannot be.
+        OptionError: the address or the device cannot be had, or a limit cannot be.
     """
     require("uvicorn", "serve", "serving a model")
     require("starlette", "serve", "serving a model")
@@ -47,7 +50,7 @@ def serve_command(run: str, *, host: str, port: int, limits: Mapping[str, str | 
     from chainrule.web.server import is_loopback
 
     granted = Limits(**{name: _number(name, value) for name, value in limits.items()})
-    predictor = Predictor.of(run)
+    predictor = Predictor.of(run, device)
     console = Console(highlight=False, emoji=False, markup=False)
     if not is_loopback(host):
         console.print(

@@ -87,7 +87,7 @@ def load_model(folder: str | os.PathLike[str], device: Any = None) -> Saved:
     weights = read_weights(place / "model.safetensors")
     model = build(info.pop("model", None), limit=_size(weights))
     _fill(model, weights, place / "model.safetensors")
-    return Saved(model.to("cpu" if device is None else device).eval(), info)
+    return Saved(model.to(available("cpu" if device is None else device)).eval(), info)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

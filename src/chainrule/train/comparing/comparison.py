@@ -113,30 +113,33 @@ class Comparison:
         return [int(row) for row in rows[np.argsort(np.abs(right[rows] - most), kind="stable")]]
 
 
-def compare(folders: Sequence[str], *, data_dir: str | None = None) -> Comparison:
+def compare(
+    folders: Sequence[str], *, data_dir: str | None = None, device: str = "cpu"
+) -> Comparison:
     """Take up runs and hold them against one another.
 
     Args:
         folders: of the runs.
         data_dir: the folder where data sets such as mnist are kept.
+        device: where the models answer for the test examples.
 
     Raises:
-        OptionError: fewer than two runs, or too many.
+        OptionError: fewer than two runs, or too many; or a device that is not available.
         DataError: a folder that is none of a run, or is damaged.
     """
     if not 2 <= len(folders) <= _MOST:
         raise OptionError(f"2 to {_MOST} runs are compared at a time, got {len(folders)}")
-    runs = [_visited(folder, data_dir) for folder in folders]
+    runs = [_visited(folder, data_dir, device) for folder in folders]
     missed, why_not = _missed(runs)
     return Comparison(
         runs, _names(folders), _figures(runs, alike=not why_not), _settings(runs), missed, why_not
     )
 
 
-def _visited(folder: str, data_dir: str | None) -> Visit:
+def _visited(folder: str, data_dir: str | None, device: str) -> Visit:
     """A run; what is wrong with it is told with its name."""
     try:
-        return visit(folder, data_dir=data_dir)
+        return visit(folder, data_dir=data_dir, device=device)
     except DataError as error:
         told = str(error)
         raise DataError(told if folder in told else f"{folder}: {told}") from None

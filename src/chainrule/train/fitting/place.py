@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from chainrule import nn
 from chainrule.backend.devices import CPU, device
 
-__all__ = ["at_home", "place_of"]
+__all__ = ["at_home", "place_of", "placed"]
 
 
 def place_of(model: nn.Module) -> device:
@@ -30,18 +30,35 @@ def at_home(model: nn.Module) -> Iterator[None]:
     """Inside the block the model is on the processor, for those who look at its numbers.
 
     Args:
-        model: afterwards it has the very arrays that it had, for whose sake others may hold them.
+        model: as `placed` takes it.
 
     Examples:
         >>> with at_home(nn.Linear(2, 1)) as nothing:
         ...     print(nothing)
         None
     """
-    if place_of(model) is CPU:
+    with placed(model, CPU):
+        yield
+
+
+@contextmanager
+def placed(model: nn.Module, where: device) -> Iterator[None]:
+    """Inside the block the model is on a device.
+
+    Args:
+        model: afterwards it has the very arrays that it had, for whose sake others may hold them.
+        where: a device that is there.
+
+    Examples:
+        >>> with placed(nn.Linear(2, 1), CPU) as nothing:
+        ...     print(nothing)
+        None
+    """
+    if place_of(model) is where:
         yield
         return
     kept = [(t, t.array, t.grad) for t in (*model.parameters(), *model.buffers())]
-    model.to(CPU)
+    model.to(where)
     try:
         yield
     finally:

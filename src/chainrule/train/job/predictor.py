@@ -90,16 +90,18 @@ class Predictor:
     recipe: Recipe | None = None
 
     @classmethod
-    def of(cls, run: str) -> Predictor:
+    def of(cls, run: str, device: Any = None) -> Predictor:
         """Take up a run, once its model has answered for an example of nothing.
 
         Args:
             run: the folder that `chainrule train` wrote.
+            device: where the model is to answer; on the processor if `None`.
 
         Raises:
             DataError: it is none, or something in it is damaged.
+            OptionError: the device is not available.
         """
-        model, info = load_model(run)
+        model, info = load_model(run, device)
         takes = input_of(info, run)
         if math.prod(takes.shape) > _MOST_NUMBERS:
             raise DataError(f"{run} says that an example has the shape {takes.shape}; too large")

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn
+from chainrule.backend import devices
 from chainrule.data import Examples, load
 from chainrule.errors import ChainruleError, DataError, OptionError
 from chainrule.explain.overview.summary import Summary, summary
 from chainrule.io import load_model
 from chainrule.train.fitting.loop import predict
+from chainrule.train.fitting.place import placed
 from chainrule.train.fitting.run import History
 from chainrule.train.job.described import Input, classes_of, input_of
 from chainrule.train.job.outcome import Outcome, Settings
@@ -69,19 +71,27 @@ class Visit:
         return sum(value for value in self.history["seconds"] if math.isfinite(value))
 
 
-def visit(folder: str, *, source: str | None = None, data_dir: str | None = None) -> Visit:
+def visit(
+    folder: str,
+    *,
+    source: str | None = None,
+    data_dir: str | None = None,
+    device: Any = None,
+) -> Visit:
     """Take up a run.
 
     Args:
         folder: that `chainrule train` wrote.
         source: the data, by name or path; those that the run notes if not given.
         data_dir: the folder where data sets such as mnist are kept.
+        device: where the model answers for the test examples; on the processor if `None`.
 
     Raises:
         DataError: the folder is none of a run, or something in it is damaged.
         OptionError: `source` or `data_dir` was given, and what is there cannot be read or is not
-            what the run was trained on.
+            what the run was trained on; or the device is not available.
     """
+    where = devices.available("cpu" if device is None else device)
     model, info = load_model(folder)
     takes = input_of(info, folder)
     nothing = np.zeros((1, *takes.shape), dtype=np.float32)
@@ -103,7 +113,7 @@ def visit(folder: str, *, source: str | None = None, data_dir: str | None = None
     try:
         examples = data_of(info, folder, found.settings.seed, source, data_dir)
         _check_same(examples, found)
-        return dataclasses.replace(found, outcome=_outcome(found, examples))
+        return dataclasses.replace(found, outcome=_outcome(found, examples, where))
     except (ChainruleError, OSError) as error:
         for option, given in (("--data", source), ("--data-dir", data_dir)):
             if given is not None:
@@ -111,10 +121,11 @@ def visit(folder: str, *, source: str | None = None, data_dir: str | None = None
         return dataclasses.replace(found, missing=str(error))
 
 
-def _outcome(found: Visit, examples: Examples) -> Outcome:
+def _outcome(found: Visit, examples: Examples, where: devices.device) -> Outcome:
     """The job as it was, its test set measured again."""
     _, _, test = split(examples, found.settings)
-    outputs = predict(found.model, test.x)
+    with placed(found.model, where):
+        outputs = predict(found.model, test.x)
     return Outcome(
         found.model,
         found.history,
