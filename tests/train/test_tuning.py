@@ -480,7 +480,7 @@ def leave(pipe, examples, settings):
 
 
 def serve_and_die(pipe, examples, settings):
-    workers.run_trial = die
+    workers.do = die
     workers._serve(pipe, examples, settings)
 
 

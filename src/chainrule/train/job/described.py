@@ -1,17 +1,21 @@
-"""What the description of a run says of its model, believed only where it can be (floor 4).
+"""What the description of a run says of its model: written, and believed where it can be (floor 4).
 
-The description, `model.json`, comes from outside like any file.
+The description, `model.json`, comes from outside like any file when it is read.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from chainrule.data import Examples
 from chainrule.errors import DataError
 from chainrule.ops import Array
+from chainrule.train.job.outcome import Settings
 
-__all__ = ["Input", "classes_of", "input_of"]
+__all__ = ["Input", "classes_of", "description_of", "input_of"]
 
 
 class Input(NamedTuple):
@@ -26,6 +30,29 @@ class Input(NamedTuple):
     shape: tuple[int, ...]
     levels: float
     columns: list[str] | None
+
+
+def description_of(
+    examples: Examples, settings: Settings, figures: Mapping[str, float], info: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what is kept with a model: what it takes and says, and how it came about.
+
+    Args:
+        examples: all that was loaded.
+        settings: that it was trained with.
+        figures: of the test: name and value.
+        info: what else is to be kept, such as where the examples are from.
+    """
+    return {
+        **info,
+        "classes": None if examples.classes is None else list(examples.classes),
+        "columns": list(examples.columns),
+        "shape": list(examples.x.shape[1:]),
+        "levels": examples.levels,
+        "recipe": None if examples.recipe is None else examples.recipe.described(),
+        "test": dict(figures),
+        "settings": dataclasses.asdict(settings),
+    }
 
 
 def input_of(info: dict[str, Any], run: str) -> Input:

@@ -8,7 +8,6 @@ says and writes what one process would.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from chainrule.train.fitting.loop import fit, predict
 from chainrule.train.fitting.run import History
 from chainrule.train.job.baseline import baselines_of
 from chainrule.train.job.choices import callbacks_of, fit_options, measured_by
+from chainrule.train.job.described import description_of
 from chainrule.train.job.folder import (
     FIGURES,
     Journal,
@@ -245,7 +245,15 @@ def _trained(job: Job, journal: Journal, folder: Path, console: Any) -> Outcome:
         baselines_of(training, test),
         beside(foreseen, history),
     )
-    save_model(folder, model, _description(outcome, journal.info))
+    save_model(
+        folder,
+        model,
+        {
+            **description_of(outcome.examples, settings, outcome.figures, journal.info),
+            "baselines": [baseline._asdict() for baseline in outcome.baselines],
+            "best_epoch": history.best_epoch,
+        },
+    )
     return outcome
 
 
@@ -290,19 +298,3 @@ def _kept(history: History) -> str:
     if history.best_epoch is None:
         return "keeping the weights as they are"
     return f"keeping the best weights so far, those of epoch {history.best_epoch}"
-
-
-def _description(outcome: Outcome, info: dict[str, Any]) -> dict[str, Any]:
-    examples = outcome.examples
-    return {
-        **info,
-        "classes": None if examples.classes is None else list(examples.classes),
-        "columns": list(examples.columns),
-        "shape": list(examples.x.shape[1:]),
-        "levels": examples.levels,
-        "recipe": None if examples.recipe is None else examples.recipe.described(),
-        "baselines": [baseline._asdict() for baseline in outcome.baselines],
-        "test": outcome.figures,
-        "best_epoch": outcome.history.best_epoch,
-        "settings": dataclasses.asdict(outcome.settings),
-    }

@@ -53,12 +53,14 @@ class Job(NamedTuple):
     summary: Summary
 
 
-def prepare(examples: Examples, settings: Settings) -> Job:
+def prepare(examples: Examples, settings: Settings, seed: int | None = None) -> Job:
     """Split the examples and build the network.
 
     Args:
         examples: loaded already.
         settings: what a person chose.
+        seed: of everything but the parts of the data, which are always those of the settings; as
+            in the settings if `None`.
 
     Raises:
         OptionError: a setting outside its range.
@@ -70,6 +72,7 @@ def prepare(examples: Examples, settings: Settings) -> Job:
         settings,
         epochs=_epochs(settings, len(training)),
         model=chosen_model(settings.model, training.x),
+        seed=settings.seed if seed is None else seed,
     )
     task = task_of(training, settings.label_smoothing)
     check_choices(settings, task, training)

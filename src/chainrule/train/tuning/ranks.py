@@ -8,7 +8,7 @@ a process that is alone, so that its figures are the same wherever it is run.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -18,12 +18,19 @@ from chainrule.data import Examples
 from chainrule.errors import ChainruleError, DataError
 from chainrule.train.job.folder import fingerprint
 from chainrule.train.job.outcome import Settings
-from chainrule.train.tuning.running import run_trial
-from chainrule.train.tuning.trials import Done, Trial
+from chainrule.train.tuning.work import (
+    Came,
+    Work,
+    came_of,
+    do,
+    settings_told,
+    told_came,
+    told_work,
+    work_of,
+)
 
 __all__ = ["Ranks", "leading", "parting", "take_trials"]
 
-_CAME_OF_IT = ("figures", "seconds", "parameters", "error")
 _OVER: dict[str, Any] = {}  # told to a rank: there is nothing more to do
 
 
@@ -41,7 +48,7 @@ class Ranks:
 
     def __init__(self, ranks: Alone, examples: Examples, settings: Settings) -> None:
         self._ranks = ranks
-        self._running: dict[int, Trial | None] = {}
+        self._running: dict[int, Work | None] = {}
         self._expect(fingerprint(examples))
         for rank in self._running:
             ranks.send({"settings": dataclasses.asdict(settings)}, rank)
@@ -65,16 +72,16 @@ class Ranks:
 
     @property
     def free(self) -> int:
-        """How many trials can be begun."""
-        return sum(trial is None for trial in self._running.values())
+        """How much can be begun."""
+        return sum(work is None for work in self._running.values())
 
-    def start(self, trial: Trial) -> None:
-        """Hand a trial to a rank that has none."""
+    def start(self, work: Work) -> None:
+        """Hand work to a rank that has none."""
         rank = next(rank for rank, held in self._running.items() if held is None)
-        self._ranks.send({"trial": list(trial)}, rank)
-        self._running[rank] = trial
+        self._ranks.send(told_work(work), rank)
+        self._running[rank] = work
 
-    def finish(self) -> Done:
+    def finish(self) -> Came:
         """Wait for the first that is done.
 
         Raises:
@@ -82,10 +89,10 @@ class Ranks:
             RankLostError: a rank is gone.
         """
         rank, told = self._heard()
-        trial = self._running[rank]
-        assert trial is not None
+        work = self._running[rank]
+        assert work is not None
         self._running[rank] = None
-        return Done(*trial, **{name: told[name] for name in _CAME_OF_IT})
+        return came_of(work, told)
 
     def close(self) -> None:
         """Nothing: the ranks end when the leading is over."""
@@ -130,16 +137,13 @@ def take_trials(ranks: Alone, read: Callable[[], Examples]) -> None:
         _, told = ranks.receive(0)
         if told == _OVER:
             return
-        settings = Settings(**_with_tuples(told["settings"]))
+        settings = settings_told(told["settings"])
         with policy(settings.threads):
             while True:
                 _, told = ranks.receive(0)
                 if told == _OVER:
                     return
-                number, rung, epochs, values = told["trial"]
-                trial = Trial(number, rung, epochs, _with_tuples(values))
-                done = dataclasses.asdict(run_trial(examples, settings, trial))
-                ranks.send({name: done[name] for name in _CAME_OF_IT}, 0)
+                ranks.send(told_came(do(examples, settings, work_of(told))), 0)
 
 
 @contextmanager
@@ -155,8 +159,3 @@ def _failures_told(ranks: Alone) -> Iterator[None]:
             continue
         if not isinstance(error, (ChainruleError, OSError, MemoryError)):
             raise  # a fault of the program, whose trace is wanted
-
-
-def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as they were before they travelled."""
-    return {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}

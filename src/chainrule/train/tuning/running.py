@@ -1,4 +1,4 @@
-"""One trial of a search, run: a training that is measured on the validation examples (floor 4).
+"""One training of a search, run and measured on the validation examples (floor 4).
 
 Nothing is written, and the test examples are not looked at.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
+from chainrule import nn
 from chainrule.autograd import from_numpy, no_grad
 from chainrule.data import Examples
 from chainrule.errors import ChainruleError, DataError
@@ -23,7 +24,25 @@ from chainrule.train.job.task import task_of
 from chainrule.train.tuning.space import Value
 from chainrule.train.tuning.trials import Done, Trial
 
-__all__ = ["run_trial", "settings_of"]
+__all__ = ["Attempt", "attempted", "best_run", "run_trial", "settings_of"]
+
+
+class Attempt(NamedTuple):
+    """What came of a training.
+
+    Attributes:
+        figures: on the validation examples: name and value; none if it failed.
+        seconds: that it took.
+        parameters: of its network.
+        error: why it failed; empty if it did not.
+        model: the network, with its best weights; `None` if it failed.
+    """
+
+    figures: Mapping[str, float]
+    seconds: float
+    parameters: int = 0
+    error: str = ""
+    model: nn.Module | None = None
 
 
 def settings_of(base: Settings, values: Mapping[str, Value], epochs: int) -> Settings:
@@ -47,6 +66,18 @@ def settings_of(base: Settings, values: Mapping[str, Value], epochs: int) -> Set
     return dataclasses.replace(base, epochs=epochs, doctor=False, hidden=width, **changed)
 
 
+def best_run(settings: Settings) -> Settings:
+    """Return the settings of a training that is kept, of those that have proved good in a search.
+
+    Half of the validation examples, by which nothing is chosen any more but the best weights, are
+    trained on.
+
+    Args:
+        settings: of a trial.
+    """
+    return dataclasses.replace(settings, validation=settings.validation / 2, doctor=True)
+
+
 def run_trial(examples: Examples, base: Settings, trial: Trial) -> Done:
     """Train and measure; a training that fails is a trial that did, with its sentence.
 
@@ -55,21 +86,27 @@ def run_trial(examples: Examples, base: Settings, trial: Trial) -> Done:
         base: the settings that are not searched.
         trial: what is.
     """
+    settings = settings_of(base, trial.values, trial.epochs)
+    came = attempted(lambda: prepare(examples, settings))
+    return Done(*trial, came.figures, came.seconds, came.parameters, came.error)
+
+
+def attempted(prepared: Callable[[], Job]) -> Attempt:
+    """Train and measure; a training that fails is an attempt that did, with its sentence.
+
+    Args:
+        prepared: gives the job, or raises why it cannot be.
+    """
     begun = time.perf_counter()
-    done = Done(*trial)
     try:
-        job = prepare(examples, settings_of(base, trial.values, trial.epochs))
+        job = prepared()
         _train(job)
         figures = _measured(job)
     except (ChainruleError, MemoryError) as error:
         sentence = str(error) or type(error).__name__
-        return dataclasses.replace(done, error=sentence, seconds=time.perf_counter() - begun)
-    return dataclasses.replace(
-        done,
-        figures=figures,
-        seconds=time.perf_counter() - begun,
-        parameters=job.summary.parameters,
-    )
+        return Attempt({}, time.perf_counter() - begun, error=sentence)
+    taken = time.perf_counter() - begun
+    return Attempt(figures, taken, job.summary.parameters, model=job.model)
 
 
 def _train(job: Job) -> None:

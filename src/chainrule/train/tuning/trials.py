@@ -42,6 +42,14 @@ class Trial(NamedTuple):
         """What tells it from the others."""
         return self.number, self.rung
 
+    def failed(self, error: str) -> Done:
+        """Return what came of it where it could not be run.
+
+        Args:
+            error: why.
+        """
+        return Done(*self, error=error)
+
 
 @dataclass(frozen=True)
 class Done:
@@ -66,6 +74,11 @@ class Done:
     seconds: float = 0.0
     parameters: int = 0
     error: str = ""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """As of the trial."""
+        return self.number, self.rung
 
     @property
     def rank(self) -> tuple[float, float, int]:

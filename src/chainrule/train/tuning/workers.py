@@ -1,7 +1,8 @@
 """Who runs the trials of a search: this process, or several beside it (floor 4).
 
-Each process has the examples and runs one trial at a time. It ends with the process that started
-it, however that ends. Which trials there are, and in which order, is not decided here.
+Each process has the examples and runs one trial at a time; likewise members of an ensemble. It ends
+with the process that started it, however that ends. Which trials there are, and in which order, is
+not decided here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
@@ -21,27 +22,27 @@ from chainrule.backend.threads import policy
 from chainrule.data import Examples
 from chainrule.errors import ChainruleError
 from chainrule.train.job.outcome import Settings
-from chainrule.train.tuning.running import run_trial
 from chainrule.train.tuning.study import Study
-from chainrule.train.tuning.trials import Done, Trial
+from chainrule.train.tuning.trials import Done
+from chainrule.train.tuning.work import Came, Work, do
 
-__all__ = ["Here", "Processes", "Runner", "search"]
+__all__ = ["Here", "Processes", "Runner", "carried_out", "search"]
 
-_TRIES = 2  # of a trial whose process was killed
+_TRIES = 2  # of work whose process was killed
 _CODES_OF_SIGNALS = 0  # below, an exit code is that of a signal
 
 
 class Runner(Protocol):
-    """Runs trials: some at a time, and gives back what came of each."""
+    """Runs trials and the like: some at a time, and gives back what came of each."""
 
     @property
     def free(self) -> int:
-        """How many trials can be begun."""
+        """How many can be begun."""
 
-    def start(self, trial: Trial) -> None:
-        """Begin a trial; `free` must be above 0."""
+    def start(self, work: Work) -> None:
+        """Begin one; `free` must be above 0."""
 
-    def finish(self) -> Done:
+    def finish(self) -> Came:
         """Wait for one that was begun."""
 
     def close(self) -> None:
@@ -60,18 +61,30 @@ def search(study: Study, runner: Runner, told: Callable[[Done], None] = lambda o
         OSError: the record cannot be written.
         ChainruleError: the processes cannot run at all.
     """
+    for one in carried_out(runner, study.due):
+        assert isinstance(one, Done)
+        study.add(one)
+        told(one)
+
+
+def carried_out(runner: Runner, due: Callable[[], Sequence[Work]]) -> Iterator[Came]:
+    """Do what is due until nothing is, and give what came of each.
+
+    Args:
+        runner: who does it.
+        due: gives what can be done by now, without what is done.
+    """
     running: set[tuple[int, int]] = set()
     while True:
-        due = [trial for trial in study.due() if trial.key not in running]
-        for trial in due[: runner.free]:
-            runner.start(trial)
-            running.add(trial.key)
+        waiting = [work for work in due() if work.key not in running]
+        for work in waiting[: runner.free]:
+            runner.start(work)
+            running.add(work.key)
         if not running:
             return
         one = runner.finish()
-        running.discard((one.number, one.rung))
-        study.add(one)
-        told(one)
+        running.discard(one.key)
+        yield one
 
 
 class Here:
@@ -84,23 +97,23 @@ class Here:
 
     def __init__(self, examples: Examples, settings: Settings) -> None:
         self._examples, self._settings = examples, settings
-        self._trial: Trial | None = None
+        self._work: Work | None = None
 
     @property
     def free(self) -> int:
-        """How many trials can be begun."""
-        return int(self._trial is None)
+        """How many can be begun."""
+        return int(self._work is None)
 
-    def start(self, trial: Trial) -> None:
+    def start(self, work: Work) -> None:
         """Take a trial."""
-        self._trial = trial
+        self._work = work
 
-    def finish(self) -> Done:
+    def finish(self) -> Came:
         """Run it."""
-        assert self._trial is not None
-        done = run_trial(self._examples, self._settings, self._trial)
-        self._trial = None
-        return done
+        assert self._work is not None
+        came = do(self._examples, self._settings, self._work)
+        self._work = None
+        return came
 
     def close(self) -> None:
         """Nothing is still running."""
@@ -110,7 +123,7 @@ class Here:
 class _Worker:
     process: Any
     pipe: Connection
-    trial: Trial | None = None
+    work: Work | None = None
     tries: int = 0
 
 
@@ -125,26 +138,26 @@ class Processes:
 
     def __init__(self, count: int, examples: Examples, settings: Settings) -> None:
         self._material = examples, settings
-        self._ready: deque[Done] = deque()
+        self._ready: deque[Came] = deque()
         self._workers = [self._begun() for _ in range(count)]
 
     @property
     def free(self) -> int:
-        """How many trials can be begun."""
-        return sum(worker.trial is None for worker in self._workers)
+        """How many can be begun."""
+        return sum(worker.work is None for worker in self._workers)
 
-    def start(self, trial: Trial) -> None:
-        """Hand a trial to a process that has none."""
-        self._hand(next(w for w in self._workers if w.trial is None), trial)
+    def start(self, work: Work) -> None:
+        """Hand it to a process that has nothing to do."""
+        self._hand(next(w for w in self._workers if w.work is None), work)
 
-    def finish(self) -> Done:
+    def finish(self) -> Came:
         """Wait for the first that is done.
 
         Raises:
             ChainruleError: a process ended by itself.
         """
         while not self._ready:
-            busy = {w.pipe: w for w in self._workers if w.trial is not None}
+            busy = {w.pipe: w for w in self._workers if w.work is not None}
             for pipe in wait(list(busy)):
                 self._heard(busy[pipe])  # type: ignore[index]
         return self._ready.popleft()
@@ -166,24 +179,24 @@ class Processes:
         theirs.close()
         return _Worker(process, ours)
 
-    def _hand(self, worker: _Worker, trial: Trial) -> None:
-        worker.trial = trial
+    def _hand(self, worker: _Worker, work: Work) -> None:
+        worker.work = work
         worker.tries += 1
         with suppress(BrokenPipeError):  # it has ended, which is heard of when it is waited for
-            worker.pipe.send(trial)
+            worker.pipe.send(work)
 
     def _heard(self, worker: _Worker) -> None:
-        """Take an answer; where the process was killed, give its trial to another."""
-        assert worker.trial is not None
+        """Take an answer; where the process was killed, give its work to another."""
+        assert worker.work is not None
         try:
-            done = worker.pipe.recv()
+            came = worker.pipe.recv()
         except (EOFError, ConnectionResetError):
-            self._ended(worker, worker.trial)
+            self._ended(worker, worker.work)
             return
-        worker.trial, worker.tries = None, 0
-        self._ready.append(done)
+        worker.work, worker.tries = None, 0
+        self._ready.append(came)
 
-    def _ended(self, worker: _Worker, trial: Trial) -> None:
+    def _ended(self, worker: _Worker, work: Work) -> None:
         worker.process.join()
         code = worker.process.exitcode
         if code >= _CODES_OF_SIGNALS:
@@ -196,11 +209,11 @@ class Processes:
         fresh = self._begun()
         worker.process, worker.pipe = fresh.process, fresh.pipe
         if tries < _TRIES:
-            self._hand(worker, trial)
+            self._hand(worker, work)
             return
-        worker.trial, worker.tries = None, 0
+        worker.work, worker.tries = None, 0
         reason = f"its process was killed by signal {-code}, perhaps for want of memory"
-        self._ready.append(Done(*trial, error=reason))
+        self._ready.append(work.failed(reason))
 
 
 @contextmanager
@@ -223,10 +236,10 @@ def _serve(pipe: Connection, examples: Examples, settings: Settings) -> None:
     with policy(settings.threads):
         while True:
             try:
-                trial = pipe.recv()
+                work = pipe.recv()
             except (EOFError, ConnectionResetError):
                 return
-            pipe.send(run_trial(examples, settings, trial))
+            pipe.send(do(examples, settings, work))
 
 
 def _end_with_parent() -> None:
