@@ -27,10 +27,11 @@ SOON = 20.0  # seconds after a kill in which all must be over
 _SENTENCE = re.compile(r"^rank (\d+) was lost \(killed\?\); the run ends\..*$", re.MULTILINE)
 
 
-def train(folder: Path, epochs: int) -> None:
+def train(folder: Path, epochs: int, sharded: bool) -> None:
     """What each rank does: fit with checkpoints, from the newest one there is."""
     import chainrule as cr
-    from chainrule import distributed, nn
+    from chainrule import distributed, nn, optim
+    from chainrule.distributed.optim import ZeroRedundancyOptimizer
     from chainrule.io import save_model
     from chainrule.train import fit
     from chainrule.train.callbacks.checkpoint import Checkpoint
@@ -45,11 +46,12 @@ def train(folder: Path, epochs: int) -> None:
     x = cr.randn(256, 16)
     y = (x * x).sum(1, keepdim=True)
     model = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Dropout(0.1), nn.Linear(32, 1))
+    parameters = model.parameters()
     fit(
         nn.parallel.DistributedDataParallel(model),
         (x, y),
         nn.MSELoss(),
-        "adam",
+        ZeroRedundancyOptimizer(parameters, optim.Adam) if sharded else optim.Adam(parameters),
         batch_size=32,
         epochs=epochs,
         callbacks=[Checkpoint(folder / "checkpoints", steps=25)],
@@ -69,6 +71,7 @@ class Trial:
         ranks: how many.
         epochs: how long.
         seed: of the instants and the ranks.
+        sharded: let each rank remember a part of the optimiser's state in the run that is killed.
 
     Attributes:
         killed: of each kill the rank, seconds from the start, the newest step then, and how many
@@ -76,8 +79,11 @@ class Trial:
         wrong: what was not as it has to be.
     """
 
-    def __init__(self, folder: Path, ranks: int, epochs: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, ranks: int, epochs: int, seed: int, sharded: bool = False
+    ) -> None:
         self._folder, self._ranks, self._epochs = folder, ranks, epochs
+        self._sharded = sharded
         self._chance = random.Random(seed)
         self.killed: list[tuple[int, float, int, float]] = []
         self.wrong: list[str] = []
@@ -102,7 +108,8 @@ class Trial:
 
     def _start(self, place: Path) -> Run:
         shutil.rmtree(place / "ranks", ignore_errors=True)
-        return Run([__file__, "--train", str(place), str(self._epochs)], self._ranks)
+        sharded = ["--sharded"] * (self._sharded and place.name == "killed")
+        return Run([__file__, *sharded, "--train", str(place), str(self._epochs)], self._ranks)
 
     def _finish(self, place: Path) -> None:
         ended = self._start(place).wait(300.0)
@@ -149,13 +156,14 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sharded", action="store_true", help="share the optimiser's state out")
     parser.add_argument("--train", nargs=2, metavar=("FOLDER", "EPOCHS"), help="be a rank")
     given = parser.parse_args()
     if given.train:
-        train(Path(given.train[0]), int(given.train[1]))
+        train(Path(given.train[0]), int(given.train[1]), given.sharded)
         return
     with tempfile.TemporaryDirectory() as place:
-        trial = Trial(Path(place), given.ranks, given.epochs, given.seed)
+        trial = Trial(Path(place), given.ranks, given.epochs, given.seed, given.sharded)
         trial.run(given.kills)
     print("kill  rank  seconds from start  newest step  seconds until all was over")
     for k, (rank, at, step, took) in enumerate(trial.killed):

@@ -109,6 +109,7 @@ OPTIONS = [
         "train --engine layers --optimizer adam",
         "--engine layers descends plainly ... knows no --optimizer adam; leave it out",
     ),
+    ("train --engine layers --shard-optimizer", "knows no --shard-optimizer; leave it out, or use"),
     ("train --engine layers --weight-decay 1", "knows no --weight-decay; leave it out, or use"),
     ("train --engine layers --activation gelu", "GELU(approximate='none') has no counterpart in"),
     # Where to write.

@@ -194,10 +194,11 @@ def test_a_process_alone_has_nobody_to_tell():
 # --- killed and resumed ---------------------------------------------------------------------------
 
 
-def test_a_run_that_is_killed_now_and_then_ends_as_one_that_is_not(tmp_path):
+@pytest.mark.parametrize(("kills", "sharded"), [(2, False), (1, True)])
+def test_a_run_that_is_killed_now_and_then_ends_as_one_that_is_not(kills, sharded, tmp_path):
     from kills_ranks import Trial
 
-    trial = Trial(tmp_path, ranks=2, epochs=12, seed=1)
-    trial.run(kills=2)
+    trial = Trial(tmp_path, ranks=2, epochs=12, seed=1, sharded=sharded)
+    trial.run(kills)
     assert trial.wrong == []
-    assert len(trial.killed) == 2
+    assert len(trial.killed) == kills

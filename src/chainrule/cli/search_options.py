@@ -37,6 +37,7 @@ _OTHERWISE = {
     *(
         "engine",
         "doctor",
+        "shard_optimizer",
         "validation",
         "threads",
         "out",
@@ -85,6 +86,12 @@ _OWN = [
         default=True,
         show_default=True,
         help="Train the best once more in the end, and measure it on the test examples.",
+    ),
+    click.Option(
+        ["--ensemble"],
+        type=click.IntRange(2),
+        metavar="N",
+        help="Instead train the N best once more, and write a model of the mean of their answers.",
     ),
     click.Option(
         ["--validation"],

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from chainrule.ops import Shape
+from chainrule.ops import REGISTRY, Shape
 from chainrule.ops.core import normal_dims
 from chainrule.ops.update import CHANGED
 from chainrule.plan.changes import changed
@@ -107,8 +107,8 @@ def role(instruction: Instruction) -> Role | None:
         return _along_rows(instruction)
     if op.name in DRAWS:
         return "draw"
-    if op.name in CHANGED:
-        return "update"
+    if op.name in CHANGED:  # what goes between ranks stands alone, and not in the registry
+        return "update" if op.name in REGISTRY else None
     flat = len(out.shape) == 2 and all(0 not in v.shape for v in instruction.values)
     return "product" if flat and op.name in ("linear", "matrix_product") else None
 

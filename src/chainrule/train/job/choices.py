@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import nn
 from chainrule.autograd import Generator
 from chainrule.data import Examples
+from chainrule.distributed.optim import ZeroRedundancyOptimizer
 from chainrule.errors import ChainruleError, OptionError, chosen
+from chainrule.optim.names import OPTIMIZERS
 from chainrule.train.callbacks.average import EMA
 from chainrule.train.callbacks.best import BestWeights
 from chainrule.train.callbacks.callback import Callback
@@ -19,7 +22,15 @@ from chainrule.train.job.task import Task
 from chainrule.train.metrics.metric import Metric
 from chainrule.train.metrics.names import is_larger_better, metric_of
 
-__all__ = ["augment_of", "callbacks_of", "check_choices", "fit_options", "measured_by", "names_in"]
+__all__ = [
+    "augment_of",
+    "callbacks_of",
+    "check_choices",
+    "fit_options",
+    "measured_by",
+    "names_in",
+    "sharded",
+]
 
 
 def names_in(text: str) -> list[str]:
@@ -84,6 +95,24 @@ def fit_options(settings: Settings, task: Task) -> dict[str, Any]:
         "metrics": measured_by(settings, task),
         "threads": settings.threads,
     }
+
+
+def sharded(settings: Settings, model: nn.Module) -> dict[str, Any]:
+    """Return the arguments of `fit` for an optimizer of which each rank has a part, if it is to be.
+
+    Args:
+        settings: likewise.
+        model: the network, the same on every rank.
+    """
+    if not settings.shard_optimizer:
+        return {}
+    made = ZeroRedundancyOptimizer(
+        model.parameters(),
+        OPTIMIZERS[settings.optimizer],
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+    )
+    return {"optimizer": made, "lr": None, "weight_decay": None}
 
 
 def check_choices(settings: Settings, task: Task, training: Examples) -> None:

@@ -32,6 +32,7 @@ class Settings:
             by `layers.Net`, which descends plainly.
         lr: learning rate.
         optimizer: its name; for layers it must be "sgd".
+        shard_optimizer: of several ranks, each remembers and updates a part of the weights.
         schedule: how the learning rate changes.
         warmup: steps in which it goes up to its first value, or below 1 their share of all steps.
         weight_decay: strength of the pull towards 0.
@@ -63,6 +64,7 @@ class Settings:
     engine: str = "tensor"
     lr: float = 2e-3
     optimizer: str = "adam"
+    shard_optimizer: bool = False
     schedule: str = "cosine"
     warmup: float = 0.0
     weight_decay: float = 0.0

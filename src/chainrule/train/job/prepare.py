@@ -149,8 +149,9 @@ def _checked(settings: Settings) -> None:
 def _plain(settings: Settings) -> None:
     """Refuse what explicit backpropagation, which descends plainly, does not do."""
     asked = f"--optimizer {settings.optimizer}" if settings.optimizer != "sgd" else ""
-    for name, usual in (("weight_decay", 0), ("max_grad_norm", 0), ("ema", 0), ("accumulate", 1)):
-        if getattr(settings, name) != usual:
+    usual = Settings()
+    for name in ("shard_optimizer", "weight_decay", "max_grad_norm", "ema", "accumulate"):
+        if getattr(settings, name) != getattr(usual, name):
             asked = asked or f"--{name.replace('_', '-')}"
     if asked:
         raise OptionError(
