@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from chainrule.backend import arrays
+from chainrule.plan.cuda import products
 from device import standin
+from device.standin import cublas
 
 
 @pytest.fixture(params=["stand-in", "device"])
-def gpu(request):
+def gpu(request, monkeypatch):
     """The array module of a machine with a GPU, in place: CuPy's, or what stands in for it."""
     if request.param == "stand-in":
+        monkeypatch.setattr(products, "library", cublas.library)
         with arrays.stand_in(standin.make()) as module:
             yield module
         return

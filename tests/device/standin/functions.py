@@ -25,6 +25,8 @@ __all__ = ["Ufunc", "function", "maker", "signature"]
 
 # What waits for the device, because the size or the answer depends on numbers that are there.
 WAITING = ("allclose", "argwhere", "bincount", "flatnonzero", "nonzero", "repeat", "unique")
+# What cuBLAS does, which CuPy does not call while a stream is captured.
+MULTIPLYING = ("dot", "einsum", "inner", "matmul", "outer", "tensordot", "vdot")
 # What changes its first argument, and gives nothing.
 CHANGING = ("copyto", "fill_diagonal", "put", "put_along_axis", "putmask")
 # What gives facts rather than arrays.
@@ -73,6 +75,10 @@ def function(name: str, text: str, numpy_function: Callable[..., Any]) -> Callab
         refuse_hosts(name, given.arguments, marked)
         if name in WAITING:
             synchronize(name)
+        if name in MULTIPLYING and MACHINE.noting() is not None:
+            raise NotImplementedError(
+                "calling cuBLAS API during stream capture is currently unsupported"
+            )
         a, k = plainly(shape, given)
         a, k = [memory(x) for x in a], {n: memory(x) for n, x in k.items()}
         return answer(name, lambda: numpy_function(*a, **k), given, [*a, *k.values()])

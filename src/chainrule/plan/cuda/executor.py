@@ -8,6 +8,7 @@ and when all is done the check is called on what it has refused.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,6 +28,7 @@ from chainrule.plan.cuda.graphs import Action, Stretch, captured
 from chainrule.plan.cuda.halves import Halves
 from chainrule.plan.cuda.launches import STOP, Argument, Kernel, module_text, numbered
 from chainrule.plan.cuda.looks import Looks, looks
+from chainrule.plan.cuda.products import Products
 from chainrule.plan.cuda.steps import Step, steps_of
 from chainrule.plan.cuda.text import OPTIONS
 from chainrule.plan.passes import memory
@@ -204,10 +206,17 @@ class Cuda:
     def _product(self, instruction: Instruction) -> Action:
         a, b = (self._given(x) for x in instruction.args)
         out = self._given(instruction.out)
-        if b.ndim == 2 and a.ndim > 2 and a.flags.c_contiguous:  # one product, not many
+        if b.ndim == 2 and a.ndim > 2 and a.flags.c_contiguous and out.flags.c_contiguous:
+            # One product, not many.
             a, out = a.reshape(-1, a.shape[-1]), out.reshape(-1, out.shape[-1])
-        run = partial(self._gpu.matmul, a, b, out=out)
-        return Action(run, instruction.op.name, run)
+        by = self._products
+        run, capture = (partial(f, a, b, out) for f in (by.multiply, by.capture))
+        return Action(run, instruction.op.name, capture)
+
+    @functools.cached_property
+    def _products(self) -> Products:
+        """What multiplies, once there is a product."""
+        return Products(self._gpu)
 
     def _body(self, instruction: Instruction, step: Step) -> Action:
         """An instruction carried out by its op's body; in a graph by its kernel, if it has one."""
