@@ -16,7 +16,8 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from chainrule import nn, optim, train
-from chainrule.autograd import from_numpy, no_grad
+from chainrule.autograd import Tensor, from_numpy, no_grad
+from chainrule.backend.devices import CPU, available, working_on
 from chainrule.data import DataLoader, TensorDataset
 from chainrule.errors import DataError, OptionError
 from chainrule.ops import Array
@@ -27,6 +28,7 @@ from chainrule.sklearn.options import checked
 from chainrule.sklearn.order import EpsilonHat, Order, SparseRows
 from chainrule.sklearn.targets import Head
 from chainrule.sklearn.trainer import Step, Trainer, borrowed, copied, given_back
+from chainrule.train.fitting.place import place_of
 from chainrule.train.fitting.run import NotFiniteError
 
 __all__ = ["NetworkEstimator"]
@@ -81,6 +83,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         classes: Any = None,
     ) -> Any:
         checked(self.get_params(deep=False), is_classifier(self))
+        where = available(self.device)
         for name in ("early_stopping", "calibrate"):
             if incremental and getattr(self, name):
                 raise OptionError(f"partial_fit does not support {name}=True")
@@ -93,9 +96,28 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if first:
             self._start(X, random)
         packed = self._packed(X, y, weight)
+        held = self._read_held(eval_set)
+        try:
+            with working_on(where):
+                self.module_.to(where)
+                self._learn(X, y, packed, weight, held, random, incremental)
+        finally:
+            self.module_.to(CPU)
+        return self
+
+    def _learn(
+        self,
+        X: Any,
+        y: Array,
+        packed: Array,
+        weight: Array | None,
+        held: Held | None,
+        random: Any,
+        incremental: bool,
+    ) -> None:
+        """Train the network where it is."""
         if callable(self.loss):
             self._probe_loss(X, packed, weight)
-        held = self._read_held(eval_set)
         stops = self.early_stopping and self.solver != "lbfgs"
         if held is None and (stops or self.calibrate):
             X, packed, held = self._split(X, y, packed, weight, random)
@@ -107,7 +129,6 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             raise DataError(NOT_FINITE)
         if self.calibrate and held is not None:
             self._calibrate(held)
-        return self
 
     def _prepared(
         self, X: Any, y: Any, sample_weight: Any, first: bool, classes: Any
@@ -184,7 +205,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _probe_loss(self, X: Any, packed: Array, weight: Array | None) -> None:
         """See what a person's own loss gives, on a few rows."""
-        objective = self._head.objective.probed(self._outputs_of(X[:2]), packed[:2])
+        outputs = self._there(self._outputs_of(X[:2]))
+        objective = self._head.objective.probed(outputs, self._there(packed[:2]))
         if weight is not None and not objective.by_rows:
             raise OptionError(
                 "loss gives one number for a batch, so rows cannot have weights; return one for "
@@ -364,7 +386,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             line_search_fn="strong_wolfe",
         )
         rows = dense(X)
-        x, y = from_numpy(X.toarray() if rows is None else rows), from_numpy(packed)
+        x, y = self._there(X.toarray() if rows is None else rows), self._there(packed)
         self.module_.train()
 
         def closure() -> Any:
@@ -389,11 +411,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     # --- measuring ------------------------------------------------------------------------------
 
     def _loss_on(self, trainer: Trainer, held: Held) -> float:
-        outputs = self._outputs_of(held.X)
+        outputs, packed = self._there(self._outputs_of(held.X)), self._there(held.packed)
         with no_grad():
-            loss = trainer.objective(
-                from_numpy(outputs), from_numpy(held.packed), trainer.penalty()
-            )
+            loss = trainer.objective(outputs, packed, trainer.penalty())
         return float(loss.item())
 
     def _scored(self, trainer: Trainer, held: Held) -> float:
@@ -411,11 +431,20 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         """Learn from held-out data what comes after the outputs."""
 
     def _outputs_of(self, X: Any) -> Array:
-        """What the network gives for rows as it takes them."""
-        module = self.module_
+        """What the network gives for rows as it takes them.
+
+        On a GPU a copy of it is asked, so that threads may ask at the same time.
+        """
+        module, where = self.module_, available(self.device)
+        if place_of(module) is not where:
+            module = copy.deepcopy(module).to(where)
         pieces = [train.predict(module, rows, batch_size=_PIECE) for rows in rows_of(X, _PIECE)]
         outputs = np.concatenate(pieces)
         return outputs.reshape(len(outputs), -1)
+
+    def _there(self, array: Array) -> Tensor:
+        """A tensor where the network is."""
+        return from_numpy(array).to(place_of(self.module_))
 
     def _outputs(self, X: Any) -> Array:
         """What the network gives for X, however it is given."""

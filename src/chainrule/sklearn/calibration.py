@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule import optim
-from chainrule.autograd import Tensor, from_numpy
-from chainrule.ops import Array
+from chainrule.autograd import Tensor
 from chainrule.sklearn.losses import Objective
 
 __all__ = ["temperature"]
 
 
-def temperature(outputs: Array, packed: Array, objective: Objective) -> float:
+def temperature(outputs: Tensor, packed: Tensor, objective: Objective) -> float:
     """Return the T > 0 for which the loss of outputs / T is least.
 
     C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural networks",
@@ -25,19 +24,18 @@ def temperature(outputs: Array, packed: Array, objective: Objective) -> float:
 
     Examples:
         >>> from chainrule.sklearn.losses import each_by_itself
-        >>> sure = np.array([[4.0], [4.0], [4.0], [-4.0]])  # and wrong once in four times
-        >>> packed = np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+        >>> sure = Tensor([[4.0], [4.0], [4.0], [-4.0]])  # and wrong once in four times
+        >>> packed = Tensor([[1.0, 1.0], [1.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
         >>> round(temperature(sure, packed, Objective(each_by_itself)), 2)
         3.64
     """
-    log = Tensor([0.0], requires_grad=True)
-    rows, targets = from_numpy(outputs), from_numpy(packed)
+    log = Tensor([0.0]).to(outputs.device).requires_grad_()
     optimizer = optim.LBFGS([log], max_iter=50, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
         # Beyond e^3 either way all is one class, or chance.
-        loss = objective(rows / log.clamp(-3, 3).exp(), targets)
+        loss = objective(outputs / log.clamp(-3, 3).exp(), packed)
         loss.backward()
         return loss
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import ops
+from chainrule.backend.arrays import to_host
 from chainrule.errors import DataError
 from chainrule.ops import Array
 from chainrule.train import Callback, Run
@@ -101,7 +102,7 @@ class Convergence(Callback):
             no_better = score < e.best_validation_score_ + e.tol
             if score > e.best_validation_score_:
                 e.best_validation_score_ = score
-                e._best = {k: np.array(t.array) for k, t in run.model.state_dict().items()}
+                e._best = {k: np.array(to_host(t.array)) for k, t in run.model.state_dict().items()}
         e._no_improvement_count = e._no_improvement_count + 1 if no_better else 0
 
     def _trigger(self, run: Run) -> None:

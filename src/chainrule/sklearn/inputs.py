@@ -116,12 +116,12 @@ class Inputs:
         numeric = [i for i in range(width) if i not in self._columns]
         assert self._recipe is not None
         codes = self._recipe.encode(cells)
-        found = np.empty((len(codes), width), np.float64)
+        numbers = np.empty((len(codes), 0))
         if numeric:
             checks = {**self._checks(), "accept_sparse": False, "allow_nd": False}
             numbers = check_array(_safe_indexing(X, numeric, axis=1), estimator=estimator, **checks)
-            found = found.astype(numbers.dtype)
-            found[:, numeric] = numbers
+        found = np.empty((len(codes), width), numbers.dtype)
+        found[:, numeric] = numbers
         found[:, self._columns] = codes
         return found
 

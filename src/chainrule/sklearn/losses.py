@@ -13,10 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.autograd import Tensor, from_numpy
+from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
 from chainrule.nn import functional as F
-from chainrule.ops import Array
 
 __all__ = ["CLASSIFICATION", "REGRESSION", "Objective", "RowLoss", "numbers_loss"]
 
@@ -140,7 +139,7 @@ class Objective:
             mean = mean - mean.detach() * (1 - self.told)
         return mean + penalty / total
 
-    def probed(self, outputs: Array, packed: Array) -> Objective:
+    def probed(self, outputs: Tensor, packed: Tensor) -> Objective:
         """Return the same, knowing whether a person's loss gives a number for each row.
 
         Args:
@@ -150,8 +149,8 @@ class Objective:
         Raises:
             OptionError: it gives something else.
         """
-        targets = from_numpy(np.ascontiguousarray(packed[:, :-1]))
-        found = self.loss(from_numpy(outputs), targets[:, 0].long() if self.is_class else targets)
+        targets = packed[:, :-1]
+        found = self.loss(outputs, targets[:, 0].long() if self.is_class else targets)
         shape = tuple(found.shape) if isinstance(found, Tensor) else None
         if shape not in {(), (len(packed),)}:
             what = type(found).__name__ if shape is None else f"a tensor of shape {shape}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from chainrule import nn
 from chainrule.autograd import Generator
+from chainrule.backend.arrays import to_host
 from chainrule.errors import DataError
 from chainrule.ops import Array
 from chainrule.sklearn.base import NetworkEstimator
@@ -13,6 +14,7 @@ from chainrule.sklearn.network import Plan, built, initialised, linear_layers, o
 from chainrule.sklearn.tasks import Classifier, Regressor
 from chainrule.sklearn.trainer import Trainer
 from chainrule.train.fitting.epoch import sees_each_step
+from chainrule.train.fitting.place import place_of
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
@@ -47,16 +49,17 @@ class Perceptron(NetworkEstimator):
 
     def _trainer(self) -> tuple[Any, Trainer]:
         sees = sees_each_step(self.callbacks or ())
-        objective, plan = self._head.objective, self._plan
+        objective, plan, where = self._head.objective, self._plan, place_of(self.module_)
 
         def make() -> Trainer:
-            generator = Generator(0)
+            generator = Generator(0, device=where)
             chance = generator if any(plan.dropout) else None
-            twin = built(plan, generator)
+            twin = built(plan, generator).to(where)
             return Trainer(twin, objective, self._optimizer, chance, self._is_ours(), sees)
 
         kind = (
             plan,
+            where,
             self._head_kind(),
             self.solver,
             self.momentum > 0,
@@ -73,7 +76,7 @@ class Perceptron(NetworkEstimator):
     @property
     def coefs_(self) -> list[Array]:
         """The weights of each layer, (inputs, outputs)."""
-        return [layer.weight.array.T for layer in self._layers("coefs_")]
+        return [to_host(layer.weight.array).T for layer in self._layers("coefs_")]
 
     @coefs_.setter
     def coefs_(self, given: Any) -> None:
@@ -82,7 +85,8 @@ class Perceptron(NetworkEstimator):
     @property
     def intercepts_(self) -> list[Array]:
         """What is added in each layer, (outputs,)."""
-        return [layer.bias.array for layer in self._layers("intercepts_") if layer.bias is not None]
+        biases = [layer.bias for layer in self._layers("intercepts_")]
+        return [to_host(bias.array) for bias in biases if bias is not None]
 
     @intercepts_.setter
     def intercepts_(self, given: Any) -> None:
@@ -150,6 +154,8 @@ class MLPClassifier(Perceptron, Classifier):
             Numbers beside them are scaled.
         handle_missing: whether numbers may be missing (NaN); the network is told where.
         n_members: networks that are trained, with other random numbers; predictions are means.
+        device: where it is trained and asked: "cpu", "cuda" for a GPU, "cuda:1" for the second.
+            Between calls the network is in the processor's memory, and so is all that is returned.
         class_weight: "balanced", or a dictionary of weights by class.
         calibrate: hold rows out, and divide outputs by the temperature at which their
             probabilities are as sure as they are right.
@@ -220,6 +226,7 @@ class MLPClassifier(Perceptron, Classifier):
         categorical_features: Any = None,
         handle_missing: bool = False,
         n_members: int = 1,
+        device: Any = "cpu",
         class_weight: Any = None,
         calibrate: bool = False,
     ) -> None:
@@ -256,6 +263,7 @@ class MLPClassifier(Perceptron, Classifier):
         self.categorical_features = categorical_features
         self.handle_missing = handle_missing
         self.n_members = n_members
+        self.device = device
         self.class_weight = class_weight
         self.calibrate = calibrate
 
@@ -309,6 +317,8 @@ class MLPRegressor(Perceptron, Regressor):
             Numbers beside them are scaled.
         handle_missing: whether numbers may be missing (NaN); the network is told where.
         n_members: networks that are trained, with other random numbers; predictions are means.
+        device: where it is trained and asked: "cpu", "cuda" for a GPU, "cuda:1" for the second.
+            Between calls the network is in the processor's memory, and so is all that is returned.
         quantile: the level of the loss "quantile".
         delta: of the loss "huber": where the square ends.
 
@@ -373,6 +383,7 @@ class MLPRegressor(Perceptron, Regressor):
         categorical_features: Any = None,
         handle_missing: bool = False,
         n_members: int = 1,
+        device: Any = "cpu",
         quantile: float = 0.5,
         delta: float = 1.0,
     ) -> None:
@@ -409,5 +420,6 @@ class MLPRegressor(Perceptron, Regressor):
         self.categorical_features = categorical_features
         self.handle_missing = handle_missing
         self.n_members = n_members
+        self.device = device
         self.quantile = quantile
         self.delta = delta

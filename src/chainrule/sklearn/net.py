@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.autograd import from_numpy, no_grad
+from chainrule.backend.devices import CPU
 from chainrule.errors import OptionError, kind_of
 from chainrule.random import fork_rng, manual_seed
 from chainrule.sklearn.base import NetworkEstimator
@@ -48,7 +49,7 @@ class Network(NetworkEstimator):
 
     def _network(self, X: Any, random: Any) -> None:
         features = self._columns_out(X)
-        network = self._made(features).to(X.dtype)
+        network = self._made(features).to(CPU, X.dtype)
         if self._inputs.sizes:
             network = nn.Sequential(self._columns.to(X.dtype), network)
         with no_grad():  # lazy layers learn their sizes
@@ -146,6 +147,8 @@ class NetClassifier(Network, Classifier):
             Numbers beside them are scaled.
         handle_missing: whether numbers may be missing (NaN); the network is told where.
         n_members: networks that are trained, with other random numbers; predictions are means.
+        device: where it is trained and asked: "cpu", "cuda" for a GPU, "cuda:1" for the second.
+            Between calls the network is in the processor's memory, and so is all that is returned.
         class_weight: "balanced", or a dictionary of weights by class.
         calibrate: hold rows out, and divide outputs by the temperature at which their
             probabilities are as sure as they are right.
@@ -209,6 +212,7 @@ class NetClassifier(Network, Classifier):
         categorical_features: Any = None,
         handle_missing: bool = False,
         n_members: int = 1,
+        device: Any = "cpu",
         class_weight: Any = None,
         calibrate: bool = False,
     ) -> None:
@@ -240,6 +244,7 @@ class NetClassifier(Network, Classifier):
         self.categorical_features = categorical_features
         self.handle_missing = handle_missing
         self.n_members = n_members
+        self.device = device
         self.class_weight = class_weight
         self.calibrate = calibrate
 
@@ -289,6 +294,8 @@ class NetRegressor(Network, Regressor):
             Numbers beside them are scaled.
         handle_missing: whether numbers may be missing (NaN); the network is told where.
         n_members: networks that are trained, with other random numbers; predictions are means.
+        device: where it is trained and asked: "cpu", "cuda" for a GPU, "cuda:1" for the second.
+            Between calls the network is in the processor's memory, and so is all that is returned.
         quantile: the level of the loss "quantile".
         delta: of the loss "huber": where the square ends.
 
@@ -344,6 +351,7 @@ class NetRegressor(Network, Regressor):
         categorical_features: Any = None,
         handle_missing: bool = False,
         n_members: int = 1,
+        device: Any = "cpu",
         quantile: float = 0.5,
         delta: float = 1.0,
     ) -> None:
@@ -375,5 +383,6 @@ class NetRegressor(Network, Regressor):
         self.categorical_features = categorical_features
         self.handle_missing = handle_missing
         self.n_members = n_members
+        self.device = device
         self.quantile = quantile
         self.delta = delta

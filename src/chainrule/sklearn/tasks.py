@@ -120,8 +120,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         return float(accuracy_score(held.y, probe.predict(held.X), sample_weight=held.weight))
 
     def _calibrate(self, held: Held) -> None:
-        outputs = self._outputs_of(held.X)
-        self.temperature_ = temperature(outputs, held.packed, self._head.objective)
+        outputs, packed = self._there(self._outputs_of(held.X)), self._there(held.packed)
+        self.temperature_ = temperature(outputs, packed, self._head.objective)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -20,6 +20,8 @@ import numpy as np
 
 from chainrule import nn, ops, optim
 from chainrule.autograd import Generator, Tensor, from_numpy
+from chainrule.backend.arrays import to_host
+from chainrule.backend.devices import beside
 from chainrule.backend.threads import get_num_threads
 from chainrule.ops import Array
 from chainrule.plan.many import Table
@@ -27,6 +29,7 @@ from chainrule.sklearn.losses import Objective
 from chainrule.train import Run
 from chainrule.train.compiling.compiled import Compiled, compile
 from chainrule.train.fitting.feed import Feed
+from chainrule.train.fitting.place import place_of
 from chainrule.train.fitting.step import Saving, TapeStep
 
 __all__ = ["Step", "Trainer", "borrowed", "given_back"]
@@ -69,7 +72,7 @@ class Trainer:
         self._keep = keep_gradients
         self._penalised = [p for p in model.parameters() if p.ndim >= 2]
         dtype = self._penalised[0].array.dtype if self._penalised else np.float64
-        self._alpha = from_numpy(np.zeros((), dtype))
+        self._alpha = from_numpy(np.zeros((), dtype)).to(place_of(model))
         self._plans: dict[tuple[str, int], Compiled] = {}
         self._savings: dict[Any, float] = {}
 
@@ -84,17 +87,20 @@ class Trainer:
         """
         if model is not self.model:
             copied(model, self.model)
-        ops.assign(self._alpha.array, np.asarray(alpha, self._alpha.array.dtype))
+        ops.assign(self._alpha.array, float(alpha))
         if self.generator is not None:
             self.generator.manual_seed(seed)
         for i, tensors in enumerate(self._states()):
             for name, tensor in tensors.items():
-                before = np.zeros_like(tensor.array) if memory is None else memory[i][name]
+                before = 0.0 if memory is None else beside(memory[i][name], tensor.array)
                 ops.assign(tensor.array, before)
 
     def memory(self) -> list[dict[str, Array]]:
-        """Return what the optimiser remembers."""
-        return [{k: t.array.copy() for k, t in tensors.items()} for tensors in self._states()]
+        """Return what the optimiser remembers, in the processor's memory."""
+        return [
+            {k: np.array(to_host(t.array)) for k, t in tensors.items()}
+            for tensors in self._states()
+        ]
 
     def _states(self) -> list[dict[str, Tensor]]:
         found = []
@@ -167,7 +173,7 @@ class Step(TapeStep):
         count = self._counts[kind] = self._counts.get(kind, 0) + 1
         if not self._executor:
             saved, loss = trainer.saving(x, y)
-            self._executor = self._chosen(saved)
+            self._executor = self._chosen(saved, loss.is_cuda)
             return loss
         if self._executor == "none":
             return trainer.step(x, y)
@@ -176,11 +182,13 @@ class Step(TapeStep):
             return trainer.step(x, y)
         return plan(x, y)
 
-    def _chosen(self, saved: float) -> str:
+    def _chosen(self, saved: float, on_gpu: bool) -> str:
         """How the steps of this job are taken."""
         if not self._trainer.safe or self._trainer.taken + self._steps < _FEW:
             return "none"
-        return "auto" if saved * self._steps > _WORTH else "numpy"
+        if saved * self._steps > _WORTH:
+            return "auto"
+        return "none" if on_gpu else "numpy"  # NumPy replays what is on the processor
 
     def is_ready(self, run: Run, feed: Feed, first: int) -> bool:
         """Whether many steps can be taken at once."""
