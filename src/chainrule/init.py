@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.backend.arrays import to_host
 from chainrule.errors import OptionError, ShapeError, did_you_mean
 
 __all__ = [
@@ -209,7 +210,7 @@ def orthogonal(
     fans(shape)
     rows, columns = shape[0], math.prod(shape[1:])
     tall = normal(state, (max(rows, columns), min(rows, columns)), 0.0, 1.0, np.float64)
-    q, r = np.linalg.qr(tall)
+    q, r = np.linalg.qr(to_host(tall))
     q *= np.sign(np.diag(r))
     matrix = q if rows >= columns else q.T
     return np.ascontiguousarray(gain * matrix.reshape(shape)).astype(dtype)

@@ -12,13 +12,13 @@ Examples:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from chainrule.autograd import Tensor, from_numpy, manual_seed
-from chainrule.autograd.generator import default_generator
+from chainrule.autograd.generator import all_kept, default_generator
 
 __all__ = [
     "default_generator",
@@ -62,10 +62,6 @@ def set_rng_state(new_state: Tensor) -> None:
 
 @contextmanager
 def fork_rng(devices: Any = None, enabled: bool = True, **more: Any) -> Iterator[None]:
-    """Leave the default generator afterwards as it was before."""
-    state = get_rng_state()
-    try:
+    """Leave the default generators, those of all GPUs too, afterwards as they were before."""
+    with all_kept() if enabled else nullcontext():
         yield
-    finally:
-        if enabled:
-            set_rng_state(state)

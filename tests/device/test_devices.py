@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import nn
 from chainrule.backend import arrays
 from chainrule.backend.devices import MixedDevicesError
 from chainrule.errors import OptionError
@@ -102,6 +103,45 @@ def test_generators_of_a_gpu(gpu):
     theirs.set_state(kept)
     assert cr.rand(5, generator=theirs, device="cuda").tolist() == after
     assert cr.zeros(40, device="cuda").normal_(generator=theirs).is_cuda
+
+
+def test_a_fork_leaves_the_generators_of_all_devices_as_they_were(gpu):
+    cr.manual_seed(5)
+    expected = cr.rand(2).tolist(), cr.rand(2, device="cuda").tolist()
+    later = cr.rand(2, device="cuda").tolist()
+    cr.manual_seed(5)
+    with cr.random.fork_rng():
+        cr.manual_seed(6)
+        cr.rand(3), cr.rand(3, device="cuda")
+    assert (cr.random.initial_seed(), cr.rand(2).tolist()) == (5, expected[0])
+    assert cr.rand(2, device="cuda").tolist() == expected[1]
+    assert cr.rand(2, device="cuda").tolist() == later
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda g: nn.Linear(3, 2, generator=g).weight,
+        lambda g: nn.Conv2d(1, 2, 3, generator=g).weight,
+        lambda g: nn.Embedding(5, 2, padding_idx=1, generator=g).weight,
+        lambda g: nn.MultiheadAttention(4, 2, add_bias_kv=True, generator=g).bias_k,
+        lambda g: nn.MultiheadAttention(4, 2, generator=g).in_proj_weight,
+        lambda g: nn.Columns([0, 4], [False, False], generator=g).tables[0].weight,
+        lambda g: nn.init.orthogonal_(cr.zeros(4, 3, device=g.device), generator=g),
+        lambda g: nn.init.sparse_(cr.zeros(4, 3, device=g.device), 0.3, generator=g),
+    ],
+    ids=["linear", "conv", "embedding", "bias_kv", "attention", "columns", "orthogonal", "sparse"],
+)
+def test_weights_are_drawn_from_a_generator_of_a_gpu(make, gpu):
+    here, there = (make(cr.Generator(2, device=where)).tolist() for where in ("cpu", "cuda"))
+    np.testing.assert_allclose(there, here, rtol=1e-5, atol=1e-6)
+
+
+def test_an_embedding_on_a_gpu_is_drawn_anew(gpu):
+    layer = nn.Embedding(4, 2, padding_idx=1).to("cuda")
+    layer.reset_parameters()
+    assert layer.weight.is_cuda
+    assert layer.weight[1].tolist() == [0, 0]
 
 
 def test_dropout_draws_on_the_gpu(gpu):

@@ -7,6 +7,7 @@ import pytest
 
 from chainrule import manual_seed, nn, optim
 from chainrule.autograd import Tensor
+from chainrule.explain.runs.undo import undone
 from chainrule.train import evaluate, fit, predict
 
 OPTIMISERS = sorted(
@@ -76,3 +77,26 @@ def test_fit_works_on_the_gpu_that_the_model_is_on(gpu, where):
     assert str(model[0].weight.device) == {"cuda": "cuda:0"}.get(where, where)
     np.testing.assert_allclose(found[where], found["cpu"], rtol=1e-3, atol=1e-5)
     assert gpu.cuda.runtime.getDevice() == 0
+
+
+def test_a_step_on_a_gpu_is_taken_back(gpu):
+    """As a rehearsal or an estimate takes one: weights, norms and what the optimiser remembers."""
+    model = network().to("cuda")
+    optimiser = optim.Adam(model.parameters(), lr=0.1)
+    x = Tensor(np.random.default_rng(0).standard_normal((8, 4)).astype(np.float32)).to("cuda")
+
+    def step():
+        optimiser.zero_grad()
+        model(x).square().sum().backward()
+        optimiser.step()
+
+    def numbers():
+        remembered = [t for of_one in optimiser.state.values() for t in of_one.values()]
+        return [t.tolist() for t in (*model.parameters(), *model.buffers(), *remembered)]
+
+    step()
+    before = numbers()
+    with undone():
+        step()
+        assert numbers() != before
+    assert numbers() == before

@@ -9,7 +9,8 @@ first drawn from, and `manual_seed` seeds them all.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,14 @@ from chainrule import ops
 from chainrule.backend import devices
 from chainrule.backend.arrays import is_gpu, to_host
 
-__all__ = ["Generator", "default_generator", "generator_of", "manual_seed", "state_of"]
+__all__ = [
+    "Generator",
+    "all_kept",
+    "default_generator",
+    "generator_of",
+    "manual_seed",
+    "state_of",
+]
 
 
 class Generator:
@@ -93,6 +101,27 @@ def generator_of(where: devices.device) -> Generator:
     return _of_gpus[where]
 
 
+def _all_default() -> list[Generator]:
+    """The default generators: of the processor, and of the GPUs that have drawn."""
+    there = [one for one in _of_gpus.values() if is_gpu(one.state)]  # and of no stand-in for CuPy
+    return [default_generator, *there]
+
+
+@contextmanager
+def all_kept() -> Iterator[None]:
+    """Leave the default generators, those of GPUs too, after the block as they were before."""
+    before = {one: (one._seed, one.get_state()) for one in _all_default()}
+    try:
+        yield
+    finally:
+        for one, (seed, state) in before.items():
+            one._seed = seed
+            one.set_state(state)
+        for one in _all_default():
+            if one not in before:  # made inside: it begins as one that is made from here on
+                one.manual_seed(default_generator.initial_seed())
+
+
 def default_states() -> Any:
     """Return how far the default generators have come: an array, or several by kind of device."""
     here = default_generator.get_state()
@@ -128,10 +157,9 @@ def manual_seed(seed: int) -> Generator:
         >>> bool((rand(2) == first).all())
         True
     """
-    for generator in _of_gpus.values():
-        if is_gpu(generator.state):  # and not of a module that stood in for CuPy
-            generator.manual_seed(seed)
-    return default_generator.manual_seed(seed)
+    for generator in _all_default():
+        generator.manual_seed(seed)
+    return default_generator
 
 
 def state_of(generator: Generator | None, like: Any = None) -> ops.Array:

@@ -8,8 +8,9 @@ from enum import Enum
 from typing import Any
 
 from chainrule import init as numbers
-from chainrule.autograd import Generator, Tensor, from_numpy, zeros
+from chainrule.autograd import Generator, Tensor, zeros
 from chainrule.autograd.generator import state_of
+from chainrule.autograd.tape import wrap
 from chainrule.errors import OptionError
 from chainrule.nn import functional as F
 from chainrule.nn.layers import Linear
@@ -124,7 +125,7 @@ class MultiheadAttention(Module):
 
     def _entry(self, generator: Generator | None) -> Parameter:
         shape = (1, 1, self.embed_dim)
-        return Parameter(from_numpy(numbers.xavier_normal(state_of(generator), shape)))
+        return Parameter(wrap(numbers.xavier_normal(state_of(generator), shape)))
 
     def _set_projections(self, generator: Generator | None) -> None:
         size = self.embed_dim
@@ -135,7 +136,7 @@ class MultiheadAttention(Module):
             "in_proj_weight": (3 * size, size) if self._same_sizes else None,
         }
         for name, shape in shapes.items():
-            drawn = shape and from_numpy(numbers.xavier_uniform(state_of(generator), shape))
+            drawn = shape and wrap(numbers.xavier_uniform(state_of(generator), shape))
             self.register_parameter(name, None if drawn is None else Parameter(drawn))
 
     def forward(

@@ -16,6 +16,7 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.nn.containers import ModuleList
 from chainrule.nn.embedding import Embedding
 from chainrule.nn.module import Module
+from chainrule.nn.weights import is_there
 from chainrule.ops import Array
 
 __all__ = ["Columns"]
@@ -87,7 +88,7 @@ class Columns(Module):
             Embedding(self.sizes[i], self.widths[i], generator=generator) for i in self._categories
         )
         for table in self.tables:  # large ones would be learned by heart beside the numbers
-            if table.weight.array.flags.writeable:  # no place-holder of what is about to be loaded
+            if is_there(table.weight):
                 table.weight.detach().mul_(_SMALL)
         self.out_features = len(self._numbers) + len(self._gaps) + sum(self.widths)
 

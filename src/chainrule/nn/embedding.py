@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any, Self
 
 from chainrule import init as numbers
-from chainrule.autograd import Generator, Tensor, from_numpy, no_grad
+from chainrule.autograd import Generator, Tensor, no_grad
 from chainrule.autograd.generator import state_of
+from chainrule.autograd.tape import wrap
 from chainrule.errors import ShapeError
 from chainrule.nn import functional as F
 from chainrule.nn import init
 from chainrule.nn.lookup import _padding
 from chainrule.nn.module import Module, Parameter
-from chainrule.nn.weights import placed, positive
+from chainrule.nn.weights import is_there, placed, positive
 
 __all__ = ["Embedding", "EmbeddingBag"]
 
@@ -37,13 +38,12 @@ class _Table(Module):
                 raise ShapeError(f"the vectors given must have shape {shape}, got {given.shape}")
             self.weight = Parameter(given, requires_grad=not freeze)
             return
-        self.weight = Parameter(from_numpy(numbers.normal(state_of(generator), shape, 0.0, 1.0)))
+        self.weight = Parameter(wrap(numbers.normal(state_of(generator), shape, 0.0, 1.0)))
         self.weight.requires_grad_(not freeze)
         self._clear_padding()
 
     def _clear_padding(self) -> None:
-        # A place-holder for weights that are about to be loaded is not written to.
-        if self.padding_idx is not None and self.weight.array.flags.writeable:
+        if self.padding_idx is not None and is_there(self.weight):
             with no_grad():
                 self.weight[self.padding_idx] = 0
 

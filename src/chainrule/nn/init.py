@@ -13,6 +13,7 @@ import numpy as np
 from chainrule import init
 from chainrule.autograd import Generator, Tensor, no_grad
 from chainrule.autograd.generator import state_of
+from chainrule.backend.arrays import to_host
 from chainrule.backend.devices import beside
 from chainrule.errors import ShapeError
 from chainrule.init import calculate_gain
@@ -116,8 +117,9 @@ def sparse_(
         raise ShapeError(f"sparse_ fills a matrix, got shape {tuple(tensor.shape)}")
     rows, columns = tensor.shape
     state = state_of(generator)
-    drawn = np.array(init.normal(state, (rows, columns), 0.0, std, tensor.dtype))
-    order = np.argsort(random_uniform(state, shape=(rows, columns), dtype=np.float64), axis=0)
+    drawn = np.array(to_host(init.normal(state, (rows, columns), 0.0, std, tensor.dtype)))
+    chance = to_host(random_uniform(state, shape=(rows, columns), dtype=np.float64))
+    order = np.argsort(chance, axis=0)
     np.put_along_axis(drawn, order[: math.ceil(sparsity * rows)], 0, axis=0)
     return _filled(tensor, drawn)
 

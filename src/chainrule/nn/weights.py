@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from chainrule import init
-from chainrule.autograd import Generator, Tensor, from_numpy
+from chainrule.autograd import Generator, Tensor
 from chainrule.autograd.generator import state_of
+from chainrule.autograd.tape import wrap
+from chainrule.backend.arrays import is_gpu
 from chainrule.backend.devices import get_default_device
 from chainrule.backend.dtypes import get_default_dtype
 from chainrule.errors import DataError, OptionError
@@ -49,7 +51,12 @@ def floating(x: Any) -> None:
 
 def even(shape: Sequence[int], bound: float, generator: Generator | None) -> Parameter:
     """A parameter drawn evenly from -bound to bound."""
-    return Parameter(from_numpy(init.uniform(state_of(generator), shape, -bound, bound)))
+    return Parameter(wrap(init.uniform(state_of(generator), shape, -bound, bound)))
+
+
+def is_there(p: Tensor) -> bool:
+    """Whether a parameter has numbers, and not a place-holder for some that are about to come."""
+    return is_gpu(p.array) or p.array.flags.writeable
 
 
 def spread_evenly(module: Module, bound: float) -> None:

@@ -14,12 +14,11 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
-import numpy as np
-
+from chainrule.backend.arrays import is_gpu
 from chainrule.ops import REGISTRY, Array, Op
 from chainrule.ops.core import SETTINGS, listen
 from chainrule.ops.update import CHANGED
-from chainrule.plan.arrays import owner
+from chainrule.plan.arrays import is_array, owner
 
 __all__ = ["Undone", "undone"]
 
@@ -89,11 +88,13 @@ class Undone:
     # --- what is met ----------------------------------------------------------------------------
 
     def _about_to_change(self, a: Any) -> None:
-        if isinstance(a, np.ndarray):
+        if is_array(a):
             whole = owner(a)
             known = self._arrays.get(id(whole))
             # What is made inside and goes again is not kept: a recording would find it held.
-            if (known is None or known[0]() is not whole) and whole.flags.writeable:
+            if (known is None or known[0]() is not whole) and (
+                is_gpu(whole) or whole.flags.writeable
+            ):
                 self._arrays[id(whole)] = weakref.ref(whole), whole.copy()
 
     def _hear(self, what: str, *things: Any) -> None:
