@@ -1,11 +1,14 @@
 """The steps of the optimisers on a GPU: each parameter is read and written once (floor 2).
 
 Numbers that are arrays on the GPU are read there by the kernel: nothing waits for them, and a
-captured step follows the schedule.
+captured step follows the schedule. A kernel takes what its operation takes, in the same order: the
+arrays, how many elements they have, the numbers, the options.
 """
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from chainrule.kernels.launch import (
     real_of,
     spread,
 )
+from chainrule.ops.core import REGISTRY
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
@@ -32,13 +36,34 @@ def _number(value: Any) -> tuple[Any, np.float64]:
     return value.astype(np.float64, copy=False), np.float64(0)
 
 
+def _kernel(name: str) -> Callable[..., GpuArray]:
+    """The kernel of the step `name`."""
+    parameters = inspect.signature(REGISTRY[name].forward).parameters.values()
+    defaults = {p.name: p.default for p in parameters}
+    arrays_end = [*defaults].index("lr")
+
+    def step(*given: Any, **attrs: Any) -> GpuArray:
+        told = [*({**defaults, **attrs, **dict(zip(defaults, given))}.values())]
+        x, g, *remembered = told[:arrays_end]
+        options = [v for v in told if isinstance(v, bool)]
+        numbers = [v for v in told[arrays_end:] if not isinstance(v, bool)]
+        return _step(name.removesuffix("_step"), x, g, remembered, _each(numbers), options)
+
+    return step
+
+
+def _each(numbers: Sequence[Any]) -> list[Any]:
+    """Numbers, those that come as a pair one by one."""
+    return [v for n in numbers for v in (n if isinstance(n, tuple) or np.ndim(n) else (n,))]
+
+
 def _step(
     name: str,
     x: GpuArray,
     g: GpuArray,
-    remembered: tuple[GpuArray, ...],
-    numbers: tuple[Any, ...],
-    *options: bool,
+    remembered: Sequence[GpuArray],
+    numbers: Sequence[Any],
+    options: Sequence[bool],
 ) -> GpuArray:
     """Launch the step over x, its gradient and what is remembered of it."""
     real = real_of(x, g, *remembered)
@@ -51,74 +76,4 @@ def _step(
     return x
 
 
-def sgd_step(
-    x: GpuArray,
-    g: GpuArray,
-    momentum_buffer: GpuArray,
-    lr: Any,
-    momentum: Any = 0.0,
-    dampening: Any = 0.0,
-    weight_decay: Any = 0.0,
-    nesterov: bool = False,
-    maximize: bool = False,
-) -> GpuArray:
-    """The kernel of `ops.sgd_step`."""
-    numbers = (lr, momentum, dampening, weight_decay)
-    return _step("sgd", x, g, (momentum_buffer,), numbers, nesterov, maximize)
-
-
-def adam_step(
-    x: GpuArray,
-    g: GpuArray,
-    exp_avg: GpuArray,
-    exp_avg_sq: GpuArray,
-    max_exp_avg_sq: GpuArray,
-    lr: Any,
-    step: Any,
-    betas: Any = (0.9, 0.999),
-    eps: Any = 1e-8,
-    weight_decay: Any = 0.0,
-    amsgrad: bool = False,
-    decoupled: bool = False,
-    maximize: bool = False,
-) -> GpuArray:
-    """The kernel of `ops.adam_step`."""
-    remembered = (exp_avg, exp_avg_sq, max_exp_avg_sq)
-    numbers = (lr, step, betas[0], betas[1], eps, weight_decay)
-    return _step("adam", x, g, remembered, numbers, amsgrad, decoupled, maximize)
-
-
-def rmsprop_step(
-    x: GpuArray,
-    g: GpuArray,
-    square_avg: GpuArray,
-    momentum_buffer: GpuArray,
-    grad_avg: GpuArray,
-    lr: Any,
-    alpha: Any = 0.99,
-    eps: Any = 1e-8,
-    weight_decay: Any = 0.0,
-    momentum: Any = 0.0,
-    centered: bool = False,
-    maximize: bool = False,
-) -> GpuArray:
-    """The kernel of `ops.rmsprop_step`."""
-    remembered = (square_avg, momentum_buffer, grad_avg)
-    numbers = (lr, alpha, eps, weight_decay, momentum)
-    return _step("rmsprop", x, g, remembered, numbers, centered, maximize)
-
-
-def adagrad_step(
-    x: GpuArray,
-    g: GpuArray,
-    sum_sq: GpuArray,
-    lr: Any,
-    step: Any,
-    lr_decay: Any = 0.0,
-    weight_decay: Any = 0.0,
-    eps: Any = 1e-10,
-    maximize: bool = False,
-) -> GpuArray:
-    """The kernel of `ops.adagrad_step`."""
-    numbers = (lr, step, lr_decay, weight_decay, eps)
-    return _step("adagrad", x, g, (sum_sq,), numbers, maximize)
+adagrad_step, adam_step, rmsprop_step, sgd_step = map(_kernel, __all__)
