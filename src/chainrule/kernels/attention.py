@@ -36,11 +36,11 @@ class _Heads:
         query: GpuArray,
         key: GpuArray,
         value: GpuArray,
-        mask: GpuArray | None,
-        place: Any,
-        scale: float,
-        causal: bool,
-        p: float,
+        mask: GpuArray | None = None,
+        place: Any = None,
+        scale: float = 1.0,
+        causal: bool = False,
+        p: float = 0.0,
     ) -> None:
         self.heads, self.own = (x.shape[-3] if x.ndim > 2 else 1 for x in (query, key))
         self.lead = math.prod(query.shape[:-3])
@@ -97,17 +97,10 @@ class _Heads:
 
 @widened
 def attention(
-    query: GpuArray,
-    key: GpuArray,
-    value: GpuArray,
-    mask: GpuArray | None = None,
-    place: Any = None,
-    scale: float = 1.0,
-    causal: bool = False,
-    p: float = 0.0,
+    query: GpuArray, key: GpuArray, value: GpuArray, *others: Any, **attrs: Any
 ) -> GpuArray:
     """The kernel of `ops.attention`."""
-    at = _Heads(query, key, value, mask, place, scale, causal, p)
+    at = _Heads(query, key, value, *others, **attrs)
     y = arrays.gpu().empty((*query.shape[:-1], value.shape[-1]), at.real)
     if y.size:
         given = (*map(contiguous, (query, key, value)), y)
@@ -117,18 +110,10 @@ def attention(
 
 @widened
 def attention_back(
-    g: GpuArray,
-    query: GpuArray,
-    key: GpuArray,
-    value: GpuArray,
-    mask: GpuArray | None = None,
-    place: Any = None,
-    scale: float = 1.0,
-    causal: bool = False,
-    p: float = 0.0,
+    g: GpuArray, query: GpuArray, key: GpuArray, value: GpuArray, *others: Any, **attrs: Any
 ) -> GpuArray:
     """The kernels of `ops.attention_back`: by queries, then by keys."""
-    at = _Heads(query, key, value, mask, place, scale, causal, p)
+    at = _Heads(query, key, value, *others, **attrs)
     real_of(g, query)
     module = arrays.gpu()
     sizes = [x.size for x in (query, key, value)]

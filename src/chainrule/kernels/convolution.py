@@ -89,12 +89,19 @@ def convolution(x: GpuArray, w: GpuArray, b: GpuArray | None = None, **at: Any) 
     if not y.size:
         return y
     bias = NOWHERE if b is None else contiguous(b)
-    given = (contiguous(x), contiguous(w), bias, y, *geometry.numbers)
-    if geometry.filters < _FEW:
-        launch("convolution", "forward_each", real, spread(y.size), (BLOCK,), *given)
+    given = (contiguous(x), contiguous(w), bias)
+    return _summed("forward", y, geometry, geometry.filters, geometry.moves, *given)
+
+
+def _summed(
+    name: str, y: GpuArray, geometry: _Geometry, rows: int, pixels: int, *given: GpuArray
+) -> GpuArray:
+    """Images y, of so many pixels and so many channels to a group, by tiles or each by itself."""
+    if rows < _FEW:
+        name, grid = f"{name}_each", spread(y.size)
     else:
-        grid = geometry.tiles(geometry.filters, geometry.images * geometry.moves)
-        launch("convolution", "forward_tiles", real, grid, (BLOCK,), *given)
+        name, grid = f"{name}_tiles", geometry.tiles(rows, geometry.images * pixels)
+    launch("convolution", name, y.dtype, grid, (BLOCK,), *given, y, *geometry.numbers)
     return y
 
 
@@ -106,13 +113,8 @@ def convolution_input(g: GpuArray, w: GpuArray, *, size: Sizes, **at: Any) -> Gp
     x = arrays.gpu().empty(shape, real)
     if not x.size:
         return x
-    given = (contiguous(g), contiguous(w), x, *geometry.numbers)
-    if geometry.channels < _FEW:
-        launch("convolution", "input_each", real, spread(x.size), (BLOCK,), *given)
-    else:
-        grid = geometry.tiles(geometry.channels, geometry.images * geometry.pixels)
-        launch("convolution", "input_tiles", real, grid, (BLOCK,), *given)
-    return x
+    given = (contiguous(g), contiguous(w))
+    return _summed("input", x, geometry, geometry.channels, geometry.pixels, *given)
 
 
 @widened
