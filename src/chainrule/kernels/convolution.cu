@@ -41,15 +41,35 @@ __device__ __forceinline__ Spot reach(const Window &window, int k) {
                 tap.w * window.dilation[2]};
 }
 
+// Two of the three products meet the images x where the window lies: at a pixel of the output, which
+// is where it has moved to, and at a tap. The one goes along the columns and sums over the other.
+struct Images {
+    const Geometry &at;
+    int group;
+    const real *x;
+    __device__ __forceinline__ Half moved(int p) const {
+        const int pixels = at.moves.pixels(), image = p / pixels;
+        const Spot start = met(spot_of(p % pixels, at.moves.size), Spot{0, 0, 0}, at.window);
+        return Half{(image * at.groups + group) * at.channels * at.image.pixels(), start,
+                    image * at.groups * at.filters * pixels + p % pixels};
+    }
+    __device__ __forceinline__ Half tap(int k) const {
+        return Half{k / at.taps() * at.image.pixels(), reach(at.window, k % at.taps()), k};
+    }
+    __device__ __forceinline__ real right(const Half &a, const Half &b) const {
+        const Spot spot{a.spot.d + b.spot.d, a.spot.h + b.spot.h, a.spot.w + b.spot.w};
+        if (!within(spot, at.image.size)) return 0;
+        return x[a.base + b.base + place_of(spot, at.image.size)];
+    }
+};
+
 // What follows are the three products. Neighbours in memory are the columns of the right matrix, or,
 // where `SUMMED_LIE_TOGETHER`, its summands: threads side by side bring those.
 
 // Rows of the result: filters; columns: pixels of the output; summed: channels and taps.
-struct Forward {
+struct Forward : Images {
     static constexpr bool SUMMED_LIE_TOGETHER = false;
-    const Geometry &at;
-    int group;
-    const real *x, *w, *bias;
+    const real *w, *bias;
     real *y;
     __device__ __forceinline__ int rows() const { return at.filters; }
     __device__ __forceinline__ int columns() const { return at.images * at.moves.pixels(); }
@@ -57,21 +77,8 @@ struct Forward {
     __device__ __forceinline__ real left(int row, const Half &k) const {
         return w[(group * at.filters + row) * summed() + k.left];
     }
-    __device__ __forceinline__ Half column(int p) const {
-        const int pixels = at.moves.pixels();
-        const Spot start = met(spot_of(p % pixels, at.moves.size), Spot{0, 0, 0}, at.window);
-        const int channel = (p / pixels * at.groups + group) * at.channels;
-        return Half{channel * at.image.pixels(), start, 0};
-    }
-    __device__ __forceinline__ Half summand(int k) const {
-        return Half{k / at.taps() * at.image.pixels(), reach(at.window, k % at.taps()), k};
-    }
-    __device__ __forceinline__ real right(const Half &column, const Half &k) const {
-        const Spot spot{column.spot.d + k.spot.d, column.spot.h + k.spot.h,
-                        column.spot.w + k.spot.w};
-        if (!within(spot, at.image.size)) return 0;
-        return x[column.base + k.base + place_of(spot, at.image.size)];
-    }
+    __device__ __forceinline__ Half column(int p) const { return moved(p); }
+    __device__ __forceinline__ Half summand(int k) const { return tap(k); }
     __device__ __forceinline__ void store(int row, int p, real sum) const {
         const int pixels = at.moves.pixels(), filter = group * at.filters + row;
         const int filters = at.groups * at.filters;
@@ -126,11 +133,9 @@ struct ByInput {
 };
 
 // Rows: filters; columns: channels and taps; summed: pixels of the output.
-struct ByFilters {
+struct ByFilters : Images {
     static constexpr bool SUMMED_LIE_TOGETHER = true;
-    const Geometry &at;
-    int group;
-    const real *g, *x;
+    const real *g;
     real *w;
     __device__ __forceinline__ int rows() const { return at.filters; }
     __device__ __forceinline__ int columns() const { return at.channels * at.taps(); }
@@ -138,22 +143,8 @@ struct ByFilters {
     __device__ __forceinline__ real left(int row, const Half &p) const {
         return g[(group * at.filters + row) * at.moves.pixels() + p.left];
     }
-    __device__ __forceinline__ Half column(int k) const {
-        return Half{k / at.taps() * at.image.pixels(), reach(at.window, k % at.taps()), 0};
-    }
-    __device__ __forceinline__ Half summand(int p) const {
-        const int pixels = at.moves.pixels();
-        const Spot start = met(spot_of(p % pixels, at.moves.size), Spot{0, 0, 0}, at.window);
-        const int image = p / pixels, channel = (image * at.groups + group) * at.channels;
-        return Half{channel * at.image.pixels(), start,
-                    image * at.groups * at.filters * pixels + p % pixels};
-    }
-    __device__ __forceinline__ real right(const Half &column, const Half &p) const {
-        const Spot spot{column.spot.d + p.spot.d, column.spot.h + p.spot.h,
-                        column.spot.w + p.spot.w};
-        if (!within(spot, at.image.size)) return 0;
-        return x[column.base + p.base + place_of(spot, at.image.size)];
-    }
+    __device__ __forceinline__ Half column(int k) const { return tap(k); }
+    __device__ __forceinline__ Half summand(int p) const { return moved(p); }
     __device__ __forceinline__ void store(int row, int k, real sum) const {
         w[((long long)group * at.filters + row) * columns() + k] = sum;
     }
@@ -221,7 +212,7 @@ __device__ __forceinline__ void tile(const Product &product, int tile_row, int t
 extern "C" __global__ void __launch_bounds__(THREADS)
     forward_tiles(const real *x, const real *w, const real *bias, real *y, GEOMETRY_PARAMETERS) {
     const Geometry at = GEOMETRY;
-    const Forward product{at, (int)blockIdx.z, x, w, bias, y};
+    const Forward product{{at, (int)blockIdx.z, x}, w, bias, y};
     tile(product, blockIdx.y, blockIdx.x, 0, product.summed());
 }
 
@@ -238,7 +229,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     const Geometry at = GEOMETRY;
     const int part = blockIdx.z / groups, group = blockIdx.z % groups;
     const long long size = (long long)groups * filters * channels * at.taps();
-    const ByFilters product{at, group, g, x, parts + part * size};
+    const ByFilters product{{at, group, x}, g, parts + part * size};
     const int first = part * share;
     tile(product, blockIdx.y, blockIdx.x, first, min(first + share, product.summed()));
 }

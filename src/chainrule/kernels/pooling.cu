@@ -1,6 +1,6 @@
 // Pooling, its gradients, and windows laid out side by side: a thread for each number that comes
 // out. What several windows give to one pixel is looked up from the pixel's side, so nothing is
-// added by two threads at once, and the bits are the same each time. `lowest` is less than all.
+// added by two threads at once, and the bits are the same each time.
 
 #define POOL_PARAMETERS int planes, IMAGE_PARAMETERS(image), IMAGE_PARAMETERS(move), WINDOW_PARAMETERS
 #define POOL                                                                                    \
@@ -112,18 +112,24 @@ extern "C" __global__ void pool_sum(const real *x, real *y, POOL_PARAMETERS) {
     }
 }
 
-extern "C" __global__ void pool_sum_spread(const real *g, real *x, POOL_PARAMETERS) {
+// What a pixel gets of all windows that it is in; what they give to a tap lies `each` after what
+// they give to the one before.
+__device__ __forceinline__ void gathered(const real *g, real *x, int each, POOL_PARAMETERS) {
     POOL;
     FOR_EACH(i, (long long)planes * pixels) {
         const Spot pixel = spot_of(i % pixels, image.size);
-        const real *from = g + i / pixels * steps;
+        const real *from = g + i / pixels * (each ? taps * steps : steps);
         real sum = 0;
         for (int k = 0; k < taps; ++k) {
             const Spot move = move_to(pixel, spot_of(k, window.size), window);
-            if (within(move, moves.size)) sum += from[place_of(move, moves.size)];
+            if (within(move, moves.size))
+                sum += from[(long long)k * each + place_of(move, moves.size)];
         }
         x[i] = sum;
     }
+}
+extern "C" __global__ void pool_sum_spread(const real *g, real *x, POOL_PARAMETERS) {
+    gathered(g, x, 0, POOL_ARGUMENTS);
 }
 
 // --- windows side by side: (planes, taps, moves) ------------------------------------------------
@@ -139,16 +145,5 @@ extern "C" __global__ void unfold(const real *x, real *y, POOL_PARAMETERS) {
 }
 
 extern "C" __global__ void fold(const real *g, real *x, POOL_PARAMETERS) {
-    POOL;
-    FOR_EACH(i, (long long)planes * pixels) {
-        const Spot pixel = spot_of(i % pixels, image.size);
-        const real *from = g + i / pixels * taps * steps;
-        real sum = 0;
-        for (int k = 0; k < taps; ++k) {
-            const Spot move = move_to(pixel, spot_of(k, window.size), window);
-            if (within(move, moves.size))
-                sum += from[(long long)k * steps + place_of(move, moves.size)];
-        }
-        x[i] = sum;
-    }
+    gathered(g, x, move0 * move1 * move2, POOL_ARGUMENTS);
 }
