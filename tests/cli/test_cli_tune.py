@@ -170,7 +170,7 @@ def test_a_study_that_names_itself_is_refused(tmp_path, chainrule):
 
 
 def test_every_option_is_used():
-    own = {"data", "method", "trials", "jobs", "space", "resume", "best", "out"}
+    own = {"data", "method", "trials", "jobs", "space", "resume", "best", "ensemble", "out"}
     fields = {field.name for field in dataclasses.fields(Settings)}
     known = own | fields | set(LOADED) | set(SEARCHED)
     assert {parameter.name for parameter in cli.commands["tune"].params} <= known

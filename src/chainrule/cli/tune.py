@@ -19,21 +19,32 @@ from chainrule.cli.loading import LOADED, examples_of, noted
 from chainrule.data import Examples
 from chainrule.distributed import init
 from chainrule.errors import DataError, OptionError, one_line
+from chainrule.train.callbacks.progress import format_seconds
 from chainrule.train.job.job import resume_job, run_job
 from chainrule.train.job.models import chosen_model
 from chainrule.train.job.outcome import Settings
 from chainrule.train.reporting.report import write
+from chainrule.train.tuning.ensemble import check_count, chosen_members, is_there, train_ensemble
+from chainrule.train.tuning.members import Trained
 from chainrule.train.tuning.page import page_of
 from chainrule.train.tuning.ranks import Ranks, leading, parting, take_trials
+from chainrule.train.tuning.running import best_run
 from chainrule.train.tuning.space import SEARCHED, described, read_space, usual_space
 from chainrule.train.tuning.study import Study, noted_arguments
-from chainrule.train.tuning.telling import Seen, figure_text, introduce, ranked
+from chainrule.train.tuning.telling import (
+    Seen,
+    ensembled_lines,
+    figure_text,
+    introduce,
+    ranked,
+)
 from chainrule.train.tuning.tune import check_jobs, cores, runner_of
 from chainrule.train.tuning.workers import Runner, search
 
 __all__ = ["resumed", "tune_command"]
 
 _PAGE, _BEST = "tune.html", "best"
+_ANEW = ("jobs", "best", "ensemble")  # what may be said when a search goes on
 _MOST_BYTES = 1 << 20  # of a space
 
 
@@ -83,18 +94,24 @@ def _search(
     console = Console(highlight=False, emoji=False)
     examples = examples_of(data, options)
     with _study(examples, options, arguments) as study:
+        check_count(options["ensemble"] or 0, study.plan)
         told = f"{one_line(examples.name)}: {one_line(examples.about)}"
         console.print(Text(told), soft_wrap=True)
         introduce(console, study, jobs)
+        info = noted(data, options, examples)
         try:
-            with closing(begun(study)) as runner, Seen(console, study, jobs) as seen:
-                search(study, runner, seen)
+            with closing(begun(study)) as runner:
+                with Seen(console, study, jobs) as seen:
+                    search(study, runner, seen)
+                command = _command(data, options, study.best_settings)
+                _conclude(console, study, command)
+                if options["ensemble"]:
+                    _train_members(console, study, runner, options["ensemble"], info)
+                    return 0
         except KeyboardInterrupt:
             _stopped(console, study)
             return 130
-        command = _command(data, options, study.best_settings)
-        _conclude(console, study, command)
-        return _train_best(console, study, noted(data, options, examples), command, options)
+        return _train_best(console, study, info, command, options)
 
 
 def resumed(
@@ -103,11 +120,12 @@ def resumed(
     """Return data, options and arguments of the search that is to go on.
 
     Args:
-        context: of this command line, which may say how many jobs to run, and nothing else.
+        context: of this command line, which may say how many jobs to run, and what is to become of
+            the best, and nothing else.
         options: of this command line.
     """
     given = [name for name in (*options, "data") if _is_given(context, name)]
-    odd = [name for name in given if name not in ("resume", "jobs", "best")]
+    odd = [name for name in given if name not in ("resume", *_ANEW)]
     if odd:
         raise OptionError(
             f"--resume goes on with a search as it was begun; leave out {odd[0].replace('_', ' ')}"
@@ -115,7 +133,8 @@ def resumed(
     folder = options["resume"]
     arguments = noted_arguments(folder)
     with context.command.make_context("tune", list(arguments)) as begun:
-        found = {**begun.params, "out": folder, "jobs": options["jobs"], "best": options["best"]}
+        anew = {name: options[name] for name in _ANEW if name in given}
+        found = {**begun.params, "jobs": None, "best": True, **anew, "out": folder}
     if found["resume"] is not None:
         raise DataError(f"{folder} does not say by which command line the study was begun")
     return found.pop("data"), found, arguments
@@ -186,6 +205,28 @@ def _conclude(console: Any, study: Study, command: str) -> None:
     console.print(Text(f"all trials: {one_line(str(page))}"), soft_wrap=True)
 
 
+def _train_members(
+    console: Any, study: Study, runner: Runner, count: int, info: dict[str, Any]
+) -> None:
+    """Train the best once more and make one model of them, to be measured on the test examples."""
+
+    def told(one: Trained) -> None:
+        came = one_line(one.error) or f"trained in {format_seconds(one.seconds)}"
+        console.print(Text(f"trial {one.number}: {came}"), soft_wrap=True)
+
+    there = sum(is_there(study, member) for member in chosen_members(study, count))
+    known = f"; {there} of them are there already" * (there > 0)
+    told_first = f"training the best {count} once more, each from weights of its own{known}"
+    console.print(f"\n{told_first}\n", soft_wrap=True)
+    found = train_ensemble(study, runner, count, info=info, told=told)
+    console.print()
+    *members, whole = ensembled_lines(found)
+    for line in members:
+        console.print(Text(line), soft_wrap=True)
+    console.print(f"[bold]{whole}[/bold]")
+    console.print(Text(f"as one model: {one_line(str(found.folder))}"), soft_wrap=True)
+
+
 def _train_best(
     console: Any, study: Study, info: dict[str, Any], command: str, options: Mapping[str, Any]
 ) -> int:
@@ -210,11 +251,6 @@ def _train_best(
         overwrite=True,
     )
     return 130 if outcome.interrupted else 0
-
-
-def best_run(settings: Settings) -> Settings:
-    """The settings of the run that is kept: half of the validation examples are trained on."""
-    return dataclasses.replace(settings, validation=settings.validation / 2, doctor=True)
 
 
 def _command(data: str, options: Mapping[str, Any], settings: Settings) -> str:

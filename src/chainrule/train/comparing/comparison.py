@@ -185,10 +185,12 @@ def _figures(runs: Sequence[Visit], *, alike: bool) -> list[Row]:
     rows.append(Row("parameters", tuple(f"{n:,}" for n in parameters), _best(parameters, min)))
     work = [run.summary.forward for run in runs]
     rows.append(Row("multiply-adds", tuple(map(amount, work)), _best(work, min)))
-    rows.append(_row("epochs", [f"{len(run.history):,}" for run in runs]))
+    lengths = [len(run.history) for run in runs]  # 0 of what was put together of several runs
+    rows.append(_row("epochs", [f"{n:,}" if n else "–" for n in lengths]))
     rows.append(_row("best epoch", [str(run.history.best_epoch or "–") for run in runs]))
-    seconds = [run.seconds for run in runs]
-    rows.append(Row("training time", tuple(map(format_seconds, seconds)), _best(seconds, min)))
+    seconds = [run.seconds if n else math.nan for n, run in zip(lengths, runs)]
+    told = [format_seconds(taken) if taken >= 0 else "–" for taken in seconds]
+    rows.append(Row("training time", tuple(told), _best(seconds, min)))
     return rows
 
 

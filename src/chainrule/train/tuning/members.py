@@ -1,8 +1,8 @@
 """A member of an ensemble: the settings of a good trial, trained once more (floor 4).
 
-All members have the same parts of the data, but each draws its weights and the order of its examples
-from a seed of its own, by which networks of the same settings differ too. What comes of one is its
-weights as the content of a file, wherever it was trained.
+All members have the same parts of the data, but each draws its weights and the order of its
+examples from a seed of its own, by which networks of the same settings differ too. What comes of
+one is its weights as the content of a file, wherever it was trained.
 """
 
 from __future__ import annotations

@@ -13,10 +13,20 @@ from rich.text import Text
 from chainrule.errors import one_line
 from chainrule.picture import format_value
 from chainrule.train.callbacks.progress import format_seconds
+from chainrule.train.reporting.reporting import figure_pairs
+from chainrule.train.tuning.ensemble import Ensembled
 from chainrule.train.tuning.study import Study
 from chainrule.train.tuning.trials import METHODS, Done
 
-__all__ = ["Seen", "figure_text", "introduce", "ranked", "value_text", "values_text"]
+__all__ = [
+    "Seen",
+    "ensembled_lines",
+    "figure_text",
+    "introduce",
+    "ranked",
+    "value_text",
+    "values_text",
+]
 
 _TOP = 5
 
@@ -141,3 +151,30 @@ def _differing(study: Study, one: Done) -> str:
     if study.plan.kept and one.number == 0:
         return "with the settings as they were"
     return values_text(one.values)
+
+
+def ensembled_lines(found: Ensembled) -> list[str]:
+    """Return what each member came to on the test examples, and all together: a line for each.
+
+    Args:
+        found: what came of an ensemble.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> members = {3: {"accuracy": 0.96}, 12: {"accuracy": 0.95}}
+        >>> for line in ensembled_lines(Ensembled(Path("e"), {"accuracy": 0.97}, members)):
+        ...     print(line)
+        trial  3: test accuracy 96.0 %
+        trial 12: test accuracy 95.0 %
+        all 2 together: test accuracy 97.0 %
+    """
+    wide = len(str(max(found.members)))
+    lines = [f"trial {number:>{wide}}: {_test(f)}" for number, f in found.members.items()]
+    return [*lines, f"all {len(lines)} together: {_test(found.figures)}"]
+
+
+def _test(figures: Mapping[str, float]) -> str:
+    spoken = {"mae": "mean error", "r2": "R2"}
+    return ", ".join(
+        f"test {spoken.get(name, name)} {told}" for name, told in figure_pairs(figures)
+    )

@@ -12,6 +12,7 @@ from typing import Any
 from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.train.job.outcome import Settings
+from chainrule.train.tuning.ensemble import check_count, train_ensemble
 from chainrule.train.tuning.study import Study
 from chainrule.train.tuning.trials import Done
 from chainrule.train.tuning.workers import Here, Processes, Runner, search
@@ -28,6 +29,7 @@ def tune(
     method: str = "halving",
     trials: int = 30,
     jobs: int = 1,
+    ensemble: int = 0,
     told: Callable[[Done], None] = lambda one: None,
 ) -> Study:
     """Search for settings that do well on the validation examples.
@@ -45,6 +47,8 @@ def tune(
         trials: how many are begun.
         jobs: how many processes run trials; 1: this one. With more, a script has to call it under
             `if __name__ == "__main__":`.
+        ensemble: train so many of the best once more, and write them as one model, which predicts
+            by the mean of their answers, into `ensemble` in the folder; none if 0.
         told: is called with each trial that is done.
 
     Returns:
@@ -75,7 +79,10 @@ def tune(
         Study(folder, examples, chosen, space=space, method=method, trials=trials) as study,
         closing(runner_of(study, jobs)) as runner,
     ):
+        check_count(ensemble, study.plan)
         search(study, runner, told)
+        if ensemble:
+            train_ensemble(study, runner, ensemble, info={"data": examples.name})
     return study
 
 
