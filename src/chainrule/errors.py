@@ -27,6 +27,7 @@ __all__ = [
     "kind_of",
     "one_line",
     "require",
+    "sentence_of",
 ]
 
 
@@ -123,6 +124,18 @@ def one_line(text: str) -> str:
         'no cat, no ?[31mdog'
     """
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return what an error says to a person; one of the system begins with its file.
+
+    Examples:
+        >>> sentence_of(FileNotFoundError(2, "No such file or directory", "letter.txt"))
+        'letter.txt: No such file or directory'
+    """
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def require(module: str, extra: str, purpose: str) -> ModuleType:

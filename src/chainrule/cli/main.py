@@ -17,7 +17,7 @@ from chainrule import __version__
 from chainrule.backend import ranks
 from chainrule.cli.options import JOB_OPTIONS, device_option
 from chainrule.cli.search_options import search_options
-from chainrule.errors import ChainruleError, one_line
+from chainrule.errors import ChainruleError, one_line, sentence_of
 
 __all__ = ["cli", "main"]
 
@@ -225,7 +225,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        _fail(error.format_message())
+        if ranks.is_first():
+            _fail(error.format_message())
+        sys.exit(2)  # the command line is that of all ranks, and the first has said it
     except ChainruleError as error:
         _leave_it_to_the_witness(error)
         for note in getattr(error, "__notes__", ()):  # as far as it came
@@ -233,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(str(error))
     except OSError as error:
         _leave_it_to_the_witness(error)
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _fail(sentence_of(error))
     except MemoryError as error:
         _leave_it_to_the_witness(error)
         _fail(f"there is not enough memory for this ({error}); choose smaller sizes")

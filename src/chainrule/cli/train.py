@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def train_command(
     folder = alike(lambda: Path(options["out"]) if options["out"] else _next_folder(examples))
     if distributed.rank() > 0:
         if not options["dry_run"]:
-            assist_job(examples, settings, folder)
+            return _assisted(lambda: assist_job(examples, settings, folder))
         return 0
     console, overwrite = Console(highlight=False, emoji=False), options["overwrite"]
     if options["dry_run"]:
@@ -80,8 +80,7 @@ def _resumed(data: str, options: Mapping[str, Any], given: Collection[str]) -> i
             )
     folder, source = Path(options["resume"]), data if "data" in given else None
     if distributed.rank() > 0:
-        assist_resumed(folder, source, options["data_dir"])
-        return 0
+        return _assisted(lambda: assist_resumed(folder, source, options["data_dir"]))
     outcome = resume_job(
         folder,
         console=Console(highlight=False, emoji=False),
@@ -89,6 +88,15 @@ def _resumed(data: str, options: Mapping[str, Any], given: Collection[str]) -> i
         data_dir=options["data_dir"],
     )
     return 130 if outcome.interrupted else 0
+
+
+def _assisted(work: Callable[[], None]) -> int:
+    """Do what a rank that does not speak does, and return the exit code."""
+    try:
+        work()
+    except KeyboardInterrupt:  # a person's Ctrl-C, of which rank 0 speaks
+        return 130
+    return 0
 
 
 def _next_folder(examples: Examples) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chainrule.backend.ranks.alone import Alone, Operation, Pending
-from chainrule.backend.ranks.launch import launched, require_mpi
+from chainrule.backend.ranks.launch import is_first, launched, require_mpi
 from chainrule.backend.ranks.lost import EverywhereError, RankLostError
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Pending",
     "RankLostError",
     "apart",
+    "is_first",
     "is_joined",
     "join",
     "launched",

@@ -6,14 +6,16 @@ Every rank tells what it has, and all come to the same verdict, so that none is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from chainrule.backend.ranks.lost import EverywhereError
+from chainrule.errors import ChainruleError, sentence_of
 
-__all__ = ["agree", "different_data"]
+__all__ = ["agree", "all_or_none", "different_data"]
 
 
 _SAME = "start the same program with the same options on every rank"
@@ -49,6 +51,35 @@ def _difference(rank: int, theirs: Mapping[str, Any], first: Mapping[str, Any]) 
         if a != b:
             return f"{name} is {a} on rank 0 and {b} on rank {rank}"
     return f"rank {rank} has the same in another order than rank 0"
+
+
+@contextmanager
+def all_or_none() -> Iterator[None]:
+    """Inside the block is what every rank does at this point, and what exchanges nothing.
+
+    What cannot be on one cannot be on any.
+
+    Raises:
+        EverywhereError: on every rank, what the first that failed says.
+
+    Examples:
+        >>> with all_or_none():
+        ...     print(1)
+        1
+    """
+    from chainrule.backend.ranks import world
+
+    if world().size == 1:
+        yield
+        return
+    wrong = ""
+    try:
+        yield
+    except (ChainruleError, OSError) as error:
+        wrong = sentence_of(error)
+    sentence = next(filter(None, world().tell(wrong)), "")
+    if sentence:
+        raise EverywhereError(sentence)
 
 
 def different_data(arrays: Iterable[Any]) -> None:

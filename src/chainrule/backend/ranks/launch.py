@@ -9,7 +9,7 @@ from typing import Any
 
 from chainrule.errors import MissingExtraError
 
-__all__ = ["launched", "require_mpi", "told"]
+__all__ = ["is_first", "launched", "require_mpi", "told"]
 
 # By which variables launchers tell a process its number and how many there are: Hydra (MPICH,
 # Intel MPI) and Slurm's PMI, Open MPI, MVAPICH. Slurm's own are set in every job, so not asked for.
@@ -40,6 +40,16 @@ def told(environment: Mapping[str, str] | None = None) -> tuple[int, int]:
 def launched() -> bool:
     """Whether a launcher (mpiexec, srun) started this process as one of several."""
     return told()[1] > 1
+
+
+def is_first() -> bool:
+    """Whether this process is alone, or of several the first: who speaks before they have joined.
+
+    Examples:
+        >>> is_first()
+        True
+    """
+    return told()[0] == 0
 
 
 def require_mpi() -> Any:

@@ -4,7 +4,8 @@ Beside MPI, which says nothing of a rank that is gone, each rank holds a TCP con
 witness (`witness.py`), a small process that rank 0 starts. A thread waits here for what the witness
 tells: that a rank is lost makes `RankLostError` come out of whatever waits for the others, and
 where the program does not come to wait within some seconds, the process is ended. The witness says
-the sentence; the ranks end silently, with the exit code `EXIT`.
+the sentence; the ranks end silently, all with the same exit code: that of the rank that failed, or
+`EXIT` where one was lost.
 
 A rank that has come to its end waits until all have: MPI's own end waits too, but without end.
 """
@@ -28,17 +29,18 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.backend.ranks import witness
 from chainrule.backend.ranks.lost import EverywhereError, RankLostError
-from chainrule.errors import ChainruleError, one_line
+from chainrule.backend.ranks.witness import EXIT
+from chainrule.errors import ChainruleError, one_line, sentence_of
 
 if TYPE_CHECKING:
     from chainrule.backend.ranks.mpi import Together
 
 __all__ = ["EXIT", "Watch", "begin", "end", "give_up", "say_at_end"]
 
-EXIT = 75  # "try again later", of sysexits.h: the run can be resumed
 GRACE = 5.0  # seconds for the program to notice that a rank is lost, before it is ended
 PATIENCE = 3.0  # seconds for an exchange to be over when somebody who takes part has left
 _REACH = 3.0  # seconds to reach the witness
+_UNCAUGHT = 1  # Python's exit code for an exception that nobody catches
 
 _watch: Watch | None = None
 
@@ -57,7 +59,7 @@ class Watch(threading.Thread):
         self._lock = threading.Lock()
         self._left: int | None = None
         self._over = threading.Event()  # all have left, or one is lost
-        self._failed = False
+        self._code = EXIT
         self.start()
 
     # --- what the witness tells -----------------------------------------------------------------
@@ -72,6 +74,7 @@ class Watch(threading.Thread):
                 self._over.set()
                 return
             elif "lost" in message:
+                self._code = int(message["code"])
                 self._lose(int(message["lost"]), str(message["why"]))
                 return
         if not self._over.is_set():
@@ -116,7 +119,7 @@ class Watch(threading.Thread):
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
-        os._exit(1 if self._failed else EXIT)
+        os._exit(self._code)
 
     # --- what it is told ------------------------------------------------------------------------
 
@@ -125,17 +128,17 @@ class Watch(threading.Thread):
         with self._lock, contextlib.suppress(OSError):
             self._connection.sendall(json.dumps(message).encode() + b"\n")
 
-    def fail(self, error: BaseException) -> None:
-        """Tell that this rank ends by an exception."""
+    def fail(self, error: BaseException, code: int) -> None:
+        """Tell that this rank ends by an exception, and with which exit code all end."""
         if type(error).__module__.startswith("mpi4py"):
             self._over.wait(1.0)  # MPI stumbles over a rank that is gone: let that be told first
-        self._failed = not self.lost
         how = (
             "ended: "
             if isinstance(error, ChainruleError)
             else f"ended with {type(error).__name__}: "
         )
-        self.say(ended=(how + one_line(str(error)).rstrip("."))[:2000].rstrip(": "))
+        why = (how + one_line(sentence_of(error)).rstrip("."))[:2000].rstrip(": ")
+        self.say(ended=why, code=code)
 
     def leave(self) -> None:
         """Tell that this rank is done, and wait until all are, or one is lost."""
@@ -249,10 +252,14 @@ def say_at_end(text: str) -> None:
         _watch.say(at_end=text)
 
 
-def give_up(error: BaseException) -> bool:
+def give_up(error: BaseException, code: int = 2) -> bool:
     """Tell all the others that this rank ends because of `error`; they end too.
 
     An exception that nobody catches is told by itself. This is for programs that catch theirs.
+
+    Args:
+        error: that was caught.
+        code: the exit code of all ranks; the program has to end with it, too.
 
     Returns:
         Whether somebody else writes why, so that it is read once.
@@ -266,7 +273,7 @@ def give_up(error: BaseException) -> bool:
     if isinstance(error, EverywhereError):  # all of them end by themselves
         return _watch.rank > 0
     if not isinstance(error, RankLostError):
-        _watch.fail(error)
+        _watch.fail(error, code)
     return True
 
 
@@ -302,11 +309,15 @@ def _hook(
     """What is done with an exception that nobody catches: it is told, and written once."""
 
     def hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+        if isinstance(error, KeyboardInterrupt):  # which a launcher passes on to all of them
+            if _watch is not None and _watch.rank == 0:
+                before(kind, error, where)
+            return
         # Where in the program it was is known here alone.
         of_others = isinstance(error, (RankLostError, EverywhereError))
         if not (of_others and give_up(error)):
             before(kind, error, where)
         if not of_others:
-            give_up(error)
+            give_up(error, _UNCAUGHT)
 
     return hook

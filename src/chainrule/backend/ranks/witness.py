@@ -9,11 +9,11 @@ It is a program by itself (see `main`), knows the standard library alone, and ex
 what it is told. Messages are lines of JSON:
 
     from a rank   {"token", "rank"}  first; a wrong token ends the connection
-                  {"ended": why}     it fails, with this reason
+                  {"ended": why, "code"}  it fails, with this reason; all end with its exit code
                   {"waits_for": r}   it has waited long for a rank that left
                   {"at_end": text}   what is said after the sentence
                   {"leaves": true}   it is done, in order
-    to the ranks  {"welcome": true}, {"left": r}, {"all": true}, {"lost": r, "why": why}
+    to the ranks  {"welcome": true}, {"left": r}, {"all": true}, {"lost": r, "why", "code"}
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ import sys
 import time
 from typing import Any
 
-__all__ = ["Witness", "keep_alive", "main"]
+__all__ = ["EXIT", "Witness", "keep_alive", "main"]
 
 LINE = 65536  # no message is longer
 FIRST, LAST = 60.0, 15.0  # seconds for all ranks to come, and to be gone when one was lost
 KILLED = "was lost (killed?)"
+EXIT = 75  # "try again later", of sysexits.h: the run can be resumed
 
 
 def keep_alive(connection: socket.socket) -> None:
@@ -131,7 +132,7 @@ class Witness:
         if one.rank < 0:
             return self._welcome(one, message)
         if "ended" in message:
-            self._lose(one.rank, str(message["ended"]))
+            self._lose(one.rank, str(message["ended"]), int(message.get("code", EXIT)))
         elif "waits_for" in message:
             self._lose(int(message["waits_for"]), "has ended while others wait for it")
         elif "at_end" in message:
@@ -159,7 +160,7 @@ class Witness:
         if one.rank >= 0 and not one.left:
             self._lose(one.rank, KILLED)
 
-    def _lose(self, rank: int, why: str) -> None:
+    def _lose(self, rank: int, why: str, code: int = EXIT) -> None:
         if self._lost:
             return
         self._lost = True
@@ -167,7 +168,7 @@ class Witness:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write(f"rank {rank} {why}; the run ends. {self._at_end}".rstrip() + "\n")
             sys.stderr.flush()
-        self._tell_others(-1, lost=rank, why=why)
+        self._tell_others(-1, lost=rank, why=why, code=code)
 
     def _tell_others(self, rank: int, **message: Any) -> None:
         for other in self._ranks.values():

@@ -17,7 +17,7 @@ from chainrule.autograd import Generator, Tensor, from_numpy, no_grad, rand
 from chainrule.errors import OptionError, ShapeError, chosen, kind_of
 from chainrule.ops import Array
 
-__all__ = ["CHANGES", "Augment", "AugmentImages", "augmented"]
+__all__ = ["CHANGES", "Augment", "AugmentImages", "augmented", "augmented_part"]
 
 # From a batch of x to one as large.
 Augment: TypeAlias = Callable[[Tensor], Tensor]
@@ -73,10 +73,24 @@ class AugmentImages:
         Raises:
             ShapeError: `x` is no batch of images.
         """
+        return self.part(x, len(x), slice(None))
+
+    def part(self, x: Tensor, n: int, which: slice) -> Tensor:
+        """Return some images of a batch as they would be changed with all the others.
+
+        Args:
+            x: these images, (n, C, H, W).
+            n: how many the batch has.
+            which: of its images these are.
+
+        Raises:
+            ShapeError: `x` is no batch of images.
+        """
         if x.ndim != 4:
             raise ShapeError(f"images are changed in batches (N, C, H, W), got {tuple(x.shape)}")
         images = x.array if x.array.dtype.kind == "f" else x.array.astype(np.float32)
-        places = ops.affine_grid(self._maps(*x.shape).astype(images.dtype), tuple(x.shape))
+        maps = self._maps(n, *x.shape[1:])[which].astype(images.dtype)
+        places = ops.affine_grid(maps, tuple(x.shape))
         return from_numpy(np.asarray(ops.grid_sample(images, places, padding_mode="border")))
 
     def _maps(self, n: int, _channels: int, height: int, width: int) -> Array:
@@ -117,3 +131,20 @@ def augmented(augment: Augment, x: Tensor) -> Tensor:
             f"augment must return a batch of {len(x)} as it was given, it returned {what}"
         )
     return changed
+
+
+def augmented_part(augment: Augment, x: Tensor, which: slice) -> Tensor:
+    """Return some rows of what `augment` makes of a batch.
+
+    Changes that look at each image alone are made of these images alone, with the chances that they
+    have in the whole; any other may mix rows, and is given all of them.
+
+    Args:
+        augment: as `augmented` takes it.
+        x: the whole batch.
+        which: of its rows are wanted.
+    """
+    if isinstance(augment, AugmentImages):
+        rows = from_numpy(np.ascontiguousarray(x.array[which]))
+        return augmented(lambda own: augment.part(own, len(x), which), rows)
+    return from_numpy(np.ascontiguousarray(augmented(augment, x).array[which]))

@@ -155,7 +155,7 @@ class Crew:
             )
         chance = Chance(run.model, run.loss, *things)
         chance.go_on(self.exchanged(chance.state() if self.is_first else None)[0])
-        self._generators = Chance(run.model, run.loss, *things[:1]).generators
+        self._generators = Chance(run.model, run.loss).generators
 
     def without_exchange(self) -> AbstractContextManager[None]:
         """Inside the block gradients are this rank's own: for who looks at the network."""
@@ -184,11 +184,14 @@ class Crew:
         place = slice(self._world.rank, None, self._world.size)
         return mapped(batch, lambda t: _rows(t, place))
 
+    def place(self, n: int) -> slice:
+        """Return where this rank's rows of a batch of n are; where there is none, one."""
+        has_some = n > self._world.rank
+        return slice(self._world.rank, None, self._world.size) if has_some else slice(1)
+
     def own_part(self, batch: Any, n: int) -> Any:
         """Return this rank's rows of a batch of n; where there is none, one."""
-        if n > self._world.rank:
-            return self.part(batch)
-        return mapped(batch, lambda t: _rows(t, slice(1)))
+        return mapped(batch, lambda t: _rows(t, self.place(n)))
 
     def share_of(self, rows: int) -> int:
         """Return this rank's part of so many rows, the larger one where it does not come out."""

@@ -19,16 +19,16 @@ from chainrule.autograd import Tensor, from_numpy
 from chainrule.backend.devices import CPU
 from chainrule.data import DataLoader, Subset, TensorDataset
 from chainrule.data.onto import on_device
+from chainrule.nn.place import place_of
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.train.callbacks.callback import Callback
 from chainrule.train.checkpointing.chance import Chance
 from chainrule.train.fitting.ahead import Ahead
-from chainrule.train.fitting.augment import Augment, augmented
+from chainrule.train.fitting.augment import Augment, augmented, augmented_part
 from chainrule.train.fitting.crew import Crew
 from chainrule.train.fitting.feed import Feed
 from chainrule.train.fitting.origin import origin_named
-from chainrule.train.fitting.place import place_of
 from chainrule.train.fitting.run import Run, Step
 from chainrule.train.fitting.step import TapeStep
 
@@ -154,7 +154,10 @@ class Epoch:
         """This rank's part of each batch that is left, its rows in the data and those of all."""
         if self._data is None:
             for x, y in self._batches_left():
-                yield *crew.own_part((x, y), len(y)), None, len(y)
+                own, targets = crew.own_part((x, y), len(y))
+                if self.augment is not None:  # as in one process: outside of a rank's own chance
+                    own = augmented_part(self.augment, x, crew.place(len(y)))
+                yield own, targets, None, len(y)
             return
         tensors, which = self._data
         order, size = which[self._order()], self.loader.batch_size or 1
@@ -167,8 +170,6 @@ class Epoch:
 
     def _own_step(self, x: Tensor, y: Tensor, rows: Array | None) -> tuple[float, Array, Array]:
         """Take this rank's part in a step; returns loss, outputs and targets."""
-        if self.augment is not None:
-            x = augmented(self.augment, x)
         with origin_named(self.run, lambda: (x, y), rows):
             return *self.step(self.run, x, y), y.array
 

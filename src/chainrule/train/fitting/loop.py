@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from chainrule.autograd import Generator, Tensor, as_tensor, no_grad
 from chainrule.backend import threads
 from chainrule.backend.arrays import to_host
 from chainrule.backend.devices import working_on
+from chainrule.backend.ranks.agreement import all_or_none
 from chainrule.data import DataLoader
 from chainrule.data.onto import on_device
 from chainrule.data.pairs import first_targets, loader_of
 from chainrule.errors import OptionError, kind_of
 from chainrule.nn.parallel import DistributedDataParallel
+from chainrule.nn.place import place_of
 from chainrule.nn.usual import Loss, loss_of
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
@@ -31,7 +34,6 @@ from chainrule.train.fitting.augment import Augment
 from chainrule.train.fitting.crew import Crew, crew_of
 from chainrule.train.fitting.epoch import Epoch, sees_each_step, tell
 from chainrule.train.fitting.gathered import gathered
-from chainrule.train.fitting.place import place_of
 from chainrule.train.fitting.run import History, Run, Step
 from chainrule.train.fitting.schedules import SCHEDULES, schedule_of
 from chainrule.train.fitting.step import TapeStep
@@ -138,28 +140,32 @@ def fit(
         >>> history["loss"][-1] < 0.001
         True
     """
-    _at_least(epochs=epochs, batch_size=batch_size, threads=1 if threads is None else threads)
-    _at_least(accumulate=accumulate)
-    batches = loader_of(data, batch_size, shuffle=True, generator=generator)
-    loader = gathered(batches, accumulate)
-    held_out = None if validation is None else loader_of(validation, 1000)
-    if held_out is not None:
-        first_targets(held_out)
-    optimizer = optimizer_of(optimizer, model.parameters(), lr=lr, weight_decay=weight_decay)
-    targets = first_targets(loader)
-    planned = schedule if isinstance(schedule, str) else ""
-    if isinstance(schedule, str):
-        schedule = schedule_of(schedule, optimizer, epochs * len(loader), warmup)
-    elif warmup:
-        raise OptionError("warmup is for a schedule given by name; let yours have its own way up")
-    _are_parts(callbacks, schedule, augment)
-    own_step = step is not None
-    at_a_time = None if accumulate == 1 else batches.batch_size
-    step = _step_of(step, max_grad_norm, compile, callbacks, at_a_time)
-    measured = metrics_of(metrics, targets)
+    together = isinstance(model, DistributedDataParallel)
+    with all_or_none() if together else nullcontext():
+        _at_least(epochs=epochs, batch_size=batch_size, threads=1 if threads is None else threads)
+        _at_least(accumulate=accumulate)
+        batches = loader_of(data, batch_size, shuffle=True, generator=generator)
+        loader = gathered(batches, accumulate)
+        held_out = None if validation is None else loader_of(validation, 1000)
+        if held_out is not None:
+            first_targets(held_out)
+        optimizer = optimizer_of(optimizer, model.parameters(), lr=lr, weight_decay=weight_decay)
+        targets = first_targets(loader)
+        planned = schedule if isinstance(schedule, str) else ""
+        if isinstance(schedule, str):
+            schedule = schedule_of(schedule, optimizer, epochs * len(loader), warmup)
+        elif warmup:
+            raise OptionError(
+                "warmup is for a schedule given by name; let yours have its own way up"
+            )
+        _are_parts(callbacks, schedule, augment)
+        own_step = step is not None
+        at_a_time = None if accumulate == 1 else batches.batch_size
+        step = _step_of(step, max_grad_norm, compile, callbacks, at_a_time)
+        measured = metrics_of(metrics, targets)
     crew = crew_of(model, loader, measured)
     run = Run(
-        model.module if isinstance(model, DistributedDataParallel) else model,
+        model.module if together else model,
         optimizer,
         loss_of(loss, targets),
         measured,
@@ -184,7 +190,7 @@ def fit(
             snapshots = Snapshots(run, steps, callbacks, planned if schedule else "")
             run.snapshot = snapshots.taken
             if resume is not None:
-                with run.looking():
+                with run.looking(), all_or_none() if together else nullcontext():
                     snapshots.resume(Path(resume))
         if crew is not None:
             crew.begin_alike(run, augment, loader, schedule, callbacks)

@@ -8,6 +8,7 @@ says and writes what one process would.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from chainrule.train.callbacks.progress import Progress
 from chainrule.train.fitting.loop import fit, predict
 from chainrule.train.fitting.run import History
 from chainrule.train.job.baseline import baselines_of
-from chainrule.train.job.choices import callbacks_of, fit_options, measured_by
+from chainrule.train.job.choices import callbacks_of, fit_options, measured_by, sharded
 from chainrule.train.job.described import description_of
 from chainrule.train.job.folder import (
     FIGURES,
@@ -82,8 +83,8 @@ def run_job(
     job = alike(lambda: _usable(examples, settings, folder, overwrite))
     check_alike(examples, settings)
     journal = Journal(job.settings, info, command, fingerprint(examples))
-    with opened(folder, overwrite):
-        journal.write(folder)
+    with ExitStack() as inside:
+        alike(lambda: _entered(inside, opened(folder, overwrite), journal, folder))
         outcome = _trained(job, journal, folder, console)
     return _finished(outcome, journal, console)
 
@@ -107,9 +108,9 @@ def resume_job(
         DataError: something in the folder is damaged, or the data are others by now.
     """
     journal, job = in_turn(lambda: _revisited(folder, source, data_dir))
-    with held(folder):
+    with ExitStack() as inside:
         journal.state = "running"
-        journal.write(folder)
+        alike(lambda: _entered(inside, held(folder), journal, folder))
         outcome = _trained(job, journal, folder, console)
     return _finished(outcome, journal, console)
 
@@ -124,6 +125,7 @@ def assist_job(examples: Examples, settings: Settings, folder: Path) -> None:
     """
     job = alike(lambda: prepare(examples, settings))
     check_alike(examples, settings)
+    alike(lambda: None)  # rank 0 opens the folder
     _fitted(job, folder, History(), settings.threads or 1, None)
 
 
@@ -136,7 +138,16 @@ def assist_resumed(folder: Path, source: str | None = None, data_dir: str | None
         data_dir: likewise.
     """
     _, job = in_turn(lambda: _revisited(folder, source, data_dir))
+    alike(lambda: None)  # rank 0 opens the folder
     _fitted(job, folder, History(), job.settings.threads or 1, None)
+
+
+def _entered(
+    inside: ExitStack, place: AbstractContextManager[None], journal: Journal, folder: Path
+) -> None:
+    """Open the folder of a run until the stack is left, and note in it what the run is."""
+    inside.enter_context(place)
+    journal.write(folder)
 
 
 def _usable(examples: Examples, settings: Settings, folder: Path, overwrite: bool) -> Job:
@@ -180,28 +191,34 @@ def _fitted(job: Job, folder: Path, history: History, threads: int, console: Any
     saver.advice = f"To go on: chainrule train --resume {folder}"
     job.model.to(settings.device)
     network = DistributedDataParallel(job.model) if world.size > 1 else None
-    fit(
-        job.model if network is None else network,
-        (training.x, training.y),
-        task.loss,
-        settings.optimizer,
-        **{**fit_options(settings, task), "threads": threads},
-        validation=None if validation is None else (validation.x, validation.y),
-        callbacks=[
-            *callbacks_of(settings),
-            JsonLines(folder / FIGURES),
-            saver,
-            *([] if console is None else [Progress(console)]),
-        ],
-        step=job.step,
-        generator=job.generator,
-        history=history,
-        doctor=settings.doctor,
-        progress=False,
-        resume=saved if is_resumed else None,
-    )
-    if network is not None:
-        network.release()  # rank 0 looks at it alone from here on
+    try:
+        fit(
+            job.model if network is None else network,
+            (training.x, training.y),
+            task.loss,
+            **{
+                "optimizer": settings.optimizer,
+                **fit_options(settings, task),
+                **sharded(settings, job.model),
+                "threads": threads,
+            },
+            validation=None if validation is None else (validation.x, validation.y),
+            callbacks=[
+                *callbacks_of(settings),
+                JsonLines(folder / FIGURES),
+                saver,
+                *([] if console is None else [Progress(console)]),
+            ],
+            step=job.step,
+            generator=job.generator,
+            history=history,
+            doctor=settings.doctor,
+            progress=False,
+            resume=saved if is_resumed else None,
+        )
+    finally:
+        if network is not None:
+            network.release()  # rank 0 looks at it alone from here on
 
 
 def _trained(job: Job, journal: Journal, folder: Path, console: Any) -> Outcome:
@@ -211,8 +228,8 @@ def _trained(job: Job, journal: Journal, folder: Path, console: Any) -> Outcome:
     together = ranks.world().size > 1
     allowed = settings.threads or (1 if together else journal.threads)
     show(job, console)
-    if together:
-        console.print(told_ranks(allowed))
+    if together or settings.shard_optimizer:
+        console.print(told_ranks(allowed, settings.shard_optimizer))
     foreseen = None if together or checkpoints_of(folder).exists() else foreseen_at_once(job)
     history = History()
     interrupted = False

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from chainrule.backend import ranks
-from chainrule.backend.ranks.agreement import agree
-from chainrule.backend.ranks.lost import EverywhereError
+from chainrule.backend.ranks.agreement import agree, all_or_none
 from chainrule.data import Examples
-from chainrule.errors import ChainruleError, OptionError
+from chainrule.errors import OptionError
 from chainrule.train.job.folder import fingerprint
 from chainrule.train.job.outcome import Settings
 
@@ -32,19 +31,8 @@ def alike(work: Callable[[], Found]) -> Found:
         >>> alike(lambda: 1)
         1
     """
-    world = ranks.world()
-    if world.size == 1:
+    with all_or_none():
         return work()
-    found: list[Found] = []
-    wrong = ""
-    try:
-        found.append(work())
-    except ChainruleError as error:
-        wrong = str(error)
-    sentence = next(filter(None, world.tell(wrong)), "")
-    if sentence:
-        raise EverywhereError(sentence)
-    return found[0]
 
 
 def in_turn(work: Callable[[], Found]) -> Found:
@@ -82,16 +70,25 @@ def check_alike(examples: Examples, settings: Settings) -> None:
         agree("the job", {**dataclasses.asdict(settings), "data": fingerprint(examples)})
 
 
-def told_ranks(threads: int) -> str:
+def told_ranks(threads: int, sharded: bool = False) -> str:
     """Say how many take part.
 
     Args:
         threads: of each.
+        sharded: whether the state of the optimizer is to be shared out among them.
 
     Examples:
         >>> told_ranks(1)
         '1 rank, one thread each'
+        >>> print(told_ranks(1, sharded=True))
+        --shard-optimizer is for several ranks; this one process keeps all of the optimizer's state
     """
     n = ranks.world().size
+    if sharded and n == 1:
+        return (
+            "--shard-optimizer is for several ranks; this one process keeps all of the "
+            "optimizer's state"
+        )
     each = "one thread" if threads == 1 else f"{threads} threads"
-    return f"{n} rank{'s' * (n > 1)}, {each} each"
+    shared = ", and a share of the optimizer's state" * sharded
+    return f"{n} rank{'s' * (n > 1)}, {each} each{shared}"
