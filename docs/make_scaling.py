@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -35,76 +36,53 @@ def steps(found: dict, *, shared: bool, cap: float = 25.0) -> dict:
     }
 
 
+def charts(series: dict, title: str, **how: object) -> Svg:
+    """One chart for each title, of the lines of that name, one below the other."""
+    each = [
+        line_chart(lines, x_label=ACROSS, title=told, height=270, **how)
+        for told, lines in series.items()
+    ]
+    return stacked(each, title=title)
+
+
+def of_each(predicted: dict, number: Callable[[list], list]) -> dict:
+    """What `number` makes of the steps of each workload, by networks."""
+    return {
+        place: {name: number(each) for name, each in by_name.items()}
+        for place, by_name in predicted.items()
+    }
+
+
 def efficiency(predicted: dict, title: str) -> Svg:
     """How much of each rank's work is left when there are more, one chart for each network."""
-    charts = [
-        line_chart(
-            {
-                # A rank without a row has nothing to do.
-                name: [(k, s.efficiency(each[0])) for k, s in enumerate(each) if s.rows >= 1]
-                for name, each in by_name.items()
-            },
-            y_format="%",
-            x_label=ACROSS,
-            y_label="efficiency",
-            title=place,
-            height=270,
-        )
-        for place, by_name in predicted.items()
-    ]
-    return stacked(charts, title=title)
+
+    def left(each: list) -> list:
+        # A rank without a row has nothing to do.
+        return [(k, s.efficiency(each[0])) for k, s in enumerate(each) if s.rows >= 1]
+
+    return charts(of_each(predicted, left), title, y_format="%", y_label="efficiency")
 
 
 def times(predicted: dict, title: str) -> Svg:
     """The milliseconds of a step, one chart for each network."""
-    charts = [
-        line_chart(
-            {name: [1e3 * s.seconds for s in each] for name, each in by_name.items()},
-            x=POWERS,
-            log_y=True,
-            x_label=ACROSS,
-            y_label="milliseconds",
-            title=place,
-            height=270,
-        )
-        for place, by_name in predicted.items()
-    ]
-    return stacked(charts, title=title)
+    series = of_each(predicted, lambda each: [1e3 * s.seconds for s in each])
+    return charts(series, title, x=POWERS, log_y=True, y_label="milliseconds")
 
 
 def hidden(predicted: dict, title: str) -> Svg:
     """What of the exchange costs no time, one chart for each network."""
-    charts = [
-        line_chart(
-            {name: [s.hidden for s in each[1:]] for name, each in by_name.items()},
-            x=POWERS[1:],
-            y_format="%",
-            x_label=ACROSS,
-            y_label="hidden",
-            title=place,
-            height=270,
-        )
-        for place, by_name in predicted.items()
-        if place != foresight.MEMORY
-    ]
-    return stacked(charts, title=title)
+    series = of_each(predicted, lambda each: [s.hidden for s in each[1:]])
+    del series[foresight.MEMORY]
+    return charts(series, title, x=POWERS[1:], y_format="%", y_label="hidden")
 
 
 def ways(network: Network, title: str) -> Svg:
     """A sum in each of the ways, of few bytes and of many."""
-    charts = [
-        line_chart(
-            {way: [1e3 * network.all_reduce(n, p, way) for p in RANKS[1:]] for way in WAYS},
-            x=POWERS[1:],
-            log_y=True,
-            x_label=ACROSS,
-            y_label="milliseconds",
-            title=told,
-            height=270,
-        )
+    series = {
+        told: {way: [1e3 * network.all_reduce(n, p, way) for p in RANKS[1:]] for way in WAYS}
         for n, told in ((SHORT, "4 kB"), (LONG, "4 MB"))
-    ]
-    return stacked(charts, title=title)
+    }
+    return charts(series, title, x=POWERS[1:], log_y=True, y_label="milliseconds")
 
 
 def main() -> None:
