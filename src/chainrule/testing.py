@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.autograd import Tensor
+from chainrule.backend.arrays import to_host
 from chainrule.errors import OptionError
 
 __all__ = ["assert_allclose", "assert_close"]
@@ -165,7 +166,7 @@ def _compare_numbers(actual: Any, expected: Any, terms: Terms) -> None:
 
 
 def _compare_arrays(actual: Any, expected: Any, terms: Terms) -> None:
-    a, b = (np.asarray(v.array if isinstance(v, Tensor) else v) for v in (actual, expected))
+    a, b = (to_host(v.array if isinstance(v, Tensor) else v) for v in (actual, expected))
     for array, given in ((a, actual), (b, expected)):
         if array.dtype.kind not in "fiubc":
             raise TypeError(f"assert_close compares numbers, got {type(given).__name__}")

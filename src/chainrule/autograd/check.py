@@ -10,6 +10,8 @@ import numpy as np
 from chainrule.autograd.gradients import grad, listed
 from chainrule.autograd.tape import enable_grad, no_grad, wrap
 from chainrule.autograd.tensor import Tensor
+from chainrule.backend.arrays import to_host
+from chainrule.backend.devices import beside
 from chainrule.errors import GradientError
 from chainrule.ops import Array
 from chainrule.ops.differences import central_differences, unequal, worst_fault
@@ -24,11 +26,11 @@ def _numeric(
     original = x.array
 
     def number(values: Array) -> float:
-        x.array = values
-        return float(np.sum(weights * function(*inputs).detach().array))
+        x.array = beside(values, original)
+        return float(np.sum(weights * to_host(function(*inputs).detach().array)))
 
     try:
-        return central_differences(number, original, eps)
+        return central_differences(number, to_host(original), eps)
     finally:
         x.array = original
 
@@ -77,11 +79,11 @@ def gradcheck(
             )
     y = function(*xs)
     weights = unequal(y.shape)
-    analytic = grad(y, [x for _, x in wanted], wrap(weights), allow_unused=True)
+    analytic = grad(y, [x for _, x in wanted], wrap(beside(weights, y.array)), allow_unused=True)
     for (n, x), g in zip(wanted, analytic):
         with no_grad():
             numeric = _numeric(function, xs, x, weights, eps)
-        found = np.zeros(x.shape) if g is None else g.array
+        found = np.zeros(x.shape) if g is None else to_host(g.array)
         fault = worst_fault(found, numeric, atol, rtol)
         if fault is not None and raise_exception:
             raise GradientError(f"the gradient of input {n} is {fault}")
@@ -112,7 +114,11 @@ def gradgradcheck(
             y = function(*values)
             wanted = [v for v in values if isinstance(v, Tensor) and v.needs_grad]
             found = grad(
-                y, wanted, wrap(unequal(y.shape, -1)), create_graph=True, allow_unused=True
+                y,
+                wanted,
+                wrap(beside(unequal(y.shape, -1), y.array)),
+                create_graph=True,
+                allow_unused=True,
             )
         # Also those that came without a graph: differences will tell if one was lost on the way.
         return _summed([g for g in found if g is not None], wanted[0])
@@ -124,5 +130,5 @@ def _summed(gradients: Sequence[Tensor], like: Tensor) -> Any:
     """One number that depends on every element of every gradient, by fixed, unequal weights."""
     total: Any = (like * 0).sum()
     for k, g in enumerate(gradients):
-        total = total + (g * wrap(unequal(g.shape, k))).sum()
+        total = total + (g * wrap(beside(unequal(g.shape, k), g.array))).sum()
     return total

@@ -43,7 +43,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
         tensor([1., 2.])
     """
     if isinstance(ext_tensor, Tensor):
-        return from_numpy(ext_tensor.detach().numpy())
+        return ext_tensor.detach()
     return from_numpy(np.from_dlpack(ext_tensor))
 
 

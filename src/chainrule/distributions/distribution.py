@@ -245,13 +245,15 @@ class Scalar(Distribution):
 
 
 def broadcast_all(*values: Any) -> tuple[Any, ...]:
-    """The values as tensors of one shape; numbers take the format of the tensors among them."""
+    """The values as tensors of one shape; numbers go by the tensors in format and device."""
     dtypes = [v.dtype for v in values if isinstance(v, (Tensor, np.ndarray))]
     dtype = next((d for d in dtypes if d.kind == "f"), get_default_dtype())
     tensors = [
         v if isinstance(v, Tensor) and v.dtype.kind == "f" else as_tensor(v, dtype=dtype)
         for v in values
     ]
+    where = [t.device for t in sorted(tensors, key=lambda t: not t.ndim) if t.ndim or t.is_cuda]
+    tensors = [t if t.ndim or not where else t.to(where[0]) for t in tensors]
     shape = ops.core.broadcast_shape(*(tuple(t.shape) for t in tensors))
     return tuple(t if tuple(t.shape) == shape else t.expand(*shape) for t in tensors)
 

@@ -20,6 +20,7 @@ from chainrule.errors import DataError
 from chainrule.files import replace_text
 from chainrule.io.architecture import build, describe
 from chainrule.io.model import Saved
+from chainrule.nn.place import looks
 from chainrule.ops import Array
 
 __all__ = ["MOST_NUMBERS", "json_text", "read_json", "write_json"]
@@ -60,6 +61,7 @@ def write_json(
         raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
+@looks
 def json_text(model: nn.Module, about: Mapping[str, Any] | None = None) -> str:
     """Return a small network as JSON.
 

@@ -12,8 +12,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from chainrule.backend.arrays import to_host
 from chainrule.errors import DataError
 from chainrule.files import replace_bytes
 from chainrule.ops import Array
@@ -71,7 +70,7 @@ def torch_bytes(weights: Mapping[str, Any]) -> bytes:
     Raises:
         DataError: a value that is no tensor that PyTorch knows.
     """
-    arrays = {name: np.asarray(value) for name, value in weights.items()}
+    arrays = {name: to_host(getattr(value, "array", value)) for name, value in weights.items()}
     for name, array in arrays.items():
         if not isinstance(name, str) or array.dtype.name not in _STORAGES:
             raise DataError(f"PyTorch has no tensors of {array.dtype}, which {name!r} is one of")

@@ -20,6 +20,7 @@ from chainrule.autograd import Tensor, from_numpy, no_grad
 from chainrule.backend.devices import CPU, available, working_on
 from chainrule.data import DataLoader, TensorDataset
 from chainrule.errors import DataError, OptionError
+from chainrule.nn.place import place_of
 from chainrule.ops import Array
 from chainrule.optim.names import optimizer_of
 from chainrule.sklearn.convergence import NOT_FINITE, Convergence, Held
@@ -28,7 +29,6 @@ from chainrule.sklearn.options import checked
 from chainrule.sklearn.order import EpsilonHat, Order, SparseRows
 from chainrule.sklearn.targets import Head
 from chainrule.sklearn.trainer import Step, Trainer, borrowed, copied, given_back
-from chainrule.train.fitting.place import place_of
 from chainrule.train.fitting.run import NotFiniteError
 
 __all__ = ["NetworkEstimator"]

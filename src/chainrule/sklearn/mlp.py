@@ -8,13 +8,13 @@ from chainrule import nn
 from chainrule.autograd import Generator
 from chainrule.backend.arrays import to_host
 from chainrule.errors import DataError
+from chainrule.nn.place import place_of
 from chainrule.ops import Array
 from chainrule.sklearn.base import NetworkEstimator
 from chainrule.sklearn.network import Plan, built, initialised, linear_layers, of_each
 from chainrule.sklearn.tasks import Classifier, Regressor
 from chainrule.sklearn.trainer import Trainer
 from chainrule.train.fitting.epoch import sees_each_step
-from chainrule.train.fitting.place import place_of
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 

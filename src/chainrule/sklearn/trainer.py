@@ -23,13 +23,13 @@ from chainrule.autograd import Generator, Tensor, from_numpy
 from chainrule.backend.arrays import to_host
 from chainrule.backend.devices import beside
 from chainrule.backend.threads import get_num_threads
+from chainrule.nn.place import place_of
 from chainrule.ops import Array
 from chainrule.plan.many import Table
 from chainrule.sklearn.losses import Objective
 from chainrule.train import Run
 from chainrule.train.compiling.compiled import Compiled, compile
 from chainrule.train.fitting.feed import Feed
-from chainrule.train.fitting.place import place_of
 from chainrule.train.fitting.step import Saving, TapeStep
 
 __all__ = ["Step", "Trainer", "borrowed", "given_back"]

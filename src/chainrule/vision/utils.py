@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.autograd import from_numpy
+from chainrule.backend.arrays import to_host
 from chainrule.errors import OptionError, ShapeError, require
 
 __all__ = ["make_grid", "save_image"]
@@ -47,13 +48,14 @@ def make_grid(
         True
     """
     images = _stacked(tensor)
+    where = (tensor[0] if isinstance(tensor, (list, tuple)) else tensor).device
     if normalize:
         images = np.array(images, dtype=np.result_type(images.dtype, np.float32))
         for part in images if scale_each else [images]:
             low, high = value_range or (part.min(), part.max())
             part[...] = (np.clip(part, low, high) - low) / max(high - low, 1e-5)
     if len(images) == 1:
-        return from_numpy(images[0].copy())
+        return from_numpy(images[0].copy()).to(where)
     count, channels, height, width = images.shape
     columns = min(nrow, count)
     rows = math.ceil(count / columns)
@@ -63,15 +65,15 @@ def make_grid(
     for i, image in enumerate(images):
         top, left = i // columns * height + padding, i % columns * width + padding
         grid[:, top : top + height - padding, left : left + width - padding] = image
-    return from_numpy(grid)
+    return from_numpy(grid).to(where)
 
 
 def _stacked(tensor: Any) -> Any:
     """The numbers as images (N, 3, H, W)."""
     if isinstance(tensor, (list, tuple)):
-        images = np.stack([np.asarray(t.array) for t in tensor])
+        images = np.stack([to_host(t.array) for t in tensor])
     else:
-        images = np.asarray(tensor.array)
+        images = to_host(tensor.array)
     if images.ndim == 2:
         images = images[None]
     if images.ndim == 3:
@@ -95,7 +97,7 @@ def save_image(tensor: Any, fp: Any, format: str | None = None, **grid: Any) -> 
         MissingExtraError: Pillow is not installed.
     """
     pil = require("PIL.Image", "images", "writing image files")
-    numbers = make_grid(tensor, **grid).array
+    numbers = make_grid(tensor, **grid).cpu().array
     bytes_ = np.clip(numbers * 255 + 0.5, 0, 255).astype(np.uint8)
     image = pil.fromarray(np.moveaxis(bytes_, 0, -1))
     try:

@@ -10,6 +10,7 @@ from chainrule.explain.doctor import data_checks, network_checks, step_checks
 from chainrule.explain.doctor.case import Case
 from chainrule.explain.doctor.check import Check
 from chainrule.explain.doctor.finding import Diagnosis, Finding
+from chainrule.nn.place import looks
 from chainrule.nn.usual import Loss
 
 __all__ = ["CHECKS", "doctor"]
@@ -22,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+@looks
 @ops.quiet
 def doctor(
     model: nn.Module,

@@ -20,12 +20,14 @@ from chainrule import ops
 from chainrule.autograd import Tensor, tape
 from chainrule.autograd.following import following
 from chainrule.autograd.tape import Node, owner
+from chainrule.backend.arrays import as_array, to_host
 from chainrule.errors import ChainruleError
 from chainrule.explain.runs.undo import undone
 from chainrule.nn import Module
 from chainrule.ops import Array, Op
 from chainrule.ops.core import listen
 from chainrule.ops.scope import SCOPE, Phase, phase_of
+from chainrule.plan.arrays import is_array
 from chainrule.plan.costs import kept
 from chainrule.plan.program import Place, Program, Value
 from chainrule.plan.record import user_place
@@ -169,7 +171,7 @@ def _in_program(program: Program, inputs: Sequence[Array]) -> Origin | None:
     try:
         for i in program:
             xs = [found[a] if isinstance(a, Value) else a for a in i.args]
-            found[i.out] = np.asarray(i.op.forward(*xs, **i.attrs))
+            found[i.out] = as_array(i.op.forward(*xs, **i.attrs))
             search.see(i.op, xs, found[i.out], i.place)
         return search.origin_of([*(found[v] for v in program.outputs), *search.updated])
     except ChainruleError:
@@ -214,7 +216,7 @@ class _Search:
 
     def see(self, op: Op, args: Sequence[Any], y: Any, place: Place | None = None) -> None:
         """Look at an operation that was performed."""
-        y = np.asarray(y)
+        y = as_array(y)
         if op.kind == "update":
             self.updated.append(y)
         if y.dtype.kind != "f" or np.isfinite(y).all():
@@ -250,7 +252,7 @@ class _Search:
 
     def _source_of(self, op: Op, number: int, a: Any, place: Place | None) -> _Source:
         """The source of an argument that is not finite."""
-        a = np.asarray(a)
+        a = as_array(a)
         known = self._bad.get(id(owner(a)))
         if known is not None:
             return known[1]
@@ -275,6 +277,7 @@ class _Search:
         meant: bool = False,
     ) -> _Source:
         place = place or user_place()
+        bad = to_host(bad)
         nans = np.isnan(bad)
         wrong = nans if nans.any() else ~np.isfinite(bad)
         index = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -299,10 +302,10 @@ class _Search:
 def _call(op: Op, args: Sequence[Any], index: tuple[int, ...], shape: tuple[int, ...]) -> str:
     """What the operation was given: of elementwise ones the numbers, of others the largest size."""
     if op.kind == "elementwise":
-        numbers = [np.broadcast_to(np.asarray(a), shape)[index] for a in args if a is not None]
+        numbers = [np.broadcast_to(to_host(a), shape)[index] for a in args if a is not None]
         return f"{op.name}({', '.join(f'{float(n):.4g}' for n in numbers)})"
     read = args[1:] if op.kind == "update" else args  # the first has been changed already
-    sizes = [np.abs(a).max(initial=0) for a in read if _is_float(a)]
+    sizes = [np.abs(to_host(a)).max(initial=0) for a in read if _is_float(a)]
     if not sizes:
         return op.name
     return f"{op.name} of numbers up to {float(np.max(sizes)):.2g}"
@@ -315,9 +318,7 @@ def _parameter(op: Op, number: int) -> str:
 
 
 def _is_float(a: Any) -> bool:
-    return isinstance(a, (float, np.floating)) or (
-        isinstance(a, np.ndarray) and a.dtype.kind == "f"
-    )
+    return isinstance(a, (float, np.floating)) or (is_array(a) and a.dtype.kind == "f")
 
 
 def _is_finite(a: Any) -> bool:

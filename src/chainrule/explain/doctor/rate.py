@@ -16,10 +16,13 @@ import numpy as np
 
 from chainrule import nn, ops, optim
 from chainrule.autograd import Generator
+from chainrule.backend.devices import working_on
 from chainrule.data import DataLoader
+from chainrule.data.onto import on_device
 from chainrule.data.pairs import first_targets, loader_of
 from chainrule.errors import DataError, OptionError
 from chainrule.explain.telling.waiting import waiting
+from chainrule.nn.place import place_of
 from chainrule.nn.usual import Loss, loss_of
 from chainrule.ops import Array
 from chainrule.optim.names import optimizer_of
@@ -208,7 +211,7 @@ def range_test(
     optimizer = optimizer_of(optimizer, model.parameters())
     model.train()
     walk = waiting(rates.tolist(), told) if told else iter(rates.tolist())
-    with fork_rng():
+    with fork_rng(), working_on(place_of(model)):
         losses = list(_until_it_explodes(_steps(model, loss, optimizer, loader, walk)))
     return _result(rates, np.array(losses))
 
@@ -233,7 +236,7 @@ def _steps(
     """Take a step at each rate, and yield the loss before its update."""
     ratios = _ratios(optimizer)
     batches = chain.from_iterable(repeat(_of_its_own(loader)))
-    for rate, (x, y) in zip(rates, batches):
+    for rate, (x, y) in zip(rates, on_device(batches, place_of(model), ahead=False)):
         for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
             group["lr"] = rate * ratio
         optimizer.zero_grad()

@@ -10,11 +10,13 @@ from chainrule.explain.equations.equations import Equations
 from chainrule.explain.equations.following.numbers import with_numbers
 from chainrule.explain.equations.network import of_network
 from chainrule.explain.equations.scalars import of_scalar
+from chainrule.nn.place import looks
 from chainrule.scalar import Value
 
 __all__ = ["equations"]
 
 
+@looks
 def equations(
     model: Callable[..., Any] | Value,
     x: Any = None,

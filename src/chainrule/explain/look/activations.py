@@ -14,6 +14,7 @@ from chainrule.errors import OptionError, ShapeError, chosen
 from chainrule.explain.look.rows import inputs_of, pixels_of
 from chainrule.explain.look.seen import Seen, short, sizes
 from chainrule.explain.look.still import fed, still
+from chainrule.nn.place import looks
 from chainrule.ops import Array
 from chainrule.ops.core import listen
 from chainrule.picture import Strip, Svg, diverging, stacked, strip_chart, tile_chart
@@ -94,6 +95,7 @@ class Activations(Seen):
         return stacked([spread, stacked(drawn, title="The first input, and what becomes of it")])
 
 
+@looks
 def activations(model: nn.Module, x: Any) -> Activations:
     r"""Return what each layer of a network gives, `a_l = f_l(a_{l-1})`.
 

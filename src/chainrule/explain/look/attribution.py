@@ -15,6 +15,7 @@ from chainrule.explain.look.rows import SIDE, Rows, inputs_of, pixels_of
 from chainrule.explain.look.seen import Seen, short
 from chainrule.explain.look.still import fed, outputs_of, still
 from chainrule.explain.telling.waiting import waiting
+from chainrule.nn.place import looks
 from chainrule.nn.usual import are_classes
 from chainrule.ops import Array
 from chainrule.picture import Svg, bar_chart, diverging, shrink, tile_chart
@@ -142,6 +143,7 @@ class IntegratedGradients(Attribution):
         return f"{short(float(self.sums[0]))} of {short(float(self.differences[0]))}"
 
 
+@looks
 def saliency(model: nn.Module, x: Any, target: Any = None) -> Saliency:
     r"""Return how steeply an output hangs on each number of an input, `d y_target / d x`.
 
@@ -180,6 +182,7 @@ def saliency(model: nn.Module, x: Any, target: Any = None) -> Saliency:
     return Saliency(np.concatenate(parts), targets, outputs, rows)
 
 
+@looks
 def integrated_gradients(
     model: nn.Module, x: Any, target: Any = None, baseline: Any = 0, steps: int = 64
 ) -> IntegratedGradients:

@@ -14,6 +14,7 @@ from chainrule.explain.look.confusion import taken_for
 from chainrule.explain.look.rows import Rows, rows_of
 from chainrule.explain.look.seen import Seen
 from chainrule.explain.look.still import outputs_of
+from chainrule.nn.place import looks
 from chainrule.ops import Array
 from chainrule.picture import Svg, reliability_chart
 
@@ -56,6 +57,7 @@ class Calibration(Seen):
         )
 
 
+@looks
 def calibration(model: nn.Module, data: Any, *, bins: int = 10) -> Calibration:
     """Return how sure a network is of its classes, beside how often it is right.
 

@@ -12,6 +12,7 @@ from chainrule.errors import DataError
 from chainrule.explain.look.rows import Rows, rows_of
 from chainrule.explain.look.seen import Seen
 from chainrule.explain.look.still import outputs_of
+from chainrule.nn.place import looks
 from chainrule.nn.usual import are_classes
 from chainrule.ops import Array
 from chainrule.picture import Svg, matrix_chart
@@ -75,6 +76,7 @@ class Confusion(Seen):
         return matrix_chart(self.counts, self.classes)
 
 
+@looks
 def confusion(model: nn.Module, data: Any) -> Confusion:
     """Return how often each class of the examples was taken for which.
 

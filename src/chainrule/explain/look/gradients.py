@@ -17,6 +17,7 @@ from chainrule.errors import OptionError
 from chainrule.explain.look.rows import inputs_of
 from chainrule.explain.look.seen import Seen, short, sizes
 from chainrule.explain.look.still import fed, still
+from chainrule.nn.place import looks
 from chainrule.nn.usual import loss_of
 from chainrule.ops import Array
 from chainrule.picture import Strip, Svg, strip_chart
@@ -74,6 +75,7 @@ class Gradients(Seen):
         )
 
 
+@looks
 def gradients(
     model: nn.Module, x: Any, y: Any = None, loss: Callable[[Any, Any], Any] | str | None = None
 ) -> Gradients:

@@ -15,6 +15,7 @@ from chainrule.explain.look.rows import Rows, rows_of
 from chainrule.explain.look.seen import Seen, short
 from chainrule.explain.look.still import given_by, still
 from chainrule.explain.telling.waiting import waiting
+from chainrule.nn.place import looks
 from chainrule.nn.usual import are_classes
 from chainrule.ops import Array
 from chainrule.picture import Svg, bar_chart
@@ -62,6 +63,7 @@ def _percent(points: float) -> str:
     return f"{points:.1f} %".replace("-", "−")
 
 
+@looks
 def importance(
     model: nn.Module, data: Any, *, repeats: int = 5, seed: int = 0, most: int | None = None
 ) -> Importance:

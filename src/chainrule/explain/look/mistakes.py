@@ -15,6 +15,7 @@ from chainrule.explain.look.confusion import taken_for
 from chainrule.explain.look.rows import Rows, pixels_of, rows_of
 from chainrule.explain.look.seen import Seen
 from chainrule.explain.look.still import outputs_of
+from chainrule.nn.place import looks
 from chainrule.nn.usual import are_classes
 from chainrule.ops import Array
 from chainrule.picture import Svg, format_value, tile_chart
@@ -85,6 +86,7 @@ class Mistakes(Seen):
         return Svg(_WIDE, 28 + _LINE * len(lines), title, "; ".join(lines), body)
 
 
+@looks
 def mistakes(model: nn.Module, data: Any, most: int = 24) -> Mistakes:
     """Return the examples that a network gets most wrong.
 

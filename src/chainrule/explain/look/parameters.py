@@ -11,6 +11,7 @@ from chainrule import nn
 from chainrule.draw import weights as units_as_images
 from chainrule.errors import OptionError, ShapeError, chosen, kind_of
 from chainrule.explain.look.seen import Seen, short, sizes
+from chainrule.nn.place import looks
 from chainrule.ops import Array
 from chainrule.picture import Strip, Svg, diverging, strip_chart, tile_chart
 
@@ -75,6 +76,7 @@ class Weights(Seen):
         return strip_chart(strips, title="The weights")
 
 
+@looks
 def weights(model: nn.Module) -> Weights:
     """Return the parameters of a network, to be seen.
 

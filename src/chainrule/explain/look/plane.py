@@ -12,6 +12,7 @@ from chainrule import nn, ops
 from chainrule.autograd import as_tensor
 from chainrule.errors import DataError, ShapeError
 from chainrule.explain.look.seen import Seen
+from chainrule.nn.place import looks
 from chainrule.ops import Array
 from chainrule.picture import Svg, points_chart
 
@@ -52,6 +53,7 @@ class Plane(Seen):
         )
 
 
+@looks
 def embedding_plane(vectors: Any, labels: Sequence[Any] | Any = None) -> Plane:
     r"""Return vectors in the plane in which they differ most, by principal components.
 

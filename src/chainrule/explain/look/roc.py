@@ -14,6 +14,7 @@ from chainrule.explain.look.confusion import taken_for
 from chainrule.explain.look.rows import Rows, rows_of
 from chainrule.explain.look.seen import Seen
 from chainrule.explain.look.still import outputs_of
+from chainrule.nn.place import looks
 from chainrule.ops import Array
 from chainrule.picture import Svg, line_chart, stacked
 
@@ -81,6 +82,7 @@ class Roc(Seen):
         )
 
 
+@looks
 def roc(model: nn.Module, data: Any) -> Roc:
     """Return what a classifier of two classes gains and loses as its threshold moves.
 

@@ -15,6 +15,7 @@ from chainrule.explain.look.rows import Rows, rows_of
 from chainrule.explain.look.seen import Seen, short
 from chainrule.explain.look.still import fed, still
 from chainrule.explain.telling.waiting import waiting
+from chainrule.nn.place import looks
 from chainrule.nn.usual import loss_of
 from chainrule.ops import Array
 from chainrule.picture import Svg, contour_chart, line_chart
@@ -85,6 +86,7 @@ class Between(Seen):
         )
 
 
+@looks
 def loss_surface(
     model: nn.Module,
     data: Any,
@@ -149,6 +151,7 @@ def loss_surface(
     return Surface(losses, steps, float(losses[points // 2, points // 2]), len(rows.x))
 
 
+@looks
 def between(
     first: nn.Module,
     second: nn.Module,

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.arrays import is_gpu
+from chainrule.errors import OptionError
 from chainrule.explain.telling.words import amount
 from chainrule.ops import Op, watch
 from chainrule.ops.core import listen
@@ -83,6 +85,11 @@ class Watch:
         self._known: set[int] = set()
 
     def __call__(self, op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Any) -> None:
+        if is_gpu(y):
+            raise OptionError(
+                "napkin reckons with what this processor does in a second, and the step is on a "
+                "GPU; move the model and its batch with .cpu()"
+            )
         if SCOPE.back and self.forward is None:
             self.forward = self.alive
         whole = owner(np.asarray(y))

@@ -23,12 +23,14 @@ from chainrule.explain.telling.tables import Table
 from chainrule.explain.telling.waiting import waiting
 from chainrule.explain.telling.words import amount, seconds_text, size_text
 from chainrule.nn import Module
+from chainrule.nn.place import looks
 
 __all__ = ["Row", "Summary", "summary"]
 
 _RUNS = 5  # of which the least time counts
 
 
+@looks
 def summary(
     model: Module,
     *x: Any,

@@ -16,9 +16,11 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd.following import following
+from chainrule.backend.arrays import as_array
 from chainrule.ops import Array, Op, Shape
 from chainrule.ops.core import Cost, listen
 from chainrule.ops.scope import SCOPE, Entry, Phase, phase_of
+from chainrule.plan.arrays import is_array
 
 __all__ = ["Call", "Layer", "Trace", "Watcher", "trace"]
 
@@ -146,9 +148,9 @@ class Watcher:
 
     def __call__(self, op: Op, args: Sequence[Any], attrs: Mapping[str, Any], y: Any) -> None:
         now = time.perf_counter()
-        y = np.asarray(y)
+        y = as_array(y)
         shared = op.kind in ("view", "update") and any(
-            isinstance(a, np.ndarray) and np.may_share_memory(a, y) for a in args[:1]
+            is_array(a) and np.may_share_memory(a, y) for a in args[:1]
         )
         call = Call(
             op,

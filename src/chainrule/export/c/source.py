@@ -22,6 +22,7 @@ from chainrule.export.c.program import Field, program_lines
 from chainrule.export.c.text import comment, ctype, numbers, quoted
 from chainrule.export.settled import Settled, answering, settled
 from chainrule.files import replace_text
+from chainrule.nn.place import looks
 from chainrule.ops import Array
 from chainrule.plan.program import Value
 
@@ -58,6 +59,7 @@ def write_c(path: str | os.PathLike[str], model: Any, *examples: Any, **options:
         raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
+@looks
 def c_source(
     model: Any,
     *examples: Any,

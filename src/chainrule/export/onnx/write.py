@@ -30,6 +30,7 @@ from chainrule.export.onnx.graph import CODES, Graph, Node
 from chainrule.export.onnx.sizes import Axis, Dim, Size, outline_of
 from chainrule.files import replace_bytes
 from chainrule.nn import Module
+from chainrule.nn.place import looks
 from chainrule.ops import Array
 
 __all__ = ["FAMILIES", "IR_VERSION", "OPSET", "model_of", "onnx_bytes", "write_onnx"]
@@ -96,6 +97,7 @@ def onnx_bytes(model: Any, *examples: Any, **options: Any) -> bytes:
     return made.SerializeToString()
 
 
+@looks
 def model_of(
     model: Any,
     *examples: Any,

@@ -31,6 +31,7 @@ from chainrule.export.onnx.sizes import (
 from chainrule.export.python.expressions import Page, expression, functions, told
 from chainrule.export.settled import answering, layer_of, unsupported
 from chainrule.files import replace_text
+from chainrule.nn.place import looks
 from chainrule.ops import Array
 from chainrule.plan.changes import changed
 from chainrule.plan.program import Value
@@ -70,6 +71,7 @@ def write_python(path: str | os.PathLike[str], model: Any, *examples: Any, **opt
         raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
+@looks
 def python_source(
     model: Any,
     *examples: Any,

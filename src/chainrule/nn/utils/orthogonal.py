@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd import Tensor, from_numpy, no_grad, randn
+from chainrule.backend.arrays import near, to_host
 from chainrule.errors import OptionError, ShapeError
 from chainrule.nn.module import Module
 from chainrule.nn.utils.parametrize import register_parametrization
@@ -24,7 +25,7 @@ _MAPS = ("matrix_exp", "cayley", "householder")
 
 
 def _identity(n: int, like: Any) -> ops.Array:
-    return constant(np.eye(n, dtype=like.dtype))
+    return near(constant(np.eye(n, dtype=like.dtype)), like)
 
 
 def _rotation(x: Any, how: str) -> Any:
@@ -96,27 +97,27 @@ class _Orthogonal(Module):
         n, k = tall.shape[-2:]
         if not self.use_trivialization:
             return self._as_reflections(tall, wide)
-        numbers = tall.detach().numpy()
+        numbers = to_host(tall.detach().array)
         if n != k:
-            more = randn(*numbers.shape[:-1], n - k, dtype=tall.dtype).numpy()
+            more = randn(*numbers.shape[:-1], n - k, dtype=tall.dtype).cpu().numpy()
             numbers = np.concatenate([numbers, more], axis=-1)
-        self.base = from_numpy(_orthonormal(numbers).astype(tall.dtype))
+        self.base = from_numpy(_orthonormal(numbers).astype(tall.dtype)).to(q.device)
         begin = np.zeros(self.shape, dtype=tall.dtype)
         along = np.arange(k)
         begin[..., along, along] = -1
-        return from_numpy(begin)
+        return from_numpy(begin).to(q.device)
 
     def _as_reflections(self, tall: Tensor, wide: bool) -> Tensor:
         if self.orthogonal_map != "householder":
             raise OptionError(
                 f"a weight cannot be set under {self.orthogonal_map!r} without use_trivialization"
             )
-        packed, scale = np.linalg.qr(tall.detach().numpy(), mode="raw")
+        packed, scale = np.linalg.qr(to_host(tall.detach().array), mode="raw")
         found = np.swapaxes(packed, -2, -1).copy()
         along = np.arange(found.shape[-1])
         signs = np.sign(found[..., along, along])
         found[..., along, along] = np.where(scale == 0, -signs, signs)
-        y = from_numpy(found)
+        y = from_numpy(found).to(tall.device)
         return y.transpose(-2, -1) if wide else y
 
 

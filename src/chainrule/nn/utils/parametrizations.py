@@ -82,7 +82,7 @@ class _SpectralNorm(Module):
         self.eps = eps
         if weight.ndim > 1:
             matrix = self._matrix(weight.detach())
-            u, v = (randn(n, dtype=weight.dtype) for n in matrix.shape)
+            u, v = (randn(n, dtype=weight.dtype).to(weight.device) for n in matrix.shape)
             self.register_buffer("_u", ops.normalize(u, dim=0, eps=eps))
             self.register_buffer("_v", ops.normalize(v, dim=0, eps=eps))
             self._iterate(matrix, 15)

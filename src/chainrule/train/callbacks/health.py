@@ -10,9 +10,9 @@ from chainrule.errors import ChainruleError
 from chainrule.explain.doctor.case import Case
 from chainrule.explain.doctor.finding import Diagnosis, Finding
 from chainrule.explain.doctor.watch import Watch
+from chainrule.nn.place import at_home
 from chainrule.train.callbacks.best import BestWeights
 from chainrule.train.callbacks.callback import Callback
-from chainrule.train.fitting.place import at_home
 from chainrule.train.fitting.run import Run
 
 __all__ = ["Health"]

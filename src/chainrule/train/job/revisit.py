@@ -21,8 +21,8 @@ from chainrule.data import Examples, load
 from chainrule.errors import ChainruleError, DataError, OptionError
 from chainrule.explain.overview.summary import Summary, summary
 from chainrule.io import load_model
+from chainrule.nn.place import placed
 from chainrule.train.fitting.loop import predict
-from chainrule.train.fitting.place import placed
 from chainrule.train.fitting.run import History
 from chainrule.train.job.described import Input, classes_of, input_of
 from chainrule.train.job.outcome import Outcome, Settings

@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.autograd import Tensor, as_tensor, from_numpy
+from chainrule.backend.arrays import to_host
 from chainrule.errors import OptionError, ShapeError, require
 
 __all__ = [
@@ -187,9 +188,8 @@ def normalize(
     centre, width = (np.asarray(v, dtype=tensor.dtype).reshape(-1, 1, 1) for v in (mean, std))
     if (width == 0).any():
         raise OptionError("normalize divides by std, which is 0")
-    if inplace:
-        return tensor.sub_(from_numpy(centre)).div_(from_numpy(width))
-    return (tensor - from_numpy(centre)) / from_numpy(width)
+    less, by = (from_numpy(v).to(tensor.device) for v in (centre, width))
+    return tensor.sub_(less).div_(by) if inplace else (tensor - less) / by
 
 
 def get_dimensions(image: Any) -> list[int]:
@@ -307,13 +307,14 @@ def _pair(size: int | Sequence[int]) -> tuple[int, int]:
 
 def _by_channel(image: Any, change: Callable[[Any], Any]) -> Any:
     """A tensor with every channel changed by Pillow, as floating-point numbers."""
-    array = image.detach().array
+    array = to_host(image.detach().array)
     flat = array.reshape(-1, *array.shape[-2:]).astype(np.float32)
     changed = np.stack([np.asarray(change(_pil().fromarray(channel))) for channel in flat])
     if array.dtype.kind != "f":
         info = np.iinfo(array.dtype)
         changed = np.clip(np.rint(changed), info.min, info.max)
-    return from_numpy(changed.reshape(*array.shape[:-2], *changed.shape[-2:]).astype(array.dtype))
+    shape = *array.shape[:-2], *changed.shape[-2:]
+    return from_numpy(changed.reshape(shape).astype(array.dtype)).to(image.device)
 
 
 def resize(
