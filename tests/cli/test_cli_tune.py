@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,6 +61,26 @@ def test_the_best_is_a_run_like_any(searched, chainrule):
     assert again.code == 0
     figure = re.compile(r"test accuracy ([\d.]+) %")
     assert figure.search(again.out)[1] == figure.search(out)[1]
+
+
+def test_an_ensemble_is_a_model_like_any(searched, tmp_path, chainrule):
+    _, folder = searched
+    begun = shutil.copytree(folder, tmp_path / "begun", ignore=lambda *_: ["best"])
+    ended = chainrule("tune --jobs 1 --ensemble 2 --resume", begun)
+    assert ended.code == 0, ended.err
+    assert "5 are recorded, and are not run again" in ended.out
+    assert "training the best 2 once more" in ended.out
+    assert len(re.findall(r"^trial \d: trained in", ended.out, re.MULTILINE)) == 2
+    assert len(re.findall(r"^trial \d: test accuracy [\d.]+ %$", ended.out, re.MULTILINE)) == 2
+    told = re.search(r"^all 2 together: test accuracy ([\d.]+) %$", ended.out, re.MULTILINE)[1]
+    assert not (begun / "best").exists()
+    assert f"{100 * visit(str(begun / 'ensemble')).outcome.figures['accuracy']:.1f}" == told
+    (tmp_path / "rows.csv").write_text("x1,x2\n0.5,0.25\n")
+    said = chainrule("predict", begun / "ensemble", "rows.csv")
+    assert said.code == 0, said.err
+    again = chainrule("tune --jobs 1 --ensemble 2 --resume", begun)
+    assert "2 of them are there already" in again.out
+    assert "trained in" not in again.out
 
 
 def test_the_page_is_whole(searched):
@@ -139,6 +160,7 @@ def test_a_space_from_a_file(tmp_path, chainrule):
         ("moons --space broken.json", "is no JSON"),
         ("moons --space odd.json", "not searched"),
         ("moons --jobs 4000", "need 4000 cores"),
+        ("moons --ensemble 1", "1 is not in the range x>=2"),
         ("moons --resume nowhere", "leave out data"),
         ("--resume nowhere", "no folder of a study"),
         ("--resume nowhere --trials 3", "leave out trials"),

@@ -49,6 +49,30 @@ def test_ranks_find_what_one_process_finds(ranks, alone, tmp_path):
     assert f"{ranks - 1} at a time" in ended.said
 
 
+def models(folder):
+    """The files of the members and of the ensemble."""
+    places = [*(folder / "members").rglob("*.*"), *(folder / "ensemble").rglob("*.*")]
+    return {path.relative_to(folder): path.read_bytes() for path in places}
+
+
+def test_ranks_make_the_ensemble_that_one_process_makes(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    more = ["--ensemble", "2"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(table(one))
+        with pytest.raises(SystemExit) as ended:
+            main([*TUNE[2:], *more, "--jobs", "1"])
+    assert ended.value.code == 0
+    shared = Run([*TUNE, *more], 3, folder=table(two)).wait()
+    assert (shared.code, shared.complained) == (0, "")
+    assert shared.said.count("all 2 together: test accuracy") == 1
+    found = models(one / "study")
+    assert len(found) == 6
+    assert models(two / "study") == found
+
+
 def test_a_training_that_fails_is_told(tmp_path):
     (tmp_path / "table.csv").write_text("x,y\n" + "\n".join(f"{i},{3.5 * i}" for i in range(40)))
     space = {"lr": [0.01, 1e6], "optimizer": ["sgd"], "schedule": ["constant"]}
