@@ -162,3 +162,29 @@ def test_images(gpu, tmp_path):
 def test_dlpack_of_ones_own_tensor_stays_where_it_is(gpu):
     x, _ = tensors("cuda")
     assert cr.from_dlpack(x).is_cuda
+
+
+def test_sparse_tensors(gpu):
+    dense = np.array([[0.0, 2.0, 0.0], [3.0, 0.0, 4.0]], np.float32)
+    right = RNG.standard_normal((3, 2)).astype(np.float32)
+
+    def made(where):
+        """Some operations of sparse tensors, and the gradient of the values."""
+        a = cr.tensor(dense).to(where).to_sparse()
+        places, values = [[1, 0, 1, 0], [0, 1, 2, 1]], [3.0, 1.0, 4.0, 1.0]
+        b = cr.sparse_coo_tensor(places, values, (2, 3), device=where, requires_grad=True)
+        c = cr.sparse_csr_tensor([0, 1, 3], [1, 0, 2], [2.0, 3.0, 4.0], device=where)
+        x = cr.tensor(right).to(where)
+        y = b @ x
+        y.sum().backward()
+        found = [a.to_dense(), b.coalesce().values(), c.crow_indices(), y, c.t().to_dense()]
+        found += [(a + c).to_dense(), (c * 2).sum(0).to_dense(), b._values().grad]
+        assert {str(t.device) for t in (a, b, c, *found)} == {
+            "cuda:0" if where == "cuda" else where
+        }
+        return found
+
+    for one, other in zip(made("cpu"), made("cuda"), strict=True):
+        np.testing.assert_allclose(other.tolist(), one.tolist(), rtol=1e-5)
+    moved = cr.tensor(dense).to_sparse().cuda()
+    assert (moved.indices().is_cuda, moved.cpu().to_dense().tolist()) == (True, dense.tolist())

@@ -16,6 +16,8 @@ import numpy as np
 from chainrule import ops
 from chainrule.autograd import functions
 from chainrule.autograd.tape import Traced, wrap
+from chainrule.backend.arrays import to_host
+from chainrule.backend.devices import available, beside, get_default_device, moved
 from chainrule.backend.dtypes import get_default_dtype
 from chainrule.errors import OptionError, ShapeError
 from chainrule.ops.core import READERS, Op
@@ -39,7 +41,6 @@ class SparseTensor:
     """
 
     is_sparse = True
-    device = "cpu"
 
     def __init__(
         self,
@@ -61,6 +62,11 @@ class SparseTensor:
     def dtype(self) -> Any:
         """The format of the values."""
         return self._kept.dtype
+
+    @property
+    def device(self) -> Any:
+        """Where places and values are."""
+        return self._kept.device
 
     @property
     def ndim(self) -> int:
@@ -123,9 +129,9 @@ class SparseTensor:
 
     def crow_indices(self) -> Any:
         """Return where each row begins among the values, and where the last one ends."""
-        rows = self.coalesce()._places.array[0]
+        rows = to_host(self.coalesce()._places.array[0])
         counts = np.bincount(rows, minlength=self.shape[0])
-        return wrap(np.concatenate([[0], np.cumsum(counts)]))
+        return self._beside(np.concatenate([[0], np.cumsum(counts)]))
 
     def col_indices(self) -> Any:
         """Return the column of each value."""
@@ -149,22 +155,26 @@ class SparseTensor:
         """The same places with other values."""
         return SparseTensor(self._places, values, self.shape, self._ordered, self.layout)
 
+    def _beside(self, numbers: ops.Array) -> Any:
+        """A tensor where the values are."""
+        return wrap(beside(numbers, self._kept.array))
+
     def coalesce(self) -> SparseTensor:
         """Return it with its places in order, the values of a place that came twice added up."""
         if self._ordered:
             return self
         sizes = self.shape[: len(self._places.array)]
-        flat = np.ravel_multi_index(tuple(self._places.array), sizes)
+        flat = np.ravel_multi_index(tuple(to_host(self._places.array)), sizes)
         found, which = np.unique(flat, return_inverse=True)
-        values = np.zeros((found.size, *self._kept.shape[1:]), self.dtype)
-        added = ops.index_add(wrap(values), 0, wrap(which), self._kept)
-        places = wrap(np.stack(np.unravel_index(found, sizes)).astype(np.int64))
+        values = self._beside(np.zeros((found.size, *self._kept.shape[1:]), self.dtype))
+        added = ops.index_add(values, 0, self._beside(which), self._kept)
+        places = self._beside(np.stack(np.unravel_index(found, sizes)).astype(np.int64))
         return SparseTensor(places, added, self.shape, True, self.layout)
 
     def to_dense(self) -> Any:
         """Return a tensor with all the zeros."""
         count = self._places.shape[0]
-        zeros = wrap(np.zeros(self.shape, self.dtype))
+        zeros = self._beside(np.zeros(self.shape, self.dtype))
         places = tuple(self._places[i] for i in range(count))
         return functions.index_put(zeros, places, self._kept, accumulate=True)
 
@@ -182,8 +192,10 @@ class SparseTensor:
         return SparseTensor(ordered._places, ordered._kept, self.shape, True, "sparse_csr")
 
     def to(self, *args: Any, **kwargs: Any) -> SparseTensor:
-        """Return it with its values in another format; "cpu" is the only device."""
-        return self._with(self._kept.to(*args, **kwargs))
+        """Return it on another device, or with its values in another format."""
+        kept = self._kept.to(*args, **kwargs)
+        places = self._places.to(kept.device)
+        return SparseTensor(places, kept, self.shape, self._ordered, self.layout)
 
     def float(self) -> SparseTensor:
         """Return it with its values in float32."""
@@ -194,8 +206,12 @@ class SparseTensor:
         return self.to(np.float64)
 
     def cpu(self) -> SparseTensor:
-        """Return it as it is."""
-        return self
+        """Return it in the processor's memory."""
+        return self.to("cpu")
+
+    def cuda(self, device: Any = None) -> SparseTensor:
+        """Return it on a GPU, the one of that number or the current one."""
+        return self.to("cuda" if device is None else device)
 
     def detach(self) -> SparseTensor:
         """Return it without the history of its values."""
@@ -216,7 +232,7 @@ class SparseTensor:
         order[dim0], order[dim1] = order[dim1], order[dim0]
         if self._places.shape[0] != self.ndim:
             raise ShapeError("transpose takes a sparse tensor whose values are numbers")
-        places = ops.index_select(self._places, 0, np.array(order))
+        places = ops.index_select(self._places, 0, self._beside(np.array(order)))
         return SparseTensor(places, self._kept, [self.shape[i] for i in order])
 
     def t(self) -> SparseTensor:
@@ -325,7 +341,7 @@ def _as_value(data: Any, dtype: Any) -> Any:
         return data if dtype is None else ops.cast(data, dtype=np.dtype(dtype))
     array = np.asarray(data)
     usual = get_default_dtype() if array.dtype.kind == "f" and isinstance(data, list) else None
-    return wrap(np.array(array, dtype=dtype or usual))
+    return wrap(moved(np.array(array, dtype=dtype or usual), get_default_device()))
 
 
 def sparse_coo_tensor(
@@ -346,7 +362,7 @@ def sparse_coo_tensor(
         values: of each entry.
         size: the shape; by default as small as it can be.
         dtype: the format of the values.
-        device: for PyTorch's sake.
+        device: where to put it; by default where the values are.
         requires_grad: whether the values want a gradient.
         check_invariants: for PyTorch's sake; places are always checked.
         is_coalesced: that the places are in order, none twice.
@@ -359,17 +375,19 @@ def sparse_coo_tensor(
         >>> sparse_coo_tensor([[0, 0], [1, 1]], [2.0, 3.0]).to_dense().tolist()
         [[0.0, 5.0]]
     """
-    places = _as_value(indices, np.int64)
     kept = _as_value(values, dtype)
+    kept = kept if device is None else kept.to(available(device))
+    places = _as_value(indices, np.int64).to(kept.device)
     if places.ndim != 2 or kept.ndim < 1 or places.shape[1] != kept.shape[0]:
         raise ShapeError(
             "sparse_coo_tensor takes places (dimensions, entries) and as many values, got shapes "
             f"{tuple(places.shape)} and {tuple(kept.shape)}"
         )
-    least = (places.array.max(1) + 1).tolist() if places.array.size else [0] * places.shape[0]
+    known = to_host(places.array)
+    least = (known.max(1) + 1).tolist() if known.size else [0] * places.shape[0]
     shape = (*least, *kept.shape[1:]) if size is None else tuple(size)
     outside = any(n > limit for n, limit in zip(least, shape))
-    if outside or (places.array < 0).any() or len(shape) != len(least) + kept.ndim - 1:
+    if outside or (known < 0).any() or len(shape) != len(least) + kept.ndim - 1:
         raise OptionError(f"places up to {tuple(least)} do not lie within a tensor of size {shape}")
     out = SparseTensor(places, kept, shape, bool(is_coalesced))
     return out.requires_grad_() if requires_grad else out
@@ -394,7 +412,7 @@ def sparse_csr_tensor(
         values: the values.
         size: the shape; by default as small as it can be.
         dtype: the format of the values.
-        device: for PyTorch's sake.
+        device: where to put it; by default where the values are.
         requires_grad: whether the values want a gradient.
         check_invariants: for PyTorch's sake; places are always checked.
 
@@ -406,16 +424,19 @@ def sparse_csr_tensor(
         >>> sparse_csr_tensor([0, 1, 3], [1, 0, 1], [2.0, 3.0, 4.0]).to_dense().tolist()
         [[0.0, 2.0], [3.0, 4.0]]
     """
-    begins, columns = _as_value(crow_indices, np.int64).array, _as_value(col_indices, np.int64)
+    begins, columns = (
+        to_host(_as_value(given, np.int64).array) for given in (crow_indices, col_indices)
+    )
     rows = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
-    if len(rows) != columns.shape[0]:
+    if len(rows) != len(columns):
         raise ShapeError(f"crow_indices speak of {len(rows)} columns, there are {len(columns)}")
-    width = int(columns.array.max(initial=-1)) + 1
+    width = int(columns.max(initial=-1)) + 1
     made = sparse_coo_tensor(
-        np.stack([rows, columns.array]),
+        np.stack([rows, columns]),
         values,
         size or (len(begins) - 1, width),
         dtype=dtype,
+        device=device,
         requires_grad=requires_grad,
     )
     return made.to_sparse_csr()
