@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from chainrule.backend.ranks import launched, world
+from chainrule.backend.ranks import EverywhereError, launched, world
 from chainrule.cli.loading import LOADED, examples_of, noted
 from chainrule.data import Examples
 from chainrule.distributed import init
@@ -65,9 +65,11 @@ def tune_command(data: str, options: Mapping[str, Any], arguments: Sequence[str]
 
 def _on_ranks(data: str, options: Mapping[str, Any], arguments: Sequence[str]) -> int:
     """Search on the ranks that a launcher started: the first leads, the others run trials."""
-    if options["jobs"]:
-        raise OptionError("the launcher says how many trainings run at a time; leave out --jobs")
     init()
+    if options["jobs"]:
+        raise EverywhereError(
+            "the launcher says how many trainings run at a time; leave out --jobs"
+        )
     ranks = world()
     if ranks.rank:
         with parting():

@@ -79,7 +79,7 @@ def all_or_none() -> Iterator[None]:
         wrong = sentence_of(error)
     sentence = next(filter(None, world().tell(wrong)), "")
     if sentence:
-        raise EverywhereError(sentence)
+        raise EverywhereError(sentence) from None
 
 
 def different_data(arrays: Iterable[Any]) -> None:

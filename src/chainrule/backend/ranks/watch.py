@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from chainrule.backend.ranks import witness
+from chainrule.backend.ranks.launch import is_first
 from chainrule.backend.ranks.lost import EverywhereError, RankLostError
 from chainrule.backend.ranks.witness import EXIT
 from chainrule.errors import ChainruleError, one_line, sentence_of
@@ -43,6 +44,7 @@ _REACH = 3.0  # seconds to reach the witness
 _UNCAUGHT = 1  # Python's exit code for an exception that nobody catches
 
 _watch: Watch | None = None
+_is_registered = False
 
 
 class Watch(threading.Thread):
@@ -268,10 +270,10 @@ def give_up(error: BaseException, code: int = 2) -> bool:
         >>> give_up(MemoryError("a process alone tells nobody"))
         False
     """
+    if isinstance(error, EverywhereError):  # all of them end by themselves
+        return not is_first()
     if _watch is None:
         return False
-    if isinstance(error, EverywhereError):  # all of them end by themselves
-        return _watch.rank > 0
     if not isinstance(error, RankLostError):
         _watch.fail(error, code)
     return True
@@ -296,7 +298,11 @@ def _after_fork() -> None:
 
 
 def _register() -> None:
-    """Hear of the end of this process, and of exceptions that nobody catches."""
+    """Hear of the end of this process, and of exceptions that nobody catches, once for all."""
+    global _is_registered
+    if _is_registered:
+        return
+    _is_registered = True
     atexit.register(_at_exit)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
@@ -310,7 +316,7 @@ def _hook(
 
     def hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
         if isinstance(error, KeyboardInterrupt):  # which a launcher passes on to all of them
-            if _watch is not None and _watch.rank == 0:
+            if is_first():
                 before(kind, error, where)
             return
         # Where in the program it was is known here alone.

@@ -11,14 +11,14 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from chainrule.errors import DataError, OptionError
 from chainrule.train.tuning.trials import Done, Plan
 
-__all__ = ["Record"]
+__all__ = ["Record", "Told"]
 
 _MOST_BYTES = 256 << 20
 
@@ -93,6 +93,32 @@ class Record:
                 f"{self._path} is damaged: line {number} is no trial of this study "
                 f"({type(error).__name__}); remove the line, and its trial runs again"
             ) from None
+
+
+class Told:
+    """The trials that another process has recorded, as it has told them.
+
+    Args:
+        rows: the lines of the record, in their order.
+        plan: of the study.
+
+    Attributes:
+        done: by number and rung, in the order in which they were done.
+        note: empty.
+    """
+
+    note = ""
+
+    def __init__(self, rows: Iterable[Any], plan: Plan) -> None:
+        found = [_done(row, plan) for row in rows]
+        self.done = {(one.number, one.rung): one for one in found}
+
+    def add(self, one: Done) -> None:
+        """Keep what came of a trial, in memory alone."""
+        self.done[one.number, one.rung] = one
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def _done(row: Any, plan: Plan) -> Done:

@@ -19,7 +19,7 @@ from chainrule.files import replace_text
 from chainrule.train.job.folder import fingerprint
 from chainrule.train.job.outcome import Settings
 from chainrule.train.job.prepare import prepare
-from chainrule.train.tuning.record import Record
+from chainrule.train.tuning.record import Record, Told
 from chainrule.train.tuning.running import settings_of
 from chainrule.train.tuning.space import (
     Choice,
@@ -53,6 +53,8 @@ class Study:
             long, and so on; "random": all are trained as long; "grid": every combination.
         trials: how many are begun.
         arguments: of the command line that began it, kept in the folder.
+        found: the lines of its record, told by the process that keeps the folder, which this one
+            then leaves alone.
 
     Attributes:
         folder: as given.
@@ -86,6 +88,7 @@ class Study:
         method: str = "halving",
         trials: int = 30,
         arguments: Sequence[str] = (),
+        found: Iterable[Mapping[str, Any]] | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.examples = examples
@@ -113,8 +116,12 @@ class Study:
             epochs=self.settings.epochs or 1,
             first=_as_values(self.settings),
         )
-        self._keep(arguments)
-        self._record = Record(self.folder / _TRIALS, self.plan)
+        self._record: Record | Told
+        if found is None:
+            self._keep(arguments)
+            self._record = Record(self.folder / _TRIALS, self.plan)
+        else:
+            self._record = Told(found, self.plan)
 
     def __enter__(self) -> Study:
         return self
