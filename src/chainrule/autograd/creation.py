@@ -161,7 +161,7 @@ def eye(n: int, m: int | None = None, dtype: Any = None, requires_grad: bool = F
 @placeable_like
 def empty_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of the shape and dtype of `x` to be filled; here it holds zeros."""
-    return zeros_like(x, dtype=dtype, requires_grad=requires_grad)
+    return zeros(size=x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 
 @placeable

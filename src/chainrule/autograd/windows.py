@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.autograd.creation import made
 from chainrule.autograd.tensor import Tensor
+from chainrule.backend.devices import placeable
 from chainrule.ops import Array
 from chainrule.ops.bessel import bessel_body
 
@@ -36,6 +37,7 @@ def _cosines(length: int, periodic: bool, *weights: float) -> Array:
     return np.ones(length) if length <= 1 else np.sum([*waves], axis=0)
 
 
+@placeable
 def hann_window(
     window_length: int, periodic: bool = True, *, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -48,6 +50,7 @@ def hann_window(
     return made(_cosines(window_length, periodic, 0.5, -0.5), dtype, requires_grad)
 
 
+@placeable
 def hamming_window(
     window_length: int,
     periodic: bool = True,
@@ -66,6 +69,7 @@ def hamming_window(
     return made(_cosines(window_length, periodic, alpha, -beta), dtype, requires_grad)
 
 
+@placeable
 def blackman_window(
     window_length: int, periodic: bool = True, *, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -78,6 +82,7 @@ def blackman_window(
     return made(_cosines(window_length, periodic, 0.42, -0.5, 0.08), dtype, requires_grad)
 
 
+@placeable
 def bartlett_window(
     window_length: int, periodic: bool = True, *, dtype: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -92,6 +97,7 @@ def bartlett_window(
     return made(shape, dtype, requires_grad)
 
 
+@placeable
 def kaiser_window(
     window_length: int,
     periodic: bool = True,
