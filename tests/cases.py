@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+import pytest
+
 import rows
 from case import Case
 
@@ -22,3 +24,17 @@ LISTS: list[list[Case]] = [
 ]
 
 CASES: dict[str, Case] = {row.name: row for found in LISTS for row in found}
+
+
+def every(condition=lambda case: True):
+    """Ask a test of every row for which `condition` holds."""
+    found = {name: case for name, case in CASES.items() if condition(case)}
+    return pytest.mark.parametrize("case", found.values(), ids=found.keys())
+
+
+def has_gradient(case: Case) -> bool:
+    return bool(case.wanted())
+
+
+def is_smooth(case: Case) -> bool:
+    return has_gradient(case) and case.smooth

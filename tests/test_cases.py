@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from case import Case, is_real
-from cases import CASES, LISTS
+from cases import CASES, LISTS, every, has_gradient, is_smooth
 from chainrule import ops
 from chainrule.autograd import Tensor, grad, gradcheck, gradgradcheck
 from chainrule.errors import ChainruleError
@@ -18,20 +18,6 @@ TOLERANCE = {
     np.dtype(np.float32): {"rtol": 2e-5, "atol": 2e-6},
     np.dtype(np.float64): {"rtol": 1e-10, "atol": 1e-12},
 }
-
-
-def every(condition=lambda case: True):
-    """Ask a test of every row for which `condition` holds."""
-    rows = {name: case for name, case in CASES.items() if condition(case)}
-    return pytest.mark.parametrize("case", rows.values(), ids=rows.keys())
-
-
-def has_gradient(case: Case) -> bool:
-    return bool(case.wanted())
-
-
-def is_smooth(case: Case) -> bool:
-    return has_gradient(case) and case.smooth
 
 
 def has_torch(case: Case) -> bool:

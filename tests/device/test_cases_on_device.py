@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from case import Case
-from cases import CASES
+from cases import every, has_gradient, is_smooth
 from chainrule import ops
 from chainrule.autograd import Tensor, grad
 from chainrule.backend.arrays import is_gpu, to_gpu, to_host
@@ -24,20 +24,6 @@ TOLERANCE = {
     np.dtype(np.float64): {"rtol": 1e-9, "atol": 1e-11},
 }
 EXACT = {"rtol": 0, "atol": 0}
-
-
-def every(condition=lambda case: True):
-    """Ask a test of every row for which `condition` holds."""
-    rows = {name: case for name, case in CASES.items() if condition(case)}
-    return pytest.mark.parametrize("case", rows.values(), ids=rows.keys())
-
-
-def has_gradient(case: Case) -> bool:
-    return bool(case.wanted())
-
-
-def is_smooth(case: Case) -> bool:
-    return has_gradient(case) and case.smooth
 
 
 def holds_numbers(a):

@@ -7,15 +7,13 @@ shared memory.
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from chainrule import kernels
 from chainrule.kernels.launch import text
-from device import nvrtc
+from device import nvcc, nvrtc
 from device.emulator.build import kernels as kernels_in
 
 SOURCES = sorted(p.stem for p in Path(kernels.__file__).parent.glob("*.cu") if p.stem != "common")
@@ -79,19 +77,5 @@ def test_the_compiler_of_cupy_has_no_headers():
 
 @each_source
 def test_by_nvcc(source, tmp_path):
-    compiler = shutil.which("nvcc")
-    if compiler is None:
-        pytest.skip("there is no nvcc")
-    path = tmp_path / f"{source}.cu"
-    path.write_text(text(source))
-    made = tmp_path / "made.cubin"
-    options = ["-std=c++17", "-DREAL=float", "-arch=sm_90", "--ptxas-options=-v", "-cubin"]
-    run = subprocess.run(
-        [compiler, *options, str(path), "-o", str(made)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert made.stat().st_size
-    hold_to_bounds(source, run.stderr)
+    options = ["-DREAL=float", "-arch=sm_90", "--ptxas-options=-v"]
+    hold_to_bounds(source, nvcc.compiled(text(source), options, tmp_path))

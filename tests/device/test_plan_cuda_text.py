@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +20,7 @@ from chainrule.plan.formulas.registers import Unsupported
 from chainrule.plan.passes import simplified
 from chainrule.plan.program import Instruction, Program, Value
 from chainrule.plan.record import record
-from device import nvrtc
+from device import nvcc, nvrtc
 from plan.test_random_programs import arrays, writing
 from plan.workloads import WORKLOADS, begun
 
@@ -88,22 +86,9 @@ def test_the_table_has_a_form_for_nearly_every_operation():
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_by_nvcc(source, tmp_path):
-    compiler = shutil.which("nvcc")
-    if compiler is None:
-        pytest.skip("there is no nvcc")
-    path = tmp_path / "plan.cu"
-    path.write_text(SOURCES[source]())
-    made = tmp_path / "made.cubin"
-    options = ["-std=c++17", "--fmad=false", "-arch=sm_80", "-Xptxas", "-O1", "-cubin"]
-    run = subprocess.run(
-        [compiler, *options, str(path), "-o", str(made)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert made.stat().st_size
-    warned = [line for line in run.stderr.splitlines() if "warning #" in line]
+    options = ["--fmad=false", "-arch=sm_80", "-Xptxas", "-O1"]
+    said = nvcc.compiled(SOURCES[source](), options, tmp_path)
+    warned = [line for line in said.splitlines() if "warning #" in line]
     assert [line for line in warned if not any(w in line for w in UNREAD)] == []
 
 
