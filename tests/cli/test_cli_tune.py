@@ -74,6 +74,8 @@ def test_an_ensemble_is_a_model_like_any(searched, tmp_path, chainrule):
     assert len(re.findall(r"^trial \d: test accuracy [\d.]+ %$", ended.out, re.MULTILINE)) == 2
     told = re.search(r"^all 2 together: test accuracy ([\d.]+) %$", ended.out, re.MULTILINE)[1]
     assert not (begun / "best").exists()
+    page = (begun / "tune.html").read_text()
+    assert f"<dt>all 2 together</dt><dd>test accuracy {told} %</dd>" in page
     assert f"{100 * visit(str(begun / 'ensemble')).outcome.figures['accuracy']:.1f}" == told
     (tmp_path / "rows.csv").write_text("x1,x2\n0.5,0.25\n")
     said = chainrule("predict", begun / "ensemble", "rows.csv")

@@ -33,7 +33,7 @@ from chainrule.train.tuning.space import SEARCHED, described, read_space, usual_
 from chainrule.train.tuning.study import Study, noted_arguments
 from chainrule.train.tuning.telling import (
     Seen,
-    ensembled_lines,
+    ensembled_pairs,
     figure_text,
     introduce,
     ranked,
@@ -108,7 +108,7 @@ def _search(
                 command = _command(data, options, study.best_settings)
                 _conclude(console, study, command)
                 if options["ensemble"]:
-                    _train_members(console, study, runner, options["ensemble"], info)
+                    _train_members(console, study, runner, info, command, options["ensemble"])
                     return 0
         except KeyboardInterrupt:
             _stopped(console, study)
@@ -208,7 +208,7 @@ def _conclude(console: Any, study: Study, command: str) -> None:
 
 
 def _train_members(
-    console: Any, study: Study, runner: Runner, count: int, info: dict[str, Any]
+    console: Any, study: Study, runner: Runner, info: dict[str, Any], command: str, count: int
 ) -> None:
     """Train the best once more and make one model of them, to be measured on the test examples."""
 
@@ -222,10 +222,11 @@ def _train_members(
     console.print(f"\n{told_first}\n", soft_wrap=True)
     found = train_ensemble(study, runner, count, info=info, told=told)
     console.print()
-    *members, whole = ensembled_lines(found)
-    for line in members:
-        console.print(Text(line), soft_wrap=True)
-    console.print(f"[bold]{whole}[/bold]")
+    *members, (name, figures) = ensembled_pairs(found)
+    for member, told_of_it in members:
+        console.print(Text(f"{member}: {told_of_it}"), soft_wrap=True)
+    console.print(f"[bold]{name}: {figures}[/bold]", soft_wrap=True)
+    write(page_of(study, command, found), study.folder / _PAGE)
     console.print(Text(f"as one model: {one_line(str(found.folder))}"), soft_wrap=True)
 
 

@@ -13,10 +13,11 @@ from chainrule.picture import GOOD, Markup, Svg, bar_chart, dots_chart, element,
 from chainrule.train.callbacks.progress import format_seconds
 from chainrule.train.reporting.contents import Passage, Report
 from chainrule.train.reporting.reporting import environment_of, setting_pairs
-from chainrule.train.reporting.sections.parts import look_at, scrolling, table
+from chainrule.train.reporting.sections.parts import facts, look_at, scrolling, table
+from chainrule.train.tuning.ensemble import Ensembled
 from chainrule.train.tuning.space import Choice, Range
 from chainrule.train.tuning.study import Study
-from chainrule.train.tuning.telling import figure_text, value_text
+from chainrule.train.tuning.telling import ensembled_pairs, figure_text, value_text
 from chainrule.train.tuning.trials import METHODS, Done
 
 __all__ = ["page_of", "shares"]
@@ -27,12 +28,13 @@ _SHOWN = 0.75  # of the trainings, the best ones, against each setting
 _GROUPS = 4  # into which the values of a range are put
 
 
-def page_of(study: Study, command: str) -> Report:
+def page_of(study: Study, command: str, ensembled: Ensembled | None = None) -> Report:
     """Return what the page of a search shows.
 
     Args:
         study: with a trial that came to something.
         command: that trains with the best settings.
+        ensembled: what came of the best as one model, if they were made one.
     """
     best = study.best
     sound = [one for one in study.done if not one.error]
@@ -48,7 +50,7 @@ def page_of(study: Study, command: str) -> Report:
             *([("failed", f"{failed:,}")] if failed else []),
             ("time of all", format_seconds(sum(one.seconds for one in study.done))),
         ],
-        passages=list(_passages(study, sound, best)),
+        passages=[*_passages(study, sound, best), *_together(ensembled)],
         settings=setting_pairs(study.settings),
         command=command,
         environment=environment_of(),
@@ -98,6 +100,17 @@ def _passages(study: Study, sound: Sequence[Done], best: Done) -> Iterator[Passa
     )
 
 
+def _together(ensembled: Ensembled | None) -> Iterator[Passage]:
+    if ensembled is not None:
+        yield Passage(
+            "ensemble",
+            "The best together",
+            "The settings of the best trials, each trained once more, and the mean of their "
+            "answers: what they come to on the test examples, which no choice has seen.",
+            element("div", facts(ensembled_pairs(ensembled))),
+        )
+
+
 # --- figures ------------------------------------------------------------------------------------
 
 
@@ -124,8 +137,7 @@ def _first(study: Study) -> Done | None:
 def _best(study: Study, best: Done) -> Markup:
     pairs = [(name.replace("_", " "), value_text(best.values[name])) for name in study.space]
     pairs += [("parameters", f"{best.parameters:,}"), ("epochs", f"{best.epochs:,}")]
-    lines = (element("div", element("dt", name), element("dd", value)) for name, value in pairs)
-    return element("dl", *lines, class_="facts")
+    return element("div", facts(pairs))
 
 
 def _course(study: Study, sound: Sequence[Done]) -> Svg:

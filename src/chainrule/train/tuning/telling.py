@@ -20,7 +20,7 @@ from chainrule.train.tuning.trials import METHODS, Done
 
 __all__ = [
     "Seen",
-    "ensembled_lines",
+    "ensembled_pairs",
     "figure_text",
     "introduce",
     "ranked",
@@ -153,8 +153,8 @@ def _differing(study: Study, one: Done) -> str:
     return values_text(one.values)
 
 
-def ensembled_lines(found: Ensembled) -> list[str]:
-    """Return what each member came to on the test examples, and all together: a line for each.
+def ensembled_pairs(found: Ensembled) -> list[tuple[str, str]]:
+    """Return what each member came to on the test examples, and last all together.
 
     Args:
         found: what came of an ensemble.
@@ -162,15 +162,14 @@ def ensembled_lines(found: Ensembled) -> list[str]:
     Examples:
         >>> from pathlib import Path
         >>> members = {3: {"accuracy": 0.96}, 12: {"accuracy": 0.95}}
-        >>> for line in ensembled_lines(Ensembled(Path("e"), {"accuracy": 0.97}, members)):
-        ...     print(line)
-        trial  3: test accuracy 96.0 %
-        trial 12: test accuracy 95.0 %
-        all 2 together: test accuracy 97.0 %
+        >>> for name, told in ensembled_pairs(Ensembled(Path("e"), {"accuracy": 0.97}, members)):
+        ...     print(name, "-", told)
+        trial 3 - test accuracy 96.0 %
+        trial 12 - test accuracy 95.0 %
+        all 2 together - test accuracy 97.0 %
     """
-    wide = len(str(max(found.members)))
-    lines = [f"trial {number:>{wide}}: {_test(f)}" for number, f in found.members.items()]
-    return [*lines, f"all {len(lines)} together: {_test(found.figures)}"]
+    pairs = [(f"trial {number}", _test(figures)) for number, figures in found.members.items()]
+    return [*pairs, (f"all {len(pairs)} together", _test(found.figures))]
 
 
 def _test(figures: Mapping[str, float]) -> str:
