@@ -103,3 +103,14 @@ def test_a_network_learns_in_mixed_precision(gpu):
         scaler.update()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 20
+
+
+def test_float32_halves_nothing_and_a_device_may_have_a_number(gpu):
+    x = cr.ones(2, 3, device="cuda")
+    with cr.autocast("cuda"):
+        with cr.autocast("cuda:0", dtype=cr.float32):
+            assert (x @ x.t()).dtype == cr.float32
+        assert (x @ x.t()).dtype == cr.float16
+        assert cr.nn.functional.gelu(x @ x.t()).dtype == cr.float16
+    for device in ("cuda:0", cr.device("cuda")):
+        assert cr.amp.GradScaler(device).is_enabled()

@@ -79,3 +79,11 @@ def test_a_long_sum_of_small_numbers():
     x = np.full(1_000_000, 0.1, dtype=np.float32)
     assert ops.sum(x) == pytest.approx(100_000, rel=1e-6)
     assert ops.mean(x) == pytest.approx(0.1, rel=1e-6)
+
+
+def test_erf_of_half_precision_is_the_nearest_there():
+    x = np.linspace(-5, 5, 201).astype(np.float16)
+    found = ops.erf(x)
+    assert found.dtype == np.float16
+    expected = np.array([math.erf(v) for v in x.tolist()])
+    assert units_in_the_last_place(found, expected).max() <= 1

@@ -99,7 +99,7 @@ class autocast(ContextDecorator):  # noqa: N801  # PyTorch's name
 
     Args:
         device_type: "cuda", or "cpu", for which nothing changes.
-        dtype: float16, also if `None`.
+        dtype: float16, also if `None`; within float32 nothing is halved.
         enabled: `False` switches an outer block off.
         cache_enabled: accepted; weights are converted each time they are used.
 
@@ -128,7 +128,8 @@ class autocast(ContextDecorator):  # noqa: N801  # PyTorch's name
 
     def __enter__(self) -> Self:
         if self._touches:
-            _blocks.formats.append(_HALF if self._enabled else None)
+            halves = self._enabled and self.fast_dtype in (None, _HALF)
+            _blocks.formats.append(_HALF if halves else None)
             _count(1)
         return self
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.amp.autocast import is_autocast_available
 from chainrule.autograd import no_grad
-from chainrule.backend.devices import gpus
 from chainrule.errors import OptionError
 
 __all__ = ["GradScaler"]
@@ -22,7 +22,7 @@ class GradScaler:
     full, it scales by one and does nothing else.
 
     Args:
-        device: "cuda"; for "cpu" it does nothing.
+        device: "cuda", also by number; for "cpu" it does nothing.
         init_scale: the first scale.
         growth_factor: by which it grows,
         backoff_factor: and shrinks.
@@ -52,7 +52,7 @@ class GradScaler:
                 "growth_factor must be above 1 and backoff_factor between 0 and 1, got "
                 f"{growth_factor} and {backoff_factor}"
             )
-        self._enabled = enabled and device == "cuda" and gpus() > 0
+        self._enabled = enabled and is_autocast_available(device)
         self._scale = float(init_scale)
         self._growth, self._backoff = growth_factor, backoff_factor
         self._interval = growth_interval

@@ -127,8 +127,8 @@ def _scaled_tail(x: Array) -> Array:
 def erf_body(x: Array) -> Array:
     """Return erf of every element, in the dtype of `x` (integers: float64)."""
     x = as_array(x)
-    if x.dtype == np.float32:
-        return _single(x)
+    if x.dtype in (np.float32, np.float16):
+        return _single(x.astype(np.float32, copy=False)).astype(x.dtype, copy=False)
     x = x.astype(np.float64, copy=False)
     size = np.abs(x)
     tail = np.where(np.isnan(x), np.nan, 1 - np.exp(-x * x) * _scaled_tail(size))
