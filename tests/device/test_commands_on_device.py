@@ -13,6 +13,7 @@ import pytest
 
 from chainrule.backend import arrays
 from chainrule.cli import main
+from chainrule.explain.napkin import Machine
 from chainrule.serve import server
 from chainrule.train.fitting import loop
 from chainrule.train.job.predictor import Predictor
@@ -78,6 +79,15 @@ def test_train(gpu, device, runs, chainrule, tmp_path, seen):
     np.testing.assert_allclose(
         figures(tmp_path / "there"), figures(tmp_path / "here"), rtol=1e-4, atol=1e-6
     )
+
+
+def test_nothing_is_predicted_for_a_gpu(gpu, chainrule, tmp_path, monkeypatch):
+    monkeypatch.setattr(Machine, "is_known", lambda: True)
+    said = chainrule(f"{TRAIN} --device cuda --dry-run --out {tmp_path / 'out'}", code=2)
+    assert re.fullmatch(r"error: what a run takes is predicted for this processor.+\n", said)
+    chainrule(f"{TRAIN} --device cuda --out {tmp_path / 'out'}")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert 'id="foreseen"' not in page
 
 
 def test_tune(gpu, chainrule, tmp_path, seen):

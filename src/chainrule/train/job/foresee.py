@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 from rich.text import Text
 
 from chainrule.backend import threads
+from chainrule.backend.devices import CPU, available
 from chainrule.data import DataLoader, Examples
 from chainrule.data.pairs import loader_of
+from chainrule.errors import OptionError
 from chainrule.explain.napkin import Machine, Napkin, napkin
 from chainrule.explain.telling.words import seconds_text, size_text
 from chainrule.optim.names import optimizer_of
@@ -66,7 +68,15 @@ def foresee(job: Job) -> Foresight:
 
     Args:
         job: prepared.
+
+    Raises:
+        OptionError: it is for a GPU.
     """
+    if _is_on_gpu(job):
+        raise OptionError(
+            f"what a run takes is predicted for this processor, and not for {job.settings.device}; "
+            "leave --device out, or --dry-run"
+        )
     settings, (training, validation, test) = job.settings, job.parts
     loader = _loader(training, settings.batch_size * settings.accumulate)
     epochs = settings.epochs or 1
@@ -91,14 +101,18 @@ def foresee(job: Job) -> Foresight:
 
 
 def foreseen_at_once(job: Job) -> Foresight | None:
-    """Predict what a job will take if that is soon done: if this machine has been measured before.
+    """Predict what a job will take, if this machine has been measured before and is to do it.
 
     Args:
         job: prepared.
     """
     with threads.policy(job.settings.threads):
-        known = Machine.is_known()
+        known = Machine.is_known() and not _is_on_gpu(job)
     return foresee(job) if known else None
+
+
+def _is_on_gpu(job: Job) -> bool:
+    return available(job.settings.device) is not CPU
 
 
 def beside(foreseen: Foresight | None, history: History) -> list[tuple[str, str, str]]:
