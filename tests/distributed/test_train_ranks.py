@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -47,6 +48,48 @@ def test_a_network_trained_on_two_ranks(tmp_path, monkeypatch, capsys):
         np.testing.assert_allclose(list(row.values()), list(theirs.values()), rtol=1e-5)
     models = [load_model(tmp_path / n).model for n in ("one", "two")]
     assert list(models[0].state_dict()) == list(models[1].state_dict())
+
+
+def trained_alone(capsys, *more):
+    """Run `chainrule train` in this process, and return what it said."""
+    with pytest.raises(SystemExit) as alone:
+        main(["train", *more])
+    assert alone.value.code == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_a_sharded_optimizer_gives_the_same_and_is_gone_on_from_by_one(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    job = ["digits", "--model", "mlp", "--hidden", "16", "--epochs", "20", "--no-doctor"]
+    run = Run(
+        ["-m", "chainrule.cli", "train", *job, "--shard-optimizer", "--checkpoint", "0"]
+        + ["--out", "two"],
+        2,
+        folder=tmp_path,
+    )
+    while not list((tmp_path / "two").glob("checkpoints/step-*")) and run.process.poll() is None:
+        time.sleep(0.01)
+    assert run.process.poll() is None, run.wait()
+    ended = killed(run)
+    assert "2 ranks, one thread each, and a share of the optimizer's state" in ended.said
+    said = trained_alone(capsys, "--resume", "two")
+    assert (
+        "--shard-optimizer is for several ranks; this one process keeps all of the optimizer's"
+        in said
+    )
+    assert "resumed from step-" in said
+    trained_alone(capsys, *job, "--out", "one")
+    one, two = figures(tmp_path / "one"), figures(tmp_path / "two")
+    assert len(one) == len(two) == 20
+    for row, theirs in zip(two, one):
+        np.testing.assert_allclose(row["loss"], theirs["loss"], rtol=1e-3)
+
+
+def killed(run):
+    run.process.kill()
+    return run.wait(60)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.distributed.optim import ZeroRedundancyOptimizer
-from chainrule.distributed.zero import shared_out
 from chainrule.errors import OptionError
+from chainrule.optim.zero import shared_out
 from distributed.launching import Run, needs_mpi
 
 PROGRAM = Path(__file__).with_name("zero_program.py")

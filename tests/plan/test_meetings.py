@@ -44,5 +44,5 @@ def test_where_others_are_met_one_comes_though_nobody_needs_the_result():
 
 
 def test_all_that_is_met_for_is_an_operation_between_ranks():
-    assert {"exchange_start", "from_rank", "sum_over_ranks"} == MEETINGS
+    assert {"exchange_start", "exchange_reduce", "from_rank", "sum_over_ranks"} == MEETINGS
     assert not MEETINGS & ops.REGISTRY.keys()

@@ -714,10 +714,11 @@ def leave_gradients(
     **options: bool,
 ) -> None:
     """Walk back from `roots` and add to `.grad`: of all leaves, or of `inputs` alone."""
-    found = backpropagate(roots, gradients, targets=inputs, **options)
-    for t, g in zip(inputs or (), found):
-        if g is not None:
-            _accumulate(t, g, shared=True)
+    with _walking:  # until all is left: whoever hears of it may wait for the end
+        found = backpropagate(roots, gradients, targets=inputs, **options)
+        for t, g in zip(inputs or (), found):
+            if g is not None:
+                _accumulate(t, g, shared=True)
 
 
 def _keep(node: Node, g: Value) -> None:

@@ -1,6 +1,8 @@
 """Tensors and plain values from rank to rank, with PyTorch's names (floor 4).
 
-Where PyTorch changes a tensor in place, so do these. Plain values travel as JSON.
+Where PyTorch changes a tensor in place, so do these. Plain values travel as JSON. `all_reduce` and
+`broadcast` are operations, so that a recorded step has them in its program; the rest, and what goes
+on in the background, is refused where a step is recorded.
 """
 
 from __future__ import annotations
@@ -10,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.autograd import Tensor
+from chainrule.autograd.tape import mark_changed
 from chainrule.backend.ranks import Operation, Pending, world
 from chainrule.errors import OptionError, ShapeError, kind_of
 from chainrule.ops import Array
+from chainrule.ops.core import LISTENERS, tell
+from chainrule.ops.exchange import exchange_reduce, from_rank
 
 __all__ = [
     "ReduceOp",
@@ -75,7 +80,8 @@ def all_reduce(
     Every rank gets the same numbers, to the last bit.
 
     Args:
-        tensor: of one shape and dtype on every rank; on the processor, without history.
+        tensor: of one shape and dtype on every rank; on the processor. Its history knows nothing of
+            the others.
         op: from `ReduceOp`.
         group: PyTorch's; all ranks take part.
         async_op: return at once, with something to `wait()` for.
@@ -96,14 +102,15 @@ def all_reduce(
         raise OptionError(f"op must be one of ReduceOp's, got {op!r}")
     if op == "mean" and array.dtype.kind != "f":
         raise OptionError(f"ReduceOp.AVG is for floating-point numbers, got {array.dtype}")
+    if not async_op:
+        exchange_reduce(tensor, how=op)
+        return None
+    _refuse_recording("all_reduce(..., async_op=True)")
     here = world()
-    work = Work(
+    mark_changed(tensor)
+    return Work(
         here.start_sum(array, _OPERATIONS[op]), array, here.size if op == ReduceOp.AVG else 1
     )
-    if async_op:
-        return work
-    work.wait()
-    return None
 
 
 def broadcast(
@@ -112,7 +119,8 @@ def broadcast(
     """Make `tensor`, in place, what it is on rank `src`.
 
     Args:
-        tensor: of one shape and dtype on every rank; on the processor, without history.
+        tensor: of one shape and dtype on every rank; on the processor. Its history knows nothing of
+            the others.
         src: a rank.
         group: PyTorch's; all ranks take part.
         async_op: return something to `wait()` for; it is over by then.
@@ -122,7 +130,8 @@ def broadcast(
         RankLostError: another process is gone.
     """
     array = _array(tensor, "broadcast")
-    world().broadcast_(array, src)
+    world().check_rank(src)
+    from_rank(tensor, root=src)
     return Work(Pending(), array, 1) if async_op else None
 
 
@@ -148,6 +157,7 @@ def all_gather(
         >>> found
         [tensor([1., 1.])]
     """
+    _refuse_recording("all_gather")
     given = _array(tensor, "all_gather")
     places = [_array(t, "all_gather") for t in tensor_list]
     found = world().gather(given)
@@ -158,6 +168,7 @@ def all_gather(
         )
     for place, y in zip(places, found):
         np.copyto(place, y, casting="same_kind")
+    mark_changed(*tensor_list)
     return Work(Pending(), given, 1) if async_op else None
 
 
@@ -167,6 +178,7 @@ def barrier(group: Any = None, async_op: bool = False) -> Work | None:
     Raises:
         RankLostError: another process is gone.
     """
+    _refuse_recording("barrier")
     world().barrier()
     return Work(Pending(), np.empty(0), 1) if async_op else None
 
@@ -180,13 +192,25 @@ def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> No
         >>> found
         [{'loss': 0.5}]
     """
+    _refuse_recording("all_gather_object")
     object_list[:] = world().tell(obj)
 
 
 def broadcast_object_list(object_list: list[Any], src: int = 0, group: Any = None) -> None:
     """Make the plain values in `object_list` what they are on rank `src`."""
+    _refuse_recording("broadcast_object_list")
     world().check_rank(src)
     object_list[:] = world().tell(object_list if world().rank == src else None)[src]
+
+
+def _refuse_recording(name: str) -> None:
+    """Let a step that is being recorded be refused: a replay would not do this."""
+    if LISTENERS and world().size > 1:
+        tell(
+            "unrecorded",
+            f"{name} exchanges with other ranks what a replay would not; leave it outside of what "
+            "is compiled",
+        )
 
 
 def _array(tensor: Any, name: str) -> Array:

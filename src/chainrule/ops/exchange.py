@@ -7,23 +7,26 @@ travels, and so is waiting for it; between the two the array belongs to the exch
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from chainrule.backend.arrays import to_host
-from chainrule.backend.ranks import Pending, world
+from chainrule.backend.ranks import Operation, Pending, world
 from chainrule.errors import ShapeError
-from chainrule.ops.core import Array, Cost, Op, Shape, Value, same_shape
-from chainrule.ops.update import CHANGED
+from chainrule.ops.core import Array, Cost, Op, Shape, Value, peek, same_shape
+from chainrule.ops.update import CHANGED, assign
 
 __all__ = [
     "MEETINGS",
     "Bucket",
     "exchange_fill",
+    "exchange_reduce",
     "exchange_start",
     "exchange_wait",
     "from_rank",
+    "hand_out",
     "sum_over_ranks",
 ]
 
@@ -68,6 +71,8 @@ class Bucket:
 
 def _start(buffer: Array, share: Array, *gradients: Array, bucket: Bucket) -> Array:
     """Begin, in `buffer`, the mean over all ranks of their gradients times their shares."""
+    if bucket.pending is not None:  # of a step that was broken off
+        _wait(buffer, bucket=bucket)
     ranks = world()
     factor = share / ranks.size
     for view, g in zip(bucket.views, gradients, strict=True):
@@ -112,12 +117,35 @@ def _filled(buffer: Array, *values: Array, bucket: Bucket) -> Array:
 
 exchange_fill = Op("exchange_fill", _filled, kind="update", shape=same_shape, cost=_moved)
 
-CHANGED.update(
-    dict.fromkeys(("exchange_start", "exchange_wait", "exchange_fill", "from_rank"), (0,))
+
+def hand_out(bucket: Bucket, things: Sequence[Value], root: int) -> None:
+    """Make things, tensors or arrays that fit into a bucket, what they are on rank `root`."""
+    is_own = world().rank == root
+    if is_own:
+        exchange_fill(bucket.buffer, *map(peek, things), bucket=bucket)
+    from_rank(bucket.buffer, root=root)
+    for x, view in zip(things, () if is_own else bucket.views):
+        assign(x, view)
+
+
+def _reduced(x: Array, *, how: Operation | Literal["mean"]) -> Array:
+    """Make x what everybody's x comes to together, element by element."""
+    ranks = world()
+    ranks.sum_(x, "sum" if how == "mean" else how)
+    if how == "mean":
+        np.divide(x, ranks.size, out=x, casting="same_kind")
+    return x
+
+
+exchange_reduce = Op(
+    "exchange_reduce", _reduced, kind="update", shape=same_shape, cost=_moved, arity=1
 )
 
+_IN_PLACE = exchange_start, exchange_wait, exchange_fill, exchange_reduce, from_rank
+CHANGED.update({op.name: (0,) for op in _IN_PLACE})
+
 # Those for which all ranks have to meet, so that they are to come in one order on every rank.
-MEETINGS = frozenset({"exchange_start", "from_rank", "sum_over_ranks"})
+MEETINGS = frozenset({"exchange_start", "exchange_reduce", "from_rank", "sum_over_ranks"})
 
 
 _EVEN = np.ones(())

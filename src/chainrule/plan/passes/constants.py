@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from chainrule.ops import Array, Shape, quiet
+from chainrule.ops.exchange import MEETINGS
 from chainrule.plan.changes import is_constant, roots
 from chainrule.plan.passes.rewrite import Substitution, changed_roots, with_instructions
 from chainrule.plan.program import Instruction, Operand, Program, Value
@@ -45,7 +46,7 @@ def with_constants_folded(program: Program) -> Program:
 
 
 def _is_foldable(instruction: Instruction) -> bool:
-    if instruction.op.kind in ("update", "random"):
+    if instruction.op.kind in ("update", "random") or instruction.op.name in MEETINGS:
         return False
     return all(is_constant(v) for v in instruction.values)
 

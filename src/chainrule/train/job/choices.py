@@ -9,9 +9,9 @@ import numpy as np
 from chainrule import nn
 from chainrule.autograd import Generator
 from chainrule.data import Examples
-from chainrule.distributed.optim import ZeroRedundancyOptimizer
 from chainrule.errors import ChainruleError, OptionError, chosen
 from chainrule.optim.names import OPTIMIZERS
+from chainrule.optim.zero import ZeroRedundancyOptimizer
 from chainrule.train.callbacks.average import EMA
 from chainrule.train.callbacks.best import BestWeights
 from chainrule.train.callbacks.callback import Callback

@@ -1,4 +1,4 @@
-"""An optimiser whose state is shared out over the ranks (floor 4).
+"""An optimiser whose state is shared out over the ranks (floor 3).
 
 Every rank has all parameters and all gradients, but remembers and updates only the parameters that
 it owns; after a step each owner tells the others what its parameters have become. The owner sends
@@ -24,7 +24,7 @@ from chainrule.backend.arrays import to_host
 from chainrule.backend.ranks import world
 from chainrule.errors import OptionError
 from chainrule.ops.core import Array
-from chainrule.ops.exchange import Bucket, exchange_fill, from_rank
+from chainrule.ops.exchange import Bucket, hand_out
 from chainrule.optim import checkpoint
 from chainrule.optim.group import ParamGroup
 from chainrule.optim.hooks import Hooked
@@ -200,12 +200,7 @@ class ZeroRedundancyOptimizer(Optimizer):
         self._forget_others()
         ops.assign(self._is_whole, 0.0)
         for owner, bucket, params in self._routes:
-            is_own = owner == self._world.rank
-            if is_own:
-                exchange_fill(bucket.buffer, *(p.array for p in params), bucket=bucket)
-            from_rank(bucket.buffer, root=owner)
-            for p, view in zip(params, () if is_own else bucket.views):
-                ops.assign(p, view)
+            hand_out(bucket, params, owner)
 
     # --- what the plain optimiser answers -------------------------------------------------------
 
