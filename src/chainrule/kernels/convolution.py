@@ -97,10 +97,9 @@ def _summed(
     name: str, y: GpuArray, geometry: _Geometry, rows: int, pixels: int, *given: GpuArray
 ) -> GpuArray:
     """Images y, of so many pixels and so many channels to a group, by tiles or each by itself."""
-    if rows < _FEW:
-        name, grid = f"{name}_each", spread(y.size)
-    else:
-        name, grid = f"{name}_tiles", geometry.tiles(rows, geometry.images * pixels)
+    few = rows < _FEW
+    grid = spread(y.size) if few else geometry.tiles(rows, geometry.images * pixels)
+    name += "_each" if few else "_tiles"
     launch("convolution", name, y.dtype, grid, (BLOCK,), *given, y, *geometry.numbers)
     return y
 
