@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
+
 from chainrule.autograd import Tensor
+from chainrule.backend.arrays import to_host
 from chainrule.errors import chosen
 from chainrule.nn import functional as F
+from chainrule.nn.loss import CrossEntropyLoss, NLLLoss
 from chainrule.ops import Array
 
-__all__ = ["LOSSES", "Loss", "are_classes", "loss_of"]
+__all__ = ["LOSSES", "Loss", "are_classes", "loss_of", "rows_weighed"]
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
@@ -22,6 +26,8 @@ LOSSES: dict[str, Loss] = {
     "bce_with_logits": F.binary_cross_entropy_with_logits,
     "hinge": F.multi_margin_loss,
 }
+
+_PLAIN = CrossEntropyLoss()  # which ignores the labels that its function ignores
 
 
 def are_classes(targets: Array) -> bool:
@@ -51,3 +57,32 @@ def loss_of(given: Loss | str | None, targets: Array) -> Loss:
     if given is None:
         return F.cross_entropy if are_classes(targets) else F.mse_loss
     return given
+
+
+def rows_weighed(loss: object, targets: Array) -> Array | None:
+    """Return how much each row counts in the mean that a loss is; `None` where all count alike.
+
+    Args:
+        loss: of one with class weights, or with labels that it ignores, rows count differently.
+        targets: (N, ...).
+
+    Examples:
+        >>> import numpy as np
+        >>> from chainrule.autograd import tensor
+        >>> loss = CrossEntropyLoss(weight=tensor([1.0, 3.0]))
+        >>> rows_weighed(loss, np.array([1, 0, -100]))
+        array([3., 1., 0.])
+    """
+    if loss is F.cross_entropy or loss is F.nll_loss:
+        loss = _PLAIN
+    if not isinstance(loss, (CrossEntropyLoss, NLLLoss)) or not are_classes(targets):
+        return None
+    counts = targets != loss.ignore_index
+    if loss.weight is None:
+        weighed = counts.astype(np.float64)
+    else:
+        of_class = to_host(loss.weight.array).astype(np.float64)
+        weighed = np.where(counts, of_class[np.where(counts, targets, 0)], 0.0)
+    return (
+        None if loss.weight is None and counts.all() else weighed.reshape(len(targets), -1).sum(1)
+    )

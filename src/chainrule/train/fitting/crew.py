@@ -10,6 +10,7 @@ clock or a person is decided by rank 0 (`as_first`).
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -22,12 +23,14 @@ from chainrule.autograd import Generator, Tensor, from_numpy
 from chainrule.backend import ranks
 from chainrule.backend.arrays import to_host
 from chainrule.backend.ranks.agreement import agree
+from chainrule.backend.ranks.lost import EverywhereError
 from chainrule.data import DataLoader
 from chainrule.data.sampler import DistributedSampler
 from chainrule.errors import DataError, OptionError
 from chainrule.io.nested import packed, unpacked
 from chainrule.io.weights import parsed, write_weights
 from chainrule.nn.parallel import DistributedDataParallel
+from chainrule.nn.usual import rows_weighed
 from chainrule.ops import Array, new_state
 from chainrule.train.checkpointing.chance import Chance
 from chainrule.train.compiling.structure import mapped
@@ -109,7 +112,7 @@ class Crew:
         self.rows = 0
         self.each_step = self.uneven = False
         self._tally = Tally(metrics)
-        self._losses: list[tuple[float, int]] = []  # of the steps since: times own rows; all rows
+        self._losses: list[tuple[float, int]] = []  # of the steps since: part times rows; rows
         self._turn, self._last = 1, time.perf_counter()
         self._generators: list[Generator] = []
 
@@ -186,37 +189,70 @@ class Crew:
 
     def place(self, n: int) -> slice:
         """Return where this rank's rows of a batch of n are; where there is none, one."""
-        has_some = n > self._world.rank
-        return slice(self._world.rank, None, self._world.size) if has_some else slice(1)
+        return self.place_of(self._world.rank, n)
+
+    def place_of(self, rank: int, n: int) -> slice:
+        """Return where the rows of a rank are."""
+        return slice(rank, None, self._world.size) if n > rank else slice(1)
 
     def own_part(self, batch: Any, n: int) -> Any:
         """Return this rank's rows of a batch of n; where there is none, one."""
         return mapped(batch, lambda t: _rows(t, self.place(n)))
 
+    def part_in(self, loss: Any, targets: Tensor, in_step: bool = True) -> float:
+        """Return this rank's part in the loss of a batch; for a mean they add up to 1.
+
+        Args:
+            loss: what is made of outputs and targets.
+            targets: of the whole batch.
+            in_step: whether it is for a step, to which every rank has to have something to say.
+
+        Raises:
+            EverywhereError: of the rows of a rank none counts.
+        """
+        n, size, rank = len(targets), self._world.size, self._world.rank
+        if getattr(loss, "reduction", "mean") == "sum":
+            return float(rank < n)
+        weights = rows_weighed(loss, to_host(targets.array))
+        if weights is None:
+            return len(range(rank, n, size)) / n
+        parts = [float(weights[self.place_of(r, n)].sum()) for r in range(size)]
+        if in_step and not all(parts):
+            raise EverywhereError(
+                f"none of the rows that rank {parts.index(0.0)} has of a batch counts in the loss, "
+                "by their classes; take larger batches, or fewer ranks"
+            )
+        total = sum(parts[:n])
+        return parts[rank] / total if total else math.nan
+
     def share_of(self, rows: int) -> int:
         """Return this rank's part of so many rows, the larger one where it does not come out."""
         return -(-rows // self._world.size)
 
-    def step(self, run: Run, take: Callable[[], tuple[float, Array, Array]], rows: int) -> None:
+    def step(
+        self, run: Run, take: Callable[[], tuple[float, Array, Array]], rows: int, part: float
+    ) -> None:
         """Take a step with the others, and note what came of it.
 
         Args:
             run: whose step it is.
             take: does it; returns loss, outputs and targets.
             rows: how many all ranks have.
+            part: that this rank has in the loss.
         """
         size, rank = self._world.size, self._world.rank
         own = len(range(rank, rows, size))
         self.rows = rows
         self.uneven |= rows % size > 0
-        self.network.share[...] = own * size / rows
+        part *= own > 0
+        self.network.share[...] = part * size
         with self._chance_of_its_own(run):
             loss, outputs, targets = take()
         run.finite(loss)
         run.step += 1
         run.seen += rows
         run.step_loss = loss
-        self._losses.append((loss * own, rows))
+        self._losses.append((loss * part * rows, rows))
         if own:
             self._tally.add(to_host(outputs), to_host(targets))
 

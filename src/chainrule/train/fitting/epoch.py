@@ -137,8 +137,8 @@ class Epoch:
 
     def _with_others(self, crew: Crew) -> None:
         """Take the steps of an epoch on several ranks, this one's rows of each batch."""
-        for x, y, rows, n in self._parts(crew):
-            crew.step(self.run, partial(self._own_step, x, y, rows), n)
+        for x, y, rows, n, part in self._parts(crew):
+            crew.step(self.run, partial(self._own_step, x, y, rows), n, part)
             if self.schedule is not None:
                 self.schedule.step()
             self._done += 1
@@ -150,14 +150,18 @@ class Epoch:
                 break
         crew.end_epoch()
 
-    def _parts(self, crew: Crew) -> Iterator[tuple[Any, Any, Array | None, int]]:
-        """This rank's part of each batch that is left, its rows in the data and those of all."""
+    def _parts(self, crew: Crew) -> Iterator[tuple[Any, Any, Array | None, int, float]]:
+        """This rank's part of each batch that is left.
+
+        Beside it are its rows in the data, how many all have, and the part of its own in the loss.
+        """
+        loss = self.run.loss
         if self._data is None:
             for x, y in self._batches_left():
                 own, targets = crew.own_part((x, y), len(y))
                 if self.augment is not None:  # as in one process: outside of a rank's own chance
                     own = augmented_part(self.augment, x, crew.place(len(y)))
-                yield own, targets, None, len(y)
+                yield own, targets, None, len(y), crew.part_in(loss, y)
             return
         tensors, which = self._data
         order, size = which[self._order()], self.loader.batch_size or 1
@@ -165,8 +169,9 @@ class Epoch:
         for i in range(self._done * size, end, size):
             batch = order[i : i + size]
             rows = crew.own(batch)
+            part = crew.part_in(loss, from_numpy(tensors[1].array[batch]))
             x, y = (from_numpy(t.array[rows]) for t in tensors)
-            yield x, y, rows, len(batch)
+            yield x, y, rows, len(batch), part
 
     def _own_step(self, x: Tensor, y: Tensor, rows: Array | None) -> tuple[float, Array, Array]:
         """Take this rank's part in a step; returns loss, outputs and targets."""

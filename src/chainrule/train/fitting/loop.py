@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -326,15 +327,29 @@ def _figures(
 ) -> dict[str, Any]:
     total, count, tally = 0.0, 0, Tally(metrics)
     batches = iter(loader)
-    if crew is not None:  # of some batches this rank may have no row
-        batches = ((x, y) for x, y in map(crew.part, batches) if len(y))
+    parts: deque[float] = deque()
+    if crew is not None:
+        batches = _own_parts(crew, batches, loss, parts)
     for outputs, y in _outputs(model, batches):
         count += len(y)
-        total += loss(outputs, y).item() * len(y)
+        part = parts.popleft() if parts else len(y)
+        total += loss(outputs, y).item() * part if part else 0.0  # where none counts it is NaN
         tally.add(to_host(outputs.array), to_host(y.array))
     if crew is not None:
         total, count = crew.put_together(total, count, tally)
     return {"loss": total / max(count, 1), **tally.figures()}
+
+
+def _own_parts(
+    crew: Crew, batches: Iterator[Any], loss: Loss, parts: deque[float]
+) -> Iterator[Any]:
+    """This rank's rows of batches, where it has any; and its part in the loss, times all rows."""
+    for x, y in batches:
+        own = crew.part((x, y))
+        part = crew.part_in(loss, y, in_step=False) * len(y)
+        if len(own[1]):
+            parts.append(part)
+            yield own
 
 
 @ops.quiet
