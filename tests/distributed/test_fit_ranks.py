@@ -193,3 +193,28 @@ def test_what_is_refused(tmp_path):
         "others": "the ranks differ in the run: batches in an epoch is 3 on rank 0 and 5 on rank "
         "1; start the same program with the same options on every rank",
     }
+
+
+NORMED = """
+    from chainrule.backend import ranks
+    from chainrule.train import evaluate
+
+    cr.manual_seed(1)
+    layers = nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)
+    network = nn.parallel.DistributedDataParallel(nn.Sequential(nn.Flatten(), *layers))
+    data = x[:100], y[:100]
+    history = fit(
+        network, data, epochs=2, batch_size=20, validation=(x[:33], y[:33]), progress=False
+    )
+    with ranks.apart():
+        alone = evaluate(network.module, (x[:33], y[:33]))
+    found["figures"] = distributed.exchange.world().tell(
+        [history["validation_loss"][-1], alone["loss"], network.module[2].running_mean.tolist()]
+    )
+"""
+
+
+def test_all_ranks_measure_with_the_running_values_that_are_saved(tmp_path):
+    (first, alone, means), other = told(NORMED, 2, tmp_path)["figures"]
+    np.testing.assert_allclose(first, alone, rtol=1e-6)
+    assert other == [first, alone, means]

@@ -318,13 +318,14 @@ class Crew:
         return sum(one[0] for one in found), sum(one[1] for one in found)
 
     def end_epoch(self) -> None:
-        """Take over rank 0's weights where ranks had different numbers of rows.
+        """Take over rank 0's running values, and its weights where ranks had other numbers of rows.
 
-        A step of another shape may round otherwise, so that weights would part in the last bit.
+        By its values, which are those that are saved, all measure. A step of another shape may
+        round otherwise, so that weights would part in the last bit.
         """
-        if self.uneven:
-            for p in self.network.parameters():
-                self._world.broadcast_(p.array)
+        weights = self.network.parameters() if self.uneven else ()
+        for t in (*weights, *self.network.buffers()):
+            self._world.broadcast_(t.array)
         self.uneven = False
 
 
