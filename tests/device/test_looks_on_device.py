@@ -188,3 +188,44 @@ def test_sparse_tensors(gpu):
         np.testing.assert_allclose(other.tolist(), one.tolist(), rtol=1e-5)
     moved = cr.tensor(dense).to_sparse().cuda()
     assert (moved.indices().is_cuda, moved.cpu().to_dense().tolist()) == (True, dense.tolist())
+
+
+def test_orders_are_drawn_on_the_processor_whatever_the_default_device_is(gpu):
+    """So a seed gives one order, and the numbers of rows are NumPy's."""
+    data = list(range(8))
+
+    def orders():
+        cr.manual_seed(3)
+        loader = cr.utils.data.DataLoader(data, shuffle=True, batch_size=8)
+        parts = cr.utils.data.random_split(data, [5, 3])
+        more = cr.utils.data.WeightedRandomSampler(cr.arange(1.0, 5.0), 6)
+        return [next(iter(loader)).tolist(), [*parts[0]], [*more]]
+
+    here = orders()
+    with cr.device("cuda"):
+        assert orders() == here
+    of_gpu = cr.Generator(4, device="cuda")
+    loader = cr.utils.data.DataLoader(data, shuffle=True, generator=of_gpu)
+    assert sorted(x.item() for x in loader) == data
+
+
+def test_lengths_may_stay_on_the_processor(gpu):
+    x = cr.randn(5, 2, 4).log_softmax(-1)
+    labels, steps, sizes = cr.tensor([[1, 2], [1, 3]]), cr.tensor([5, 4]), cr.tensor([2, 1])
+    here = nn.functional.ctc_loss(x, labels, steps, sizes)
+    there = nn.functional.ctc_loss(x.cuda(), labels.cuda(), steps, sizes)
+    assert there.is_cuda
+    assert there.item() == pytest.approx(here.item(), rel=1e-5)
+
+
+def test_normal_numbers_about_a_tensor_are_where_it_is(gpu):
+    assert cr.normal(cr.zeros(3, device="cuda"), 1.0).is_cuda
+
+
+def test_tensorboard_takes_what_is_on_a_gpu(gpu, tmp_path):
+    from chainrule.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_histogram("weights", cr.ones(3, device="cuda"))
+        writer.add_image("image", cr.zeros(3, 4, 4, device="cuda"))
+    assert any(tmp_path.iterdir())

@@ -115,7 +115,8 @@ def normal(
     tensors = [v for v in (mean, std) if isinstance(v, Tensor)]
     shape = np.broadcast_shapes(*(v.shape for v in tensors)) if size is None else size
     dtype = tensors[0].dtype if tensors else None
-    return randn(size=shape, generator=generator, dtype=dtype) * std + mean
+    where = tensors[0].device if tensors else None
+    return randn(size=shape, generator=generator, dtype=dtype, device=where) * std + mean
 
 
 @placeable

@@ -262,7 +262,7 @@ def random_split(
         [8, 2]
     """
     sizes = _sizes(len(dataset), lengths)
-    order = randperm(len(dataset), generator=generator).array
+    order = randperm(len(dataset), generator=generator, device="cpu").array
     ends = np.cumsum(sizes)
     return [Subset(dataset, order[end - n : end]) for n, end in zip(sizes, ends)]
 

@@ -17,6 +17,7 @@ import numpy as np
 from chainrule.autograd import Generator, randint, randperm
 from chainrule.autograd.generator import state_of
 from chainrule.backend import ranks
+from chainrule.backend.arrays import to_host
 from chainrule.errors import OptionError
 from chainrule.ops import Array, random_uniform
 
@@ -123,9 +124,13 @@ class RandomSampler(Sampler[int]):
         if not n and wanted:
             raise OptionError(f"num_samples is {wanted}, but there is no sample to draw from")
         if self.replacement:
-            return randint(0, n, (wanted,), generator=self.generator).array if n else np.arange(0)
+            return (
+                randint(0, n, (wanted,), generator=self.generator, device="cpu").array
+                if n
+                else np.arange(0)
+            )
         passes = [
-            randperm(n, generator=self.generator).array
+            randperm(n, generator=self.generator, device="cpu").array
             for _ in range(math.ceil(wanted / n) if n else 0)
         ]
         return np.concatenate([np.arange(0), *passes])[:wanted]
@@ -169,12 +174,14 @@ class BlockSampler(Sampler[int]):
     def order(self) -> Array:
         """Return the numbers of a pass in one array."""
         n = len(self.data_source)
-        starts = randperm(-(-n // self.block), generator=self.generator).array * self.block
+        starts = (
+            randperm(-(-n // self.block), generator=self.generator, device="cpu").array * self.block
+        )
         order = (starts[:, None] + np.arange(self.block)).ravel()
         order = order[order < n]
         for i in range(0, n, self.window):
             part = order[i : i + self.window]
-            part[:] = part[randperm(len(part), generator=self.generator).array]
+            part[:] = part[randperm(len(part), generator=self.generator, device="cpu").array]
         return order
 
 
@@ -195,7 +202,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        order = randperm(len(self.indices), generator=self.generator).tolist()
+        order = randperm(len(self.indices), generator=self.generator, device="cpu").tolist()
         return (self.indices[i] for i in order)
 
     def __len__(self) -> int:
@@ -248,10 +255,10 @@ class WeightedRandomSampler(Sampler[int]):
         state = state_of(self.generator)
         if self.replacement:
             ends = np.cumsum(self.weights)
-            drawn = random_uniform(state, shape=(self.num_samples,), dtype=np.float64)
+            drawn = to_host(random_uniform(state, shape=(self.num_samples,), dtype=np.float64))
             chosen = np.searchsorted(ends, drawn * ends[-1], side="right")
             return iter(chosen.tolist())
-        drawn = random_uniform(state, shape=self.weights.shape, dtype=np.float64)
+        drawn = to_host(random_uniform(state, shape=self.weights.shape, dtype=np.float64))
         with np.errstate(divide="ignore", invalid="ignore"):
             arrival = np.where(self.weights > 0, -np.log1p(-drawn) / self.weights, np.inf)
         return iter(np.argsort(arrival, kind="stable")[: self.num_samples].tolist())
@@ -349,7 +356,9 @@ class DistributedSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         n = len(self.dataset)
         generator = Generator(self.seed + self.epoch)
-        order = randperm(n, generator=generator).array if self.shuffle else np.arange(n)
+        order = (
+            randperm(n, generator=generator, device="cpu").array if self.shuffle else np.arange(n)
+        )
         # Of what is longer than the data set, the part beyond it begins anew.
         even = np.resize(order, self.total_size)
         return iter(even[self.rank :: self.num_replicas].tolist())
@@ -375,7 +384,7 @@ def _truth(name: str, value: Any) -> bool:
 
 
 def _weights(given: Any) -> Array:
-    weights = np.asarray(given, dtype=np.float64)
+    weights = to_host(getattr(given, "array", given)).astype(np.float64)
     if weights.ndim != 1:
         raise OptionError(f"weights must be a list of numbers, got shape {weights.shape}")
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):

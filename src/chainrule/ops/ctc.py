@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backend.devices import device_of
 from chainrule.errors import DataError, ShapeError
 from chainrule.ops.core import Array, Value, Within, checked, composite, constant, peek, read
 from chainrule.ops.elementwise import (
@@ -36,6 +37,7 @@ from chainrule.ops.shape import (
     stack,
     unsqueeze,
 )
+from chainrule.ops.transfer import transfer
 
 # The logarithm of no chance at all: finite, so that no slope becomes NaN.
 _NEVER = -1e30
@@ -98,10 +100,11 @@ def ctc_loss(
 
 
 def _counts(lengths: Any, count: int, most: int | None, beside: Value) -> Value:
-    """Lengths as an array (N,), each at most `most`."""
+    """Lengths as an array (N,), each at most `most`, where the chances are."""
     found = lengths
     if isinstance(lengths, (int, list, tuple)):
         found = constant(np.asarray(lengths), beside)
+    found = transfer(found, to=device_of(getattr(beside, "array", beside)))
     found = reshape(found, shape=(-1,))
     if found.shape[0] != count:
         raise ShapeError(f"{count} sequences need as many lengths, got {found.shape[0]}")

@@ -209,4 +209,4 @@ def _simple(number: Any) -> bytes:
 
 
 def _array(values: Any) -> NDArray[Any]:
-    return values.detach().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
