@@ -47,7 +47,7 @@ NEIGHBOURS = {
     "init": {"ops"},
     "optim": {"nn"},
     "explain": {"draw", "io"},
-    "train": {"io", "explain", "utils"},
+    "train": {"io", "explain", "utils", "distributed"},
     "export": {"io"},
     "cli": {"serve", "playground"},
     "cuda": {"amp"},
