@@ -51,6 +51,7 @@ LAYERS = [
     Row("BatchNorm1d", 3, eps=0.1, momentum=None, affine=False),
     Row("BatchNorm1d", 3, track_running_stats=False),
     Row("BatchNorm2d", 4, momentum=0.3, x=IMAGES),
+    Row("SyncBatchNorm", 4, momentum=0.3, x=IMAGES),
     Row("LayerNorm", 3),
     Row("LayerNorm", (4, 3), eps=0.1, bias=False),
     Row("LayerNorm", (4, 3), elementwise_affine=False),
