@@ -41,6 +41,7 @@ __all__ = ["EXIT", "Watch", "begin", "end", "give_up", "say_at_end"]
 GRACE = 5.0  # seconds for the program to notice that a rank is lost, before it is ended
 PATIENCE = 3.0  # seconds for an exchange to be over when somebody who takes part has left
 _REACH = 3.0  # seconds to reach the witness
+_HERE = "127.0.0.1"
 _UNCAUGHT = 1  # Python's exit code for an exception that nobody catches
 
 _watch: Watch | None = None
@@ -170,28 +171,28 @@ def begin(together: Together) -> None:
     global _watch
     if together.size == 1:
         return
+    _register()
     token, port = secrets.token_hex(16), 0
     near = together.neighbours == together.size
     if together.rank == 0:
-        port = _start_witness(together.size, "127.0.0.1" if near else "", token)
+        port = _start_witness(together.size, _HERE if near else "", token)
     # The token goes by MPI, as everything else of the run does.
     addresses, port, token = together.tell([[] if near else _addresses(), port, token])[0]
-    connection = _reach(["127.0.0.1"] if near or not together.rank else addresses, port)
-    if connection is not None:
-        connection.sendall(json.dumps({"token": token, "rank": together.rank}).encode() + b"\n")
-        connection.recv(len(b'{"welcome": true}\n'), socket.MSG_WAITALL)
+    # Names of this very machine may have been told apart, so that it is tried last everywhere.
+    addresses = [*addresses, _HERE] if together.rank else [_HERE]
+    connection = _reach(addresses, port, {"token": token, "rank": together.rank})
     if not all(together.tell(connection is not None)):
         if connection is not None:
+            connection.sendall(b'{"leaves": true}\n')
             connection.close()
         if together.rank == 0:
             sys.stderr.write(
-                f"not all ranks reach the witness on {addresses}, port {port}: a rank that is "
-                "lost will not be noticed\n"
+                f"not all ranks reach the machine of rank 0 at port {port} by its addresses: a "
+                "rank that is lost will not be noticed\n"
             )
         return
     assert connection is not None
     _watch = Watch(together, connection)
-    _register()
 
 
 def _start_witness(size: int, address: str, token: str) -> int:
@@ -225,12 +226,20 @@ def _addresses() -> list[str]:
     return [one for one in dict.fromkeys(found) if not one.startswith("127.")]
 
 
-def _reach(addresses: list[str], port: int) -> socket.socket | None:
+def _reach(addresses: list[str], port: int, who: dict[str, Any]) -> socket.socket | None:
+    """Connect with the witness where it is, and not with whoever else may answer there."""
     for address in addresses:
         with contextlib.suppress(OSError):
             connection = socket.create_connection((address, port), timeout=_REACH)
-            witness.keep_alive(connection)
-            return connection
+            try:
+                witness.keep_alive(connection)
+                connection.sendall(json.dumps(who).encode() + b"\n")
+                if connection.recv(len(witness.WELCOME), socket.MSG_WAITALL) == witness.WELCOME:
+                    return connection
+            except BaseException:
+                connection.close()
+                raise
+            connection.close()
     return None
 
 

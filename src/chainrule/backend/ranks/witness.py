@@ -28,8 +28,9 @@ import sys
 import time
 from typing import Any
 
-__all__ = ["EXIT", "Witness", "keep_alive", "main"]
+__all__ = ["EXIT", "WELCOME", "Witness", "keep_alive", "main"]
 
+WELCOME = b'{"welcome": true}\n'
 LINE = 65536  # no message is longer
 FIRST, LAST = 60.0, 15.0  # seconds for all ranks to come, and to be gone when one was lost
 KILLED = "was lost (killed?)"
@@ -151,7 +152,8 @@ class Witness:
             return False
         one.rank = rank
         self._ranks[rank] = one
-        one.tell(welcome=True)
+        with contextlib.suppress(OSError):
+            one.connection.sendall(WELCOME)
         return True
 
     def _close(self, one: Rank) -> None:
