@@ -98,7 +98,9 @@ class Training:
         if cap is not None:
             from chainrule.distributed import DistributedDataParallel
 
-            self.model = DistributedDataParallel(self.model, bucket_cap_mb=cap)
+            self.model = DistributedDataParallel(
+                self.model, bucket_cap_mb=cap, gradient_as_bucket_view=True
+            )
             self.model.checks_data = False  # times are asked for, and every rank has the same rows
         self.criterion = criterion(cr, workload.loss)
         self.optimizer = optimizer(cr, workload.optimizer, self.inner.parameters(), workload.lr)

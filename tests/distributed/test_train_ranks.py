@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import time
 
 import numpy as np
@@ -72,7 +74,7 @@ def test_a_sharded_optimizer_gives_the_same_and_is_gone_on_from_by_one(
     while not list((tmp_path / "two").glob("checkpoints/step-*")) and run.process.poll() is None:
         time.sleep(0.01)
     assert run.process.poll() is None, run.wait()
-    ended = killed(run)
+    ended = killed(run, tmp_path / "two")
     assert "2 ranks, one thread each, and a share of the optimizer's state" in ended.said
     said = trained_alone(capsys, "--resume", "two")
     assert (
@@ -87,9 +89,14 @@ def test_a_sharded_optimizer_gives_the_same_and_is_gone_on_from_by_one(
         np.testing.assert_allclose(row["loss"], theirs["loss"], rtol=1e-3)
 
 
-def killed(run):
+def killed(run, folder):
+    """What a run whose launcher is killed leaves, when its ranks have let go of their folder."""
     run.process.kill()
-    return run.wait(60)
+    ended = run.wait(60)
+    place = os.open(folder, os.O_RDONLY)
+    fcntl.flock(place, fcntl.LOCK_EX)
+    os.close(place)
+    return ended
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,9 @@ def _fitted(job: Job, folder: Path, history: History, threads: int, console: Any
     saver = Checkpoint(saved, seconds=settings.checkpoint)
     saver.advice = f"To go on: chainrule train --resume {folder}"
     job.model.to(settings.device)
-    network = DistributedDataParallel(job.model) if world.size > 1 else None
+    network = None
+    if world.size > 1:  # nobody looks at a gradient after its step
+        network = DistributedDataParallel(job.model, gradient_as_bucket_view=True)
     try:
         fit(
             job.model if network is None else network,
