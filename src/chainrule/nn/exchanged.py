@@ -294,7 +294,12 @@ class _Exchange:
         self._names = {id(p): name for name, p in named}
         self._groups = list(_groups([p for _, p in reversed(named)], cap))
         self._buckets = [
-            Bucket(str(k), [p.array.shape for p in group], group[0].array.dtype)
+            Bucket(
+                str(k),
+                [p.array.shape for p in group],
+                group[0].array.dtype,
+                is_last=k == len(self._groups) - 1,
+            )
             for k, group in enumerate(self._groups)
         ]
         self._bucket_of = {id(p): k for k, group in enumerate(self._groups) for p in group}

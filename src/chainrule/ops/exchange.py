@@ -39,6 +39,7 @@ class Bucket:
         shapes: of them.
         dtype: of all of them.
         memory: bytes in which they are to lie, if not in their own.
+        is_last: whether there is nothing to compute while they are under way.
 
     Attributes:
         buffer: their memory, flat.
@@ -52,11 +53,17 @@ class Bucket:
     """
 
     def __init__(
-        self, name: str, shapes: list[Shape], dtype: np.dtype[Any], memory: Array | None = None
+        self,
+        name: str,
+        shapes: list[Shape],
+        dtype: np.dtype[Any],
+        memory: Array | None = None,
+        *,
+        is_last: bool = False,
     ) -> None:
         sizes = [int(np.prod(shape)) for shape in shapes]
         ends = np.cumsum([0, *sizes]).tolist()
-        self.name = name
+        self.name, self.is_last = name, is_last
         if memory is None:
             self.buffer = np.zeros(ends[-1], dtype)
         else:
@@ -74,12 +81,12 @@ def _start(buffer: Array, share: Array, *gradients: Array, bucket: Bucket) -> Ar
     if bucket.pending is not None:  # of a step that was broken off
         _wait(buffer, bucket=bucket)
     ranks = world()
-    factor = share / ranks.size
+    factor = float(share) / ranks.size  # a number of NumPy's would make all of it float64
     for view, g in zip(bucket.views, gradients, strict=True):
         if view.shape != g.shape:
             raise ShapeError(f"the gradient has shape {g.shape}, the parameter {view.shape}")
         np.multiply(g, factor, out=view, casting="same_kind")
-    bucket.pending = ranks.start_sum(buffer)
+    bucket.pending = ranks.start_sum(buffer, helped=not bucket.is_last)
     return buffer
 
 

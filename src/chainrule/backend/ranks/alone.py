@@ -68,8 +68,17 @@ class Alone:
         """
         self.start_sum(array, operation).wait()
 
-    def start_sum(self, array: Array, operation: Operation = "sum") -> Pending:
-        """As `sum_`, in the background: `array` is not to be touched until it is waited for."""
+    def start_sum(
+        self, array: Array, operation: Operation = "sum", *, helped: bool = True
+    ) -> Pending:
+        """As `sum_`, in the background: `array` is not to be touched until it is waited for.
+
+        Args:
+            array: numbers, dense; of one shape and dtype everywhere.
+            operation: how two become one.
+            helped: whether somebody is to see to it meanwhile; not worth while if it is waited for
+                at once.
+        """
         return Pending()
 
     def broadcast_(self, array: Array, root: int = 0) -> None:

@@ -159,10 +159,12 @@ class Together(Alone):
 
     # --- arrays ---------------------------------------------------------------------------------
 
-    def start_sum(self, array: Array, operation: Operation = "sum") -> Pending:
-        """As `sum_`, in the background: `array` is not to be touched until it is waited for."""
+    def start_sum(
+        self, array: Array, operation: Operation = "sum", *, helped: bool = True
+    ) -> Pending:
+        """As `sum_`, in the background; while it is `helped`, a thread calls MPI now and then."""
         started = self._start_sum(array, operation)
-        if not started.done():
+        if helped and not started.done():
             if self._stirrer is None:
                 self._stirrer = Stirrer()
             self._stirrer.watch(started)
