@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -102,7 +103,7 @@ EXCHANGES = """
 
     dist.init_process_group("gloo", init_method="env://")
     rank, size = dist.get_rank(), dist.get_world_size()
-    found = {}
+    found = {"threads": cr.get_num_threads()}
     for dtype in ("float16", "float32", "float64", "int64", "uint8"):
         x = cr.tensor([1, 2, 3]).to(getattr(cr, dtype)) * (rank + 1)
         dist.all_reduce(x)
@@ -160,9 +161,11 @@ EXCHANGES = """
 
 @needs_mpi
 def test_exchanges(tmp_path):
-    ended = launch(EXCHANGES, 2, folder=tmp_path)
+    two = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    ended = launch(EXCHANGES, 2, folder=tmp_path, **two)
     assert ended.code == 0, ended.complained
     found = json.loads(ended.said)
+    assert found["threads"] <= max(1, len(os.sched_getaffinity(0)) // 2)
     for dtype in ("float16", "float32", "float64", "int64", "uint8"):
         assert found[f"sum {dtype}"] == [3, 6, 9]
     assert found["MIN"] == [1, 2]

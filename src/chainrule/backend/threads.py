@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from chainrule.errors import OptionError
 
-__all__ = ["fit_to_work", "fitted", "get_num_threads", "matmul", "policy", "set_num_threads"]
+__all__ = [
+    "fit_to_work",
+    "fitted",
+    "get_num_threads",
+    "matmul",
+    "policy",
+    "set_num_threads",
+    "share_cores",
+]
 
 # Below this many operations a product gains less from a second thread than it can lose by it.
 SMALL = 50_000_000
@@ -79,6 +87,19 @@ def set_num_threads(n: int) -> None:
         entered.allowed = None
     _set(_allowed)
     _before[:] = [_allowed] * len(_before)
+
+
+def share_cores(processes: int) -> None:
+    """Leave the other processes of this machine their cores, unless a number of threads was set.
+
+    Examples:
+        >>> set_num_threads(1)
+        >>> share_cores(2)
+        >>> get_num_threads()
+        1
+    """
+    if _allowed is None:
+        set_num_threads(max(1, min(get_num_threads(), _available() // processes)))
 
 
 def _blas() -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-from chainrule.backend import ranks
+from chainrule.backend import ranks, threads
 from chainrule.distributed.handshake import agree_on_code
 from chainrule.errors import OptionError
 
@@ -27,7 +27,8 @@ __all__ = [
 def init_process_group(backend: str | None = None, *args: Any, **pytorch: Any) -> None:
     """Join the processes that were started together; a process alone joins nobody.
 
-    Processes of different versions of this library are refused.
+    Processes of different versions of this library are refused. The cores of a machine are divided
+    among its processes, unless `chainrule.set_num_threads` has been called.
 
     Args:
         backend: "mpi", the only one there is; "gloo" and "nccl", as programs for PyTorch name
@@ -48,7 +49,7 @@ def init_process_group(backend: str | None = None, *args: Any, **pytorch: Any) -
     if backend is not None and backend.rpartition(":")[2] not in known:
         raise OptionError(f"backend must be 'mpi', got {backend!r}")
     if ranks.launched() and not ranks.is_joined():
-        ranks.join()
+        threads.share_cores(ranks.join().neighbours)
         agree_on_code()
 
 

@@ -191,8 +191,10 @@ def _fitted(job: Job, folder: Path, history: History, threads: int, console: Any
     saver.advice = f"To go on: chainrule train --resume {folder}"
     job.model.to(settings.device)
     network = None
-    if world.size > 1:  # nobody looks at a gradient after its step
-        network = DistributedDataParallel(job.model, gradient_as_bucket_view=True)
+    if world.size > 1:  # no buffer changes in training, nor is a gradient looked at after its step
+        network = DistributedDataParallel(
+            job.model, broadcast_buffers=False, gradient_as_bucket_view=True
+        )
     try:
         fit(
             job.model if network is None else network,
