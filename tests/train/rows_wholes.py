@@ -70,6 +70,11 @@ def parts() -> list[nn.Module]:
     return [nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)]
 
 
+def members() -> list[nn.Module]:
+    """Networks of different kinds for the same task."""
+    return [nn.Linear(5, 3), nn.Sequential(*parts())]
+
+
 def weights() -> list[nn.Parameter]:
     """Two matrices."""
     return [nn.Linear(5, 4).weight, nn.Linear(2, 5).weight]
@@ -145,6 +150,8 @@ CONTAINERS = [
     of_others(
         "ParameterDict", lambda: dict(zip("ab", weights())), xs=(normal(4, 4),), call=products
     ),
+    of_others("Ensemble", members, xs=(normal(4, 5),)),
+    of_others("Ensemble", members, "values", xs=(normal(4, 5),)),
     of_others("TransformerEncoder", encoder, 2, xs=(normal(4, 3, 6), causal(4)), call=encoded),
     of_others("TransformerDecoder", decoder, 2, xs=(normal(4, 3, 6), normal(5, 3, 6))),
 ]
@@ -153,6 +160,7 @@ OTHERS = [
     layer("CrossMapLRN2d", 3, 0.5, 0.6, 2, x=IMAGES),
     layer("Columns", [0, 3, 0], [True, False, False], [0, 2, 0], x=whole(5, 3, below=3)),
     layer("Normalize", 0.5, 2.0, x=IMAGES),
+    layer("SyncBatchNorm", 4, x=IMAGES),
     layer("Normalize", [1.0, 2.0], [3.0, 4.0], x=whole(5, 2, below=9)),
     *(of_several(f"MaxUnpool{rank}", 2, xs=(x,), call=unpooled) for rank, x, _ in BY_RANK),
 ]
