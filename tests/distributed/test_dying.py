@@ -100,6 +100,21 @@ def test_ranks_that_end_in_order_are_not_complained_of(tmp_path):
     assert (ended.code, ended.said, ended.complained) == (0, "done\n" * 3, "")
 
 
+def test_a_rank_that_is_killed_when_it_is_done_is_missed_by_those_that_are_not(tmp_path):
+    program = """
+    import os, signal, time
+    from chainrule.backend import ranks
+    w = ranks.join()
+    other = w.tell(os.getpid())[1]
+    if w.rank == 0:
+        time.sleep(1.0)
+        os.kill(other, signal.SIGKILL)
+        time.sleep(600)
+    """
+    ended = launch(program, 2, NO_CLEANUP, folder=tmp_path)
+    assert sentence_of(ended) == "rank 1 was lost (killed?); the run ends."
+
+
 def test_a_witness_listens_to_nobody_without_the_token(tmp_path):
     program = """
     import socket, sys, time

@@ -159,7 +159,9 @@ class Witness:
     def _close(self, one: Rank) -> None:
         self._selector.unregister(one.connection)
         one.connection.close()
-        if one.rank >= 0 and not one.left:
+        # One that has left waits for the others, if all have come.
+        waits = len(self._ranks) == self._size and not all(r.left for r in self._ranks.values())
+        if one.rank >= 0 and (waits or not one.left):
             self._lose(one.rank, KILLED)
 
     def _lose(self, rank: int, why: str, code: int = EXIT) -> None:
