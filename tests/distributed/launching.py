@@ -60,7 +60,9 @@ class Run:
         folder: Path | None = None,
         environment: dict[str, str] | None = None,
     ) -> None:
-        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        # Without a buffer a line and its end are written one by one, and those of ranks mix.
+        buffered = {"PYTHONUNBUFFERED": ""}
         self.begun = time.monotonic()
         self.process = subprocess.Popen(
             [str(MPIEXEC), *flags, "-n", str(ranks), sys.executable, "-W", "error", *arguments],
@@ -69,7 +71,7 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             cwd=folder,
-            env={**os.environ, **one_thread, **(environment or {})},
+            env={**os.environ, **one_thread, **buffered, **(environment or {})},
             start_new_session=True,
         )
 
