@@ -94,7 +94,7 @@ WEIGHTS = tensor([1.0, 2.0, 4.0])
 @pytest.mark.parametrize(
     ("loss", "targets", "counts"),
     [
-        (CrossEntropyLoss(), LABELS[:2], None),
+        (CrossEntropyLoss(), LABELS[:2], [1, 1]),
         (CrossEntropyLoss(), LABELS, [1, 1, 0, 1]),
         (F.cross_entropy, LABELS, [1, 1, 0, 1]),
         (CrossEntropyLoss(ignore_index=1), LABELS[:2], [1, 0]),

@@ -136,6 +136,31 @@ def test_small_batches_put_together_are_the_large_one(optimizer, compile, loss):
     assert len(history) == 3
 
 
+FACTORS = cr.tensor([1.0, 20.0])
+IGNORED = np.where(np.arange(103) % 10 < np.arange(103) % 7, -100, Y)
+
+
+@pytest.mark.parametrize("compile", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (nn.CrossEntropyLoss(weight=FACTORS), Y),
+        (nn.CrossEntropyLoss(weight=FACTORS, label_smoothing=0.2), IGNORED),
+        (nn.CrossEntropyLoss(), IGNORED),
+        (nn.CrossEntropyLoss(reduction="sum"), Y),
+        (nn.MSELoss(reduction="sum"), np.stack([Y, 1 - Y], axis=1).astype(np.float32)),
+    ],
+    ids=["class weights", "weights, labels ignored", "labels ignored", "a sum", "a sum of squares"],
+)
+def test_small_batches_count_as_their_rows_do(compile, loss, y):
+    options = {"optimizer": "sgd", "compile": compile, "loss": loss, "max_grad_norm": 0.3}
+    eyes, other = Eyes(), Eyes()
+    whole, _ = trained(eyes, data=(X, y), batch_size=40, **options)
+    parts, _ = trained(other, data=(X, y), batch_size=10, accumulate=4, **options)
+    assert_close(parts, whole)
+    assert other.losses == pytest.approx(eyes.losses, rel=1e-5)
+
+
 def test_many_steps_at_once_are_put_together_alike():
     options = {"batch_size": 4, "accumulate": 2, "compile": True, "metrics": ["f1", "accuracy"]}
     several, first = trained(**options)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import nn, optim
+from chainrule import nn, ops, optim
 from chainrule.errors import CaptureError, DataError
 from chainrule.optim import lr_scheduler
 
@@ -875,6 +875,37 @@ def test_labels_are_checked_in_every_run():
     with pytest.raises(DataError, match="label 3 at index 1 is outside the 3 classes"):
         quick(X, bad)
     assert_same(quick(X, good).item(), eager(X, good).item())
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("which", ["01", "10", "0001", "1000", "00000100", "0101101"])
+@RIGHT
+def test_labels_that_are_ignored_may_be_in_some_batches(which, smoothing):
+    """Wherever they come first, from then on every batch is replayed, with them or without."""
+
+    def make():
+        cr.manual_seed(4)
+        model = nn.Linear(2, 3)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y, label_smoothing=smoothing)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step
+
+    quick, eager = compiled(make()), make()
+    batches = [cr.tensor([0, 1, 2]), cr.tensor([0, -100, 2])]
+    for kind in map(int, which + "01" * 6):
+        assert_same(quick(X, batches[kind]).item(), eager(X, batches[kind]).item())
+    seen = []
+    with ops.core.listen(lambda what, *_: seen.append(what)):
+        for y in batches:
+            quick(X, y)
+    assert seen == ["replaying", "replayed"] * 2
 
 
 @RIGHT

@@ -7,12 +7,14 @@ from typing import TypeAlias
 
 import numpy as np
 
+from chainrule import ops
 from chainrule.autograd import Tensor
-from chainrule.backend.arrays import to_host
 from chainrule.errors import chosen
 from chainrule.nn import functional as F
 from chainrule.nn.loss import CrossEntropyLoss, NLLLoss
 from chainrule.ops import Array
+from chainrule.ops.core import Value
+from chainrule.ops.loss import checked_labels, label_weights
 
 __all__ = ["LOSSES", "Loss", "are_classes", "loss_of", "rows_weighed"]
 
@@ -30,7 +32,7 @@ LOSSES: dict[str, Loss] = {
 _PLAIN = CrossEntropyLoss()  # which ignores the labels that its function ignores
 
 
-def are_classes(targets: Array) -> bool:
+def are_classes(targets: Value) -> bool:
     """Whether targets are the numbers of classes, which integers are taken to be."""
     return targets.dtype.kind in "iu"
 
@@ -59,30 +61,30 @@ def loss_of(given: Loss | str | None, targets: Array) -> Loss:
     return given
 
 
-def rows_weighed(loss: object, targets: Array) -> Array | None:
+def rows_weighed(loss: object, targets: Value) -> Value | None:
     """Return how much each row counts in the mean that a loss is; `None` where all count alike.
 
     Args:
         loss: of one with class weights, or with labels that it ignores, rows count differently.
-        targets: (N, ...).
+        targets: (N, ...), an array or a tensor.
+
+    Raises:
+        DataError: a label that there is no class weight for.
 
     Examples:
         >>> import numpy as np
         >>> from chainrule.autograd import tensor
         >>> loss = CrossEntropyLoss(weight=tensor([1.0, 3.0]))
         >>> rows_weighed(loss, np.array([1, 0, -100]))
-        array([3., 1., 0.])
+        array([3., 1., 0.], dtype=float32)
     """
     if loss is F.cross_entropy or loss is F.nll_loss:
         loss = _PLAIN
     if not isinstance(loss, (CrossEntropyLoss, NLLLoss)) or not are_classes(targets):
         return None
-    counts = targets != loss.ignore_index
-    if loss.weight is None:
-        weighed = counts.astype(np.float64)
-    else:
-        of_class = to_host(loss.weight.array).astype(np.float64)
-        weighed = np.where(counts, of_class[np.where(counts, targets, 0)], 0.0)
-    return (
-        None if loss.weight is None and counts.all() else weighed.reshape(len(targets), -1).sum(1)
-    )
+    weight: Value = loss.weight
+    if weight is not None:
+        checked_labels(targets, len(weight), loss.ignore_index)
+        weight = weight if isinstance(targets, Tensor) else weight.array
+    each = label_weights(targets, weight, loss.ignore_index, np.float32)
+    return ops.sum(ops.reshape(each, (len(targets), -1)), dim=1)

@@ -374,6 +374,19 @@ def checked(check: Callable[[Array], None], x: Value) -> None:
         tell("check", array, check)
 
 
+def any_such(found: bool) -> bool:
+    """Whether to take the way for numbers of some kind, which are there (`found`) or may be.
+
+    Without them a shorter way gives the same. A recorded step that has met them once takes the
+    longer one from then on, so that what is recorded is for all numbers.
+    """
+    if not LISTENERS:
+        return found
+    asked = [found]
+    tell("any such", asked)
+    return asked[0]
+
+
 @dataclass(frozen=True)
 class Finite:
     """A check that a number is finite, which executors may make in a way of their own.

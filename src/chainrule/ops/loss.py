@@ -15,7 +15,17 @@ import numpy as np
 from chainrule.backend.arrays import to_host
 from chainrule.errors import DataError, OptionError, ShapeError, did_you_mean
 from chainrule.ops.activation import log_sigmoid, log_softmax
-from chainrule.ops.core import Array, Shape, Value, Within, checked, composite, constant, peek
+from chainrule.ops.core import (
+    Array,
+    Shape,
+    Value,
+    Within,
+    any_such,
+    checked,
+    composite,
+    constant,
+    peek,
+)
 from chainrule.ops.elementwise import (
     abs,
     add,
@@ -184,9 +194,10 @@ def smooth_l1_loss(x: Value, target: Value, reduction: str = "mean", beta: float
 # --- of classes ---------------------------------------------------------------------------------
 
 
-def _checked_labels(
+def checked_labels(
     target: Value, classes: int, ignore_index: int | None = None, has_ignored: bool = True
 ) -> None:
+    """Refuse labels that are no integers, or outside the classes, now and in every replay."""
     if np.dtype(target.dtype).kind not in "iu":
         raise DataError(
             f"class labels must be integers from 0 to {classes - 1}, got {target.dtype}; "
@@ -272,11 +283,18 @@ def _picked(scores: Value, target: Value, weight: Value, ignore_index: int) -> t
     chosen = take_along(scores, unsqueeze(safe, -1), dim=-1)
     # Not by multiplying with 0: an ignored row may hold an infinity.
     loss = where(kept, neg(reshape(chosen, shape=tuple(target.shape))), 0.0)
-    factor = cast(kept, dtype=scores.dtype)
-    if weight is not None:
-        flat = reshape(safe, shape=(-1,))
-        factor = mul(factor, reshape(index_select(weight, 0, flat), shape=tuple(target.shape)))
+    factor = label_weights(target, weight, ignore_index, scores.dtype)
     return mul(loss, factor), factor
+
+
+def label_weights(target: Value, weight: Value, ignore_index: int, dtype: Any) -> Value:
+    """How much each label counts in a mean: as its class does, 1 without weights; 0 if ignored."""
+    kept = ne(target, ignore_index)
+    factor = cast(kept, dtype=dtype)
+    if weight is None:
+        return factor
+    flat = reshape(where(kept, target, 0), shape=(-1,))
+    return mul(factor, reshape(index_select(weight, 0, flat), shape=tuple(target.shape)))
 
 
 def _nll(scores: Value, target: Value, weight: Value, reduction: str, ignore_index: int) -> Value:
@@ -285,10 +303,10 @@ def _nll(scores: Value, target: Value, weight: Value, reduction: str, ignore_ind
     if weight is not None:
         _one_a_class(weight, scores)
     if weight is None and not _may_have(target, ignore_index):
-        _checked_labels(target, scores.shape[-1])
+        checked_labels(target, scores.shape[-1])
         chosen = take_along(scores, unsqueeze(target, -1), dim=-1)
         return _reduced(neg(reshape(chosen, shape=tuple(target.shape))), reduction)
-    _checked_labels(target, scores.shape[-1], ignore_index)
+    checked_labels(target, scores.shape[-1], ignore_index)
     loss, factor = _picked(scores, target, weight, ignore_index)
     return _mean_over(loss, factor) if reduction == "mean" else _reduced(loss, reduction)
 
@@ -305,7 +323,7 @@ def _may_have(target: Value, ignore_index: int) -> bool:
     if ignore_index >= 0:
         return True
     labels = peek(target)  # no label of a class is that low, so the lowest tells
-    return bool(labels.size and labels.min() <= ignore_index)
+    return any_such(bool(labels.size and labels.min() <= ignore_index))
 
 
 @composite
@@ -402,7 +420,7 @@ def _uniform_part(
     if weight is None and not _may_have(target, ignore_index):
         return _reduced(neg(mean(scores, dim=-1)), reduction)
     weighted = scores if weight is None else mul(scores, weight)
-    loss = mul(sum(weighted, dim=-1), -1 / scores.shape[-1])
+    loss = neg(mean(weighted, dim=-1))
     loss = where(ne(target, ignore_index), loss, 0.0)
     if reduction != "mean":
         return _reduced(loss, reduction)
@@ -436,7 +454,7 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise OptionError(f"p must be 1 or 2, got {p}")
     _one_label_a_row(x, target)
-    _checked_labels(target, x.shape[-1], has_ignored=False)
+    checked_labels(target, x.shape[-1], has_ignored=False)
     at_label = take_along(x, unsqueeze(target, -1), dim=-1)
     short = relu(add(sub(x, at_label), margin))
     if p == 2:

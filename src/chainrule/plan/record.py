@@ -99,12 +99,16 @@ class Recorder:
         inputs: the arguments of the run. The run is to be made on `recorder.inputs`, copies of
             them, so that no array of somebody else's is taken for one.
 
+        is_wide: whether the run takes the ways that are for all numbers (`ops.core.any_such`).
+
     Attributes:
         inputs: the arrays to run on.
+        is_wide: also whether it has met numbers for which it had to.
         refusal: the first thing that a replay could not do, if there was one.
     """
 
-    def __init__(self, inputs: Sequence[Array]) -> None:
+    def __init__(self, inputs: Sequence[Array], is_wide: bool = False) -> None:
+        self.is_wide = is_wide
         self.inputs = [copied(a) for a in inputs]
         self.refusal: CaptureError | None = None
         self._values: dict[int, Value] = {}
@@ -227,6 +231,9 @@ class Recorder:
             self._constant(things[0])
         elif what == "check":
             self._check(*things)
+        elif what == "any such":
+            self.is_wide |= things[0][0]
+            things[0][0] = self.is_wide
         elif what == "number":
             if self._is_constant(things[1]):
                 return

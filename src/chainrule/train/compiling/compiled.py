@@ -14,7 +14,7 @@ from chainrule.errors import CaptureError, OptionError
 from chainrule.explain.runs.undo import undone
 from chainrule.nn.module import Module
 from chainrule.ops import Array
-from chainrule.ops.core import SETTINGS
+from chainrule.ops.core import SETTINGS, listen
 from chainrule.plan.costs import Part
 from chainrule.plan.many import Table
 from chainrule.plan.program import Program
@@ -157,7 +157,10 @@ class Compiled:
             self._leaves.bring_home()
             plan = known.plan()
             if plan is not None:
-                return plan(arrays) if plan.allows(arrays) else self._eager(args, kwargs)
+                if plan.allows(arrays):
+                    return plan(arrays)
+                with listen(known.hear):
+                    return self._eager(args, kwargs)
             # After something has been set, state may come to be at the first step.
             if self._settings != SETTINGS.changes and not self._was_eager:
                 return self._eager(args, kwargs)
@@ -266,7 +269,9 @@ class Compiled:
     def _recorded(self, known: Signature, args: Any, kwargs: Any, arrays: list[Array]) -> Any:
         if is_grad_enabled() and wants_gradient((args, kwargs)):
             return self._eager(args, kwargs)
-        recording = Recording(self.function, args, kwargs, arrays, self._leaves, self._keep)
+        recording = Recording(
+            self.function, args, kwargs, arrays, self._leaves, self._keep, known.is_wide
+        )
         self._settings = SETTINGS.changes
         self._was_eager = False
         try:
@@ -355,7 +360,7 @@ class Compiled:
             >>> y = step(cr.ones(2))
             >>> stage = step.stage()
             >>> stage["settled"], stage["eager"], list(stage["kinds"].values())
-            (True, True, [(False, False)])
+            (True, True, [(False, False, False)])
         """
         if self._settings == _NEVER and self._awaited is not None:
             return self._awaited
@@ -393,7 +398,7 @@ class Compiled:
             return
         key: list[Any] = [is_grad_enabled(), get_default_dtype()]
         take_apart(args, {}, key)
-        planned, waiting = self._awaited["kinds"].pop(repr(tuple(key)), (False, False))
+        planned, waiting, *wide = self._awaited["kinds"].pop(repr(tuple(key)), (False, False))
         is_first = self._settings == _NEVER
         settled, was_eager = self._settings == SETTINGS.changes, self._was_eager
         if is_first:
@@ -407,6 +412,7 @@ class Compiled:
             if is_first:
                 self(*args)
             known = self._of_kind(key, args, {})
+            known.is_wide = any(wide)
             for _ in range(_REHEARSALS):
                 if known.plans or not (planned or (waiting and not known.is_waiting)):
                     break

@@ -56,10 +56,11 @@ class Kinds:
         known = self._known[key] = Signature(pinned, self._maker)
         return known
 
-    def stages(self) -> dict[str, tuple[bool, bool]]:
-        """Of each kind, whether there is a plan, and whether a recording waits for its like."""
+    def stages(self) -> dict[str, tuple[bool, bool, bool]]:
+        """Of each kind: is there a plan, does a recording wait for its like, are they wide?"""
         return {
-            repr(key): (bool(known.plans), known.is_waiting) for key, known in self._known.items()
+            repr(key): (bool(known.plans), known.is_waiting, known.is_wide)
+            for key, known in self._known.items()
         }
 
     def latest(self) -> Plan | None:

@@ -60,9 +60,11 @@ class Recording:
         arrays: and the arrays in them.
         leaves: what is known of the gradients that it has to do with.
         keep: leave all gradients.
+        is_wide: whether it takes the ways that are for all numbers.
 
     Attributes:
         result: what the step returned, without history.
+        is_wide: also whether it has met numbers for which it had to.
         refusal: why it cannot be replayed, if it cannot.
     """
 
@@ -74,8 +76,9 @@ class Recording:
         arrays: Sequence[Array],
         leaves: Leaves,
         keep: bool,
+        is_wide: bool,
     ) -> None:
-        recorder = Recorder(arrays)
+        recorder = Recorder(arrays, is_wide)
         self.surroundings = Surroundings(leaves, function)
         args, kwargs = put_together((args, kwargs), recorder.inputs)
         _here.recording, mode = True, is_grad_enabled()
@@ -97,7 +100,7 @@ class Recording:
         outputs: list[Array] = []
         self.template = mapped(self.result, lambda r: _slot(r, outputs, recorder))
         self.program = recorder.program([*outputs, *self.gradients.arrays])
-        self.results = len(outputs)
+        self.results, self.is_wide = len(outputs), recorder.is_wide
         self.surroundings.close(recorder)
         state = [v.array for v in self.program.state if v.array is not None]
         self.changed = [a for a in state if recorder.is_changed(a)]
@@ -283,10 +286,15 @@ class Signature:
     Args:
         pinned: what must stay, so that its identity stays taken.
         maker: makes the executors.
+
+    Attributes:
+        plans: the latest.
+        is_wide: whether they are for all numbers, and not only for such as were met at first.
     """
 
     def __init__(self, pinned: Any, maker: Maker) -> None:
         self.plans: list[Plan] = []
+        self.is_wide = False
         self._pinned = pinned
         self._maker = maker
         self._waiting: list[Recording] = []
@@ -309,6 +317,17 @@ class Signature:
         """Whether there is a recording of which no plan was made yet."""
         return bool(self._waiting)
 
+    def widen(self) -> None:
+        """Begin anew, with recordings that are for all numbers."""
+        self.is_wide = True
+        self.plans.clear()
+        self._waiting.clear()
+
+    def hear(self, what: str, *things: Any) -> None:
+        """Listen to a step that no plan is for, which may be so for its numbers."""
+        if what == "any such" and things[0][0] and not self.is_wide:
+            self.widen()
+
     def add(self, recording: Recording) -> None:
         """Take a recording in: the second of two that agree makes a plan.
 
@@ -319,6 +338,8 @@ class Signature:
             self._waiting.clear()
             raise recording.refusal
         self._be_patient(recording)
+        if recording.is_wide and not self.is_wide:
+            self.widen()
         self._waiting = [w for w in self._waiting if not w.surroundings.replaced()]
         for first in self._waiting:
             self._differing = first.surroundings.differs(recording.surroundings)

@@ -99,8 +99,8 @@ def fit(
         max_grad_norm: scale gradients down to this norm if theirs is larger.
         accumulate: batches that make a step: they go through the network one by one and their
             gradients are added up, so that the step is that of one batch as large as all of them,
-            to rounding, for a loss that is a mean over examples. Layers that look at a batch, as
-            batch norms do, see the small ones.
+            to rounding, for a loss that is a mean over examples or a sum, also with class weights
+            and ignored labels. Layers that look at a batch, as batch norms do, see the small ones.
         augment: changes each batch of x at random before its step, as `AugmentImages` does: takes
             a tensor, returns one of as many examples. Validation data are left as they are.
         step: a training step of your own, `step(run, x, y)`, that changes the weights and returns

@@ -18,6 +18,7 @@ from chainrule import nn, ops
 from chainrule.autograd import Tensor
 from chainrule.errors import OptionError
 from chainrule.explain.runs.undo import undone
+from chainrule.nn.usual import rows_weighed
 from chainrule.ops import Array, Op
 from chainrule.ops.core import Finite, checked
 from chainrule.plan.many import Table
@@ -173,11 +174,12 @@ class TapeStep:
             loss.backward()
             return loss, outputs.detach()
         losses, parts = [], []
+        share_of = _shares(run.loss, y)
         for i in range(0, len(y), size):
-            part = y[i : i + size]
-            with run.looking() if i + size < len(y) else nullcontext():
-                loss, outputs = self._loss(run, x[i : i + size], part)
-                share = loss * (len(part) / len(y))  # of the mean over the batch
+            part = slice(i, min(i + size, len(y)))
+            with run.looking() if part.stop < len(y) else nullcontext():
+                loss, outputs = self._loss(run, x[part], y[part])
+                share = loss * share_of(part)
                 share.backward()
             losses.append(share.detach())
             parts.append(outputs.detach())
@@ -207,6 +209,17 @@ class TapeStep:
 
     def _compiled(self, run: Run, strict: bool) -> Compiled:
         return compile(partial(self._step, run), strict=strict, keep_gradients=self._keep)
+
+
+def _shares(loss: Any, y: Tensor) -> Callable[[slice], Any]:
+    """What tells the part that some rows have in the loss of a batch."""
+    if getattr(loss, "reduction", "mean") == "sum":
+        return lambda rows: 1.0
+    weighed = rows_weighed(loss, y)
+    if weighed is None:
+        return lambda rows: (rows.stop - rows.start) / len(y)
+    total = weighed.sum()
+    return lambda rows: weighed[rows].sum() / total
 
 
 def _shapes(run: Run, x: Tensor, y: Tensor) -> Any:
