@@ -285,3 +285,19 @@ def test_killed_fifty_times(tmp_path, name):
         found, _, _ = kills.one_run(tmp_path / str(seed), name, seed, rng, left)
         assert found.differing == []
         left, seed = left - len(found.at), seed + 1
+
+
+def test_a_run_whose_device_is_not_here(chainrule, tmp_path, killed):
+    """It says how to go on without, and does."""
+    chainrule(LINE + " --out whole")
+    killed(LINE + " --out out", 20)
+    journal = tmp_path / "out" / "job.json"
+    said = journal.read_text(encoding="utf-8")
+    journal.write_text(said.replace('"device": "cpu"', '"device": "cuda:99"'), encoding="utf-8")
+    ended = chainrule("train --resume out")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("error: device 'cuda:99' is not available: ")
+    assert ended.err.endswith("; --device cpu goes on with the run on the processor\n")
+    ended = chainrule("train --resume out --device cpu")
+    assert (ended.code, ended.err) == (0, "")
+    is_the_same(tmp_path)

@@ -15,6 +15,7 @@ from chainrule.backend import arrays
 from chainrule.cli import main
 from chainrule.explain.napkin import Machine
 from chainrule.serve import server
+from chainrule.train.callbacks.progress import Progress
 from chainrule.train.fitting import loop
 from chainrule.train.job.predictor import Predictor
 
@@ -79,6 +80,32 @@ def test_train(gpu, device, runs, chainrule, tmp_path, seen):
     np.testing.assert_allclose(
         figures(tmp_path / "there"), figures(tmp_path / "here"), rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize(("begun", "ended"), [("cpu", "cuda"), ("cuda", "cpu"), ("cuda", None)])
+def test_train_goes_on_elsewhere(gpu, begun, ended, chainrule, tmp_path, seen, monkeypatch):
+    line = TRAIN.replace("--epochs 3", "--epochs 5 --checkpoint 0")
+    chainrule(f"{line} --out {tmp_path / 'whole'}")
+    seen.clear()
+    there = []
+
+    def on_step_end(self, run):
+        there.append((run.step, str(next(run.model.parameters()).device)))
+        if len(there) == 20:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "on_step_end", on_step_end)
+    folder = tmp_path / "run"
+    chainrule(f"{line} --device {begun} --out {folder}", code=130)
+    beside = "" if ended is None else f" --device {ended}"
+    chainrule(f"train --resume {folder}{beside}")
+    places = [{"cuda": "cuda:0"}.get(place, place) for place in (begun, ended or begun)]
+    before, after = there[:20], there[20:]
+    assert before == [(k + 1, places[0]) for k in range(20)]
+    first, last = after[0][0], after[-1][0]
+    assert 1 < first <= 20, "after what was saved"
+    assert after == [(k, places[1]) for k in range(first, last + 1)]
+    np.testing.assert_allclose(figures(folder), figures(tmp_path / "whole"), rtol=1e-4, atol=1e-6)
 
 
 def test_nothing_is_predicted_for_a_gpu(gpu, chainrule, tmp_path, monkeypatch):

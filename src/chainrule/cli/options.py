@@ -203,7 +203,8 @@ JOB_OPTIONS = _grouped(
     click.option(
         "--resume",
         metavar="RUN",
-        help="Go on with the run in this folder, that was broken off, with its data and options.",
+        help="Go on with the run in this folder, that was broken off, with its data and options; "
+        "where it was, or on another --device.",
     ),
     click.option("--target", help="The column of a table that is to be predicted."),
     click.option(

@@ -27,8 +27,8 @@ from chainrule.train.job.together import alike, in_turn
 __all__ = ["train_command"]
 
 
-# What may be given beside --resume: it says where things are, and changes nothing of the run.
-_BESIDE = {"resume", "data", "data_dir"}
+# What may be given beside --resume: it says where things are.
+_BESIDE = {"resume", "data", "data_dir", "device"}
 
 
 def train_command(
@@ -78,15 +78,15 @@ def _resumed(data: str, options: Mapping[str, Any], given: Collection[str]) -> i
                 f"--{name.replace('_', '-')} cannot be given beside --resume: a run goes on with "
                 "the options that it was begun with; leave it out, or train anew"
             )
-    folder, source = Path(options["resume"]), data if "data" in given else None
+    folder = Path(options["resume"])
+    places = {
+        "source": data if "data" in given else None,
+        "data_dir": options["data_dir"],
+        "device": options["device"] if "device" in given else None,
+    }
     if distributed.rank() > 0:
-        return _assisted(lambda: assist_resumed(folder, source, options["data_dir"]))
-    outcome = resume_job(
-        folder,
-        console=Console(highlight=False, emoji=False),
-        source=source,
-        data_dir=options["data_dir"],
-    )
+        return _assisted(lambda: assist_resumed(folder, **places))
+    outcome = resume_job(folder, console=Console(highlight=False, emoji=False), **places)
     return 130 if outcome.interrupted else 0
 
 

@@ -8,6 +8,7 @@ says and writes what one process would.
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.backend import ranks, threads
+from chainrule.backend.devices import available
 from chainrule.data import Examples
-from chainrule.errors import ChainruleError, DataError
+from chainrule.errors import ChainruleError, DataError, OptionError
 from chainrule.io import save_model
 from chainrule.nn.exchanged import DistributedDataParallel
 from chainrule.train.callbacks.checkpoint import Checkpoint
@@ -90,24 +92,30 @@ def run_job(
 
 
 def resume_job(
-    folder: Path, *, console: Any, source: str | None = None, data_dir: str | None = None
+    folder: Path,
+    *,
+    console: Any,
+    source: str | None = None,
+    data_dir: str | None = None,
+    device: str | None = None,
 ) -> Outcome:
     """Go on with a run that was broken off, as if it had not been.
 
     Data, settings and command are those that it has noted. Its model and its figures will be those,
-    to the last bit, that it would have come to, on a machine of the same kind.
+    to the last bit, that it would have come to, on a device and a machine of the same kind.
 
     Args:
         folder: of the run.
         console: a rich console that is told what happens.
         source: its data, by name or path, if they are elsewhere by now.
         data_dir: the folder where data sets such as mnist are kept.
+        device: where it goes on, if elsewhere.
 
     Raises:
-        OptionError: the run has finished, or another process is at it.
+        OptionError: the run has finished, another process is at it, or there is no such device.
         DataError: something in the folder is damaged, or the data are others by now.
     """
-    journal, job = in_turn(lambda: _revisited(folder, source, data_dir))
+    journal, job = in_turn(lambda: _revisited(folder, source, data_dir, device))
     with ExitStack() as inside:
         journal.state = "running"
         alike(lambda: _entered(inside, held(folder), journal, folder))
@@ -129,15 +137,21 @@ def assist_job(examples: Examples, settings: Settings, folder: Path) -> None:
     _fitted(job, folder, History(), settings.threads or 1, None)
 
 
-def assist_resumed(folder: Path, source: str | None = None, data_dir: str | None = None) -> None:
+def assist_resumed(
+    folder: Path,
+    source: str | None = None,
+    data_dir: str | None = None,
+    device: str | None = None,
+) -> None:
     """Go on with rank 0, which does so by `resume_job`, and say and write nothing.
 
     Args:
         folder: as `resume_job` takes it, and so are all others.
         source: likewise.
         data_dir: likewise.
+        device: likewise.
     """
-    _, job = in_turn(lambda: _revisited(folder, source, data_dir))
+    _, job = in_turn(lambda: _revisited(folder, source, data_dir, device))
     alike(lambda: None)  # rank 0 opens the folder
     _fitted(job, folder, History(), job.settings.threads or 1, None)
 
@@ -158,10 +172,19 @@ def _usable(examples: Examples, settings: Settings, folder: Path, overwrite: boo
     return job
 
 
-def _revisited(folder: Path, source: str | None, data_dir: str | None) -> tuple[Journal, Job]:
+def _revisited(
+    folder: Path, source: str | None, data_dir: str | None, device: str | None
+) -> tuple[Journal, Job]:
     """What a run that was broken off has noted, and what it begins with."""
     journal = Journal.read(folder)
+    if device is not None:
+        journal.settings = dataclasses.replace(journal.settings, device=device)
     settings = journal.settings
+    try:
+        available(settings.device)
+    except OptionError as error:
+        advice = "; --device cpu goes on with the run on the processor" if device is None else ""
+        raise OptionError(f"{error}{advice}") from None
     check_sensible(settings)
     source = source or journal.source
     examples = data_of(journal.info, str(folder), settings.seed, source, data_dir)
