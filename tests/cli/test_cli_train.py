@@ -328,6 +328,20 @@ def test_a_dry_run(chainrule, tmp_path, monkeypatch, line, told):
     assert sorted(set(tmp_path.iterdir()) - kept) == before
 
 
+def test_a_rate_that_no_number_outlives(chainrule, monkeypatch):
+    """It is foreseen what a step takes, but not what it leads to; no line is blamed."""
+    here = Machine(overhead=5e-6, flops=1e11, bandwidth=1e10)
+    monkeypatch.setattr(Machine, "here", lambda: here)
+    monkeypatch.setattr(Machine, "is_known", lambda: True)
+    line = "train moons --model mlp --hidden 8 --optimizer sgd --lr 1e30"
+    assert chainrule(f"{line} --dry-run").code == 0
+    ended = chainrule(line)
+    assert ended.code == 2
+    assert "the learning rate 1e+30 is too large" in ended.out
+    assert ended.err.startswith("error: the loss became nan in epoch 1, step 2: linear of ")
+    assert "linear in 3 (Linear), on the way forward; use a lower learning rate" in ended.err
+
+
 def test_a_dry_run_refuses_what_a_run_would(chainrule, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("")

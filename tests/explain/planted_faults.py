@@ -452,6 +452,13 @@ def a_learning_rate_of_10():
 
 
 @finds("updates of the wrong size")
+def a_learning_rate_that_no_number_outlives():
+    x, y = table()
+    model = mlp()
+    yield {"model": model, "x": x, "y": y, "optimizer": optim.SGD(model.parameters(), lr=1e9)}
+
+
+@finds("updates of the wrong size")
 def a_learning_rate_of_next_to_nothing():
     x, y = table()
     model = mlp()

@@ -15,7 +15,7 @@ from typing import Any
 
 from chainrule.errors import CaptureError
 from chainrule.plan.arrays import content, is_array, start
-from chainrule.plan.program import Instruction, Operand, Place, Program, Value
+from chainrule.plan.program import Instruction, Operand, Program, Value, at
 
 __all__ = ["compare", "equal"]
 
@@ -69,11 +69,7 @@ def _difference(a: Instruction | None, b: Instruction | None) -> str:
 def _did(instruction: Instruction | None) -> str:
     if instruction is None:
         return "nothing more"
-    return f"{instruction.op.name}{_at(instruction.place)}"
-
-
-def _at(place: Place | None) -> str:
-    return f" at {place}" if place else ""
+    return f"{instruction.op.name}{at(instruction.place)}"
 
 
 def _between(a: Operand | None, b: Operand | None, what: str) -> str:

@@ -22,7 +22,7 @@ from chainrule.ops import Shape
 from chainrule.plan.changes import changed, root
 from chainrule.plan.machine import forget, measured
 from chainrule.plan.passes.memory import bytes_of
-from chainrule.plan.program import Instruction, Operand, Place, Program, Value
+from chainrule.plan.program import Instruction, Operand, Place, Program, Value, at
 
 __all__ = ["Part", "kept", "laps", "limits", "of_instruction", "table"]
 
@@ -78,7 +78,7 @@ class Part(NamedTuple):
         names = names if len(names) <= 60 else f"{names[:57]}..."
         other = "op by op: " if self.device else "NumPy: "
         told = f"{'' if self.native else other}{names} {self.space}"
-        return f"{told:<70}  # {self.place}" if self.place else told
+        return f"{told:<70}{at(self.place, '  # ')}".rstrip()
 
 
 def of_instruction(instruction: Instruction) -> Part:

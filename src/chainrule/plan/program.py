@@ -17,7 +17,7 @@ import numpy as np
 from chainrule.ops import Array, Op, Shape
 from chainrule.ops.scope import Phase
 
-__all__ = ["Instruction", "Operand", "Place", "Program", "Value"]
+__all__ = ["Instruction", "Operand", "Place", "Program", "Value", "at"]
 
 Origin: TypeAlias = Literal["input", "state", "made"]
 
@@ -27,7 +27,7 @@ class Place:
     """Where a person wrote what was recorded.
 
     Attributes:
-        file: as Python knows it.
+        file: as Python knows it; `""` where no line is a person's, as on the command line.
         line: from 1.
         module: the path and class of the module that was called there, or `""`.
         phase: whether on the way forward, back, or in an optimiser.
@@ -39,7 +39,18 @@ class Place:
     phase: Phase = "forward"
 
     def __str__(self) -> str:
-        return f"{self.file.rsplit('/', 1)[-1]}:{self.line}"
+        return f"{self.file.rsplit('/', 1)[-1]}:{self.line}" if self.file else ""
+
+
+def at(place: Place | None, word: str = " at ") -> str:
+    """Return what says where something was written, after a word; nothing where nobody did.
+
+    Examples:
+        >>> at(Place("/home/ada/train.py", 7)), at(Place("", 0)), at(None)
+        (' at train.py:7', '', '')
+    """
+    told = str(place or "")
+    return told and f"{word}{told}"
 
 
 @dataclass(eq=False)
@@ -98,7 +109,7 @@ class Instruction:
         told = [a.name if isinstance(a, Value) else repr(a) for a in self.args]
         told += [f"{name}={value!r}" for name, value in self.attrs.items()]
         call = f"{self.out!r} = {self.op.name}({', '.join(told)})"
-        return f"{call:<72}  # {self.place}" if self.place else call
+        return f"{call:<72}{at(self.place, '  # ')}".rstrip()
 
 
 @dataclass(eq=False)

@@ -32,7 +32,7 @@ from chainrule.ops.core import Finite, Within, listen, same_shape
 from chainrule.ops.scope import SCOPE, phase_of
 from chainrule.plan.arrays import copied, is_array, owner, start
 from chainrule.plan.changes import changed, root
-from chainrule.plan.program import Instruction, Operand, Origin, Place, Program, Value
+from chainrule.plan.program import Instruction, Operand, Origin, Place, Program, Value, at
 
 __all__ = ["CHECK", "Recorder", "record", "user_place"]
 
@@ -56,12 +56,10 @@ def user_place() -> Place | None:
             return None
         frame = frame.f_back
     entries, back = SCOPE.entries, SCOPE.back
-    module = entries[-1].path if entries else ""
-    return Place(frame.f_code.co_filename, frame.f_lineno, module, phase_of(entries, back))
-
-
-def _at(place: Place | None) -> str:
-    return f" at {place}" if place else ""
+    module, phase = entries[-1].path if entries else "", phase_of(entries, back)
+    if str(frame.f_globals.get("__name__")).startswith("click."):  # it carries the commands out
+        return Place("", 0, module, phase)
+    return Place(frame.f_code.co_filename, frame.f_lineno, module, phase)
 
 
 def _looked_at(x: Array, check: Callable[[Array], None]) -> Array:
@@ -183,7 +181,7 @@ class Recorder:
         for instruction, a in made:
             if a() is not None:
                 return CaptureError(
-                    f"what {instruction.op.name}{_at(instruction.place)} gives is kept by "
+                    f"what {instruction.op.name}{at(instruction.place)} gives is kept by "
                     "something outside of the step, which a replay would leave as it is; return "
                     "it, or copy it (kept.copy_(...)) into a tensor that was made before"
                 )
@@ -215,7 +213,7 @@ class Recorder:
             self._changed.add(root(value))
             if root(value).origin == "input":
                 self.refuse(
-                    f"{instruction.op.name}{_at(instruction.place)} changes an argument of the "
+                    f"{instruction.op.name}{at(instruction.place)} changes an argument of the "
                     "step in place; work on a copy of it (x = x + 1 rather than x += 1)"
                 )
 
@@ -238,7 +236,7 @@ class Recorder:
             if self._is_constant(things[1]):
                 return
             self.refuse(
-                f"{things[0]}{_at(user_place())} reads numbers out of a tensor while the step is "
+                f"{things[0]}{at(user_place())} reads numbers out of a tensor while the step is "
                 "recorded, and a replay would not; return the tensor from the step and look at it "
                 "there"
             )
@@ -246,7 +244,7 @@ class Recorder:
             self.refuse(things[0])
         elif what == "option":
             self.refuse(
-                f'the option "{things[0]}" of an optimizer is read or set{_at(user_place())}, as a '
+                f'the option "{things[0]}" of an optimizer is read or set{at(user_place())}, as a '
                 "number that a replay would not follow; call a scheduler's step() outside of the "
                 f'step, and use group.array("{things[0]}") inside'
             )
@@ -283,7 +281,7 @@ class Recorder:
         if whole is not None and whole.origin != "state":
             self.refuse(
                 f"a part of {_described(whole)} was taken by NumPy and not by an operation on "
-                f"tensors{_at(user_place())}; index the tensor itself"
+                f"tensors{at(user_place())}; index the tensor itself"
             )
         return self._state(array)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from itertools import islice
 from typing import Any
 
@@ -124,13 +125,15 @@ def update_size(case: Case) -> Finding | None:
     if _TOO_SMALL <= ratio <= _TOO_LARGE:
         return None
     rate = float(made.optimizer.param_groups[0]["lr"])
-    better = float(f"{rate * _USUAL / ratio:.0e}") if ratio > 0 else _usual_rate(made.optimizer)
+    known = 0 < ratio < math.inf
+    better = float(f"{rate * _USUAL / ratio:.0e}") if known else _usual_rate(made.optimizer)
+    change = f"changes it by {told(ratio)} of itself" if ratio < math.inf else "makes it infinite"
     return Finding(
         "updates of the wrong size",
         Severity.HARMFUL,
         name,
-        f"a step changes it by {told(ratio)} of itself, where about {_USUAL:g} is usual: the "
-        f"learning rate {rate:g} is too {'large' if ratio > _USUAL else 'small'}",
+        f"a step {change}, where about {_USUAL:g} is usual: the "
+        f"learning rate {rate:g} is too {'small' if ratio < _USUAL else 'large'}",
         f"set another: optimizer.param_groups[0]['lr'] = {better:g}",
         {"ratio": ratio, "rate": rate, "better": better},
     )
@@ -149,6 +152,7 @@ def _updates(case: Case, made: Experiment) -> list[tuple[str, float]]:
         return []
     norms = {n: float(np.linalg.norm(b)) for n, b in before.items()}
     moved = {n: float(np.linalg.norm(p.array - before[n])) for n, p in weights.items()}
+    moved = {n: m if math.isfinite(m) else math.inf for n, m in moved.items()}
     return [(n, moved[n] / norms[n] / _STEPS_TO_MEASURE) for n in weights if norms[n] > 0]
 
 
