@@ -320,6 +320,18 @@ def test_evaluate_does_not_depend_on_the_batches():
         assert evaluate(model(), (X, Y), batch_size=size) == pytest.approx(whole, rel=1e-6)
 
 
+@pytest.mark.parametrize("weight", [None, [0.01, 0.002]])
+def test_rows_that_do_not_count_are_in_no_batch(weight):
+    """Nor does a batch count of which no row does."""
+    y = np.where(np.arange(len(Y)) % 9 < 4, -100, Y)
+    loss = nn.CrossEntropyLoss(weight=weight and tensor(weight))
+    expected = loss(model()(from_numpy(X)), from_numpy(y)).item()
+    for size in (1, 4, 7, 50, 1000):
+        found = evaluate(model(), (X, y), loss, metrics=[], batch_size=size)
+        assert found == {"loss": pytest.approx(expected, rel=1e-5)}
+    assert np.isnan(evaluate(model(), (X, y * 0 - 100), loss, metrics=[])["loss"])
+
+
 def test_predict():
     module = model()
     expected = module(X).detach().numpy()

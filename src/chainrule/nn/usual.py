@@ -82,6 +82,8 @@ def rows_weighed(loss: object, targets: Value) -> Value | None:
         loss = _PLAIN
     if not isinstance(loss, (CrossEntropyLoss, NLLLoss)) or not are_classes(targets):
         return None
+    if loss.reduction != "mean":
+        return None
     weight: Value = loss.weight
     if weight is not None:
         checked_labels(targets, len(weight), loss.ignore_index)

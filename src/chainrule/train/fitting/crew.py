@@ -301,7 +301,7 @@ class Crew:
         self._turn = _next_turn(self._turn, found[0]["seconds"])
         self._last = now
 
-    def put_together(self, total: float, count: int, tally: Tally) -> tuple[float, int]:
+    def put_together(self, total: float, count: float, tally: Tally) -> tuple[float, float]:
         """Add up what the ranks have measured, each on its part.
 
         Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import deque
@@ -24,7 +25,7 @@ from chainrule.data.pairs import first_targets, loader_of
 from chainrule.errors import OptionError, kind_of
 from chainrule.nn.parallel import DistributedDataParallel
 from chainrule.nn.place import place_of
-from chainrule.nn.usual import Loss, loss_of
+from chainrule.nn.usual import Loss, loss_of, rows_weighed
 from chainrule.ops import Array
 from chainrule.optim import lr_scheduler
 from chainrule.optim.names import optimizer_of
@@ -325,28 +326,35 @@ def _figures(
     metrics: Mapping[str, Metric],
     crew: Crew | None = None,
 ) -> dict[str, Any]:
-    total, count, tally = 0.0, 0, Tally(metrics)
+    total, count, tally = 0.0, 0.0, Tally(metrics)
     batches = iter(loader)
     parts: deque[float] = deque()
     if crew is not None:
         batches = _own_parts(crew, batches, loss, parts)
     for outputs, y in _outputs(model, batches):
-        count += len(y)
-        part = parts.popleft() if parts else len(y)
-        total += loss(outputs, y).item() * part if part else 0.0  # where none counts it is NaN
+        counted = _counted(loss, y)
+        part = parts.popleft() if parts else counted
+        total += loss(outputs, y).item() * part if counted else 0.0  # where none counts it is NaN
+        count += counted
         tally.add(to_host(outputs.array), to_host(y.array))
     if crew is not None:
         total, count = crew.put_together(total, count, tally)
-    return {"loss": total / max(count, 1), **tally.figures()}
+    return {"loss": total / count if count else math.nan, **tally.figures()}
+
+
+def _counted(loss: Loss, y: Tensor) -> float:
+    """How many rows the loss of a batch is the mean of, by their weights if they have any."""
+    weighed = rows_weighed(loss, y)
+    return len(y) if weighed is None else weighed.sum().item()
 
 
 def _own_parts(
     crew: Crew, batches: Iterator[Any], loss: Loss, parts: deque[float]
 ) -> Iterator[Any]:
-    """This rank's rows of batches, where it has any; and its part in the loss, times all rows."""
+    """This rank's rows of batches, where it has any; and for how many its loss stands."""
     for x, y in batches:
         own = crew.part((x, y))
-        part = crew.part_in(loss, y, in_step=False) * len(y)
+        part = crew.part_in(loss, y, in_step=False) * _counted(loss, y)
         if len(own[1]):
             parts.append(part)
             yield own
