@@ -12,7 +12,10 @@ from distributed.launching import MPIEXEC, Run, launch, needs_mpi
 
 pytestmark = needs_mpi
 
-JOB = ["-m", "chainrule.cli", "train", "digits", "--hidden", "16", "--model", "mlp", "--no-doctor"]
+# Ctrl-C may come between the opening of a file and the `with` that would close it.
+QUIET = ["-W", "ignore::ResourceWarning"]
+TRAIN = ["-m", "chainrule.cli", "train", "digits", "--hidden", "16", "--model", "mlp"]
+JOB = [*QUIET, *TRAIN, "--no-doctor"]
 
 
 def interrupted(run, group, sign):
@@ -61,6 +64,67 @@ def test_a_program_is_interrupted(tmp_path):
     assert ended.complained.count("Traceback") == 1
     assert ended.complained.count("KeyboardInterrupt") == 1
     assert "the run ends" not in ended.complained
+
+
+BROKEN_OFF = """
+import signal, sys, time
+import numpy as np
+from chainrule.backend import ranks
+
+def exchanged(x):
+    if HOW == "dropped":
+        world.start_sum(x, helped=False)
+    elif HOW == "sum":
+        world.sum_(x)
+    elif HOW == "broadcast":
+        world.broadcast_(x, 1)
+    else:
+        world._gathered(x.view(np.uint8), [x.nbytes] * world.size)
+
+def broken_off(*_):
+    raise KeyboardInterrupt
+
+world = ranks.join()
+world.barrier()
+if world.rank == 0:
+    signal.signal(signal.SIGALRM, broken_off)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        exchanged(np.ones(20_000))
+        time.sleep(1)
+    except KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    others = [np.zeros(20_000) for _ in range(50)]
+else:
+    time.sleep(0.6)
+    exchanged(np.full(20_000, 2.0))
+    if HOW == "dropped":
+        time.sleep(0.2)
+world.barrier()
+if world.rank == 0:
+    print(sum(x.any() for x in others))
+"""
+
+
+@pytest.mark.parametrize("how", ["dropped", "sum", "broadcast", "gathered"])
+def test_what_is_broken_off_writes_to_nobody_elses_memory(how, tmp_path):
+    ended = launch(BROKEN_OFF.replace("HOW", repr(how)), 3, folder=tmp_path)
+    assert (ended.code, ended.said, ended.complained) == (0, "0\n", "")
+
+
+def test_ranks_end_with_exchanges_under_way(tmp_path):
+    program = """
+    import time
+    import numpy as np
+    from chainrule.backend import ranks
+    world = ranks.join()
+    if world.rank:
+        time.sleep(0.1)
+    for _ in range(30):
+        world.start_sum(np.ones(20_000), helped=world.rank < 2)
+    """
+    ended = launch(program, 3, folder=tmp_path)
+    assert (ended.code, ended.said, ended.complained) == (0, "", "")
 
 
 @pytest.mark.parametrize(

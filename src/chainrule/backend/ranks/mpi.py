@@ -3,20 +3,23 @@
 Nothing blocks inside of MPI: every exchange is started, and asked after until it is over, so that a
 rank that is gone is noticed by whoever waits. Between two questions a waiting process gives its
 core away, for there may be more ranks than cores. MPI works on an exchange when it is called and
-not by itself; so while this process computes, a thread (`Stirrer`) calls it now and then.
+not by itself; so while this process computes, a thread (`Stirrer`) calls it now and then. What an
+exchange reads and writes stays until it is over, also where nobody waits for it any more: a person
+may break a step off in the middle, and MPI would write to memory that is somebody else's by then.
 
 Plain values travel as JSON. Nothing that comes from another process is executed.
 """
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import json
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -36,6 +39,9 @@ _EAGER, _NAP, _STIR = 200, 5e-5, 2e-4
 
 _PLAIN = 77  # the tag of plain values
 
+# Exchanges that are not over: with them stays the memory that they work on.
+_under_way: set[Started] = set()
+
 _yield = getattr(os, "sched_yield", lambda: time.sleep(0))
 
 
@@ -45,8 +51,8 @@ class Started(Pending):
     Args:
         together: those who take part.
         request: MPI's.
-        held: what must not be let go before it is over.
-        finish: called once when it is.
+        held: what it reads and writes, which mpi4py does not keep of itself.
+        finish: called once when it is over.
     """
 
     def __init__(self, together: Together, request: Any, held: Any, finish: Any = None) -> None:
@@ -54,12 +60,14 @@ class Started(Pending):
         self._finish = finish
         self._lock = threading.Lock()
         self._over = False
+        _under_way.add(self)
 
     def done(self) -> bool:
         """Whether it is over; asking helps it along."""
         with self._lock:  # the thread that stirs may ask at the same time
             if not self._over and self._request.Test():
                 self._over, self._held = True, None
+                _under_way.discard(self)
         return self._over
 
     def wait(self) -> None:
@@ -143,6 +151,7 @@ class Together(Alone):
         self.lost: RankLostError | None = None
         self.waits_since = 0.0
         self._stirrer: Stirrer | None = None
+        atexit.register(self._rest)
         self._operations = {"sum": mpi.SUM, "product": mpi.PROD, "min": mpi.MIN, "max": mpi.MAX}
 
     def _refuse_strangers(self) -> None:
@@ -195,7 +204,7 @@ class Together(Alone):
         """Make `array` what it is on rank `root`."""
         self.check_rank(root)
         whole = np.ascontiguousarray(array)
-        self._await(self._comm.Ibcast(_bytes_of(whole), root))
+        self._await(self._comm.Ibcast(_bytes_of(whole), root), whole)
         if whole is not array:
             np.copyto(array, whole)
 
@@ -210,10 +219,12 @@ class Together(Alone):
 
     def _gathered(self, own: Array, sizes: Sequence[int]) -> list[Array]:
         """Everybody's bytes, of so many each."""
-        found = np.empty(sum(sizes), np.uint8)
-        self._await(self._comm.Iallgatherv(own, [found, list(sizes)]))
-        ends = np.cumsum([0, *sizes]).tolist()
-        return [found[a:b].copy() for a, b in pairwise(ends)]
+        padded = np.zeros(max(sizes), np.uint8)
+        padded[: own.size] = own
+        # All of one size: mpi4py lets go of the list of sizes before the exchange is over.
+        found = np.empty((self.size, padded.size), np.uint8)
+        self._await(self._comm.Iallgather(padded, found), padded, found)
+        return [row[:size].copy() for row, size in zip(found, sizes)]
 
     # --- plain values ---------------------------------------------------------------------------
 
@@ -228,7 +239,8 @@ class Together(Alone):
     def send(self, value: Any, to: int) -> None:
         """Leave a plain value (JSON) for rank `to`, which asks for it with `receive`."""
         self.check_rank(to)
-        self._await(self._comm.Isend(_packed(value), to, _PLAIN))
+        data = _packed(value)
+        self._await(self._comm.Isend(data, to, _PLAIN), data)
 
     def receive(self, source: int | None = None) -> tuple[int, Any]:
         """Wait for a value that rank `source`, or whoever is first, has sent; return both."""
@@ -238,7 +250,7 @@ class Together(Alone):
             self.check()
             time.sleep(_STIR)
         found = np.empty(status.Get_count(self._mpi.BYTE), np.uint8)
-        self._await(self._comm.Irecv(found, status.Get_source(), _PLAIN))
+        self._await(self._comm.Irecv(found, status.Get_source(), _PLAIN), found)
         return status.Get_source(), _unpacked(found)
 
     # --- waiting --------------------------------------------------------------------------------
@@ -247,8 +259,8 @@ class Together(Alone):
         """Return when everybody has come here."""
         self._await(self._comm.Ibarrier())
 
-    def _await(self, request: Any) -> None:
-        Started(self, request, None).wait()
+    def _await(self, request: Any, *held: Array) -> None:
+        Started(self, request, held).wait()
 
     def check(self) -> None:
         """Do nothing, as long as all the others are there.
@@ -262,9 +274,16 @@ class Together(Alone):
     def close(self) -> None:
         """Part from the others, when all do."""
         self.barrier()
+        self._rest()
+        atexit.unregister(self._rest)
+        self._comm.Free()
+
+    def _rest(self) -> None:
+        """Call MPI no more; what it has under way keeps its memory, for it ends after Python."""
         if self._stirrer is not None:
             self._stirrer.end()
-        self._comm.Free()
+        if _under_way:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(_under_way))
 
 
 def _bytes_of(array: Array) -> Array:
