@@ -309,10 +309,11 @@ def _after_fork() -> None:
 def _register() -> None:
     """Hear of the end of this process, and of exceptions that nobody catches, once for all."""
     global _is_registered
+    atexit.unregister(_at_exit)
+    atexit.register(_at_exit)  # the latest comes first: while it waits, exchanges go on
     if _is_registered:
         return
     _is_registered = True
-    atexit.register(_at_exit)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
     sys.excepthook = _hook(sys.excepthook)
