@@ -213,10 +213,10 @@ class Crew:
         n, size, rank = len(targets), self._world.size, self._world.rank
         if getattr(loss, "reduction", "mean") == "sum":
             return float(rank < n)
-        weighed = rows_weighed(loss, targets)
+        weighed = rows_weighed(loss, targets.array)
         if weighed is None:
             return len(range(rank, n, size)) / n
-        weights = to_host(weighed.array).astype(np.float64)
+        weights = to_host(weighed).astype(np.float64)
         parts = [float(weights[self.place_of(r, n)].sum()) for r in range(size)]
         if in_step and not all(parts):
             raise EverywhereError(

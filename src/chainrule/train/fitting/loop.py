@@ -344,8 +344,8 @@ def _figures(
 
 def _counted(loss: Loss, y: Tensor) -> float:
     """How many rows the loss of a batch is the mean of, by their weights if they have any."""
-    weighed = rows_weighed(loss, y)
-    return len(y) if weighed is None else weighed.sum().item()
+    weighed = rows_weighed(loss, y.array)
+    return len(y) if weighed is None else float(weighed.sum())
 
 
 def _own_parts(
