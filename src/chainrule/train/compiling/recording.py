@@ -331,6 +331,8 @@ class Signature:
     def add(self, recording: Recording) -> None:
         """Take a recording in: the second of two that agree makes a plan.
 
+        One that has met numbers for which all go a longer way from now on makes none.
+
         Raises:
             CaptureError: it could not be replayed, or differs from the one before.
         """
@@ -340,6 +342,7 @@ class Signature:
         self._be_patient(recording)
         if recording.is_wide and not self.is_wide:
             self.widen()
+            return  # before it met such numbers it did without
         self._waiting = [w for w in self._waiting if not w.surroundings.replaced()]
         for first in self._waiting:
             self._differing = first.surroundings.differs(recording.surroundings)
