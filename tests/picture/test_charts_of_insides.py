@@ -1,12 +1,23 @@
 """Bars, histograms, points and pictures set together: everything there, and where it belongs."""
 
+import itertools
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
 from chainrule.errors import DataError, ShapeError
-from chainrule.picture import Strip, Svg, bar_chart, element, points_chart, stacked, strip_chart
+from chainrule.picture import (
+    Strip,
+    Svg,
+    bar_chart,
+    element,
+    points_chart,
+    reliability_chart,
+    stacked,
+    strip_chart,
+)
+from chainrule.picture.text import text_width
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 HOSTILE = '<b>"&</b>'
@@ -136,3 +147,18 @@ def test_pictures_below_and_beside_one_another():
     assert moved == ["translate(0.0 30.0)", "translate(56.0 30.0)"]
     with pytest.raises(DataError):
         stacked([])
+
+
+def test_bars_and_numbers_of_a_reliability_chart_do_not_overlap():
+    said, counts = [0.2, 0.27, 0.35, 0.87, 0.93, 0.98], [1, 30, 0, 2776, 5753, 10_000]
+    chart = reliability_chart(said, said, counts)
+    assert len(bars(chart)) == 5
+    assert all(right <= left + 0.01 for (_, right), (left, _) in itertools.pairwise(bars(chart)))
+    small = [at for at in tree(chart).iter(f"{NAMESPACE}text") if at.get("font-size") == "9"]
+    assert [at.text for at in small] == ["1", "30", "2,776", "5,753", "10,000"]
+    ends = {}
+    for at in small:
+        half = text_width(at.text, 9) / 2
+        assert float(at.get("x")) - half > ends.get(at.get("y"), 0)
+        ends[at.get("y")] = float(at.get("x")) + half
+    assert len(ends) == 2

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 from chainrule.errors import ShapeError
 from chainrule.picture.charts.axis import drawable, linear_axis
@@ -10,9 +11,11 @@ from chainrule.picture.charts.frame import Frame, framed
 from chainrule.picture.markup import Markup, element, join
 from chainrule.picture.palette import FAULT, SERIES
 from chainrule.picture.svg import Svg, group, label, line
+from chainrule.picture.text import text_width
 
 __all__ = ["reliability_chart"]
 
+_SMALL = 9  # the size of letters
 _FAINT = 0.25  # how strongly the bar of the fewest is drawn
 
 
@@ -57,10 +60,14 @@ def reliability_chart(
     frame = framed(width, across, up, title=title, ratio=0.9)
     groups = [(a, b, n) for a, b, n in zip(said, came, counts) if n and drawable(a) and drawable(b)]
     most = max((n for _, _, n in groups), default=1)
-    wide = (frame.right - frame.left) / max(len(said), 4) * 0.8
+    sides = _sides(frame, [a for a, _, _ in groups], len(said))
     body = [
         frame.drawn(),
-        *(_bar(frame, *one, wide, _FAINT + (1 - _FAINT) * one[2] / most) for one in groups),
+        *(
+            _bar(frame, side, a, b, n, _FAINT + (1 - _FAINT) * n / most)
+            for side, (a, b, n) in zip(sides, groups)
+        ),
+        *_numbers(frame, sides, [f"{n:,}" for _, _, n in groups]),
         line(frame.x(0), frame.y(0), frame.x(1), frame.y(1), class_="mark"),
         *(_gap(frame, a, b) for a, b, _ in groups),
     ]
@@ -68,11 +75,28 @@ def reliability_chart(
     return Svg(width, frame.height, title or "reliability", words.replace("%", " %"), join(body))
 
 
+def _sides(frame: Frame, said: Sequence[float], count: int) -> list[tuple[float, float]]:
+    """Left and right of each bar: of one width, but where two would overlap they part midway."""
+    half = (frame.right - frame.left) / max(count, 4) * 0.4
+    xs = [frame.x(a) for a in said]
+    return [
+        (
+            max(x - half, frame.left, *((x + other) / 2 for other in xs if other < x)),
+            min(x + half, frame.right, *((x + other) / 2 for other in xs if other > x)),
+        )
+        for x in xs
+    ]
+
+
 def _bar(
-    frame: Frame, said: float, came: float, count: int, wide: float, strength: float
+    frame: Frame,
+    side: tuple[float, float],
+    said: float,
+    came: float,
+    count: int,
+    strength: float,
 ) -> Markup:
-    x, top = frame.x(said), frame.y(came)
-    left, right = max(x - wide / 2, frame.left), min(x + wide / 2, frame.right)
+    (left, right), top = side, frame.y(came)
     return group(
         [
             element("title", f"said {said:.0%}, came {came:.0%} of {count:,}"),
@@ -85,15 +109,21 @@ def _bar(
                 fill=SERIES[0],
                 fill_opacity=0.75 * strength,
             ),
-            label(
-                f"{count:,}",
-                (left + right) / 2,
-                frame.bottom - 5,
-                text_anchor="middle",
-                font_size=9,
-            ),
         ]
     )
+
+
+def _numbers(
+    frame: Frame, sides: Sequence[tuple[float, float]], numbers: Sequence[str]
+) -> Iterator[Markup]:
+    """A number at the foot of each bar; one that would run into the last stands a line higher."""
+    end, is_higher = -math.inf, False
+    for (left, right), number in zip(sides, numbers):
+        middle, half = (left + right) / 2, text_width(number, _SMALL) / 2
+        is_higher = not is_higher and middle - half < end + 2
+        foot = frame.bottom - (5 + _SMALL + 1 if is_higher else 5)
+        yield label(number, middle, foot, text_anchor="middle", font_size=_SMALL)
+        end = middle + half
 
 
 def _gap(frame: Frame, said: float, came: float) -> Markup:
