@@ -852,23 +852,25 @@ def test_inside_no_grad_and_outside():
             assert_same(quick(X).item(), square(eager, X).item())
 
 
+def classifying(**options):
+    """A step that learns three classes; the options are those of the loss."""
+    cr.manual_seed(4)
+    model = nn.Linear(2, 3)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y, **options)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
 @RIGHT
 def test_labels_are_checked_in_every_run():
-    def make():
-        cr.manual_seed(4)
-        model = nn.Linear(2, 3)
-        optimizer = optim.SGD(model.parameters(), lr=0.1)
-
-        def step(x, y):
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return step
-
-    quick, eager = compiled(make()), make()
+    quick, eager = compiled(classifying()), classifying()
     good, ignored, bad = (cr.tensor(v) for v in ([0, 1, 2], [0, -100, 2], [0, 3, 2]))
     for y in [good] * 5 + [ignored] + [good] * 2:
         assert_same(quick(X, y).item(), eager(X, y).item())
@@ -882,22 +884,8 @@ def test_labels_are_checked_in_every_run():
 @RIGHT
 def test_labels_that_are_ignored_may_be_in_some_batches(which, smoothing):
     """Wherever they come first, from then on every batch is replayed, with them or without."""
-
-    def make():
-        cr.manual_seed(4)
-        model = nn.Linear(2, 3)
-        optimizer = optim.SGD(model.parameters(), lr=0.1)
-
-        def step(x, y):
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(model(x), y, label_smoothing=smoothing)
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return step
-
-    quick, eager = compiled(make()), make()
+    options = {"label_smoothing": smoothing}
+    quick, eager = compiled(classifying(**options)), classifying(**options)
     batches = [cr.tensor([0, 1, 2]), cr.tensor([0, -100, 2])]
     for kind in map(int, which + "01" * 6):
         assert_same(quick(X, batches[kind]).item(), eager(X, batches[kind]).item())
