@@ -182,6 +182,19 @@ JOBS = {
 }
 
 
+@pytest.mark.parametrize("first", [0, 40, 70, 130, 200])
+def test_labels_that_are_ignored_in_some_batches(tmp_path, first):
+    """Wherever recording has come to when they are first met."""
+    y = np.where((np.arange(len(Y)) >= first) & (np.arange(len(Y)) % 67 == 0), -100, Y)
+    held_against(
+        tmp_path,
+        list(range(1, 13)),
+        data=lambda _: DataLoader(TensorDataset(X, y), 32),
+        compile=True,
+        metrics=[],
+    )
+
+
 @pytest.mark.parametrize("name", JOBS)
 def test_whatever_takes_part(tmp_path, name):
     held_against(tmp_path, OFTEN, **JOBS[name])

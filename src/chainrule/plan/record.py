@@ -96,7 +96,6 @@ class Recorder:
     Args:
         inputs: the arguments of the run. The run is to be made on `recorder.inputs`, copies of
             them, so that no array of somebody else's is taken for one.
-
         is_wide: whether the run takes the ways that are for all numbers (`ops.core.any_such`).
 
     Attributes:

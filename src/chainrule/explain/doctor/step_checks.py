@@ -125,7 +125,7 @@ def update_size(case: Case) -> Finding | None:
     if _TOO_SMALL <= ratio <= _TOO_LARGE:
         return None
     rate = float(made.optimizer.param_groups[0]["lr"])
-    known = 0 < ratio < math.inf
+    known = 0 < ratio < math.inf  # of a step that leaves no finite number it is infinite
     better = float(f"{rate * _USUAL / ratio:.0e}") if known else _usual_rate(made.optimizer)
     change = f"changes it by {told(ratio)} of itself" if ratio < math.inf else "makes it infinite"
     return Finding(

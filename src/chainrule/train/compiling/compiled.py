@@ -398,7 +398,8 @@ class Compiled:
             return
         key: list[Any] = [is_grad_enabled(), get_default_dtype()]
         take_apart(args, {}, key)
-        planned, waiting, *wide = self._awaited["kinds"].pop(repr(tuple(key)), (False, False))
+        stage = self._awaited["kinds"].pop(repr(tuple(key)), (False, False))
+        planned, waiting, is_wide = (*stage, False)[:3]
         is_first = self._settings == _NEVER
         settled, was_eager = self._settings == SETTINGS.changes, self._was_eager
         if is_first:
@@ -406,13 +407,13 @@ class Compiled:
             settled, was_eager = self._awaited["settled"] and nothing_set, self._awaited["eager"]
         if not self._awaited["kinds"]:
             self._awaited = None
-        if not (is_first or planned or waiting):
+        if not (is_first or planned or waiting or is_wide):
             return
         with self._lock, undone() as before:
             if is_first:
                 self(*args)
             known = self._of_kind(key, args, {})
-            known.is_wide = any(wide)
+            known.is_wide = is_wide
             for _ in range(_REHEARSALS):
                 if known.plans or not (planned or (waiting and not known.is_waiting)):
                     break
@@ -420,6 +421,9 @@ class Compiled:
                     before.rest()  # all that a step changes is known, and the plan is to be plain
                 self._was_eager = True  # so that it is recorded, whatever has been set
                 self(*args)
+            if known.is_wide and not is_wide:  # the step to come is the first with such numbers
+                known.widen()
+                settled = was_eager = False
         self._settings, self._was_eager = SETTINGS.changes if settled else _UNSETTLED, was_eager
 
     @property
